@@ -1,0 +1,55 @@
+//! Errors of the reference implementations. Each says what is wrong, where, and what to do.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// A name that is none of those known.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("unknown {kind} {name:?}: choose one of {}", known.join(", "))]
+pub struct UnknownName {
+    pub kind: &'static str,
+    pub name: String,
+    pub known: Vec<String>,
+}
+
+impl UnknownName {
+    pub fn new<S: AsRef<str>>(kind: &'static str, name: &str, known: &[S]) -> Self {
+        let known = known.iter().map(|k| k.as_ref().to_owned()).collect();
+        Self { kind, name: name.to_owned(), known }
+    }
+}
+
+/// What can go wrong with files, settings and training.
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error(transparent)]
+    UnknownName(#[from] UnknownName),
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("{}: {message}", path.display())]
+    Format { path: PathBuf, message: String },
+    #[error("{0}")]
+    Setting(String),
+    #[error("device {name:?} is not available: {message}")]
+    Device { name: String, message: String },
+    #[error(
+        "the loss is {loss} at step {step}: lower learning_rate or raise warmup_steps; \
+         the last good checkpoint is kept"
+    )]
+    Diverged { step: u64, loss: f64 },
+}
+
+impl Error {
+    /// An input or output error with the path that it happened at.
+    pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| Self::Io { path: path.to_owned(), source }
+    }
+
+    /// A file whose content is not what it should be.
+    pub fn format(path: &Path, message: impl Into<String>) -> Self {
+        Self::Format { path: path.to_owned(), message: message.into() }
+    }
+}
+
+pub type Result<T> = std::result::Result<T, Error>;

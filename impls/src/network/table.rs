@@ -1,0 +1,41 @@
+//! The table denoiser: one row of probabilities for every pattern and position. Exact, for enumerable data.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use super::MaskedDenoiser;
+
+/// A denoiser that looks its answer up.
+pub struct TableDenoiser {
+    values: usize,
+    length: usize,
+    /// Log-probabilities, \[(values + 1)^length, length * values\].
+    log_probabilities: Tensor<2>,
+}
+
+impl TableDenoiser {
+    /// `probabilities[pattern][position * values + value]`, with the pattern's number written in base
+    /// `values + 1`, first position most significant, mask = `values`.
+    pub fn new(values: usize, length: usize, probabilities: &[Vec<f64>], device: &Device) -> Self {
+        let rows = probabilities.len();
+        let flat: Vec<f32> = probabilities.iter().flatten().map(|p| p.ln() as f32).collect();
+        let data = TensorData::new(flat, [rows, length * values]);
+        Self { values, length, log_probabilities: Tensor::from_data(data, device) }
+    }
+}
+
+impl MaskedDenoiser for TableDenoiser {
+    fn values(&self) -> usize {
+        self.values
+    }
+
+    fn logits(&self, z: Tensor<2, Int>) -> Tensor<3> {
+        let [batch, length] = z.dims();
+        let base = self.values as i64 + 1;
+        let mut index = z.clone().slice([0..batch, 0..1]);
+        for position in 1..length {
+            index = index * base + z.clone().slice([0..batch, position..position + 1]);
+        }
+        let rows = self.log_probabilities.clone().select(0, index.reshape([batch]));
+        rows.reshape([batch, self.length, self.values])
+    }
+}

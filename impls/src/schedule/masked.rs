@@ -1,0 +1,161 @@
+//! Masked (absorbing) diffusion: each token is still visible at time `t` with probability alpha(t).
+//!
+//! Source: Shi et al. 2024 (MD4), Table 4; Sahoo et al. 2024 (MDLM) for log-linear.
+
+use std::f64::consts::{FRAC_PI_2, FRAC_PI_4};
+use std::fmt;
+use std::str::FromStr;
+
+use super::{LogSnr, sigmoid, softplus};
+use crate::error::UnknownName;
+
+/// The masking schedule alpha(t), decreasing from (about) 1 to (about) 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MaskedSchedule {
+    /// alpha = 1 - t.
+    Linear,
+    /// alpha = 1 - cos(pi/2 (1 - t)).
+    Cosine,
+    /// alpha = 1 - t^w.
+    Poly(f64),
+    /// alpha = exp(-S), S = beta_min^(1-t) beta_max^t, with MD4's beta_min = 1e-5 and beta_max = 20.
+    Geometric,
+    /// alpha = 1 - (1 - eps) t with MDLM's eps = 1e-3: one token in a thousand stays visible at t = 1.
+    LogLinear,
+}
+
+const BETA_MIN: f64 = 1e-5;
+const BETA_MAX: f64 = 20.0;
+const LOG_LINEAR_EPS: f64 = 1e-3;
+
+impl MaskedSchedule {
+    /// Probability that a token is still visible at time `t`.
+    pub fn alpha(&self, t: f64) -> f64 {
+        match self {
+            Self::Linear => 1.0 - t,
+            // 1 - cos(x) = 2 sin^2(x/2): no cancellation near t = 1.
+            Self::Cosine => 2.0 * (FRAC_PI_4 * (1.0 - t)).sin().powi(2),
+            Self::Poly(w) => -(w * ln_of_time(t)).exp_m1(),
+            Self::Geometric => (-total_noise(t)).exp(),
+            Self::LogLinear => (1.0 - t) + LOG_LINEAR_EPS * t,
+        }
+    }
+
+    /// Probability that a token is masked at time `t`: 1 - alpha, without cancellation near t = 0.
+    pub fn mask_probability(&self, t: f64) -> f64 {
+        match self {
+            Self::Linear => t,
+            Self::Cosine => (FRAC_PI_2 * t).sin(),
+            Self::Poly(w) => t.powf(*w),
+            Self::Geometric => -(-total_noise(t)).exp_m1(),
+            Self::LogLinear => (1.0 - LOG_LINEAR_EPS) * t,
+        }
+    }
+
+    /// d alpha / dt (negative).
+    pub fn alpha_prime(&self, t: f64) -> f64 {
+        match self {
+            Self::Linear => -1.0,
+            Self::Cosine => -FRAC_PI_2 * (FRAC_PI_2 * (1.0 - t)).sin(),
+            Self::Poly(w) => -w * t.powf(w - 1.0),
+            Self::Geometric => {
+                let noise = total_noise(t);
+                -(-noise).exp() * noise * (BETA_MAX / BETA_MIN).ln()
+            }
+            Self::LogLinear => -(1.0 - LOG_LINEAR_EPS),
+        }
+    }
+
+    /// r(t) = -alpha' / (1 - alpha) = d/dt log(1 - alpha): the cross-entropy weight of the ELBO.
+    ///
+    /// Positive. The sources print alpha'/(1 - alpha), which is -r, before a log-probability.
+    pub fn elbo_weight(&self, t: f64) -> f64 {
+        match self {
+            Self::Linear | Self::LogLinear => 1.0 / t,
+            Self::Poly(w) => w / t,
+            Self::Geometric => {
+                let noise = total_noise(t);
+                noise * (BETA_MAX / BETA_MIN).ln() / noise.exp_m1()
+            }
+            Self::Cosine => -self.alpha_prime(t) / self.mask_probability(t),
+        }
+    }
+
+    /// Probability that a token masked at `t` is revealed by the reverse step to `s < t`:
+    /// xi = (alpha_s - alpha_t) / (1 - alpha_t).
+    pub fn reveal_probability(&self, s: f64, t: f64) -> f64 {
+        let masked = self.mask_probability(t);
+        ((masked - self.mask_probability(s)) / masked).clamp(0.0, 1.0)
+    }
+}
+
+/// ln t without loss of digits near t = 1.
+fn ln_of_time(t: f64) -> f64 {
+    if t > 0.5 { (t - 1.0).ln_1p() } else { t.ln() }
+}
+
+/// S(t) of the geometric schedule.
+fn total_noise(t: f64) -> f64 {
+    BETA_MIN * (t * (BETA_MAX / BETA_MIN).ln()).exp()
+}
+
+impl LogSnr for MaskedSchedule {
+    fn log_snr(&self, t: f64) -> f64 {
+        self.alpha(t).ln() - self.mask_probability(t).ln()
+    }
+
+    fn time_of_log_snr(&self, log_snr: f64) -> f64 {
+        let (alpha, masked) = (sigmoid(log_snr), sigmoid(-log_snr));
+        match self {
+            Self::Linear => masked,
+            Self::Cosine if masked < 0.5 => masked.asin() / FRAC_PI_2,
+            Self::Cosine => 1.0 - (alpha / 2.0).sqrt().asin() / FRAC_PI_4,
+            Self::Poly(w) => masked.powf(1.0 / w),
+            Self::Geometric => (softplus(-log_snr) / BETA_MIN).ln() / (BETA_MAX / BETA_MIN).ln(),
+            Self::LogLinear => masked / (1.0 - LOG_LINEAR_EPS),
+        }
+    }
+
+    /// (1 - alpha) / (-alpha'): constant cross-entropy weight 1 (MaskGIT, MAR).
+    fn simple_weight(&self, t: f64) -> f64 {
+        1.0 / self.elbo_weight(t)
+    }
+
+    /// True for every schedule here: t, (2/pi) tan(pi t/2), t/w and expm1(S)/S all grow with t.
+    fn simple_is_monotone(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Display for MaskedSchedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Linear => f.write_str("linear"),
+            Self::Cosine => f.write_str("cosine"),
+            Self::Poly(w) => write!(f, "poly:{w}"),
+            Self::Geometric => f.write_str("geometric"),
+            Self::LogLinear => f.write_str("loglinear"),
+        }
+    }
+}
+
+impl FromStr for MaskedSchedule {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        match name {
+            "linear" => Ok(Self::Linear),
+            "cosine" => Ok(Self::Cosine),
+            "geometric" => Ok(Self::Geometric),
+            "loglinear" => Ok(Self::LogLinear),
+            _ => match name.strip_prefix("poly:").and_then(|w| w.parse::<f64>().ok()) {
+                Some(w) if w > 0.0 && w.is_finite() => Ok(Self::Poly(w)),
+                _ => Err(UnknownName::new(
+                    "schedule",
+                    name,
+                    &["linear", "cosine", "poly:W (W > 0)", "geometric", "loglinear"],
+                )),
+            },
+        }
+    }
+}

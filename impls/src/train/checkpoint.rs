@@ -1,0 +1,160 @@
+//! Checkpoints: `model.safetensors`, `ema.safetensors`, `optimizer.safetensors` and `state.json` in one folder.
+//!
+//! A checkpoint is complete or absent. It is written to a sibling folder, synchronised, and renamed into place;
+//! a kill at any moment leaves the old one or the new one. `state.json` is written last and holds the hashes
+//! of the other files, so a damaged file is found when it is read.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn_store::ModuleSnapshot;
+use burn_store::SafetensorsStore;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::data::digits::hex;
+use crate::error::{Error, Result};
+
+const FILES: [&str; 3] = ["model.safetensors", "ema.safetensors", "optimizer.safetensors"];
+
+/// Where a run stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Finished optimiser steps.
+    pub step: u64,
+    /// What the network must fit: values and length of the data.
+    pub values: usize,
+    pub length: usize,
+    /// Hash of the data set that was trained on.
+    pub dataset_hash: String,
+    /// SHA-256 of each file beside this one.
+    pub files: BTreeMap<String, String>,
+}
+
+/// A checkpoint folder, `RUN/checkpoint`.
+pub struct Checkpoint {
+    dir: PathBuf,
+}
+
+impl Checkpoint {
+    pub fn of_run(run: &Path) -> Self {
+        Self { dir: run.join("checkpoint") }
+    }
+
+    /// The newest complete checkpoint's folder. A kill between the two renames of [`Checkpoint::save`] leaves
+    /// it under its temporary or its old name.
+    fn newest(&self) -> Option<PathBuf> {
+        let names = [self.dir.clone(), self.beside("new"), self.beside("old")];
+        names.into_iter().find(|dir| dir.join("state.json").is_file())
+    }
+
+    fn beside(&self, suffix: &str) -> PathBuf {
+        self.dir.with_extension(suffix)
+    }
+
+    /// The state of the newest checkpoint, if there is one, after checking every file's hash.
+    pub fn state(&self) -> Result<Option<State>> {
+        let Some(dir) = self.newest() else { return Ok(None) };
+        let path = dir.join("state.json");
+        let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
+        let state: State = serde_json::from_str(&text).map_err(|e| Error::format(&path, e.to_string()))?;
+        for name in FILES {
+            let file = dir.join(name);
+            let found = hex(&Sha256::digest(fs::read(&file).map_err(Error::io(&file))?));
+            if state.files.get(name) != Some(&found) {
+                return Err(Error::format(&file, "damaged: its hash is not the one in state.json"));
+            }
+        }
+        Ok(Some(state))
+    }
+
+    /// Hash of the averaged weights in the newest checkpoint.
+    pub fn ema_hash(&self) -> Result<String> {
+        let state = self.state()?.ok_or_else(|| self.absent())?;
+        Ok(state.files[FILES[1]].clone())
+    }
+
+    fn absent(&self) -> Error {
+        Error::format(&self.dir, "no checkpoint here: train first, or name the run's folder")
+    }
+
+    /// Writes a checkpoint and replaces the one before.
+    pub fn save<M: Module>(
+        &self,
+        step: u64,
+        model: &M,
+        ema: &M,
+        optimizer: Vec<u8>,
+        about: (usize, usize, &str),
+    ) -> Result<()> {
+        let new = self.beside("new");
+        if new.exists() {
+            fs::remove_dir_all(&new).map_err(Error::io(&new))?;
+        }
+        fs::create_dir_all(&new).map_err(Error::io(&new))?;
+        let mut files = BTreeMap::new();
+        for (name, bytes) in FILES.iter().zip([to_bytes(model)?, to_bytes(ema)?, optimizer]) {
+            files.insert((*name).to_owned(), hex(&Sha256::digest(&bytes)));
+            write_synced(&new.join(name), &bytes)?;
+        }
+        let (values, length, dataset_hash) = about;
+        let state = State { step, values, length, dataset_hash: dataset_hash.to_owned(), files };
+        let text = serde_json::to_string_pretty(&state).expect("plain fields always serialise");
+        write_synced(&new.join("state.json"), text.as_bytes())?;
+        let old = self.beside("old");
+        if old.exists() {
+            fs::remove_dir_all(&old).map_err(Error::io(&old))?;
+        }
+        if self.dir.exists() {
+            fs::rename(&self.dir, &old).map_err(Error::io(&self.dir))?;
+        }
+        fs::rename(&new, &self.dir).map_err(Error::io(&new))?;
+        if old.exists() {
+            fs::remove_dir_all(&old).map_err(Error::io(&old))?;
+        }
+        Ok(())
+    }
+
+    /// Loads the trained weights into a network of the same shape.
+    pub fn load_model<M: Module>(&self, network: M) -> Result<M> {
+        self.load_weights(FILES[0], network)
+    }
+
+    /// Loads the averaged weights into a network of the same shape.
+    pub fn load_ema<M: Module>(&self, network: M) -> Result<M> {
+        self.load_weights(FILES[1], network)
+    }
+
+    fn load_weights<M: Module>(&self, name: &str, mut network: M) -> Result<M> {
+        let path = self.newest().ok_or_else(|| self.absent())?.join(name);
+        let mut store = SafetensorsStore::from_file(path.clone()).allow_partial(false).validate(true);
+        let result = network.load_from(&mut store).map_err(|e| Error::format(&path, e.to_string()))?;
+        if !(result.missing.is_empty() && result.unused.is_empty() && result.errors.is_empty()) {
+            return Err(Error::format(&path, format!("does not fit this network: {result}")));
+        }
+        Ok(network)
+    }
+
+    /// The optimiser's state, as written by [`super::optimizer::to_safetensors`].
+    pub fn load_optimizer(&self) -> Result<Vec<u8>> {
+        let path = self.newest().ok_or_else(|| self.absent())?.join(FILES[2]);
+        fs::read(&path).map_err(Error::io(&path))
+    }
+}
+
+fn to_bytes<M: Module>(module: &M) -> Result<Vec<u8>> {
+    // Without metadata, whose order is random: equal weights give equal bytes.
+    let mut store = SafetensorsStore::from_bytes(None).clear_metadata();
+    let failed = |what: String| Error::Setting(format!("cannot serialise the weights: {what}"));
+    module.save_into(&mut store).map_err(|e| failed(e.to_string()))?;
+    store.get_bytes().map_err(|e| failed(e.to_string()))
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = fs::File::create(path).map_err(Error::io(path))?;
+    std::io::Write::write_all(&mut file, bytes).map_err(Error::io(path))?;
+    file.sync_all().map_err(Error::io(path))
+}

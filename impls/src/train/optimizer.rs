@@ -1,0 +1,192 @@
+//! AdamW with warm-up and cosine decay, clipping by the global norm, and its state as safetensors.
+
+use std::collections::{BTreeMap, HashMap};
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
+use burn::tensor::{Bytes, DType, Shape, Tensor};
+use burn_pack::{Reader, Scalar, Writer};
+use burn_store::ModuleSnapshot;
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::settings::Settings;
+
+/// A fresh optimiser.
+///
+/// Epsilon is PyTorch's 1e-8 (burn's default is 1e-5).
+pub fn adamw(settings: &Settings) -> ModuleOptimizer {
+    AdamWConfig::new()
+        .with_beta_1(settings.beta_1)
+        .with_beta_2(settings.beta_2)
+        .with_epsilon(1e-8)
+        .with_weight_decay(settings.weight_decay)
+        .init()
+}
+
+/// The learning rate of `step` (counted from 0): linear warm-up, then a cosine to zero at the last step.
+pub fn learning_rate(settings: &Settings, step: u64) -> f64 {
+    let (now, warm, all) = ((step + 1) as f64, settings.warmup_steps as f64, settings.steps as f64);
+    if now <= warm {
+        return settings.learning_rate * now / warm;
+    }
+    let progress = ((now - warm) / (all - warm).max(1.0)).min(1.0);
+    settings.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
+}
+
+/// The norm of all gradients together; where it exceeds `limit` (> 0), they are scaled to it in place.
+///
+/// burn's own `GradientClippingConfig::Norm` clips every tensor by itself, which changes the direction.
+pub fn clip_by_global_norm<M: Module>(module: &M, gradients: &mut GradientsParams, limit: f32) -> f32 {
+    let mut norm = SquaredNorm { gradients, parts: Vec::new() };
+    module.visit(&mut norm);
+    let norm = Tensor::cat(norm.parts, 0).sum().sqrt().into_scalar::<f32>();
+    if limit > 0.0 && norm > limit {
+        module.visit(&mut Rescale { gradients, factor: limit / norm });
+    }
+    norm
+}
+
+struct SquaredNorm<'a> {
+    gradients: &'a GradientsParams,
+    parts: Vec<Tensor<1>>,
+}
+
+impl ModuleVisitor for SquaredNorm<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.get::<D>(param.id) {
+            self.parts.push(gradient.square().sum());
+        }
+    }
+}
+
+struct Rescale<'a> {
+    gradients: &'a mut GradientsParams,
+    factor: f32,
+}
+
+impl ModuleVisitor for Rescale<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.remove::<D>(param.id) {
+            self.gradients.register(param.id, gradient.mul_scalar(self.factor));
+        }
+    }
+}
+
+/// Name of the metadata entry that holds AdamW's step counts and the tensors' ranks, by parameter, as JSON.
+const COUNTS: &str = "counts";
+
+/// The optimiser's state as a safetensors document, with tensors named after the parameters
+/// (`blocks.0.qkv.weight.momentum.moment_1`).
+///
+/// burn names them after parameter ids, which are new in every process; the names are the same for ever.
+pub fn to_safetensors<M: Module>(optimizer: &ModuleOptimizer, module: &M) -> Result<Vec<u8>, String> {
+    let paths: HashMap<String, String> = parameters(module).into_iter().map(|(path, id)| (id, path)).collect();
+    let rename = |name: &str| swap_prefix(name, &paths);
+    let reader = Reader::from_bytes(optimizer.into_bytes().map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
+    let mut counts = BTreeMap::new();
+    for (name, scalar) in reader.scalars() {
+        let Scalar::UInt(value) = scalar else { return Err(format!("{name}: {scalar:?} is not a count")) };
+        counts.insert(rename(name)?, *value);
+    }
+    let mut tensors = Vec::new();
+    for tensor in reader.into_tensors().map_err(|e| e.to_string())? {
+        let (name, dtype, shape, _, bytes) = tensor.into_parts().map_err(|e| e.to_string())?;
+        if dtype != DType::F32 {
+            return Err(format!("{name}: {dtype:?} where f32 was expected"));
+        }
+        tensors.push((rename(&name)?, shape.to_vec(), bytes));
+    }
+    let views = tensors
+        .iter()
+        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
+        .map_err(|e| e.to_string())?;
+    let counts = serde_json::to_string(&counts).map_err(|e| e.to_string())?;
+    // One entry only: safetensors writes its metadata in random order, and equal states should give equal bytes.
+    let metadata = HashMap::from([(COUNTS.to_owned(), counts)]);
+    safetensors::serialize(views, Some(metadata)).map_err(|e| e.to_string())
+}
+
+/// Puts a state written by [`to_safetensors`] back, for the parameters of `module`.
+pub fn from_safetensors<M: Module>(
+    optimizer: ModuleOptimizer,
+    module: &M,
+    bytes: &[u8],
+) -> Result<ModuleOptimizer, String> {
+    let ids: HashMap<String, String> = parameters(module).into_iter().collect();
+    let (_, header) = safetensors::SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
+    let file = safetensors::SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
+    let mut tensors = Vec::new();
+    for (name, view) in file.tensors() {
+        let name = swap_path(&name, &ids)?;
+        let id = name.split('.').next().and_then(|id| id.parse::<u64>().ok());
+        let data = Bytes::from_bytes_vec(view.data().to_vec());
+        tensors.push(burn_pack::Tensor::new(name, DType::F32, Shape::from(view.shape().to_vec()), id, data));
+    }
+    let mut writer = Writer::new(tensors);
+    let counts = header.metadata().as_ref().and_then(|m| m.get(COUNTS)).ok_or("no step counts")?;
+    let counts: BTreeMap<String, u64> = serde_json::from_str(counts).map_err(|e| e.to_string())?;
+    for (name, value) in counts {
+        writer = writer.with_scalar(&swap_path(&name, &ids)?, Scalar::UInt(value));
+    }
+    let packed = writer.into_bytes().map_err(|e| e.to_string())?;
+    optimizer.from_bytes(packed).map_err(|e| e.to_string())
+}
+
+/// Path and id of every parameter.
+fn parameters<M: Module>(module: &M) -> Vec<(String, String)> {
+    module
+        .collect(None, None, false)
+        .into_iter()
+        .filter_map(|tensor| {
+            let (name, _, _, id, _) = tensor.into_parts().ok()?;
+            Some((name, id?.to_string()))
+        })
+        .collect()
+}
+
+/// `ID.field` to `path.field`.
+fn swap_prefix(name: &str, paths: &HashMap<String, String>) -> Result<String, String> {
+    let (id, field) = name.split_once('.').ok_or_else(|| format!("{name}: no parameter id"))?;
+    let path = paths.get(id).ok_or_else(|| format!("{name}: no such parameter"))?;
+    Ok(format!("{path}.{field}"))
+}
+
+/// `path.field` to `ID.field`: the longest parameter path that is a prefix.
+fn swap_path(name: &str, ids: &HashMap<String, String>) -> Result<String, String> {
+    let dots = name.match_indices('.').map(|(at, _)| at).rev();
+    for at in dots {
+        if let Some(id) = ids.get(&name[..at]) {
+            return Ok(format!("{id}{}", &name[at..]));
+        }
+    }
+    Err(format!("{name}: no such parameter in this network"))
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::key::Key;
+    use crate::network::{MaskedDenoiser, Transformer, TransformerShape};
+
+    #[test]
+    fn the_state_survives_safetensors_whole() {
+        let device = Device::flex().autodiff();
+        let shape = TransformerShape { values: 3, length: 4, width: 8, heads: 2, layers: 1 };
+        let model = Transformer::new(&shape, &Key::new(0, "weights"), &device);
+        let settings = Settings::resolve("md4-digits", &[]).expect("a valid preset");
+        let mut optimizer = adamw(&settings);
+        let loss = model.logits(Tensor::from_data([[0i64, 1, 2, 3]], &device)).square().mean();
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        let model = optimizer.step(1e-3, model, gradients);
+        let bytes = to_safetensors(&optimizer, &model).expect("serialises");
+        let back = from_safetensors(adamw(&settings), &model, &bytes).expect("reads back");
+        let again = to_safetensors(&back, &model).expect("serialises");
+        assert!(bytes == again, "the state changed on its way");
+        let file = safetensors::SafeTensors::deserialize(&bytes).expect("valid");
+        assert!(file.tensor("blocks.0.qkv.weight.momentum.moment_1").is_ok(), "{:?}", file.names());
+        assert_eq!(file.len(), 2 * parameters(&model).len());
+    }
+}

@@ -1,0 +1,190 @@
+//! The trainer: repeatable, resumable bit for bit, and learning.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use impls::Key;
+use impls::data::{Dataset, Digits, InMemory, Split, Tokens};
+use impls::md4::{Grid, Md4, sample};
+use impls::network::{TableDenoiser, Transformer};
+use impls::schedule::MaskedSchedule;
+use impls::times::TimeSampling;
+use impls::train::checkpoint::Checkpoint;
+use impls::train::{Settings, Trainer, train};
+use impls::weighting::Weighting;
+
+fn small() -> Settings {
+    let overrides = [
+        "width=16",
+        "heads=2",
+        "layers=1",
+        "batch_size=8",
+        "steps=6",
+        "warmup_steps=2",
+        "checkpoint_every=2",
+        "log_every=1",
+    ];
+    Settings::resolve("md4-digits", &overrides.map(String::from)).expect("a valid preset")
+}
+
+fn digits(split: Split) -> Digits {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/digits/digits.csv.gz");
+    Digits::load(&path, split).expect("the bundled digits")
+}
+
+const NAMES: [&str; 3] =
+    ["checkpoint/model.safetensors", "checkpoint/optimizer.safetensors", "checkpoint/ema.safetensors"];
+
+fn files(run: &Path) -> Vec<Vec<u8>> {
+    NAMES.map(|name| std::fs::read(run.join(name)).expect("written by the run")).to_vec()
+}
+
+#[test]
+fn the_split_is_as_documented() {
+    assert_eq!((digits(Split::Train).tokens().len(), digits(Split::Test).tokens().len()), (1498, 299));
+    assert_eq!(digits(Split::Test).labels().len(), 299);
+    // The first test image is image 5 of the file, a five.
+    assert_eq!(digits(Split::Test).labels()[0], 5);
+}
+
+#[test]
+fn resuming_from_a_checkpoint_is_bit_for_bit_the_uninterrupted_run() {
+    let (data, settings, device) = (digits(Split::Train), small(), Device::flex());
+    let (straight, stopped) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    train(&settings, &data, &device, straight.path(), &mut |_| {}).expect("trains");
+    // Stop in the middle, after a checkpoint and one more step that is lost.
+    let mut first = Trainer::new(&settings, &data, &device).expect("starts");
+    for _ in 0..4 {
+        first.advance().expect("steps");
+    }
+    first.save(stopped.path()).expect("saves");
+    first.advance().expect("steps");
+    drop(first);
+    train(&settings, &data, &device, stopped.path(), &mut |p| assert!(p.step > 4)).expect("resumes");
+    for (name, (a, b)) in NAMES.iter().zip(files(straight.path()).iter().zip(files(stopped.path()))) {
+        assert!(*a == b, "{name} of the resumed run differs");
+    }
+}
+
+#[test]
+fn witness_resuming_without_the_optimiser_state_differs() {
+    let (data, settings, device) = (digits(Split::Train), small(), Device::flex());
+    let run = tempfile::tempdir().expect("a folder");
+    let mut straight = Trainer::new(&settings, &data, &device).expect("starts");
+    for _ in 0..4 {
+        straight.advance().expect("steps");
+    }
+    straight.save(run.path()).expect("saves");
+    let mut resumed = Trainer::new(&settings, &data, &device).expect("starts").resume(run.path()).expect("resumes");
+    // A run that forgets its past: fresh weights at the same step differ at once.
+    let mut fresh = Trainer::new(&settings, &data, &device).expect("starts");
+    let (a, b) = (straight.advance().expect("steps"), resumed.advance().expect("steps"));
+    assert_eq!(a, b);
+    assert_ne!(a.loss_bits_per_dim, fresh.advance().expect("steps").loss_bits_per_dim);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_refused() {
+    let (data, settings, device) = (digits(Split::Train), small(), Device::flex());
+    let run = tempfile::tempdir().expect("a folder");
+    train(&settings, &data, &device, run.path(), &mut |_| {}).expect("trains");
+    let path = run.path().join("checkpoint/ema.safetensors");
+    let mut bytes = std::fs::read(&path).expect("written");
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&path, bytes).expect("writable");
+    let error = Checkpoint::of_run(run.path()).state().expect_err("one bit differs").to_string();
+    assert!(error.contains("ema.safetensors") && error.contains("damaged"), "{error}");
+}
+
+#[test]
+fn an_untrained_network_has_exactly_the_uniform_nelbo() {
+    let data = digits(Split::Test);
+    let device = Device::flex();
+    let network = Transformer::new(&small().network(17, 64), &Key::new(0, "weights"), &device);
+    let objective = Md4 { schedule: MaskedSchedule::Linear, weighting: Weighting::Elbo };
+    let x = data.select(&(0..64).collect::<Vec<_>>());
+    let times = TimeSampling::Stratified.draw(64, &Key::new(1, "times"));
+    let nelbo = objective.nelbo(&network, &x, &times, &Key::new(1, "mask"), &device);
+    assert_eq!((nelbo.reconstruction, nelbo.prior), (0.0, 0.0));
+    // Each masked token costs ln 17, so a draw is (number masked / t) ln 17; its mean is 64 ln 17.
+    let mean = nelbo.diffusion.iter().sum::<f64>() / 64.0;
+    let exact = 64.0 * 17f64.ln();
+    assert!((mean / exact - 1.0).abs() < 0.1, "{mean} against {exact}");
+    for (draw, t) in nelbo.diffusion.iter().zip(&times) {
+        let masked = draw * t / 17f64.ln();
+        assert!((masked - masked.round()).abs() < 1e-3, "{masked} is not a count");
+    }
+}
+
+/// Example A of the theory as a table: position 1 P(0|mm) = .6, P(0|m0) = .7, P(0|m1) = .3, and so on.
+fn example_a(device: &Device) -> TableDenoiser {
+    let row = |a: f64, b: f64| vec![a, 1.0 - a, b, 1.0 - b];
+    let rows = vec![
+        row(0.5, 0.5),
+        row(0.5, 0.5),
+        row(0.5, 0.75), // 00 01 0m
+        row(0.5, 0.5),
+        row(0.5, 0.5),
+        row(0.5, 0.35), // 10 11 1m
+        row(0.7, 0.5),
+        row(0.3, 0.5),
+        row(0.6, 0.5), // m0 m1 mm
+    ];
+    TableDenoiser::new(2, 2, &rows, device)
+}
+
+#[test]
+fn the_sampler_draws_from_the_any_order_law() {
+    // With many steps two tokens are almost never revealed together, and the sampler's law is that of a uniformly
+    // random order: p(x) = 1/2 [mu_1(x1|mm) mu_2(x2|x1,m) + mu_2(x2|mm) mu_1(x1|m,x2)].
+    let device = Device::flex();
+    let law = [
+        0.5 * (0.6 * 0.75 + 0.5 * 0.7),
+        0.5 * (0.6 * 0.25 + 0.5 * 0.3),
+        0.5 * (0.4 * 0.35 + 0.5 * 0.3),
+        0.5 * (0.4 * 0.65 + 0.5 * 0.7),
+    ];
+    let n = 20_000;
+    for (schedule, grid) in [
+        (MaskedSchedule::Linear, Grid::Uniform),
+        (MaskedSchedule::Linear, Grid::Cosine),
+        (MaskedSchedule::Cosine, Grid::Uniform),
+    ] {
+        let drawn = sample(&example_a(&device), &schedule, grid, 400, (n, 2), &Key::new(3, "sample"), &device);
+        let mut counts = [0f64; 4];
+        for row in drawn.tokens.rows() {
+            counts[usize::from(row[0] * 2 + row[1])] += 1.0;
+        }
+        let chi: f64 = counts.iter().zip(&law).map(|(c, p)| (c - n as f64 * p).powi(2) / (n as f64 * p)).sum();
+        // 0.999 quantile of chi-square with 3 degrees of freedom.
+        assert!(chi < 16.27, "chi-square {chi} under {schedule} {grid}");
+        // One step at once is a product law; it must be told apart.
+        let product = sample(&example_a(&device), &schedule, grid, 1, (n, 2), &Key::new(3, "sample"), &device);
+        assert_eq!(product.network_calls, 1);
+        let both = product.tokens.rows().filter(|r| *r == [0, 0]).count() as f64 / n as f64;
+        assert!((both - 0.3).abs() < 0.02 && (law[0] - 0.4).abs() < 1e-12, "witness: {both}");
+    }
+}
+
+#[test]
+fn a_diverging_run_stops_with_the_step() {
+    let mut settings = small();
+    settings.learning_rate = 1e30;
+    settings.clip_norm = 0.0;
+    let data = InMemory::new("toy", 17, Tokens::new(vec![1, 2, 3, 4], 4));
+    let mut trainer = Trainer::new(&settings, &data, &Device::flex()).expect("starts");
+    let error = (0..6).find_map(|_| trainer.advance().err()).expect("a step of 1e30 diverges").to_string();
+    assert!(error.contains("step"), "{error}");
+}
+
+#[test]
+fn unknown_settings_and_wrong_types_are_refused() {
+    let resolve = |pair: &str| Settings::resolve("md4-digits", &[pair.to_owned()]).map_err(|e| e.to_string());
+    assert!(resolve("widht=3").expect_err("no such key").contains("widht"));
+    assert!(resolve("steps=many").expect_err("not a number").contains("steps"));
+    assert!(resolve("width=97").expect_err("97 heads of 4").contains("multiple"));
+    assert!(resolve("schedule=cosin").expect_err("no such schedule").contains("cosine"));
+    assert_eq!(resolve("steps=5").map(|s| s.steps), Ok(5));
+    assert!(Settings::resolve("md4-digit", &[]).is_err());
+}
