@@ -1,0 +1,97 @@
+//! The verdict table in Markdown, for code forges and terminals.
+
+use crate::format;
+use crate::record::{Row, Verdict};
+use crate::report::{self, Report};
+
+/// The whole document.
+pub fn render(report: &Report) -> String {
+    let mut text = format!("# elbow report\n\n{}.\n", report.summary());
+    for program in report.programs() {
+        text.push_str(&format!("\nMade by elbow {}.\n", cell(&program)));
+    }
+    if report.suites.is_empty() {
+        return text;
+    }
+    text.push_str("\n| Claim | Suite | Source | Expected | Measured | Verdict |\n");
+    text.push_str("| --- | --- | --- | --- | --- | --- |\n");
+    for row in report.rows() {
+        let claim = &row.claim;
+        let cells =
+            [&claim.title, &claim.suite, &claim.source, &claim.expected, &measured(row), &row.verdict.to_string()];
+        text.push_str(&format!("| {} |\n", cells.map(|text| cell(text)).join(" | ")));
+    }
+    for (verdict, heading) in [(Verdict::Refuted, "Refuted"), (Verdict::Error, "Errors"), (Verdict::Blocked, "Blocked")]
+    {
+        let rows: Vec<&Row> = report.rows().filter(|row| row.verdict == verdict).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        text.push_str(&format!("\n## {heading}\n\n"));
+        for row in rows {
+            let (title, id) = (cell(&row.claim.title), cell(&row.claim.id));
+            let reason = cell(&report::reason(row));
+            text.push_str(&format!("- **{title}** ({id}): {reason}\n"));
+        }
+    }
+    text
+}
+
+fn measured(row: &Row) -> String {
+    match &row.measured {
+        Some(measured) => format!("{} (n = {} {})", format::measured(measured), measured.n, measured.n_unit),
+        None => "–".into(),
+    }
+}
+
+/// Text that stays in its table cell and means nothing to Markdown.
+fn cell(text: &str) -> String {
+    let mut cell = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !cell.is_empty() {
+            cell.push(' ');
+        }
+        for character in word.chars() {
+            if "\\|`*_~[]<>&$#".contains(character) {
+                cell.push('\\');
+            }
+            cell.push(character);
+        }
+    }
+    cell
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn cells_cannot_break_the_table() {
+        assert_eq!(cell("|E L^(i)| <b>\n\n*x*  `y`"), r"\|E L^(i)\| \<b\> \*x\* \`y\`");
+        let mut row = sample::row("a", Verdict::Verified);
+        row.claim.title = "one | two\nthree".into();
+        row.claim.expected = "| |\r\n| |".into();
+        let rows = [row];
+        let text = render(&Report::new(&rows).expect("a valid row"));
+        let table: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
+        assert_eq!(table.len(), 3, "{text}");
+        for line in table {
+            let bars = line.replace("\\|", "").matches('|').count();
+            assert_eq!(bars, 7, "{line}");
+        }
+    }
+
+    #[test]
+    fn open_claims_are_listed_with_their_reasons() {
+        let mut blocked = sample::row("b", Verdict::Blocked);
+        blocked.reason = Some("the data set is absent".into());
+        blocked.measured = None;
+        let rows = [sample::row("a", Verdict::Verified), blocked, sample::row("c", Verdict::Refuted)];
+        let text = render(&Report::new(&rows).expect("valid rows"));
+        assert!(text.contains("\n3 claims: 1 verified, 1 refuted, 1 blocked.\n"), "{text}");
+        assert!(text.contains("## Blocked\n\n- **Title of b** (b): the data set is absent\n"));
+        assert!(text.contains("- **Title of c** (c): measured 1.3052 ± 0.0012 nats, expected"));
+        assert!(!text.contains("**Title of a**"));
+    }
+}
