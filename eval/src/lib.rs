@@ -1,1 +1,12 @@
+//! The evaluation suite behind `elbow`.
 
+pub mod claims;
+pub mod cli;
+mod cmd;
+pub mod failure;
+pub mod fid;
+pub mod likelihood;
+pub mod progress;
+pub mod provenance;
+pub mod theory;
+pub mod workspace;

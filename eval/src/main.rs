@@ -1,1 +1,5 @@
-fn main() {}
+//! `elbow`: see [`eval::cli`].
+
+fn main() -> std::process::ExitCode {
+    eval::cli::main()
+}

@@ -26,6 +26,12 @@ impl Key {
         Self(hash.finalize().into())
     }
 
+    /// A number made of the key, for a setting that wants a seed.
+    pub fn number(&self) -> u64 {
+        // 63 bits: TOML integers are signed.
+        self.0[..8].iter().fold(0, |n, &byte| n << 8 | u64::from(byte)) >> 1
+    }
+
     /// The generator that starts at this key.
     pub fn rng(&self) -> ChaCha8Rng {
         ChaCha8Rng::from_seed(self.0)

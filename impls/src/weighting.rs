@@ -57,7 +57,7 @@ impl Weighting {
     pub fn at(&self, schedule: &impl LogSnr, t: f64) -> f64 {
         match self {
             Self::Simple => schedule.simple_weight(t),
-            _ => self.of_log_snr(schedule.log_snr(t)),
+            _ => self.of_log_snr(schedule, schedule.log_snr(t)),
         }
     }
 
@@ -99,10 +99,11 @@ impl Weighting {
         }
     }
 
-    /// w(lambda). `Simple` has none: it is tied to the schedule (see [`Weighting::at`]).
-    fn of_log_snr(&self, lambda: f64) -> f64 {
+    /// w(lambda). Only `Simple` looks at the schedule, at the time that has this log-SNR.
+    pub fn of_log_snr(&self, schedule: &impl LogSnr, lambda: f64) -> f64 {
         match self {
-            Self::Elbo | Self::Simple => 1.0,
+            Self::Elbo => 1.0,
+            Self::Simple => schedule.simple_weight(schedule.time_of_log_snr(lambda)),
             Self::Sigmoid(b) => sigmoid(b - lambda),
             Self::FlowMatching => (-lambda / 2.0).exp(),
             Self::Iddpm => sech(lambda / 2.0),

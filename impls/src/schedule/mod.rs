@@ -32,7 +32,7 @@ pub(crate) fn softplus(x: f64) -> f64 {
 }
 
 /// 1 / (1 + e^-x), accurate in both tails.
-pub(crate) fn sigmoid(x: f64) -> f64 {
+pub fn sigmoid(x: f64) -> f64 {
     if x >= 0.0 {
         1.0 / (1.0 + (-x).exp())
     } else {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
@@ -98,12 +99,12 @@ impl Checkpoint {
         let mut files = BTreeMap::new();
         for (name, bytes) in FILES.iter().zip([to_bytes(model)?, to_bytes(ema)?, optimizer]) {
             files.insert((*name).to_owned(), hex(&Sha256::digest(&bytes)));
-            write_synced(&new.join(name), &bytes)?;
+            write_atomic(&new.join(name), &bytes)?;
         }
         let (values, length, dataset_hash) = about;
         let state = State { step, values, length, dataset_hash: dataset_hash.to_owned(), files };
         let text = serde_json::to_string_pretty(&state).expect("plain fields always serialise");
-        write_synced(&new.join("state.json"), text.as_bytes())?;
+        write_atomic(&new.join("state.json"), text.as_bytes())?;
         let old = self.beside("old");
         if old.exists() {
             fs::remove_dir_all(&old).map_err(Error::io(&old))?;
@@ -153,8 +154,11 @@ fn to_bytes<M: Module>(module: &M) -> Result<Vec<u8>> {
     store.get_bytes().map_err(|e| failed(e.to_string()))
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = fs::File::create(path).map_err(Error::io(path))?;
-    std::io::Write::write_all(&mut file, bytes).map_err(Error::io(path))?;
-    file.sync_all().map_err(Error::io(path))
+/// Writes a file whole or not at all: beside its place, synchronised, then renamed.
+pub(super) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let beside = path.with_extension("tmp");
+    let mut file = fs::File::create(&beside).map_err(Error::io(&beside))?;
+    file.write_all(bytes).map_err(Error::io(&beside))?;
+    file.sync_all().map_err(Error::io(&beside))?;
+    fs::rename(&beside, path).map_err(Error::io(path))
 }

@@ -9,7 +9,7 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, write_atomic};
 use super::settings::Settings;
 use super::{ema, optimizer};
 use crate::data::Dataset;
@@ -156,10 +156,11 @@ pub fn train(
 ) -> Result<()> {
     fs::create_dir_all(run).map_err(Error::io(run))?;
     let config = run.join("config.toml");
-    if config.exists() && Settings::load(&config)? != *settings {
+    if !config.exists() {
+        write_atomic(&config, settings.to_toml().as_bytes())?;
+    } else if Settings::load(&config)? != *settings {
         return Err(Error::format(run, "holds a run with other settings: choose another --out, or delete it"));
     }
-    fs::write(&config, settings.to_toml()).map_err(Error::io(&config))?;
     let mut trainer = Trainer::new(settings, data, device)?.resume(run)?;
     let mut log = MetricsLog::open(run, trainer.steps_done())?;
     while trainer.steps_done() < settings.steps {
@@ -186,23 +187,19 @@ impl MetricsLog {
     /// Keeps the rows up to the checkpoint's step: those after it will be computed again.
     fn open(run: &Path, done: u64) -> Result<Self> {
         let path = run.join("metrics.jsonl");
-        let before = read_metrics(run)?;
-        let mut file = fs::File::create(&path).map_err(Error::io(&path))?;
-        for progress in before.iter().filter(|p| p.step <= done) {
-            write_line(&mut file, progress).map_err(Error::io(&path))?;
-        }
+        let kept: String = read_metrics(run)?.iter().filter(|p| p.step <= done).map(line).collect();
+        write_atomic(&path, kept.as_bytes())?;
+        let file = fs::OpenOptions::new().append(true).open(&path).map_err(Error::io(&path))?;
         Ok(Self { path, file })
     }
 
     fn write(&mut self, progress: &Progress) -> Result<()> {
-        write_line(&mut self.file, progress).map_err(Error::io(&self.path))
+        self.file.write_all(line(progress).as_bytes()).map_err(Error::io(&self.path))
     }
 }
 
-fn write_line(file: &mut fs::File, progress: &Progress) -> std::io::Result<()> {
-    let mut line = serde_json::to_string(progress)?;
-    line.push('\n');
-    file.write_all(line.as_bytes())
+fn line(progress: &Progress) -> String {
+    serde_json::to_string(progress).expect("four numbers always serialise") + "\n"
 }
 
 /// The rows of a run's `metrics.jsonl`; none where the file is absent. A torn last line is dropped.

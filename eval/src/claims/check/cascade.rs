@@ -1,0 +1,153 @@
+//! Check: the exact cascade of bounds on bundled toys.
+
+use impls::Weighting;
+use impls::schedule::MaskedSchedule;
+use reports::record::{Figure, Input, Style};
+use serde::Deserialize;
+
+use super::{Outcome, axis, curve, figure, plot};
+use crate::failure::Failure;
+use crate::provenance;
+use crate::theory::{Cascade, Enumeration, Toy, cascade};
+use crate::workspace::Workspace;
+
+/// One measure over all combinations of toys, schedules, steps and weightings; the worst case counts.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Cascades {
+    measure: Measure,
+    /// Names of files in `fixtures/toys/`.
+    toys: Vec<String>,
+    schedules: Vec<String>,
+    steps: Vec<usize>,
+    weightings: Vec<String>,
+    /// Draw the cascade of the first combination.
+    #[serde(default)]
+    figure: bool,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Measure {
+    Theorem1Residual,
+    Theorem2Residual,
+    SmallestGap,
+    SmallestKlSlack,
+    LastBoundError,
+    ScheduleSpread,
+    AnyOrderDifference,
+    FirstElbo,
+    LossMinusEntropy,
+    CorrelationTimesSteps,
+}
+
+impl Measure {
+    /// What the number is, and whether the largest or the smallest case is the worst.
+    fn describe(self) -> (&'static str, fn(f64, f64) -> f64) {
+        match self {
+            Self::Theorem1Residual => ("largest |E L^(i+1) − E L^(i) − g_i|", f64::max),
+            Self::Theorem2Residual => ("largest |Σ w_i L^(i)(x) − C(x) + Σ w̃(t_j) l_j(x)|", f64::max),
+            Self::SmallestGap => ("smallest g_i", f64::min),
+            Self::SmallestKlSlack => ("smallest (−H − E L^(i)) − KL(q‖p̃^(i))", f64::min),
+            Self::LastBoundError => ("largest |E L^(T+1) + H|", f64::max),
+            Self::ScheduleSpread => ("largest difference of the continuous NELBO between schedules", f64::max),
+            Self::AnyOrderDifference => ("largest |continuous NELBO − any-order NLL|", f64::max),
+            Self::FirstElbo => ("E L^(1)", f64::max),
+            Self::LossMinusEntropy => ("reweighted loss − H", f64::max),
+            Self::CorrelationTimesSteps => ("T · Σ TC_i", f64::max),
+        }
+    }
+
+    /// The measure of one cascade; `ScheduleSpread` compares with the same toy's `reference`.
+    fn of(self, c: &Cascade, reference: &Cascade) -> f64 {
+        let lowest = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::INFINITY, f64::min);
+        match self {
+            Self::Theorem1Residual => c.theorem1_residual,
+            Self::Theorem2Residual => c.theorem2_residual,
+            Self::SmallestGap => lowest(&mut c.gap.iter().copied()),
+            Self::SmallestKlSlack => {
+                lowest(&mut c.elbo.iter().zip(&c.data_model_kl).map(|(elbo, kl)| -c.entropy - elbo - kl))
+            }
+            Self::LastBoundError => (c.elbo[c.steps] + c.entropy).abs(),
+            Self::ScheduleSpread => (c.neg_elbo_continuous - reference.neg_elbo_continuous).abs(),
+            Self::AnyOrderDifference => (c.neg_elbo_continuous - c.any_order_ar_nll).abs(),
+            Self::FirstElbo => c.elbo[0],
+            Self::LossMinusEntropy => c.weighted_continuous - c.entropy,
+            Self::CorrelationTimesSteps => c.factorization.iter().sum::<f64>() * c.steps as f64,
+        }
+    }
+}
+
+impl Cascades {
+    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+        self.toys.iter().map(|toy| provenance::file_input(&workspace.data_file(&format!("toys/{toy}.json"))?)).collect()
+    }
+
+    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+        let (quantity, worse) = self.measure.describe();
+        let (mut worst, mut cases, mut first) = (f64::NAN, 0, None);
+        for toy in &self.toys {
+            let all = Enumeration::new(&Toy::load(&workspace.data_file(&format!("toys/{toy}.json"))?)?)?;
+            let mut reference = None;
+            for schedule in &self.schedules {
+                let schedule: MaskedSchedule = schedule.parse()?;
+                for &steps in &self.steps {
+                    for weighting in &self.weightings {
+                        let weighting: Weighting = weighting.parse()?;
+                        let one = cascade(&all, &schedule, steps, &weighting)?;
+                        let value = self.measure.of(&one, reference.as_ref().unwrap_or(&one));
+                        if value.is_nan() {
+                            let what = format!("{quantity} is undefined for {toy}, {schedule}, {steps}, {weighting}");
+                            return Err(Failure::input(what, "choose a schedule with alpha(1) > 0"));
+                        }
+                        worst = if worst.is_nan() { value } else { worse(worst, value) };
+                        cases += 1;
+                        first.get_or_insert_with(|| one.clone());
+                        reference.get_or_insert(one);
+                    }
+                }
+            }
+        }
+        let mut outcome = Outcome::exact(quantity, worst, "nats").over(cases, "cascades");
+        if let Some(c) = &first {
+            outcome.detail("entropy H of the first toy", c.entropy, None, "nats");
+            outcome.detail("continuous NELBO of the first toy", c.neg_elbo_continuous, None, "nats");
+            if self.figure {
+                outcome.figures.push(draw(c, &self.toys[0]));
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+/// The cascade of one toy: bounds and gaps against i.
+fn draw(c: &Cascade, toy: &str) -> Figure {
+    let i = |n: usize| (1..=n).map(|i| i as f64).collect::<Vec<_>>();
+    let constant = |value: f64| vec![value; c.steps + 1];
+    let bounds = vec![
+        curve("E L^(i)", Style::LinePoints, i(c.steps + 1), c.elbo.clone()),
+        curve(
+            "E log p̃^(i)",
+            Style::LinePoints,
+            i(c.steps + 1),
+            c.data_model_kl.iter().map(|kl| -c.entropy - kl).collect(),
+        ),
+        curve("−H", Style::Dashed, i(c.steps + 1), constant(-c.entropy)),
+    ];
+    let gaps = vec![
+        curve("g_i", Style::Bars, i(c.steps), c.gap.clone()),
+        curve("total correlation part", Style::LinePoints, i(c.steps), c.factorization.clone()),
+    ];
+    figure(
+        "cascade",
+        "The cascade of bounds",
+        &format!(
+            "Toy {toy}, {} schedule, T = {}. Left: each model with one more optimal reverse step has a better bound, up to \
+             the negative entropy; the bound lies below the expected log-likelihood of its model. Right: the gap between \
+             neighbouring bounds, computed as an expected joint KL, and the part of it that no denoiser of independent \
+             tokens can remove.",
+            c.schedule, c.steps
+        ),
+        vec![plot("Bounds", axis("i"), axis("nats"), bounds), plot("Gaps g_i", axis("i"), axis("nats"), gaps)],
+    )
+}

@@ -1,0 +1,233 @@
+//! Check: the model trained on the digits.
+
+use impls::Key;
+use impls::data::{Dataset, Tokens};
+use impls::key::categorical;
+use impls::md4::Grid;
+use impls::train::Settings;
+use impls::train::run::read_metrics;
+use reports::record::{Figure, Input, Panel, Style};
+use serde::Deserialize;
+
+use super::{Outcome, axis, curve, figure, plot};
+use crate::cmd::fid::digits_classifier;
+use crate::cmd::{Trained, sample, train::run_training};
+use crate::failure::Failure;
+use crate::fid::{FeatureNetwork, Images, Runtime, between_features};
+use crate::likelihood::{Estimate, masked_nelbo};
+use crate::provenance;
+use crate::workspace::Workspace;
+
+/// The trained model against a baseline of independent pixels (each pixel's marginal in the training split).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TrainedDigits {
+    measure: Measure,
+    preset: String,
+    /// Changes to the preset.
+    set: Vec<String>,
+    /// Time draws a sequence (likelihood).
+    #[serde(default)]
+    draws: usize,
+    /// Steps of the sampler (samples).
+    #[serde(default)]
+    steps: usize,
+    /// Disjoint blocks of samples, and images in each (samples).
+    #[serde(default)]
+    blocks: usize,
+    #[serde(default)]
+    block_size: usize,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Measure {
+    /// NELBO minus the baseline's negative log-likelihood, paired over test images.
+    NelboMinusBaseline,
+    /// Frechet distance of samples minus that of the baseline's samples, over blocks.
+    DistanceMinusBaseline,
+}
+
+impl TrainedDigits {
+    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+        let settings = Settings::resolve(&self.preset, &self.set)?;
+        let data = workspace.dataset("digits:train")?;
+        let settings = Input { name: self.preset.clone(), sha256: provenance::hash(settings.to_toml().as_bytes()) };
+        let mut inputs = vec![settings, provenance::data_input(data.as_ref())];
+        if let Measure::DistanceMinusBaseline = self.measure {
+            let network = digits_classifier(workspace, Runtime::Embedded)?;
+            inputs.push(Input { name: network.metric_name(), sha256: network.hash().to_owned() });
+        }
+        Ok(inputs)
+    }
+
+    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+        let settings = Settings::resolve(&self.preset, &self.set)?;
+        let train = workspace.dataset("digits:train")?;
+        // The folder's name holds everything that shapes the run, so an older one is never mistaken for it.
+        let shape = [settings.to_toml(), train.hash().to_owned(), provenance::program_hash().to_owned()].join("\n");
+        let name = format!("{}-{}", self.preset, &provenance::hash(shape.as_bytes())[..12]);
+        let run = workspace.out.join("runs").join(name);
+        run_training(workspace, &settings, train.as_ref(), &run)?;
+        let model = Trained::load(&run, workspace)?;
+        let mut outcome = match self.measure {
+            Measure::NelboMinusBaseline => self.likelihood(workspace, &model, train.as_ref())?,
+            Measure::DistanceMinusBaseline => self.samples(workspace, &model, train.as_ref())?,
+        };
+        if let Measure::NelboMinusBaseline = self.measure {
+            outcome.figures.push(training_curve(&read_metrics(&run)?, &settings));
+        }
+        outcome.made.push(Input { name: "ema.safetensors".into(), sha256: model.hash });
+        Ok(outcome)
+    }
+
+    fn likelihood(&self, workspace: &Workspace, model: &Trained, train: &dyn Dataset) -> Result<Outcome, Failure> {
+        let test = workspace.dataset("digits:test")?;
+        let bound = masked_nelbo(
+            &model.objective,
+            &model.network,
+            test.as_ref(),
+            self.draws,
+            workspace.seed,
+            &workspace.device,
+            &workspace.bar,
+        );
+        let to_bits = 1.0 / (bound.dims as f64 * std::f64::consts::LN_2);
+        let baseline: Vec<f64> =
+            IndependentPixels::fit(train).nats(test.tokens()).iter().map(|n| n * to_bits).collect();
+        let ours: Vec<f64> = bound.per_sequence.iter().map(|n| n * to_bits).collect();
+        let paired: Vec<f64> = ours.iter().zip(&baseline).map(|(a, b)| a - b).collect();
+        let difference = Estimate::of(&paired);
+        let mut outcome = Outcome {
+            standard_error: Some(difference.standard_error),
+            ..Outcome::exact("NELBO − independent pixels' NLL", difference.value, "bits/dim")
+                .over(paired.len(), "test images")
+        };
+        let baseline = Estimate::of(&baseline);
+        let b = &bound.bits_per_dim;
+        outcome.detail("NELBO of the test split", b.value, Some(b.standard_error), "bits/dim");
+        outcome.detail("its reconstruction term", bound.reconstruction, None, "bits/dim");
+        outcome.detail("its prior term", bound.prior, None, "bits/dim");
+        outcome.detail("its diffusion term", bound.diffusion.value, Some(bound.diffusion.standard_error), "bits/dim");
+        outcome.detail("independent pixels", baseline.value, Some(baseline.standard_error), "bits/dim");
+        outcome.detail("uniform (untrained network)", 17f64.log2(), None, "bits/dim");
+        outcome.detail("time draws a test image", self.draws as f64, None, "1");
+        Ok(outcome)
+    }
+
+    fn samples(&self, workspace: &Workspace, model: &Trained, train: &dyn Dataset) -> Result<Outcome, Failure> {
+        let shape = train.image().ok_or_else(|| Failure::internal("the digits are images"))?;
+        let network = digits_classifier(workspace, Runtime::Embedded)?;
+        let metric = network.metric_name();
+        let count = self.blocks * self.block_size;
+        let schedule = model.objective.schedule;
+        let (ours, calls) = sample::draw(workspace, model, Grid::Cosine, schedule, self.steps, count, shape);
+        let pixels = IndependentPixels::fit(train);
+        let tokens = pixels.draw(count, &Key::new(workspace.seed, "independent pixels"));
+        let theirs = Images::from_tokens(&tokens, model.state.values, shape);
+        let reference = network.features(&Images::from_dataset(train)?, &workspace.bar)?;
+        let distances = |network: &FeatureNetwork, images: &Images| -> Result<Vec<f64>, Failure> {
+            let features = network.features(images, &workspace.bar)?;
+            let block = |b: usize| (b * self.block_size..(b + 1) * self.block_size).collect::<Vec<_>>();
+            (0..self.blocks)
+                .map(|b| Ok(between_features(&features.select(&block(b)), &reference, &metric)?.value))
+                .collect()
+        };
+        let (a, b) = (distances(&network, &ours)?, distances(&network, &theirs)?);
+        let difference = Estimate::of(&a.iter().zip(&b).map(|(a, b)| a - b).collect::<Vec<_>>());
+        let mut outcome = Outcome {
+            standard_error: Some(difference.standard_error),
+            ..Outcome::exact(&format!("{metric}: samples − independent pixels"), difference.value, "1")
+                .over(self.blocks, &format!("blocks of {} samples", self.block_size))
+        };
+        let test =
+            network.features(&Images::from_dataset(workspace.dataset("digits:test")?.as_ref())?, &workspace.bar)?;
+        let floor = between_features(&test, &reference, &metric)?.value;
+        let (a, b) = (Estimate::of(&a), Estimate::of(&b));
+        outcome.detail(format!("{metric} of the model's samples"), a.value, Some(a.standard_error), "1");
+        outcome.detail(format!("{metric} of independent pixels"), b.value, Some(b.standard_error), "1");
+        outcome.detail(format!("{metric} of the test split (n = {})", test.len()), floor, None, "1");
+        outcome.detail("network calls a batch (NFE)", calls as f64, None, "1");
+        let first: Vec<usize> = (0..64.min(count)).collect();
+        let panel = |title: &str, images: &Images| Panel::Images {
+            title: title.to_owned(),
+            width: images.width,
+            height: images.height,
+            channels: images.channels,
+            columns: 8,
+            images: first.iter().map(|&i| images.image(i).to_vec()).collect(),
+        };
+        let real = Images::from_dataset(workspace.dataset("digits:test")?.as_ref())?;
+        outcome.figures.push(figure(
+            "samples",
+            "Samples",
+            &format!(
+                "The first {} samples of the seed, not chosen; {} ancestral steps on the cosine grid.",
+                first.len(),
+                self.steps
+            ),
+            vec![panel("Model", &ours), panel("Independent pixels", &theirs), panel("Test images", &real)],
+        ));
+        Ok(outcome)
+    }
+}
+
+/// Loss against step, bits per dimension.
+fn training_curve(metrics: &[impls::train::Progress], settings: &Settings) -> Figure {
+    let steps: Vec<f64> = metrics.iter().map(|p| p.step as f64).collect();
+    let loss: Vec<f64> = metrics.iter().map(|p| p.loss_bits_per_dim).collect();
+    let uniform = vec![17f64.log2(); steps.len()];
+    let series = vec![
+        curve("training loss of one batch", Style::Line, steps.clone(), loss),
+        curve("uniform prediction", Style::Dashed, steps, uniform),
+    ];
+    figure(
+        "training",
+        "Training on the digits",
+        &format!(
+            "The weighted training loss ({} weighting) of every {}th batch of {}: noisy, because each image is masked at \
+             one random time. The bound on held-out images is the NELBO in the table.",
+            settings.weighting, settings.log_every, settings.batch_size
+        ),
+        vec![plot("", axis("step"), axis("bits/dim"), series)],
+    )
+}
+
+/// Each pixel drawn from its own marginal in the training split, with one pseudo-count a level.
+struct IndependentPixels {
+    values: usize,
+    /// Probability of value v at pixel n, index n * values + v.
+    probabilities: Vec<f64>,
+}
+
+impl IndependentPixels {
+    fn fit(data: &dyn Dataset) -> Self {
+        let (values, length) = (data.values(), data.tokens().length());
+        let mut counts = vec![1.0; values * length];
+        for row in data.tokens().rows() {
+            for (n, &v) in row.iter().enumerate() {
+                counts[n * values + usize::from(v)] += 1.0;
+            }
+        }
+        let total = (data.tokens().len() + values) as f64;
+        Self { values, probabilities: counts.into_iter().map(|c| c / total).collect() }
+    }
+
+    /// -log p(x) of each sequence, nats.
+    fn nats(&self, x: &Tokens) -> Vec<f64> {
+        let cost = |(n, &v): (usize, &u16)| -self.probabilities[n * self.values + usize::from(v)].ln();
+        x.rows().map(|row| row.iter().enumerate().map(cost).sum()).collect()
+    }
+
+    fn draw(&self, count: usize, key: &Key) -> Tokens {
+        let mut rng = key.rng();
+        let length = self.probabilities.len() / self.values;
+        let ids = (0..count * length)
+            .map(|i| {
+                let n = i % length;
+                categorical(&mut rng, &self.probabilities[n * self.values..(n + 1) * self.values]) as u16
+            })
+            .collect();
+        Tokens::new(ids, length)
+    }
+}

@@ -1,0 +1,104 @@
+//! Check: the loss code that trains the networks, run with a table denoiser, against the exact loss.
+
+use burn::tensor::Device;
+use impls::Key;
+use impls::data::Tokens;
+use impls::key::categorical;
+use impls::md4::Md4;
+use impls::network::TableDenoiser;
+use impls::times::TimeSampling;
+use reports::record::Input;
+use serde::Deserialize;
+
+use super::Outcome;
+use crate::failure::Failure;
+use crate::likelihood::Estimate;
+use crate::provenance;
+use crate::theory::{Enumeration, Toy, weighted_loss};
+use crate::workspace::Workspace;
+
+/// Batches of the training loss on a toy.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Estimator {
+    measure: Measure,
+    toy: String,
+    schedule: String,
+    weighting: String,
+    batches: usize,
+    batch_size: usize,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Measure {
+    /// Monte-Carlo mean minus exact value, stratified times.
+    Bias,
+    /// log of the ratio of the variances of the batch mean: stratified over independent times.
+    LogVarianceRatio,
+}
+
+impl Estimator {
+    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+        Ok(vec![provenance::file_input(&workspace.data_file(&format!("toys/{}.json", self.toy))?)?])
+    }
+
+    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+        let toy = Toy::load(&workspace.data_file(&format!("toys/{}.json", self.toy))?)?;
+        let all = Enumeration::new(&toy)?;
+        let objective = Md4 { schedule: self.schedule.parse()?, weighting: self.weighting.parse()? };
+        let table = table_denoiser(&toy, &all, &workspace.device);
+        let exact = weighted_loss(&all, &objective.schedule, &objective.weighting);
+        let means = |sampling: TimeSampling| -> Vec<f64> {
+            workspace.bar.start(self.batches as u64, &format!("loss, {sampling} times"));
+            let batch = |b: usize| {
+                let key = |purpose| Key::new(workspace.seed, purpose).fold(b as u64);
+                let x = draw(&toy, self.batch_size, &key("toy data"));
+                let times = sampling.draw(self.batch_size, &key("toy times"));
+                let loss = objective.loss(&table, &x, &times, &key("toy masks"), &workspace.device).into_data();
+                workspace.bar.advance(1);
+                loss.iter::<f64>().sum::<f64>() / self.batch_size as f64
+            };
+            let means = (0..self.batches).map(batch).collect();
+            workspace.bar.finish();
+            means
+        };
+        let (stratified, independent) = (means(TimeSampling::Stratified), means(TimeSampling::Independent));
+        let (a, b) = (Estimate::of(&stratified), Estimate::of(&independent));
+        let ratio = (a.standard_error / b.standard_error).powi(2);
+        let (quantity, value, error, unit) = match self.measure {
+            Measure::Bias => ("Monte-Carlo loss − exact loss", a.value - exact, a.standard_error, "nats"),
+            // The log of a ratio of two sample variances of near-normal batch means: error sqrt(4 / (n - 1)).
+            Measure::LogVarianceRatio => {
+                let error = (4.0 / (self.batches as f64 - 1.0)).sqrt();
+                ("ln (variance with stratified times / with independent times)", ratio.ln(), error, "1")
+            }
+        };
+        let mut outcome = Outcome {
+            standard_error: Some(error),
+            ..Outcome::exact(quantity, value, unit).over(self.batches, "batches")
+        };
+        outcome.detail("exact loss", exact, None, "nats");
+        outcome.detail("stratified times", a.value, Some(a.standard_error), "nats");
+        outcome.detail("independent times", b.value, Some(b.standard_error), "nats");
+        outcome.detail("variance ratio, stratified over independent", ratio, None, "1");
+        Ok(outcome)
+    }
+}
+
+/// The toy's denoiser in the form that the loss code takes.
+pub(super) fn table_denoiser(toy: &Toy, all: &Enumeration, device: &Device) -> TableDenoiser {
+    let width = toy.length * toy.states;
+    let rows: Vec<Vec<f64>> = all.probabilities().chunks(width).map(<[f64]>::to_vec).collect();
+    TableDenoiser::new(toy.states, toy.length, &rows, device)
+}
+
+/// Independent draws from the toy.
+pub(super) fn draw(toy: &Toy, count: usize, key: &Key) -> Tokens {
+    let mut rng = key.rng();
+    let weights: Vec<f64> = toy.outcomes.iter().map(|(_, p)| *p).collect();
+    let ids = (0..count)
+        .flat_map(|_| toy.outcomes[categorical(&mut rng, &weights)].0.iter().map(|&d| u16::from(d)))
+        .collect();
+    Tokens::new(ids, toy.length)
+}

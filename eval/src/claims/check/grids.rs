@@ -1,0 +1,55 @@
+//! Check: time grids of the sampler.
+
+use impls::md4::Grid;
+use impls::schedule::MaskedSchedule;
+use reports::record::Style;
+use serde::Deserialize;
+
+use super::{Outcome, axis, curve, figure, plot};
+use crate::failure::Failure;
+
+/// Largest difference of alpha between two pairs of schedule and grid.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Grids {
+    /// `schedule` and `grid` of either side.
+    first: [String; 2],
+    second: [String; 2],
+    steps: usize,
+    /// Sequence length of the figure.
+    length: usize,
+}
+
+impl Grids {
+    pub fn run(&self) -> Result<Outcome, Failure> {
+        let alphas = |[schedule, grid]: &[String; 2]| -> Result<Vec<f64>, Failure> {
+            let (schedule, grid): (MaskedSchedule, Grid) = (schedule.parse()?, grid.parse()?);
+            Ok((0..=self.steps).map(|i| schedule.alpha(grid.time(i, self.steps))).collect())
+        };
+        let (first, second) = (alphas(&self.first)?, alphas(&self.second)?);
+        let difference = first.iter().zip(&second).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        let linear = alphas(&["linear".into(), "uniform".into()])?;
+        let x: Vec<f64> = (1..=self.steps).map(|i| i as f64).collect();
+        // Step T of the grid is the sampler's first.
+        let revealed = |alpha: &[f64]| -> Vec<f64> {
+            alpha.windows(2).rev().map(|pair| (pair[0] - pair[1]) * self.length as f64).collect()
+        };
+        let series = vec![
+            curve(self.first.join(" schedule, ") + " grid", Style::Line, x.clone(), revealed(&first)),
+            curve("linear schedule, uniform grid", Style::Dashed, x, revealed(&linear)),
+        ];
+        let mut outcome =
+            Outcome::exact("largest difference of α", difference, "1").over(self.steps + 1, "grid points");
+        outcome.figures.push(figure(
+            "grid",
+            "Tokens revealed by each step of the sampler",
+            &format!(
+                "Expected number of {} tokens that become visible in each of {} steps, length · (α_s − α_t). The cosine grid \
+                 reveals few at first, while little is known, and many at the end.",
+                self.length, self.steps
+            ),
+            vec![plot("", axis("step of the sampler"), axis("tokens"), series)],
+        ));
+        Ok(outcome)
+    }
+}

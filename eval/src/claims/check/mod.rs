@@ -1,0 +1,136 @@
+//! The kinds of checks. A claim file names one under `[protocol]` with its parameters; a new kind is a new file here
+//! and a line in [`Protocol`].
+
+mod cascade;
+mod digits;
+mod estimator;
+mod frechet;
+mod grids;
+mod toy_training;
+mod weights;
+
+use reports::record::{Axis, Detail, Figure, Input, Panel, Series, Style};
+use serde::Deserialize;
+
+use crate::failure::Failure;
+use crate::workspace::Workspace;
+
+/// A check with its parameters.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "check", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Protocol {
+    /// The exact cascade of bounds on toys.
+    Cascade(cascade::Cascades),
+    /// Weighting functions and their cascade weights.
+    Weights(weights::Weights),
+    /// Time grids of the sampler.
+    Grids(grids::Grids),
+    /// The training loss by Monte Carlo against its exact value.
+    Estimator(estimator::Estimator),
+    /// Networks trained on a toy of known entropy.
+    ToyTraining(toy_training::ToyTraining),
+    /// The model trained on the digits.
+    Digits(digits::TrainedDigits),
+    /// Frechet distances of known sets.
+    Frechet(frechet::Frechet),
+}
+
+/// What a check found.
+pub struct Outcome {
+    /// What the number is.
+    pub quantity: String,
+    pub value: f64,
+    /// Present for statistical checks.
+    pub standard_error: Option<f64>,
+    /// Independent units, and what they are.
+    pub n: u64,
+    pub n_unit: String,
+    pub unit: String,
+    pub details: Vec<Detail>,
+    pub figures: Vec<Figure>,
+    /// Inputs that exist only after the check ran, such as a trained checkpoint.
+    pub made: Vec<Input>,
+}
+
+impl Outcome {
+    /// An exact number.
+    pub fn exact(quantity: &str, value: f64, unit: &str) -> Self {
+        Self {
+            quantity: quantity.to_owned(),
+            value,
+            standard_error: None,
+            n: 1,
+            n_unit: "cases".to_owned(),
+            unit: unit.to_owned(),
+            details: Vec::new(),
+            figures: Vec::new(),
+            made: Vec::new(),
+        }
+    }
+
+    /// The number of cases behind an exact number.
+    fn over(self, n: usize, n_unit: &str) -> Self {
+        Self { n: n as u64, n_unit: n_unit.to_owned(), ..self }
+    }
+
+    fn detail(&mut self, name: impl Into<String>, value: f64, standard_error: Option<f64>, unit: &str) {
+        self.details.push(Detail { name: name.into(), value, standard_error, unit: unit.to_owned() });
+    }
+}
+
+impl Protocol {
+    /// What the check reads, with hashes: part of the content key.
+    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+        match self {
+            Self::Cascade(check) => check.inputs(workspace),
+            Self::Weights(check) => check.inputs(workspace),
+            Self::Grids(_) => Ok(Vec::new()),
+            Self::Estimator(check) => check.inputs(workspace),
+            Self::ToyTraining(check) => check.inputs(workspace),
+            Self::Digits(check) => check.inputs(workspace),
+            Self::Frechet(check) => check.inputs(workspace),
+        }
+    }
+
+    /// Runs the check.
+    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+        match self {
+            Self::Cascade(check) => check.run(workspace),
+            Self::Weights(check) => check.run(workspace),
+            Self::Grids(check) => check.run(),
+            Self::Estimator(check) => check.run(workspace),
+            Self::ToyTraining(check) => check.run(workspace),
+            Self::Digits(check) => check.run(workspace),
+            Self::Frechet(check) => check.run(workspace),
+        }
+    }
+
+    /// Whether its outcome carries a standard error: such claims share the family's error.
+    pub fn is_statistical(&self) -> bool {
+        match self {
+            Self::Cascade(_) | Self::Weights(_) | Self::Grids(_) => false,
+            Self::Estimator(_) | Self::ToyTraining(_) | Self::Digits(_) => true,
+            Self::Frechet(check) => check.is_statistical(),
+        }
+    }
+}
+
+/// A curve without error bars.
+fn curve(label: impl Into<String>, style: Style, x: Vec<f64>, y: Vec<f64>) -> Series {
+    Series { label: label.into(), style, x, y, error: None }
+}
+
+/// A linear axis over the data's own range.
+fn axis(label: &str) -> Axis {
+    Axis { label: label.to_owned(), log: false, range: None }
+}
+
+/// A plot panel.
+fn plot(title: &str, x: Axis, y: Axis, series: Vec<Series>) -> Panel {
+    Panel::Plot { title: title.to_owned(), x, y, series }
+}
+
+/// A figure.
+fn figure(id: &str, title: &str, caption: &str, panels: Vec<Panel>) -> Figure {
+    Figure { id: id.to_owned(), title: title.to_owned(), caption: caption.to_owned(), panels }
+}

@@ -1,0 +1,118 @@
+//! Check: networks trained on a toy whose entropy is known; no bound may fall below it.
+
+use burn::tensor::{Int, Tensor, TensorData};
+use impls::Key;
+use impls::data::InMemory;
+use impls::network::MaskedDenoiser;
+use impls::schedule::MaskedSchedule;
+use impls::train::{Settings, Trainer};
+use reports::record::Input;
+use serde::Deserialize;
+
+use super::{Outcome, estimator::draw};
+use crate::failure::Failure;
+use crate::likelihood::{Estimate, masked_nelbo};
+use crate::provenance;
+use crate::theory::{Enumeration, Toy, neg_elbo};
+use crate::workspace::Workspace;
+
+/// Trains small networks on draws from a toy and compares three numbers: the Monte-Carlo NELBO, the exact NELBO
+/// (every pattern through the network), and the entropy.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ToyTraining {
+    measure: Measure,
+    toy: String,
+    /// Independent runs: each with its own weights, data and noise.
+    seeds: u64,
+    /// Sequences drawn from the toy for training, and again for evaluation.
+    sequences: usize,
+    /// Time draws a sequence in the evaluation.
+    draws: usize,
+    /// Changes to the preset `md4-digits`.
+    set: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Measure {
+    /// Exact NELBO of the trained network minus the entropy.
+    Excess,
+    /// Monte-Carlo NELBO minus the exact NELBO on the same sequences' law.
+    EstimatorBias,
+}
+
+/// What one run gives, nats.
+struct Run {
+    exact: f64,
+    monte_carlo: f64,
+}
+
+impl ToyTraining {
+    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+        Ok(vec![provenance::file_input(&workspace.data_file(&format!("toys/{}.json", self.toy))?)?])
+    }
+
+    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+        let toy = Toy::load(&workspace.data_file(&format!("toys/{}.json", self.toy))?)?;
+        let entropy = Enumeration::new(&toy)?.entropy();
+        let runs =
+            (0..self.seeds).map(|seed| self.train(workspace, &toy, seed)).collect::<Result<Vec<Run>, Failure>>()?;
+        let of = |f: &dyn Fn(&Run) -> f64| Estimate::of(&runs.iter().map(f).collect::<Vec<_>>());
+        let (quantity, measured) = match self.measure {
+            Measure::Excess => ("exact NELBO − entropy", of(&|r| r.exact - entropy)),
+            Measure::EstimatorBias => ("Monte-Carlo NELBO − exact NELBO", of(&|r| r.monte_carlo - r.exact)),
+        };
+        let mut outcome = Outcome {
+            standard_error: Some(measured.standard_error),
+            ..Outcome::exact(quantity, measured.value, "nats").over(runs.len(), "seeds")
+        };
+        let exact = of(&|r| r.exact);
+        let monte_carlo = of(&|r| r.monte_carlo);
+        outcome.detail("entropy", entropy, None, "nats");
+        outcome.detail("exact NELBO", exact.value, Some(exact.standard_error), "nats");
+        outcome.detail("Monte-Carlo NELBO", monte_carlo.value, Some(monte_carlo.standard_error), "nats");
+        let uniform = toy.length as f64 * (toy.states as f64).ln();
+        outcome.detail("NELBO of the untrained network", uniform, None, "nats");
+        Ok(outcome)
+    }
+
+    fn train(&self, workspace: &Workspace, toy: &Toy, seed: u64) -> Result<Run, Failure> {
+        let seed = Key::new(workspace.seed, "toy training").fold(seed);
+        let number = seed.number();
+        let mut overrides = self.set.clone();
+        overrides.push(format!("seed={number}"));
+        let settings = Settings::resolve("md4-digits", &overrides)?;
+        let data = |purpose: u64| InMemory::new(&self.toy, toy.states, draw(toy, self.sequences, &seed.fold(purpose)));
+        let (train, test) = (data(0), data(1));
+        let mut trainer = Trainer::new(&settings, &train, &workspace.device)?;
+        workspace.bar.start(settings.steps, &format!("train on {}", self.toy));
+        for _ in 0..settings.steps {
+            let progress = trainer.advance()?;
+            workspace.bar.set(progress.step, format!("loss {:.3}", progress.loss_bits_per_dim));
+        }
+        workspace.bar.finish();
+        let probabilities = all_probabilities(trainer.ema(), toy, workspace);
+        let all = Enumeration::with_probabilities(toy, &probabilities)?;
+        let objective = settings.objective()?;
+        let estimate =
+            masked_nelbo(&objective, trainer.ema(), &test, self.draws, number, &workspace.device, &workspace.bar);
+        Ok(Run { exact: neg_elbo(&all, &MaskedSchedule::Linear), monte_carlo: estimate.nats.value })
+    }
+}
+
+/// The network's answer to every pattern of the toy.
+fn all_probabilities(network: &impl MaskedDenoiser, toy: &Toy, workspace: &Workspace) -> Vec<f64> {
+    let base = toy.states + 1;
+    let patterns = base.pow(toy.length as u32);
+    let digit = |pattern: usize, place: usize| (pattern / base.pow((toy.length - 1 - place) as u32) % base) as i64;
+    let ids: Vec<i64> = (0..patterns).flat_map(|p| (0..toy.length).map(move |n| digit(p, n))).collect();
+    let z = Tensor::<2, Int>::from_data(TensorData::new(ids, [patterns, toy.length]), &workspace.device);
+    let logits: Vec<f64> = network.logits(z).into_data().iter::<f64>().collect();
+    let softmax = |row: &[f64]| {
+        let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let total: f64 = row.iter().map(|l| (l - top).exp()).sum();
+        row.iter().map(|l| (l - top).exp() / total).collect::<Vec<_>>()
+    };
+    logits.chunks(toy.states).flat_map(softmax).collect()
+}

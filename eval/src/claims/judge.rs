@@ -1,0 +1,77 @@
+//! Verdicts.
+
+use reports::record::{Interval, Verdict};
+
+use super::check::Outcome;
+use super::definition::{Expect, Relation};
+use crate::likelihood::student_interval;
+
+/// Probability that any statistical claim of a family is decided wrongly by chance.
+const FAMILY_ERROR: f64 = 0.05;
+
+/// The coverage of each interval in a family of `claims` statistical claims (Bonferroni).
+pub fn confidence(claims: usize) -> f64 {
+    1.0 - FAMILY_ERROR / claims.max(1) as f64
+}
+
+/// Judges an outcome.
+///
+/// An exact value is inside the expectation or not. A statistical one is judged by its interval: wholly inside is
+/// verified, wholly outside refuted, else consistent: too wide to decide.
+pub fn judge(outcome: &Outcome, expect: &Expect, confidence: f64) -> (Verdict, Option<Interval>) {
+    let (low, high) = match expect.relation {
+        Relation::Equals => (expect.value - expect.tolerance, expect.value + expect.tolerance),
+        Relation::AtLeast => (expect.value - expect.tolerance, f64::INFINITY),
+        Relation::AtMost => (f64::NEG_INFINITY, expect.value + expect.tolerance),
+    };
+    let Some(error) = outcome.standard_error else {
+        let inside = (low..=high).contains(&outcome.value);
+        return (if inside { Verdict::Verified } else { Verdict::Refuted }, None);
+    };
+    let (from, to) = student_interval(outcome.value, error, outcome.n, confidence);
+    let verdict = if from.is_nan() || to.is_nan() || to < low || from > high {
+        Verdict::Refuted
+    } else if from >= low && to <= high {
+        Verdict::Verified
+    } else {
+        Verdict::Consistent
+    };
+    (verdict, Some(Interval { low: from, high: to, confidence }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(relation: Relation, value: f64, standard_error: Option<f64>) -> Verdict {
+        let expect = Expect { relation, value: 1.0, tolerance: 0.1, why: String::new() };
+        let outcome = Outcome { value, standard_error, n: 100, ..Outcome::exact("x", 0.0, "1") };
+        judge(&outcome, &expect, 0.95).0
+    }
+
+    #[test]
+    fn exact_values_are_in_or_out() {
+        assert_eq!(verdict(Relation::Equals, 1.05, None), Verdict::Verified);
+        assert_eq!(verdict(Relation::Equals, 1.15, None), Verdict::Refuted);
+        assert_eq!(verdict(Relation::AtLeast, 0.95, None), Verdict::Verified);
+        assert_eq!(verdict(Relation::AtMost, 1.2, None), Verdict::Refuted);
+        assert_eq!(verdict(Relation::Equals, f64::NAN, None), Verdict::Refuted);
+    }
+
+    #[test]
+    fn intervals_decide_only_when_they_are_narrow() {
+        assert_eq!(verdict(Relation::Equals, 1.0, Some(0.01)), Verdict::Verified);
+        assert_eq!(verdict(Relation::Equals, 1.0, Some(0.2)), Verdict::Consistent);
+        assert_eq!(verdict(Relation::Equals, 2.0, Some(0.2)), Verdict::Refuted);
+        assert_eq!(verdict(Relation::AtMost, 1.0, Some(0.04)), Verdict::Verified);
+        assert_eq!(verdict(Relation::AtMost, 1.0, Some(0.06)), Verdict::Consistent);
+        assert_eq!(verdict(Relation::AtMost, 1.3, Some(0.05)), Verdict::Refuted);
+        assert_eq!(verdict(Relation::AtMost, f64::NAN, Some(0.05)), Verdict::Refuted);
+    }
+
+    #[test]
+    fn more_claims_widen_the_intervals() {
+        assert_eq!(confidence(1), 0.95);
+        assert_eq!(confidence(10), 0.995);
+    }
+}

@@ -1,0 +1,183 @@
+//! Runs claims: reuses what is unchanged, records each row as soon as it is finished.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use reports::record::{self, Input, Measured, Row, SCHEMA, Verdict};
+
+use super::definition::{Claim, Tier};
+use super::judge::{confidence, judge};
+use crate::failure::{Failure, Kind};
+use crate::provenance;
+use crate::workspace::Workspace;
+
+/// What a run of suites gives.
+pub struct Summary {
+    /// The newest row of each selected claim, in the order of the claims.
+    pub rows: Vec<Row>,
+    /// How many of them an earlier run had made.
+    pub reused: usize,
+}
+
+/// Runs `claims`, appending to OUT/results.jsonl. `family` is the number of statistical claims over which the error
+/// probability is shared: all that exist, so that a verdict does not depend on what else was selected.
+pub fn run(
+    workspace: &Workspace,
+    claims: &[Claim],
+    family: usize,
+    tiers: &[Tier],
+    fresh: bool,
+) -> Result<Summary, Failure> {
+    workspace.make_folder(&workspace.out)?;
+    let path = workspace.out.join("results.jsonl");
+    let recorded = recorded_rows(&path)?;
+    let mut ledger = Ledger::open(&path)?;
+    let mut summary = Summary { rows: Vec::new(), reused: 0 };
+    for (index, claim) in claims.iter().enumerate() {
+        let key = content_key(workspace, claim, family);
+        let known = recorded.iter().rev().find(|row| row.claim.id == claim.id);
+        let known = known.filter(|row| key.as_ref().is_ok_and(|key| row.key == *key) && is_final(row.verdict));
+        let row = match known {
+            Some(row) if !fresh => {
+                summary.reused += 1;
+                row.clone()
+            }
+            _ => {
+                let row = examine(workspace, claim, key, family, tiers);
+                ledger.append(&row)?;
+                row
+            }
+        };
+        workspace.bar.say(&format!("{:>3}/{} {:<10} {}", index + 1, claims.len(), row.verdict, claim.title));
+        summary.rows.push(row);
+    }
+    Ok(summary)
+}
+
+/// Verdicts that need not be looked for again while nothing changes.
+fn is_final(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Verified | Verdict::Consistent | Verdict::Refuted)
+}
+
+/// Hash of everything that shapes the row: program, claim, inputs, seed, device, family. A missing input has none.
+fn content_key(workspace: &Workspace, claim: &Claim, family: usize) -> Result<String, Failure> {
+    let inputs = claim.protocol.inputs(workspace)?;
+    let mut parts = vec![provenance::program_hash().to_owned(), claim.hash.clone()];
+    parts.push(format!("{} {} {family}", workspace.seed, workspace.device_name));
+    parts.extend(inputs.iter().map(|input| format!("{} {}", input.name, input.sha256)));
+    Ok(provenance::hash(parts.join("\n").as_bytes()))
+}
+
+/// Checks one claim. Whatever happens becomes a row.
+fn examine(workspace: &Workspace, claim: &Claim, key: Result<String, Failure>, family: usize, tiers: &[Tier]) -> Row {
+    let clock = Instant::now();
+    let mut row = Row {
+        schema: SCHEMA,
+        claim: record::Claim {
+            id: claim.id.clone(),
+            title: claim.title.clone(),
+            suite: claim.suite.clone(),
+            tier: claim.tier.name().to_owned(),
+            source: claim.source.clone(),
+            statement: claim.statement.clone(),
+            expected: claim.expect.in_words(),
+            why: claim.expect.why.clone(),
+            analysis: claim.analysis.clone(),
+            command: format!("cargo elbow eval {} --seed {}", claim.id, workspace.seed),
+        },
+        verdict: Verdict::NotRun,
+        reason: None,
+        measured: None,
+        details: Vec::new(),
+        figures: Vec::new(),
+        seconds: 0.0,
+        key: String::new(),
+        provenance: provenance::block(workspace.seed, &workspace.device_name, claim.hash.clone(), Vec::new()),
+    };
+    if !tiers.contains(&claim.tier) {
+        row.reason = Some(format!("tier {} was not asked for", claim.tier.name()));
+        return row;
+    }
+    let mut made = Vec::new();
+    match key.and_then(|key| Ok((key, guarded(workspace, claim)?))) {
+        Ok((key, outcome)) => {
+            let (verdict, interval) = judge(&outcome, &claim.expect, confidence(family));
+            row.verdict = verdict;
+            row.key = key;
+            row.details = outcome.details;
+            row.figures = outcome.figures;
+            made = outcome.made;
+            if outcome.value.is_finite() {
+                row.measured = Some(Measured {
+                    quantity: outcome.quantity,
+                    value: outcome.value,
+                    standard_error: outcome.standard_error,
+                    n: outcome.n,
+                    n_unit: outcome.n_unit,
+                    unit: outcome.unit,
+                    interval,
+                });
+            } else {
+                row.reason = Some(format!("{} is {}", outcome.quantity, outcome.value));
+            }
+        }
+        Err(failure) => {
+            row.verdict = if failure.kind == Kind::Internal { Verdict::Error } else { Verdict::Blocked };
+            row.reason = Some(failure.what);
+        }
+    }
+    let mut inputs: Vec<Input> = claim.protocol.inputs(workspace).unwrap_or_default();
+    inputs.extend(made);
+    row.provenance = provenance::block(workspace.seed, &workspace.device_name, claim.hash.clone(), inputs);
+    row.seconds = clock.elapsed().as_secs_f64();
+    row
+}
+
+/// Runs the check; a panic in it is an error of this one claim.
+fn guarded(workspace: &Workspace, claim: &Claim) -> Result<super::check::Outcome, Failure> {
+    let run = AssertUnwindSafe(|| claim.protocol.run(workspace));
+    catch_unwind(run).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+        Err(Failure::internal(format!("the check panicked: {}", text.unwrap_or_default())))
+    })
+}
+
+fn recorded_rows(path: &Path) -> Result<Vec<Row>, Failure> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    record::read_rows(path)
+        .map_err(|e| Failure::input(format!("{e:#}"), "move this file away, or choose another --out"))
+}
+
+/// `results.jsonl`, append-only.
+struct Ledger {
+    path: PathBuf,
+    file: File,
+}
+
+impl Ledger {
+    /// Opens the file, first removing a torn last line: the next row must start on a line of its own.
+    fn open(path: &Path) -> Result<Self, Failure> {
+        if let Ok(text) = std::fs::read(path)
+            && text.last().is_some_and(|&byte| byte != b'\n')
+        {
+            let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+            let file = OpenOptions::new().write(true).open(path).map_err(Failure::writing(path))?;
+            file.set_len(whole as u64).map_err(Failure::writing(path))?;
+        }
+        let file = OpenOptions::new().create(true).append(true).open(path).map_err(Failure::writing(path))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    fn append(&mut self, row: &Row) -> Result<(), Failure> {
+        let mut line = serde_json::to_string(row).map_err(|e| Failure::internal(e.to_string()))?;
+        line.push('\n');
+        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+        written.map_err(Failure::writing(&self.path))
+    }
+}

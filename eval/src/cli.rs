@@ -1,0 +1,92 @@
+//! The command line: arguments, dispatch, exit codes.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::cmd;
+use crate::failure::Failure;
+use crate::workspace::Workspace;
+
+/// Benchmarks and evaluates diffusion models: bounds, weightings, likelihoods and Frechet distances that can be
+/// trusted.
+#[derive(Parser)]
+#[command(name = "elbow", version, arg_required_else_help = true, max_term_width = 110)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Args)]
+struct Common {
+    /// Print one JSON document on stdout
+    #[arg(long, global = true)]
+    json: bool,
+    /// Seed of every random number
+    #[arg(long, global = true, default_value_t = 0)]
+    seed: u64,
+    /// Where to compute: cpu
+    #[arg(long, global = true, default_value = "cpu")]
+    device: String,
+    /// Folder for results
+    #[arg(long, global = true, default_value = "out", value_name = "DIR")]
+    out: PathBuf,
+    /// Folder with data [default: fixtures, then $ELBOW_DATA]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// No progress on stderr
+    #[arg(long, short, global = true)]
+    quiet: bool,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Run suites of claims; write rows, verdicts and the report
+    Eval(cmd::eval::Arguments),
+    /// The exact cascade of bounds for a toy distribution
+    #[command(subcommand)]
+    Theory(cmd::theory::Process),
+    /// Train a model from a preset; resumes by itself
+    Train(cmd::train::Arguments),
+    /// NELBO of a trained model in bits/dim, terms apart, with standard errors
+    Likelihood(cmd::likelihood::Arguments),
+    /// Draw samples from a trained model
+    Sample(cmd::sample::Arguments),
+    /// Frechet distances between sets of images
+    #[command(subcommand)]
+    Fid(cmd::fid::Task),
+    /// Render recorded results again
+    Report(cmd::report::Arguments),
+    /// What this machine has, and what to do about what is missing
+    Doctor,
+}
+
+/// Runs the program on the process's arguments.
+///
+/// Exit codes: 0 done, 1 a claim was refuted, 2 bad usage or input, 3 something is missing in the environment,
+/// 4 internal error.
+pub fn main() -> ExitCode {
+    let Cli { common, verb } = Cli::parse();
+    let run = || -> Result<ExitCode, Failure> {
+        let Common { json, seed, device, out, data, quiet } = common;
+        let workspace = Workspace::new(out, data, seed, &device, quiet, json)?;
+        match verb {
+            Verb::Eval(arguments) => return cmd::eval::run(&workspace, &arguments),
+            Verb::Theory(process) => cmd::theory::run(&workspace, &process)?,
+            Verb::Train(arguments) => cmd::train::run(&workspace, &arguments)?,
+            Verb::Likelihood(arguments) => cmd::likelihood::run(&workspace, &arguments)?,
+            Verb::Sample(arguments) => cmd::sample::run(&workspace, &arguments)?,
+            Verb::Fid(task) => cmd::fid::run(&workspace, &task)?,
+            Verb::Report(arguments) => cmd::report::run(&workspace, &arguments)?,
+            Verb::Doctor => cmd::doctor::run(&workspace)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    };
+    run().unwrap_or_else(|failure| {
+        eprintln!("elbow: {failure}");
+        ExitCode::from(failure.exit_code())
+    })
+}

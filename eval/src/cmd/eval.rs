@@ -1,0 +1,128 @@
+//! `elbow eval`: run suites of claims and write the report.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use reports::format::measured;
+use reports::record::{Row, Verdict, read_rows};
+use serde_json::json;
+
+use super::report::render;
+use crate::claims::{self, Claim, SUITES, Tier};
+use crate::failure::{Failure, nearest};
+use crate::workspace::Workspace;
+
+#[derive(Args)]
+#[command(after_long_help = "Examples:
+  elbow eval all
+  elbow eval theory weighting
+  elbow eval theorem-1
+
+Exit code 1 if a claim is refuted, 4 if a check broke, 3 if an input is missing. A second run reuses every row whose program, claim, inputs, seed and device are
+unchanged.")]
+pub struct Arguments {
+    /// Suites (all, theory, weighting, likelihood, sampling, fid, text) or ids of claims
+    #[arg(required = true, value_name = "SUITE")]
+    names: Vec<String>,
+    /// Also run claims that take long
+    #[arg(long)]
+    slow: bool,
+    /// Run everything again, whatever is recorded
+    #[arg(long)]
+    fresh: bool,
+}
+
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let all = claims::all()?;
+    let family = all.iter().filter(|claim| claim.protocol.is_statistical()).count();
+    let selected = select(all, &arguments.names)?;
+    let mut tiers = vec![Tier::Exact, Tier::Fast];
+    if arguments.slow {
+        tiers.push(Tier::Slow);
+    }
+    let summary = claims::run(workspace, &selected, family, &tiers, arguments.fresh)?;
+    // The report shows every recorded claim, not only those of this call.
+    let path = workspace.out.join("results.jsonl");
+    let recorded = read_rows(&path).map_err(|e| Failure::internal(format!("{e:#}")))?;
+    let rendered = render(workspace, &recorded)?;
+
+    let count = |verdict| summary.rows.iter().filter(|row| row.verdict == verdict).count();
+    let result = json!({
+        "claims": summary.rows.iter().map(|row| json!({
+            "id": row.claim.id, "suite": row.claim.suite, "title": row.claim.title, "verdict": row.verdict,
+            "expected": row.claim.expected, "measured": row.measured, "reason": row.reason, "seconds": row.seconds,
+        })).collect::<Vec<_>>(),
+        "verified": count(Verdict::Verified), "consistent": count(Verdict::Consistent),
+        "refuted": count(Verdict::Refuted), "not_run": count(Verdict::NotRun),
+        "blocked": count(Verdict::Blocked), "error": count(Verdict::Error), "reused": summary.reused,
+        "results": path, "report": rendered.html,
+    });
+    workspace.print(&result, || {
+        let counts = [
+            Verdict::Verified,
+            Verdict::Consistent,
+            Verdict::Refuted,
+            Verdict::NotRun,
+            Verdict::Blocked,
+            Verdict::Error,
+        ]
+        .into_iter()
+        .filter(|&v| count(v) > 0)
+        .map(|v| format!("{} {v}", count(v)))
+        .collect::<Vec<_>>()
+        .join(", ");
+        let reused = if summary.reused > 0 { format!("; {} reused, unchanged", summary.reused) } else { String::new() };
+        format!(
+            "{}\n{} claims: {counts}{reused}\nreport: {}",
+            table(&summary.rows),
+            summary.rows.len(),
+            rendered.html.display()
+        )
+    })?;
+    let code = match [Verdict::Refuted, Verdict::Error, Verdict::Blocked].map(|verdict| count(verdict) > 0) {
+        [true, _, _] => 1,
+        [_, true, _] => 4,
+        [_, _, true] => 3,
+        _ => 0,
+    };
+    Ok(ExitCode::from(code))
+}
+
+/// The claims that the names stand for, each once.
+fn select(all: Vec<Claim>, names: &[String]) -> Result<Vec<Claim>, Failure> {
+    for name in names {
+        let suite = SUITES.contains(&name.as_str());
+        if suite && !all.iter().any(|claim| claim.suite == *name) {
+            return Err(Failure::input(format!("suite {name:?} has no claims yet"), "run `elbow eval all`"));
+        }
+        if name != "all" && !suite && !all.iter().any(|claim| claim.id == *name) {
+            let known: Vec<String> = ["all"]
+                .iter()
+                .chain(&SUITES)
+                .map(|s| (*s).to_owned())
+                .chain(all.iter().map(|c| c.id.clone()))
+                .collect();
+            let fix =
+                nearest(name, &known).map_or("see `elbow eval --help`".into(), |near| format!("did you mean {near}?"));
+            return Err(Failure::input(format!("no suite and no claim is called {name:?}"), fix));
+        }
+    }
+    let chosen = |claim: &Claim| names.iter().any(|name| name == "all" || *name == claim.suite || *name == claim.id);
+    Ok(all.into_iter().filter(chosen).collect())
+}
+
+/// The verdicts for a terminal.
+fn table(rows: &[Row]) -> String {
+    let line = |row: &Row| {
+        let found = match (&row.measured, &row.reason) {
+            (Some(m), _) => measured(m),
+            (None, Some(reason)) => reason.clone(),
+            (None, None) => String::new(),
+        };
+        format!(
+            "{:<11} {:<10} {}\n{:22} expected {}; found {found}",
+            row.claim.suite, row.verdict, row.claim.title, "", row.claim.expected
+        )
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,135 @@
+//! Reading and writing npz archives as NumPy, pytorch-fid, clean-fid and ADM do.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, Write};
+use std::path::Path;
+
+use npyz::{DType, NpyFile, Order, WriterBuilder};
+use zip::ZipArchive;
+use zip::write::SimpleFileOptions;
+
+use crate::failure::Failure;
+
+/// An npz file, open for reading.
+pub struct Npz {
+    path: String,
+    archive: ZipArchive<BufReader<File>>,
+}
+
+/// An array with its shape, row-major.
+pub struct Array<T> {
+    pub shape: Vec<usize>,
+    pub data: Vec<T>,
+}
+
+impl Npz {
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let file = File::open(path).map_err(Failure::reading(path))?;
+        let archive = ZipArchive::new(BufReader::new(file)).map_err(|e| {
+            Failure::input(format!("{}: not an npz file: {e}", path.display()), "npz files are zip archives")
+        })?;
+        Ok(Self { path: path.display().to_string(), archive })
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.archive.index_for_name(&format!("{name}.npy")).is_some()
+    }
+
+    /// An array of f64, from f64 or f32.
+    pub fn floats(&mut self, name: &str) -> Result<Array<f64>, Failure> {
+        let failed = self.failed(name);
+        let npy = self.array(name)?;
+        let (shape, order) = layout(&npy);
+        let data = match npy.dtype() {
+            DType::Plain(kind) if kind.to_string().ends_with("f4") => {
+                npy.into_vec::<f32>().map(|v| v.into_iter().map(f64::from).collect())
+            }
+            _ => npy.into_vec::<f64>(),
+        };
+        let data = data.map_err(|e| failed(&e.to_string()))?;
+        Ok(Array { data: row_major(data, &shape, order), shape })
+    }
+
+    /// An array of bytes.
+    pub fn bytes(&mut self, name: &str) -> Result<Array<u8>, Failure> {
+        let failed = self.failed(name);
+        let npy = self.array(name)?;
+        let (shape, order) = layout(&npy);
+        let data = npy.into_vec::<u8>().map_err(|e| failed(&e.to_string()))?;
+        Ok(Array { data: row_major(data, &shape, order), shape })
+    }
+
+    fn array(&mut self, name: &str) -> Result<NpyFile<impl Read>, Failure> {
+        let failed = self.failed(name);
+        let entry = self.archive.by_name(&format!("{name}.npy")).map_err(|e| failed(&e.to_string()))?;
+        NpyFile::new(entry).map_err(|e| failed(&e.to_string()))
+    }
+
+    fn failed(&self, name: &str) -> impl Fn(&str) -> Failure + use<> {
+        let place = format!("{}: array {name:?}", self.path);
+        move |what| Failure::input(format!("{place}: {what}"), "expected an array as NumPy's savez writes it")
+    }
+}
+
+fn layout<R: Read>(npy: &NpyFile<R>) -> (Vec<usize>, Order) {
+    (npy.shape().iter().map(|&n| n as usize).collect(), npy.order())
+}
+
+/// Fortran order to C order; only matrices occur in that order.
+fn row_major<T: Copy>(data: Vec<T>, shape: &[usize], order: Order) -> Vec<T> {
+    match (order, shape) {
+        (Order::Fortran, &[rows, columns]) => {
+            (0..rows * columns).map(|i| data[(i % columns) * rows + i / columns]).collect()
+        }
+        _ => data,
+    }
+}
+
+/// An npz file in the making: written beside its place and renamed when whole.
+pub struct NpzWriter {
+    path: std::path::PathBuf,
+    zip: zip::ZipWriter<tempfile::NamedTempFile>,
+}
+
+impl NpzWriter {
+    pub fn create(path: &Path) -> Result<Self, Failure> {
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder).map_err(Failure::writing(folder))?;
+        let file = tempfile::NamedTempFile::new_in(folder).map_err(Failure::writing(path))?;
+        Ok(Self { path: path.to_owned(), zip: zip::ZipWriter::new(file) })
+    }
+
+    /// Adds one array, row-major.
+    pub fn array<T: npyz::AutoSerialize + Copy>(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        data: &[T],
+    ) -> Result<(), Failure> {
+        let mut buffer = Vec::new();
+        let shape: Vec<u64> = shape.iter().map(|&n| n as u64).collect();
+        let mut write = || -> std::io::Result<()> {
+            let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut buffer).begin_nd()?;
+            writer.extend(data.iter().copied())?;
+            writer.finish()
+        };
+        write().map_err(Failure::writing(&self.path))?;
+        // A fixed date: the same arrays give the same bytes.
+        let options = SimpleFileOptions::default().last_modified_time(zip::DateTime::default());
+        self.zip.start_file(format!("{name}.npy"), options).map_err(|e| Failure::internal(e.to_string()))?;
+        self.zip.write_all(&buffer).map_err(Failure::writing(&self.path))
+    }
+
+    pub fn finish(self) -> Result<(), Failure> {
+        let mut file = self.zip.finish().map_err(|e| Failure::internal(e.to_string()))?;
+        file.flush().and_then(|()| file.rewind()).map_err(Failure::writing(&self.path))?;
+        file.persist(&self.path).map_err(|e| Failure::writing(&self.path)(e.error))?;
+        Ok(())
+    }
+}
+
+/// Whether an npz file holds statistics (`mu` and `sigma`).
+pub fn is_statistics(path: &Path) -> Result<bool, Failure> {
+    let file = Npz::open(path)?;
+    Ok(file.has("mu") && file.has("sigma"))
+}

@@ -1,0 +1,125 @@
+//! Mean and covariance of features: mergeable across shards, stored as other tools store them.
+
+use std::path::Path;
+
+use faer::Mat;
+
+use super::features::Features;
+use super::npz::{Npz, NpzWriter};
+use crate::failure::Failure;
+
+/// Mean and covariance (with n - 1) of a set of features, in f64.
+#[derive(Clone, Debug)]
+pub struct Statistics {
+    pub mean: Vec<f64>,
+    pub covariance: Mat<f64>,
+    /// Images behind the numbers; absent from files of other tools.
+    pub n: Option<u64>,
+    /// Name of the metric whose features these are (network and convention); absent from files of other tools.
+    pub metric: Option<String>,
+}
+
+impl Statistics {
+    /// The statistics of at least two images.
+    pub fn of(features: &Features, metric: &str) -> Result<Self, Failure> {
+        let (n, d) = (features.len(), features.dimension);
+        if n < 2 {
+            return Err(Failure::input(format!("{n} images: no covariance"), "give at least two images"));
+        }
+        let mean: Vec<f64> =
+            (0..d).map(|j| (0..n).map(|i| features.values[i * d + j]).sum::<f64>() / n as f64).collect();
+        let centred = centred(features, &mean);
+        let covariance = centred.transpose() * &centred;
+        Ok(Self { mean, covariance, n: Some(n as u64), metric: Some(metric.to_owned()) })
+    }
+
+    /// The statistics of two sets together (Chan's formula).
+    pub fn merge(&self, other: &Self) -> Result<Self, Failure> {
+        let (Some(n1), Some(n2)) = (self.n, other.n) else {
+            return Err(Failure::input(
+                "statistics without a count cannot be merged",
+                "make them with `elbow fid stats`",
+            ));
+        };
+        self.check_comparable(other)?;
+        let (a, b) = (n1 as f64, n2 as f64);
+        let n = a + b;
+        let delta: Vec<f64> = other.mean.iter().zip(&self.mean).map(|(y, x)| y - x).collect();
+        let mean = self.mean.iter().zip(&delta).map(|(x, d)| x + d * b / n).collect();
+        let covariance = Mat::from_fn(delta.len(), delta.len(), |i, j| {
+            let within = (a - 1.0) * self.covariance[(i, j)] + (b - 1.0) * other.covariance[(i, j)];
+            (within + delta[i] * delta[j] * a * b / n) / (n - 1.0)
+        });
+        Ok(Self { mean, covariance, n: Some(n1 + n2), metric: self.metric.clone() })
+    }
+
+    /// Refuses statistics of other features: another dimension, network or convention.
+    pub fn check_comparable(&self, other: &Self) -> Result<(), Failure> {
+        if self.mean.len() != other.mean.len() {
+            let what = format!("features of {} and of {} dimensions", self.mean.len(), other.mean.len());
+            return Err(Failure::input(what, "compare statistics of the same network"));
+        }
+        match (&self.metric, &other.metric) {
+            (Some(a), Some(b)) if a != b => {
+                Err(Failure::input(format!("statistics of {a} and of {b}"), "compare the same network and convention"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads `mu` and `sigma`; files of pytorch-fid, clean-fid, EDM and ADM have them, in any float type and order.
+    pub fn load(path: &Path) -> Result<Self, Failure> {
+        let mut file = Npz::open(path)?;
+        let mean = file.floats("mu")?.data;
+        let sigma = file.floats("sigma")?;
+        let d = mean.len();
+        let sides: Vec<usize> = sigma.shape.iter().copied().filter(|&side| side != 1 || d == 1).collect();
+        if sides != [d, d] {
+            let what = format!("{}: mu has {d} entries, sigma shape {:?}", path.display(), sigma.shape);
+            return Err(Failure::input(what, "expected a square matrix of that size"));
+        }
+        if mean.iter().chain(&sigma.data).any(|v| !v.is_finite()) {
+            return Err(Failure::input(format!("{}: not all numbers are finite", path.display()), "make it again"));
+        }
+        let covariance = Mat::from_fn(d, d, |i, j| sigma.data[i * d + j]);
+        let scale = (0..d).map(|i| covariance[(i, i)]).fold(0.0, f64::max);
+        let skew = (0..d).flat_map(|i| (0..i).map(move |j| (i, j)));
+        let skew = skew.map(|(i, j)| (covariance[(i, j)] - covariance[(j, i)]).abs()).fold(0.0, f64::max);
+        // Single precision files are symmetric to about 1e-7 of the scale.
+        if skew > 1e-6 * scale {
+            return Err(Failure::input(
+                format!("{}: sigma is not symmetric (by {skew:e})", path.display()),
+                "make it again",
+            ));
+        }
+        let n = if file.has("n") { file.floats("n")?.data.first().map(|&n| n as u64) } else { None };
+        let metric = match file.has("metric") {
+            true => Some(String::from_utf8_lossy(&file.bytes("metric")?.data).into_owned()),
+            false => None,
+        };
+        Ok(Self { mean, covariance, n, metric })
+    }
+
+    /// Writes `mu` and `sigma` (f64), and `n` and `metric` beside them.
+    pub fn save(&self, path: &Path) -> Result<(), Failure> {
+        let d = self.mean.len();
+        let sigma: Vec<f64> = (0..d * d).map(|i| self.covariance[(i / d, i % d)]).collect();
+        let mut file = NpzWriter::create(path)?;
+        file.array("mu", &[d], &self.mean)?;
+        file.array("sigma", &[d, d], &sigma)?;
+        if let Some(n) = self.n {
+            file.array("n", &[1], &[n as f64])?;
+        }
+        if let Some(metric) = &self.metric {
+            file.array("metric", &[metric.len()], metric.as_bytes())?;
+        }
+        file.finish()
+    }
+}
+
+/// (features - mean) / sqrt(n - 1): its Gram matrix is the covariance.
+pub(super) fn centred(features: &Features, mean: &[f64]) -> Mat<f64> {
+    let (n, d) = (features.len(), features.dimension);
+    let scale = 1.0 / ((n - 1) as f64).sqrt();
+    Mat::from_fn(n, d, |i, j| (features.values[i * d + j] - mean[j]) * scale)
+}

@@ -1,0 +1,67 @@
+//! Where a number comes from: the program, its revision, the machine, the inputs.
+
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::SystemTime;
+
+use impls::data::Dataset;
+use reports::record::{Input, Provenance};
+use sha2::{Digest, Sha256};
+
+use crate::failure::Failure;
+
+/// Version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// SHA-256 of some bytes.
+pub fn hash(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// SHA-256 of a file, as a named input.
+pub fn file_input(path: &Path) -> Result<Input, Failure> {
+    let bytes = std::fs::read(path).map_err(Failure::reading(path))?;
+    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    Ok(Input { name, sha256: hash(&bytes) })
+}
+
+/// A data set as a named input.
+pub fn data_input(data: &dyn Dataset) -> Input {
+    Input { name: data.name(), sha256: data.hash().to_owned() }
+}
+
+/// SHA-256 of the running program: results are reused only if the very same program made them.
+pub fn program_hash() -> &'static str {
+    static HASH: OnceLock<String> = OnceLock::new();
+    HASH.get_or_init(|| {
+        let read = std::env::current_exe().and_then(std::fs::read);
+        // Unreadable program: a value that never equals an earlier run's, so nothing is reused.
+        read.map_or_else(|_| format!("unknown at {}", now()), |bytes| hash(&bytes))
+    })
+}
+
+/// A provenance block for a result that was finished now.
+pub fn block(seed: u64, device: &str, claim_hash: String, inputs: Vec<Input>) -> Provenance {
+    Provenance {
+        version: VERSION.to_owned(),
+        git_revision: env!("ELBOW_GIT_REVISION").to_owned(),
+        git_dirty: env!("ELBOW_GIT_DIRTY") == "true",
+        program_hash: program_hash().to_owned(),
+        seed,
+        device: device.to_owned(),
+        threads: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
+        claim_hash,
+        inputs,
+        finished: now(),
+    }
+}
+
+/// UTC, RFC 3339, second resolution.
+fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}

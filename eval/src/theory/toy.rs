@@ -1,0 +1,232 @@
+//! The toy file: a small discrete distribution and a denoiser, as JSON.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::fs;
+use std::marker::PhantomData;
+use std::path::Path;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+
+use crate::failure::Failure;
+
+/// Largest number of patterns, (states + 1)^length, that is enumerated.
+pub const MAX_PATTERNS: u64 = 100_000;
+/// How far a sum of probabilities may be from 1.
+const SUM_TOLERANCE: f64 = 1e-9;
+
+/// A checked toy.
+#[derive(Clone, Debug)]
+pub struct Toy {
+    /// Data values V.
+    pub states: usize,
+    /// Tokens N.
+    pub length: usize,
+    /// Outcomes of positive probability, with it.
+    pub outcomes: Vec<(Vec<u8>, f64)>,
+    pub denoiser: DenoiserKind,
+}
+
+/// Which denoiser is examined.
+#[derive(Clone, Debug)]
+pub enum DenoiserKind {
+    /// The true posterior of each token.
+    Exact,
+    /// The uniform distribution.
+    Uniform,
+    /// The true posterior p, spoilt: (p + floor)^(1/temperature), normalised.
+    Tempered { temperature: f64, floor: f64 },
+    /// Given rows: pattern (mask = `states`), then position, then value.
+    Table(Vec<(Vec<u8>, Vec<Vec<f64>>)>),
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToyFile {
+    states: usize,
+    length: usize,
+    data: Pairs<f64>,
+    denoiser: DenoiserFile,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+enum DenoiserFile {
+    Exact,
+    Uniform,
+    Tempered { temperature: f64, floor: f64 },
+    Table { entries: Pairs<Vec<Vec<f64>>> },
+}
+
+/// The members of a JSON object in order, duplicates and all: a map would silently keep the last of two.
+struct Pairs<T>(Vec<(String, T)>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Pairs<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Members(PhantomData))
+    }
+}
+
+impl Toy {
+    /// Reads and checks a toy file.
+    pub fn load(path: &Path) -> Result<Self, Failure> {
+        let text = fs::read_to_string(path).map_err(Failure::reading(path))?;
+        Self::parse(&text).map_err(|bad| Failure { what: format!("{}: {}", path.display(), bad.what), ..bad })
+    }
+
+    /// Checks a toy file's text.
+    pub fn parse(text: &str) -> Result<Self, Failure> {
+        let file: ToyFile = serde_json::from_str(text).map_err(|e| {
+            let hint = "see `elbow theory masked --help` for the format; JSON has no NaN and no Infinity";
+            Failure::input(format!("not a toy: {e}"), hint)
+        })?;
+        let (states, length) = (file.states, file.length);
+        if !(1..=10).contains(&states) || length == 0 {
+            let what = format!("states = {states}, length = {length}");
+            return Err(Failure::input(what, "states must be 1 to 10 and length at least 1"));
+        }
+        let patterns = (states as u64 + 1).checked_pow(length.min(64) as u32).unwrap_or(u64::MAX);
+        if patterns > MAX_PATTERNS {
+            let size = if patterns == u64::MAX { "more than 10^19".to_owned() } else { patterns.to_string() };
+            let what = format!("too large to enumerate: ({states} + 1)^{length} = {size} patterns");
+            return Err(Failure::input(
+                what,
+                format!("the limit is {MAX_PATTERNS}: use fewer states or a shorter length"),
+            ));
+        }
+        let outcomes = outcomes(states, length, file.data)?;
+        let denoiser = match file.denoiser {
+            DenoiserFile::Exact => DenoiserKind::Exact,
+            DenoiserFile::Uniform => DenoiserKind::Uniform,
+            DenoiserFile::Tempered { temperature, floor } => {
+                if !(temperature > 0.0 && temperature.is_finite() && floor >= 0.0 && floor.is_finite()) {
+                    let what = format!("tempered denoiser: temperature {temperature}, floor {floor}");
+                    return Err(Failure::input(what, "temperature must be positive and floor not negative"));
+                }
+                DenoiserKind::Tempered { temperature, floor }
+            }
+            DenoiserFile::Table { entries } => DenoiserKind::Table(table(states, length, entries)?),
+        };
+        Ok(Self { states, length, outcomes, denoiser })
+    }
+}
+
+/// The outcomes with positive probability.
+fn outcomes(states: usize, length: usize, data: Pairs<f64>) -> Result<Vec<(Vec<u8>, f64)>, Failure> {
+    let mut seen = HashSet::new();
+    let mut outcomes = Vec::new();
+    let mut total = 0.0;
+    for (text, p) in data.0 {
+        let word = digits(&text, states, length, false)?;
+        if !seen.insert(word.clone()) {
+            return Err(Failure::input(format!("data: {text:?} is listed twice"), "give each outcome one probability"));
+        }
+        if !(0.0..=1.0 + SUM_TOLERANCE).contains(&p) {
+            return Err(Failure::input(format!("data: {text:?} has probability {p}"), "it must lie in [0, 1]"));
+        }
+        total += p;
+        if p > 0.0 {
+            outcomes.push((word, p));
+        }
+    }
+    if (total - 1.0).abs() > SUM_TOLERANCE {
+        let what = format!("data: the probabilities sum to {total}");
+        return Err(Failure::input(what, format!("they must sum to 1 within {SUM_TOLERANCE:e}")));
+    }
+    Ok(outcomes)
+}
+
+/// The rows of a table denoiser: every pattern with a mask exactly once, every row a distribution.
+fn table(
+    states: usize,
+    length: usize,
+    entries: Pairs<Vec<Vec<f64>>>,
+) -> Result<Vec<(Vec<u8>, Vec<Vec<f64>>)>, Failure> {
+    let mut seen = HashSet::new();
+    let mut rows = Vec::new();
+    for (text, entry) in entries.0 {
+        let pattern = digits(&text, states, length, true)?;
+        if !pattern.contains(&(states as u8)) {
+            return Err(Failure::input(
+                format!("denoiser: pattern {text:?} has no '?'"),
+                "remove it: nothing is masked there",
+            ));
+        }
+        if !seen.insert(pattern.clone()) {
+            return Err(Failure::input(format!("denoiser: pattern {text:?} is listed twice"), "keep one"));
+        }
+        if entry.len() != length {
+            let what = format!("denoiser: pattern {text:?} has {} rows", entry.len());
+            return Err(Failure::input(what, format!("give one row for each of the {length} positions")));
+        }
+        for (position, row) in entry.iter().enumerate() {
+            let total: f64 = row.iter().sum();
+            let valid = row.len() == states && row.iter().all(|p| *p >= 0.0) && (total - 1.0).abs() <= SUM_TOLERANCE;
+            if !valid {
+                let what = format!("denoiser: pattern {text:?}, position {}: {row:?}", position + 1);
+                return Err(Failure::input(what, format!("a row is {states} probabilities that sum to 1")));
+            }
+        }
+        rows.push((pattern, entry));
+    }
+    let needed = (states + 1).pow(length as u32) - states.pow(length as u32);
+    if rows.len() != needed {
+        let what = format!(
+            "denoiser: {} patterns of {needed}; {} is missing",
+            rows.len(),
+            first_missing(states, length, &seen)
+        );
+        return Err(Failure::input(what, "list every pattern with at least one '?'"));
+    }
+    Ok(rows)
+}
+
+/// The first pattern with a mask that `seen` lacks, as text.
+fn first_missing(states: usize, length: usize, seen: &HashSet<Vec<u8>>) -> String {
+    let base = states + 1;
+    let missing = (0..base.pow(length as u32))
+        .map(|number| {
+            (0..length).rev().map(|place| (number / base.pow(place as u32) % base) as u8).collect::<Vec<u8>>()
+        })
+        .find(|pattern| pattern.contains(&(states as u8)) && !seen.contains(pattern));
+    missing.map_or_else(String::new, |pattern| format!("{:?}", pattern_text(&pattern, states)))
+}
+
+/// A pattern as it is written in a toy file, with `?` for the mask.
+pub(super) fn pattern_text(pattern: &[u8], states: usize) -> String {
+    pattern.iter().map(|&d| if d as usize == states { '?' } else { (b'0' + d) as char }).collect()
+}
+
+/// A word of digits below `states`, and `?` (the mask, value `states`) where that is allowed.
+fn digits(text: &str, states: usize, length: usize, masks: bool) -> Result<Vec<u8>, Failure> {
+    let digit = |c: char| match c.to_digit(10) {
+        Some(d) if (d as usize) < states => Ok(d as u8),
+        None if masks && c == '?' => Ok(states as u8),
+        _ => {
+            let also = if masks { " and '?'" } else { "" };
+            Err(Failure::input(
+                format!("{text:?}: unknown digit {c:?}"),
+                format!("digits are 0 to {}{also}", states - 1),
+            ))
+        }
+    };
+    let word = text.chars().map(digit).collect::<Result<Vec<u8>, _>>()?;
+    if word.len() != length {
+        return Err(Failure::input(format!("{text:?} has {} digits", word.len()), format!("length is {length}")));
+    }
+    Ok(word)
+}

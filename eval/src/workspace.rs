@@ -1,0 +1,103 @@
+//! What every verb needs to know of where it runs: device, folders, seed, and how loud to be.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use impls::UnknownName;
+use impls::data::{Dataset, Digits, Split};
+
+use crate::failure::Failure;
+use crate::progress::Bar;
+
+/// Where and how a command runs.
+pub struct Workspace {
+    pub out: PathBuf,
+    pub seed: u64,
+    pub device: Device,
+    pub device_name: String,
+    pub quiet: bool,
+    pub json: bool,
+    pub bar: Bar,
+    data: Option<PathBuf>,
+}
+
+impl Workspace {
+    pub fn new(
+        out: PathBuf,
+        data: Option<PathBuf>,
+        seed: u64,
+        device: &str,
+        quiet: bool,
+        json: bool,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            out,
+            seed,
+            device: open_device(device)?,
+            device_name: device.to_owned(),
+            quiet,
+            json,
+            bar: Bar::new(quiet),
+            data,
+        })
+    }
+
+    /// Folders where data is looked for: `--data`, or `fixtures/` and then `$ELBOW_DATA`.
+    pub fn data_folders(&self) -> Vec<PathBuf> {
+        match &self.data {
+            Some(folder) => vec![folder.clone()],
+            None => [Some(PathBuf::from("fixtures")), std::env::var_os("ELBOW_DATA").map(PathBuf::from)]
+                .into_iter()
+                .flatten()
+                .collect(),
+        }
+    }
+
+    /// A data file by its path inside a data folder: `digits/digits.csv.gz`.
+    pub fn data_file(&self, name: &str) -> Result<PathBuf, Failure> {
+        let folders = self.data_folders();
+        folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file()).ok_or_else(|| {
+            let searched: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
+            let fix = "run in the root of the repository, or name the folder with --data DIR";
+            Failure::input(format!("{name} is not in {}", searched.join(" or ")), fix)
+        })
+    }
+
+    /// A data set by name: `digits:train`, `digits:test`.
+    pub fn dataset(&self, name: &str) -> Result<Box<dyn Dataset>, Failure> {
+        let (set, split) = name.split_once(':').unwrap_or((name, "train"));
+        if set != "digits" {
+            return Err(UnknownName::new("data set", set, &["digits"]).into());
+        }
+        let split: Split = split.parse()?;
+        Ok(Box::new(Digits::load(&self.data_file("digits/digits.csv.gz")?, split)?))
+    }
+
+    /// Prints the result of a command: one JSON document, or text for a person.
+    pub fn print(&self, json: &impl serde::Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
+        if self.json {
+            let document = serde_json::to_string_pretty(json).map_err(|e| Failure::internal(e.to_string()))?;
+            println!("{document}");
+        } else {
+            println!("{}", text());
+        }
+        Ok(())
+    }
+
+    /// Creates a folder with its parents.
+    pub fn make_folder(&self, path: &Path) -> Result<(), Failure> {
+        std::fs::create_dir_all(path).map_err(Failure::writing(path))
+    }
+}
+
+/// `cpu`. Other devices need a build that has them.
+fn open_device(name: &str) -> Result<Device, Failure> {
+    match name {
+        "cpu" => Ok(Device::flex()),
+        _ if name.starts_with("cuda") => {
+            let what = format!("device {name:?} is not available: this program was built for the CPU only");
+            Err(Failure::environment(what, "use --device cpu"))
+        }
+        _ => Err(UnknownName::new("device", name, &["cpu"]).into()),
+    }
+}

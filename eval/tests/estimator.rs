@@ -1,0 +1,129 @@
+//! The loss code that trains the networks against exact numbers, with witnesses that must be rejected.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use eval::likelihood::Estimate;
+use eval::theory::{Enumeration, Toy, weighted_loss};
+use impls::Key;
+use impls::data::Tokens;
+use impls::key::categorical;
+use impls::md4::Md4;
+use impls::network::TableDenoiser;
+use impls::schedule::MaskedSchedule;
+use impls::times::TimeSampling;
+use impls::weighting::Weighting;
+
+const BATCHES: usize = 300;
+const BATCH: usize = 128;
+/// Standard errors beyond which a mean is rejected: a right one is rejected once in 30,000 seeds.
+const REJECT: f64 = 4.0;
+
+struct Bench {
+    toy: Toy,
+    all: Enumeration,
+    table: TableDenoiser,
+    device: Device,
+}
+
+impl Bench {
+    fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../fixtures/toys/{name}.json"));
+        let toy = Toy::load(&path).expect("bundled");
+        let all = Enumeration::new(&toy).expect("full support");
+        let device = Device::flex();
+        let rows: Vec<Vec<f64>> = all.probabilities().chunks(toy.length * toy.states).map(<[f64]>::to_vec).collect();
+        let table = TableDenoiser::new(toy.states, toy.length, &rows, &device);
+        Self { toy, all, table, device }
+    }
+
+    /// Means of the batches, each sequence's loss multiplied by `spoil(t)`.
+    fn means(&self, objective: &Md4, sampling: TimeSampling, spoil: impl Fn(f64) -> f64) -> Vec<f64> {
+        let weights: Vec<f64> = self.toy.outcomes.iter().map(|(_, p)| *p).collect();
+        (0..BATCHES as u64)
+            .map(|b| {
+                let key = |purpose| Key::new(7, purpose).fold(b);
+                let mut rng = key("data").rng();
+                let ids = (0..BATCH).flat_map(|_| self.toy.outcomes[categorical(&mut rng, &weights)].0.iter().map(|&d| u16::from(d)));
+                let x = Tokens::new(ids.collect(), self.toy.length);
+                let times = sampling.draw(BATCH, &key("times"));
+                let loss = objective.loss(&self.table, &x, &times, &key("masks"), &self.device).into_data();
+                loss.iter::<f64>().zip(&times).map(|(l, &t)| l * spoil(t)).sum::<f64>() / BATCH as f64
+            })
+            .collect()
+    }
+
+    /// Distance of the mean from the exact loss in standard errors.
+    fn score(&self, objective: &Md4, means: &[f64]) -> f64 {
+        let exact = weighted_loss(&self.all, &objective.schedule, &objective.weighting);
+        let estimate = Estimate::of(means);
+        ((estimate.value - exact) / estimate.standard_error).abs()
+    }
+}
+
+#[test]
+fn every_weighting_of_the_loss_has_its_exact_value_as_mean() {
+    for toy in ["example-a", "three-tokens"] {
+        let bench = Bench::new(toy);
+        for schedule in [MaskedSchedule::Linear, MaskedSchedule::Cosine] {
+            for weighting in Weighting::ALL {
+                let objective = Md4 { schedule, weighting };
+                let score = bench.score(&objective, &bench.means(&objective, TimeSampling::Stratified, |_| 1.0));
+                assert!(score < REJECT, "{toy} {schedule} {weighting}: {score} standard errors");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_nelbo_terms_have_the_exact_bound_as_mean() {
+    let bench = Bench::new("example-a");
+    let objective = Md4 { schedule: MaskedSchedule::Linear, weighting: Weighting::Simple };
+    let weights: Vec<f64> = bench.toy.outcomes.iter().map(|(_, p)| *p).collect();
+    let draws: Vec<f64> = (0..BATCHES as u64)
+        .map(|b| {
+            let key = |purpose| Key::new(9, purpose).fold(b);
+            let mut rng = key("data").rng();
+            let ids = (0..BATCH).flat_map(|_| bench.toy.outcomes[categorical(&mut rng, &weights)].0.iter().map(|&d| u16::from(d)));
+            let x = Tokens::new(ids.collect(), 2);
+            let times = TimeSampling::Stratified.draw(BATCH, &key("times"));
+            let terms = objective.nelbo(&bench.table, &x, &times, &key("masks"), &bench.device);
+            assert_eq!((terms.reconstruction, terms.prior), (0.0, 0.0));
+            terms.diffusion.iter().sum::<f64>() / BATCH as f64
+        })
+        .collect();
+    let estimate = Estimate::of(&draws);
+    // The bound is the ELBO's although the objective trains with another weighting.
+    let exact = weighted_loss(&bench.all, &objective.schedule, &Weighting::Elbo);
+    assert!(((estimate.value - exact) / estimate.standard_error).abs() < REJECT);
+    let reweighted = weighted_loss(&bench.all, &objective.schedule, &objective.weighting);
+    assert!(((estimate.value - reweighted) / estimate.standard_error).abs() > 50.0, "witness: the loss is no bound");
+}
+
+#[test]
+fn stratified_times_have_the_smaller_variance() {
+    let bench = Bench::new("example-a");
+    let objective = Md4 { schedule: MaskedSchedule::Linear, weighting: Weighting::Simple };
+    let error = |sampling| Estimate::of(&bench.means(&objective, sampling, |_| 1.0)).standard_error;
+    let (stratified, rotated, independent) =
+        (error(TimeSampling::Stratified), error(TimeSampling::Rotated), error(TimeSampling::Independent));
+    assert!(stratified < 0.9 * independent, "{stratified} {independent}");
+    assert!(rotated < 0.9 * independent, "{rotated} {independent}");
+}
+
+#[test]
+fn witness_wrong_weights_are_rejected() {
+    let bench = Bench::new("example-a");
+    let objective = Md4 { schedule: MaskedSchedule::Linear, weighting: Weighting::Elbo };
+    type Spoil = fn(f64) -> f64;
+    let wrong: [(&str, Spoil); 4] = [
+        ("the cosine schedule's weight on linear masks", |t| t * MaskedSchedule::Cosine.elbo_weight(t)),
+        ("one over alpha instead of one over the mask probability", |t| t / (1.0 - t).max(1e-3)),
+        ("the weight applied twice", |t| 1.0 / t),
+        ("no weight", |t| t),
+    ];
+    for (what, spoil) in wrong {
+        let score = bench.score(&objective, &bench.means(&objective, TimeSampling::Stratified, spoil));
+        assert!(score > REJECT, "{what} was accepted: {score} standard errors");
+    }
+}

@@ -1,0 +1,206 @@
+//! The command line: output, exit codes, errors.
+
+use serde_json::Value;
+use tests::{elbow, root};
+
+const ELBOW: &str = env!("CARGO_BIN_EXE_elbow-under-test");
+
+fn run(arguments: &[&str]) -> tests::Call {
+    elbow(ELBOW, arguments)
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().expect("an array").iter().map(|v| v.as_f64().expect("a number")).collect()
+}
+
+#[test]
+fn theory_masked_prints_the_documented_fields() {
+    let call = run(&[
+        "theory",
+        "masked",
+        "--toy",
+        "fixtures/toys/example-a.json",
+        "--schedule",
+        "cosine",
+        "--steps",
+        "5",
+        "--weighting",
+        "sigmoid:1",
+        "--json",
+    ]);
+    let json = call.json();
+    for (field, length) in [
+        ("elbo", 6),
+        ("gap", 5),
+        ("factorization", 5),
+        ("kl_step", 5),
+        ("decoder", 6),
+        ("data_model_kl", 6),
+        ("w_tilde", 5),
+        ("cascade_weights", 5),
+    ] {
+        assert_eq!(numbers(&json[field]).len(), length, "{field}");
+    }
+    for field in [
+        "entropy",
+        "theorem1_residual",
+        "theorem2_residual",
+        "neg_elbo_continuous",
+        "weighted_continuous",
+        "any_order_ar_nll",
+    ] {
+        assert!(json[field].is_f64(), "{field}: {}", json[field]);
+    }
+    assert!(call.stderr.is_empty(), "{}", call.stderr);
+    // The gap is an independent number: it must close the distance between neighbouring bounds.
+    let (elbo, gap) = (numbers(&json["elbo"]), numbers(&json["gap"]));
+    for i in 0..5 {
+        assert!((elbo[i + 1] - elbo[i] - gap[i]).abs() < 1e-13);
+    }
+}
+
+#[test]
+fn an_infinite_weight_is_null_and_explained() {
+    let json = run(&[
+        "theory",
+        "masked",
+        "--toy",
+        "fixtures/toys/example-a.json",
+        "--weighting",
+        "fm",
+        "--steps",
+        "3",
+        "--json",
+    ])
+    .json();
+    assert!(json["w_tilde"][2].is_null() && json["theorem2_residual"].is_null());
+    assert!((json["weighted_continuous"].as_f64().expect("finite") - 2.1299534579).abs() < 1e-9);
+    assert!(json["notes"][0].as_str().expect("a note").contains("infinite"));
+}
+
+#[test]
+fn bad_usage_and_bad_input_exit_with_2_and_say_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let toy = folder.path().join("toy.json");
+    std::fs::write(&toy, r#"{"states": 2, "length": 1, "data": {"0": 0.7, "1": 0.2}, "denoiser": {"kind": "exact"}}"#)
+        .expect("written");
+    let toy = toy.to_str().expect("UTF-8");
+    let cases: [(&[&str], &[&str]); 12] = [
+        (&["theory", "masked", "--toy", toy], &["toy.json", "sum to 0.8999999999999999", "1e-9"]),
+        (&["theory", "masked", "--toy", "absent.json"], &["absent.json"]),
+        (
+            &["theory", "masked", "--toy", "fixtures/toys/copy.json", "--schedule", "cosin"],
+            &["cosin", "did you mean cosine"],
+        ),
+        (
+            &["theory", "masked", "--toy", "fixtures/toys/copy.json", "--weighting", "sigmod:1"],
+            &["sigmod", "sigmoid:B"],
+        ),
+        (&["theory", "masked", "--toy", "fixtures/toys/copy.json", "--steps", "0"], &["--steps"]),
+        (&["theory", "masked", "--toi", "x"], &["--toi", "--toy"]),
+        (&["eval", "theorie"], &["theorie", "did you mean theory"]),
+        (&["eval", "text"], &["text", "no claims yet"]),
+        (&["train", "md4-digit"], &["md4-digit", "did you mean md4-digits"]),
+        (&["train", "md4-digits", "--set", "widht=3"], &["widht", "did you mean width"]),
+        (&["likelihood", "--checkpoint", "nowhere"], &["nowhere", "config.toml"]),
+        (&["fid", "calc", "nowhere", "digits:test"], &["nowhere"]),
+    ];
+    for (arguments, expected) in cases {
+        let call = run(arguments);
+        assert_eq!(call.code, 2, "{arguments:?}: {}", call.stderr);
+        assert!(call.stdout.is_empty(), "{arguments:?}: {}", call.stdout);
+        for text in expected {
+            assert!(call.stderr.contains(text), "{arguments:?}: {text:?} is not in {:?}", call.stderr);
+        }
+        assert!(!call.stderr.contains("panicked"), "{}", call.stderr);
+    }
+}
+
+#[test]
+fn what_the_environment_lacks_exits_with_3() {
+    let cases: [&[&str]; 2] = [
+        &["--device", "cuda:0", "doctor"],
+        &["fid", "calc", "digits:test", "digits:train", "--ort-lib", "nowhere/libonnxruntime.so"],
+    ];
+    for arguments in cases {
+        let call = run(arguments);
+        assert_eq!(call.code, 3, "{arguments:?}: {}", call.stderr);
+    }
+    // A folder that cannot be made: a file stands in its place.
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "x").expect("written");
+    let out = file.join("out");
+    let call = run(&["eval", "theorem-1", "--out", out.to_str().expect("UTF-8")]);
+    assert_eq!(call.code, 3, "{}", call.stderr);
+    assert!(call.stderr.contains("--out"), "{}", call.stderr);
+}
+
+#[test]
+fn dry_run_prints_every_setting_and_trains_nothing() {
+    let json = run(&["train", "md4-digits", "--set", "steps=5", "--dry-run", "--json"]).json();
+    assert_eq!(json["steps"], 5);
+    assert_eq!(json["implementation"], "md4");
+    let preset = std::fs::read_to_string(root().join("impls/presets/md4-digits.toml")).expect("bundled");
+    for line in preset.lines().filter(|line| line.contains(" = ")) {
+        let key = line.split(" = ").next().expect("a key");
+        assert!(json.get(key).is_some(), "{key} is in the preset but not in the resolved settings");
+    }
+}
+
+#[test]
+fn doctor_says_what_is_there() {
+    let json = run(&["doctor", "--json"]).json();
+    let findings = json["findings"].as_array().expect("findings");
+    let digits = findings.iter().find(|f| f["what"] == "digits").expect("looked for");
+    assert_eq!(digits["found"], true);
+    let json = run(&["doctor", "--json", "--data", "nowhere"]).json();
+    let findings = json["findings"].as_array().expect("findings");
+    assert!(findings.iter().any(|f| f["what"] == "digits" && f["found"] == false));
+}
+
+#[test]
+fn fid_through_files_is_fid_through_images() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let direct = run(&["fid", "calc", "digits:test", "digits:train", "--json"]).json();
+    let golden = std::fs::read_to_string(root().join("fixtures/digits-classifier/golden.json")).expect("bundled");
+    let golden: Value = serde_json::from_str(&golden).expect("valid");
+    let expected = golden["frechet_train_test"]["nuclear_norm"].as_f64().expect("a number");
+    let value = direct["value"].as_f64().expect("a number");
+    // Features in single precision by another runtime: measured 1e-7.
+    assert!((value - expected).abs() < 1e-6, "{value} against {expected} by onnxruntime and NumPy");
+    assert_eq!(direct["metric"], "fd.digits-classifier.unit");
+    run(&["fid", "stats", "digits:train", "-o", &path("train.npz"), "--json"]).json();
+    run(&["fid", "stats", "digits:test", "-o", &path("test.npz"), "--json"]).json();
+    let stored = run(&["fid", "calc", &path("test.npz"), &path("train.npz"), "--json"]).json();
+    assert!((stored["value"].as_f64().expect("a number") - value).abs() < 1e-9);
+    run(&["fid", "merge", &path("train.npz"), &path("test.npz"), "-o", &path("all.npz"), "--json"]).json();
+    let mixed = run(&["fid", "calc", &path("all.npz"), "digits:train", "--json"]).json();
+    assert_eq!(mixed["distance"]["n"], serde_json::json!([1797, 1498]));
+    // Statistics of other features are refused.
+    let other = run(&["fid", "calc", &path("all.npz"), "digits:train", "--network-convention", "signed"]);
+    assert_eq!(other.code, 2);
+    assert!(other.stderr.contains("convention"), "{}", other.stderr);
+}
+
+#[test]
+fn the_native_runtime_agrees_with_the_embedded_one() {
+    // Runs where ORT_DYLIB_PATH names a library, as continuous integration does; the embedded runtime is
+    // compared with a golden value above in any case.
+    let Some(library) = std::env::var_os("ORT_DYLIB_PATH") else {
+        eprintln!("ORT_DYLIB_PATH is not set: only the embedded runtime was tested");
+        return;
+    };
+    let library = library.to_str().expect("UTF-8");
+    let native = run(&["fid", "calc", "digits:test", "digits:train", "--json", "--ort-lib", library]).json();
+    let embedded = {
+        let mut command = tests::command(ELBOW, &["fid", "calc", "digits:test", "digits:train", "--json"]);
+        let output = command.env_remove("ORT_DYLIB_PATH").output().expect("starts");
+        serde_json::from_slice::<Value>(&output.stdout).expect("JSON")
+    };
+    assert!(native["runtime"].as_str().expect("named").contains("native"));
+    assert!(embedded["runtime"].as_str().expect("named").contains("embedded"));
+    let difference = native["value"].as_f64().expect("a number") - embedded["value"].as_f64().expect("a number");
+    assert!(difference.abs() < 1e-6, "{difference}");
+}
