@@ -1,5 +1,6 @@
 //! What every verb needs to know of where it runs: device, folders, seed, and how loud to be.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
@@ -75,13 +76,15 @@ impl Workspace {
 
     /// Prints the result of a command: one JSON document, or text for a person.
     pub fn print(&self, json: &impl serde::Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
-        if self.json {
-            let document = serde_json::to_string_pretty(json).map_err(|e| Failure::internal(e.to_string()))?;
-            println!("{document}");
-        } else {
-            println!("{}", text());
+        let document = match self.json {
+            true => serde_json::to_string_pretty(json).map_err(|e| Failure::internal(e.to_string()))?,
+            false => text(),
+        };
+        match writeln!(std::io::stdout().lock(), "{document}") {
+            // Whoever read the output has had enough of it: `elbow ... | head`.
+            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            written => written.map_err(Failure::writing(Path::new("stdout"))),
         }
-        Ok(())
     }
 
     /// Creates a folder with its parents.

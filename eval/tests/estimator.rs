@@ -44,7 +44,8 @@ impl Bench {
             .map(|b| {
                 let key = |purpose| Key::new(7, purpose).fold(b);
                 let mut rng = key("data").rng();
-                let ids = (0..BATCH).flat_map(|_| self.toy.outcomes[categorical(&mut rng, &weights)].0.iter().map(|&d| u16::from(d)));
+                let ids = (0..BATCH)
+                    .flat_map(|_| self.toy.outcomes[categorical(&mut rng, &weights)].0.iter().map(|&d| u16::from(d)));
                 let x = Tokens::new(ids.collect(), self.toy.length);
                 let times = sampling.draw(BATCH, &key("times"));
                 let loss = objective.loss(&self.table, &x, &times, &key("masks"), &self.device).into_data();
@@ -84,7 +85,8 @@ fn the_nelbo_terms_have_the_exact_bound_as_mean() {
         .map(|b| {
             let key = |purpose| Key::new(9, purpose).fold(b);
             let mut rng = key("data").rng();
-            let ids = (0..BATCH).flat_map(|_| bench.toy.outcomes[categorical(&mut rng, &weights)].0.iter().map(|&d| u16::from(d)));
+            let ids = (0..BATCH)
+                .flat_map(|_| bench.toy.outcomes[categorical(&mut rng, &weights)].0.iter().map(|&d| u16::from(d)));
             let x = Tokens::new(ids.collect(), 2);
             let times = TimeSampling::Stratified.draw(BATCH, &key("times"));
             let terms = objective.nelbo(&bench.table, &x, &times, &key("masks"), &bench.device);
@@ -114,15 +116,17 @@ fn stratified_times_have_the_smaller_variance() {
 #[test]
 fn witness_wrong_weights_are_rejected() {
     let bench = Bench::new("example-a");
-    let objective = Md4 { schedule: MaskedSchedule::Linear, weighting: Weighting::Elbo };
     type Spoil = fn(f64) -> f64;
-    let wrong: [(&str, Spoil); 4] = [
-        ("the cosine schedule's weight on linear masks", |t| t * MaskedSchedule::Cosine.elbo_weight(t)),
-        ("one over alpha instead of one over the mask probability", |t| t / (1.0 - t).max(1e-3)),
-        ("the weight applied twice", |t| 1.0 / t),
-        ("no weight", |t| t),
+    let wrong: [(&str, Weighting, Spoil); 4] = [
+        ("the cosine schedule's weight on linear masks", Weighting::Elbo, |t| {
+            t * MaskedSchedule::Cosine.elbo_weight(t)
+        }),
+        ("no weight", Weighting::Elbo, |t| t),
+        ("the ELBO's weight in place of simple's", Weighting::Simple, |t| 1.0 / t),
+        ("w~ applied twice", Weighting::Sigmoid(2.0), |t| Weighting::Sigmoid(2.0).at(&MaskedSchedule::Linear, t)),
     ];
-    for (what, spoil) in wrong {
+    for (what, weighting, spoil) in wrong {
+        let objective = Md4 { schedule: MaskedSchedule::Linear, weighting };
         let score = bench.score(&objective, &bench.means(&objective, TimeSampling::Stratified, spoil));
         assert!(score > REJECT, "{what} was accepted: {score} standard errors");
     }

@@ -18,7 +18,9 @@ pub mod schedule;
 pub mod times;
 pub mod train;
 pub mod weighting;
+pub mod workers;
 
 pub use error::{Error, Result, UnknownName};
 pub use key::Key;
 pub use weighting::Weighting;
+pub use workers::Workers;

@@ -55,10 +55,7 @@ impl Weighting {
 
     /// w~(t) = w(lambda_t) under `schedule`; may be infinite where lambda is (`t = 1` for `fm`, `snr`, `indi`).
     pub fn at(&self, schedule: &impl LogSnr, t: f64) -> f64 {
-        match self {
-            Self::Simple => schedule.simple_weight(t),
-            _ => self.of_log_snr(schedule, schedule.log_snr(t)),
-        }
+        self.of_log_snr(schedule, schedule.log_snr(t))
     }
 
     /// The total weight of the masked cross-entropy at time `t` in (0, 1): w~(t) r(t), r = -alpha'/(1 - alpha).
@@ -99,11 +96,11 @@ impl Weighting {
         }
     }
 
-    /// w(lambda). Only `Simple` looks at the schedule, at the time that has this log-SNR.
+    /// w(lambda). Only `Simple` looks at the schedule.
     pub fn of_log_snr(&self, schedule: &impl LogSnr, lambda: f64) -> f64 {
         match self {
             Self::Elbo => 1.0,
-            Self::Simple => schedule.simple_weight(schedule.time_of_log_snr(lambda)),
+            Self::Simple => schedule.simple_weight(lambda),
             Self::Sigmoid(b) => sigmoid(b - lambda),
             Self::FlowMatching => (-lambda / 2.0).exp(),
             Self::Iddpm => sech(lambda / 2.0),

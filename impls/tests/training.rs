@@ -80,7 +80,7 @@ fn witness_resuming_without_the_optimiser_state_differs() {
     let mut fresh = Trainer::new(&settings, &data, &device).expect("starts");
     let (a, b) = (straight.advance().expect("steps"), resumed.advance().expect("steps"));
     assert_eq!(a, b);
-    assert_ne!(a.loss_bits_per_dim, fresh.advance().expect("steps").loss_bits_per_dim);
+    assert_ne!(a.weighted_loss, fresh.advance().expect("steps").weighted_loss);
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn a_run_with_other_settings_is_not_overwritten() {
     let mut arguments = training(&run);
     arguments.extend(["--set", "steps=3"].map(String::from));
     elbow(ELBOW, &as_str(&arguments)).json();
-    arguments.extend(["--set", "weighting=simple"].map(String::from));
+    arguments.extend(["--set", "weighting=fm"].map(String::from));
     let call = elbow(ELBOW, &as_str(&arguments));
     assert_eq!(call.code, 2, "{}", call.stderr);
     assert!(call.stderr.contains("other settings"), "{}", call.stderr);

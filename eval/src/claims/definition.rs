@@ -16,7 +16,7 @@ static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/claims");
 
 /// One claim, as its file says.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct Claim {
     /// The file's name without `.toml`.
     pub id: String,
@@ -63,7 +63,7 @@ impl Tier {
 
 /// What the check must find.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct Expect {
     pub relation: Relation,
     pub value: f64,

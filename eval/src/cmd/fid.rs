@@ -60,17 +60,21 @@ impl NetworkFlags {
     fn open(&self, workspace: &Workspace) -> Result<FeatureNetwork, Failure> {
         let convention: Convention = self.network_convention.parse()?;
         let runtime = Runtime::find(self.ort_lib.as_deref());
-        match &self.network {
-            Some(path) => FeatureNetwork::load(path, convention, runtime),
-            None => digits_classifier(workspace, runtime),
-        }
+        let path = match &self.network {
+            Some(path) => path.clone(),
+            None => bundled_network(workspace)?,
+        };
+        FeatureNetwork::load(&path, convention, runtime)
     }
 }
 
-/// The bundled classifier of the 8x8 digits.
-pub fn digits_classifier(workspace: &Workspace, runtime: Runtime) -> Result<FeatureNetwork, Failure> {
-    let path = workspace.data_file("digits-classifier/digits-classifier.onnx")?;
-    FeatureNetwork::load(&path, Convention::Unit, runtime)
+fn bundled_network(workspace: &Workspace) -> Result<PathBuf, Failure> {
+    workspace.data_file("digits-classifier/digits-classifier.onnx")
+}
+
+/// The bundled classifier of the 8x8 digits under its own convention, on the embedded runtime: the same everywhere.
+pub fn digits_classifier(workspace: &Workspace) -> Result<FeatureNetwork, Failure> {
+    FeatureNetwork::load(&bundled_network(workspace)?, Convention::Unit, Runtime::Embedded)
 }
 
 /// One side of a comparison.

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use impls::Key;
 use impls::md4::{Grid, sample};
 use impls::schedule::MaskedSchedule;
+use impls::{Key, Workers};
 use serde_json::json;
 
 use super::{CheckpointFlag, Trained};
@@ -39,7 +39,7 @@ pub struct Arguments {
 }
 
 /// Samples drawn by one call of the sampler, so that memory does not grow with their number.
-const BATCH: usize = 256;
+const BATCH: usize = 128;
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
     let model = Trained::load(&arguments.run.checkpoint, workspace)?;
@@ -80,17 +80,17 @@ pub fn draw(
     count: usize,
     shape: [usize; 3],
 ) -> (Images, usize) {
-    let (mut pixels, mut calls) = (Vec::new(), 0);
     workspace.bar.start(count as u64, "samples");
-    for first in (0..count).step_by(BATCH) {
+    let batches: Vec<usize> = (0..count).step_by(BATCH).collect();
+    let made = Workers::new(usize::MAX).map(&batches, |_, &first| {
         let size = BATCH.min(count - first);
         let key = Key::new(workspace.seed, "sample").fold(first as u64);
         let made = sample(&model.network, &schedule, grid, steps, (size, model.state.length), &key, &workspace.device);
-        calls = calls.max(made.network_calls);
-        let images = Images::from_tokens(&made.tokens, model.state.values, shape);
-        (0..images.len()).for_each(|i| pixels.extend_from_slice(images.image(i)));
         workspace.bar.advance(size as u64);
-    }
+        (Images::from_tokens(&made.tokens, model.state.values, shape), made.network_calls)
+    });
     workspace.bar.finish();
+    let calls = made.iter().map(|(_, calls)| *calls).max().unwrap_or(0);
+    let pixels = made.iter().flat_map(|(images, _)| (0..images.len()).flat_map(|i| images.image(i))).copied().collect();
     (Images::new(pixels, shape), calls)
 }

@@ -50,9 +50,9 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
         "last": last, "checkpoint_hash": Checkpoint::of_run(&run).ema_hash()?,
     });
     workspace.print(&result, || {
-        let loss = last.map_or(f64::NAN, |p| p.loss_bits_per_dim);
+        let loss = last.map_or(f64::NAN, |p| p.weighted_loss);
         format!(
-            "trained {} steps, last batch's loss {loss:.3} bits/dim ({} weighting)\n{}",
+            "trained {} steps; the last batch's loss under the {} weighting is {loss:.3}\n{}",
             settings.steps,
             settings.weighting,
             run.display()
@@ -70,7 +70,7 @@ pub fn run_training(
     workspace.bar.start(settings.steps, &format!("train {}", settings.weighting));
     let mut smooth = f64::NAN;
     let outcome = train(settings, data, &workspace.device, run, &mut |progress| {
-        let loss = progress.loss_bits_per_dim;
+        let loss = progress.weighted_loss;
         smooth = if smooth.is_nan() { loss } else { 0.95 * smooth + 0.05 * loss };
         workspace.bar.set(progress.step, format!("loss {smooth:.3}"));
     });

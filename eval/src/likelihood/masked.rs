@@ -1,17 +1,17 @@
 //! The NELBO of a masked diffusion model on a data set.
 
-use impls::Key;
 use impls::data::Dataset;
-use impls::md4::Md4;
+use impls::md4::{Md4, Nelbo};
 use impls::network::MaskedDenoiser;
 use impls::times::TimeSampling;
+use impls::{Key, Workers};
 use serde::Serialize;
 
 use super::estimate::Estimate;
 use crate::progress::Bar;
 
 /// Sequences a network call. Fixed: the masks of a chunk come from one stream, so results do not depend on it.
-const CHUNK: usize = 64;
+const CHUNK: usize = 32;
 
 /// An upper bound on the negative log-likelihood, terms apart; a mean over sequences, with its standard error.
 #[derive(Clone, Debug, Serialize)]
@@ -46,7 +46,7 @@ pub struct MaskedNelbo {
 /// holds both the spread of the data and the Monte-Carlo noise.
 pub fn masked_nelbo(
     objective: &Md4,
-    denoiser: &impl MaskedDenoiser,
+    denoiser: &(impl MaskedDenoiser + Sync),
     data: &dyn Dataset,
     draws: usize,
     seed: u64,
@@ -55,28 +55,34 @@ pub fn masked_nelbo(
 ) -> MaskedNelbo {
     let all: Vec<usize> = (0..data.tokens().len()).collect();
     let dims = data.tokens().length();
-    let mut sums = vec![0.0; all.len()];
-    let mut squares = vec![0.0; all.len()];
-    let (mut reconstruction, mut prior) = (0.0, 0.0);
-    bar.start((all.len().div_ceil(CHUNK) * draws) as u64, "likelihood");
-    let times: Vec<Vec<f64>> = all
-        .iter()
-        .map(|&i| TimeSampling::Stratified.draw(draws, &Key::new(seed, "likelihood times").fold(i as u64)))
-        .collect();
-    for (number, chunk) in all.chunks(CHUNK).enumerate() {
+    let chunks: Vec<&[usize]> = all.chunks(CHUNK).collect();
+    bar.start((chunks.len() * draws) as u64, "likelihood");
+    let parts = Workers::new(usize::MAX).map(&chunks, |number, chunk| {
         let x = data.select(chunk);
-        for draw in 0..draws {
-            let key = Key::new(seed, "likelihood masks").fold(number as u64).fold(draw as u64);
-            let t: Vec<f64> = chunk.iter().map(|&i| times[i][draw]).collect();
-            let terms = objective.nelbo(denoiser, &x, &t, &key, device);
-            (reconstruction, prior) = (terms.reconstruction, terms.prior);
-            for (&i, value) in chunk.iter().zip(&terms.diffusion) {
-                sums[i] += value / draws as f64;
-                squares[i] += value * value / draws as f64;
-            }
+        let key = |purpose| Key::new(seed, purpose);
+        let time_key = key("likelihood times");
+        let times: Vec<Vec<f64>> =
+            chunk.iter().map(|&i| TimeSampling::Stratified.draw(draws, &time_key.fold(i as u64))).collect();
+        let mask_key = key("likelihood masks").fold(number as u64);
+        let draw = |draw: usize| {
+            let t: Vec<f64> = times.iter().map(|times| times[draw]).collect();
+            let terms = objective.nelbo(denoiser, &x, &t, &mask_key.fold(draw as u64), device);
             bar.advance(1);
+            terms
+        };
+        (0..draws).map(draw).collect::<Vec<Nelbo>>()
+    });
+    let mut sums = Vec::with_capacity(all.len());
+    let mut squares = Vec::with_capacity(all.len());
+    for (part, chunk) in parts.iter().zip(&chunks) {
+        for i in 0..chunk.len() {
+            let mean = |power: i32| part.iter().map(|terms| terms.diffusion[i].powi(power)).sum::<f64>() / draws as f64;
+            sums.push(mean(1));
+            squares.push(mean(2));
         }
     }
+    let (reconstruction, prior) =
+        parts.first().and_then(|p| p.first()).map_or((0.0, 0.0), |t| (t.reconstruction, t.prior));
     bar.finish();
     let diffusion = Estimate::of(&sums);
     let total = Estimate { value: diffusion.value + reconstruction + prior, ..diffusion };

@@ -36,6 +36,11 @@ impl Tokens {
         self.length
     }
 
+    /// The sequences with these numbers.
+    pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
+        Self::new(self.ids[range.start * self.length..range.end * self.length].to_vec(), self.length)
+    }
+
     pub fn rows(&self) -> impl Iterator<Item = &[u16]> {
         self.ids.chunks(self.length)
     }
@@ -48,7 +53,7 @@ impl Tokens {
 }
 
 /// A finite set of equally long sequences over the values 0..V.
-pub trait Dataset {
+pub trait Dataset: Sync {
     /// Name with split: `digits:train`.
     fn name(&self) -> String;
 

@@ -5,6 +5,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::MaskedDenoiser;
 
 /// A denoiser that looks its answer up.
+#[derive(Clone)]
 pub struct TableDenoiser {
     values: usize,
     length: usize,

@@ -5,7 +5,7 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{Embedding, LayerNorm, LayerNormConfig, Linear};
-use burn::tensor::activation::{gelu_approximate, softmax};
+use burn::tensor::activation::{relu, softmax};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand_distr::{Distribution, StandardNormal};
 
@@ -41,6 +41,8 @@ struct Block {
     attention_norm: LayerNorm,
     qkv: Linear,
     projection: Linear,
+    /// Added to the scores, by head and relative position i - j + length - 1 (Raffel et al. 2020).
+    relative: Param<Tensor<2>>,
     mlp_norm: LayerNorm,
     up: Linear,
     down: Linear,
@@ -61,6 +63,13 @@ impl Transformer {
                 attention_norm: LayerNormConfig::new(width).init(device),
                 qkv: weights.linear(width, 3 * width, inner),
                 projection: weights.linear(width, width, outer),
+                relative: Param::from_data(
+                    TensorData::new(
+                        vec![0f32; shape.heads * (2 * shape.length - 1)],
+                        [shape.heads, 2 * shape.length - 1],
+                    ),
+                    device,
+                ),
                 mlp_norm: LayerNormConfig::new(width).init(device),
                 up: weights.linear(width, 4 * width, inner),
                 down: weights.linear(4 * width, width, outer),
@@ -110,8 +119,9 @@ impl Block {
     /// \[batch, length, width\] to the same.
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let x = x.clone() + self.attention(self.attention_norm.forward(x));
-        let hidden = gelu_approximate(self.up.forward(self.mlp_norm.forward(x.clone())));
-        x + self.down.forward(hidden)
+        // Squared ReLU (So et al. 2021): as good as GELU here, whose tanh took a third of a training step.
+        let hidden = relu(self.up.forward(self.mlp_norm.forward(x.clone())));
+        x + self.down.forward(hidden.clone() * hidden)
     }
 
     fn attention(&self, x: Tensor<3>) -> Tensor<3> {
@@ -121,7 +131,11 @@ impl Block {
         let part = |i: usize| -> Tensor<4> { split.clone().slice([i..i + 1]).squeeze_dim(0) };
         let (q, k, v) = (part(0), part(1), part(2));
         let scores = q.matmul(k.transpose()).mul_scalar(1.0 / (size as f64).sqrt());
-        let mixed = softmax(scores, 3).matmul(v);
+        let offsets: Vec<i64> =
+            (0..length * length).map(|at| (at / length + length - 1 - at % length) as i64).collect();
+        let offsets = Tensor::<1, Int>::from_data(TensorData::new(offsets, [length * length]), &scores.device());
+        let bias = self.relative.val().select(1, offsets).reshape([1, self.heads, length, length]);
+        let mixed = softmax(scores + bias, 3).matmul(v);
         self.projection.forward(mixed.swap_dims(1, 2).reshape([batch, length, width]))
     }
 }

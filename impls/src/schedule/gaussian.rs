@@ -70,9 +70,14 @@ impl LogSnr for GaussianSchedule {
         }
     }
 
-    /// 1 / gamma'(t): the unweighted eps-MSE of DDPM.
-    fn simple_weight(&self, t: f64) -> f64 {
-        1.0 / self.gamma_prime(t)
+    /// 1 / gamma': the unweighted eps-MSE of DDPM, which is the density of lambda for uniform times.
+    fn simple_weight(&self, log_snr: f64) -> f64 {
+        let sech = |x: f64| 1.0 / x.cosh();
+        match self {
+            Self::FixedLinear { gamma_min, gamma_max } => 1.0 / (gamma_max - gamma_min),
+            Self::Cosine => sech(log_snr / 2.0) / (2.0 * PI),
+            Self::OptimalTransport => sech(log_snr / 4.0).powi(2) / 8.0,
+        }
     }
 
     /// 1 / gamma' is constant for fixed-linear, and rises and falls again for the other two.

@@ -117,8 +117,18 @@ impl LogSnr for MaskedSchedule {
     }
 
     /// (1 - alpha) / (-alpha'): constant cross-entropy weight 1 (MaskGIT, MAR).
-    fn simple_weight(&self, t: f64) -> f64 {
-        1.0 / self.elbo_weight(t)
+    fn simple_weight(&self, log_snr: f64) -> f64 {
+        let (alpha, masked) = (sigmoid(log_snr), sigmoid(-log_snr));
+        match self {
+            Self::Linear | Self::LogLinear => self.time_of_log_snr(log_snr),
+            Self::Poly(w) => self.time_of_log_snr(log_snr) / w,
+            // -alpha' = pi/2 cos(pi t/2), and 1 - sin^2 = alpha (1 + masked).
+            Self::Cosine => masked / (FRAC_PI_2 * (alpha * (1.0 + masked)).sqrt()),
+            Self::Geometric => {
+                let noise = softplus(-log_snr);
+                noise.exp_m1() / (noise * (BETA_MAX / BETA_MIN).ln())
+            }
+        }
     }
 
     /// True for every schedule here: t, (2/pi) tan(pi t/2), t/w and expm1(S)/S all grow with t.

@@ -18,11 +18,11 @@ pub trait LogSnr {
     /// The time at which the schedule has this log-SNR (the inverse of [`LogSnr::log_snr`]).
     fn time_of_log_snr(&self, log_snr: f64) -> f64;
 
-    /// w~(t) of the "simple" weighting, which is tied to the schedule and not to lambda:
-    /// the weighting that makes the unweighted loss (constant cross-entropy, or eps-MSE) out of the NELBO.
-    fn simple_weight(&self, t: f64) -> f64;
+    /// w~ of the "simple" weighting at this log-SNR. It is tied to the schedule: the weighting that makes the
+    /// unweighted loss (constant cross-entropy, or eps-MSE) out of the NELBO.
+    fn simple_weight(&self, log_snr: f64) -> f64;
 
-    /// Whether [`LogSnr::simple_weight`] is non-decreasing in `t` (Theorem 2 needs it).
+    /// Whether [`LogSnr::simple_weight`] is non-increasing in the log-SNR, so that w~ grows with `t` (Theorem 2).
     fn simple_is_monotone(&self) -> bool;
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
-use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
@@ -18,14 +18,16 @@ use crate::key::{Key, permutation};
 use crate::md4::Md4;
 use crate::network::Transformer;
 use crate::times::TimeSampling;
+use crate::workers::Workers;
 
 /// One row of `metrics.jsonl`. It holds nothing that differs between two runs of the same settings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Finished steps.
     pub step: u64,
-    /// The step's training loss (weighted), bits per dimension.
-    pub loss_bits_per_dim: f64,
+    /// The step's training loss under the run's weighting, nats / (D ln 2). Only with the `elbo` weighting is its
+    /// mean a likelihood bound (the diffusion term, in bits/dim).
+    pub weighted_loss: f64,
     pub learning_rate: f64,
     /// Global norm of the gradient before clipping.
     pub gradient_norm: f64,
@@ -41,6 +43,7 @@ pub struct Trainer<'a> {
     model: Transformer,
     ema: Transformer,
     optimizer: ModuleOptimizer,
+    workers: Workers,
     step: u64,
     /// The current epoch's order of the data.
     order: Option<(u64, Vec<usize>)>,
@@ -57,6 +60,7 @@ impl<'a> Trainer<'a> {
             objective: settings.objective()?,
             times: settings.time_sampling()?,
             optimizer: optimizer::adamw(settings),
+            workers: Workers::new(settings.shards),
             settings: settings.clone(),
             ema: model.valid(),
             data,
@@ -97,26 +101,33 @@ impl<'a> Trainer<'a> {
         let batch = self.data.select(&self.batch());
         let key = |purpose| Key::new(self.settings.seed, purpose).fold(self.step);
         let times = self.times.draw(batch.len(), &key("times"));
-        let losses = self.objective.loss(&self.model, &batch, &times, &key("mask"), &self.device);
-        let dims = batch.length() as f64;
-        let loss = losses.mean().div_scalar(dims * std::f64::consts::LN_2);
-        let value = loss.clone().into_scalar::<f32>();
-        let mut gradients = GradientsParams::from_grads(loss.backward(), &self.model);
+        let shards: Vec<_> = shards(batch.len(), self.settings.shards).collect();
+        let scale = 1.0 / (batch.len() as f64 * batch.length() as f64 * std::f64::consts::LN_2);
+        let parts = self.workers.map(&shards, |index, range| {
+            let model = self.model.clone().fork(&self.device);
+            let (x, t) = (batch.slice(range.clone()), &times[range.clone()]);
+            let losses = self.objective.loss(&model, &x, t, &key("mask").fold(index as u64), &self.device);
+            let loss = losses.sum().mul_scalar(scale);
+            let value = f64::from(loss.clone().into_scalar::<f32>());
+            (value, GradientsParams::from_grads(loss.backward(), &model))
+        });
+        let mut value = 0.0;
+        let mut sum = GradientsAccumulator::new();
+        for (part, gradients) in parts {
+            value += part;
+            sum.accumulate(&self.model, gradients);
+        }
+        let mut gradients = sum.grads();
         let norm = optimizer::clip_by_global_norm(&self.model, &mut gradients, self.settings.clip_norm);
         if !value.is_finite() || !norm.is_finite() {
-            return Err(Error::Diverged { step: self.step, loss: f64::from(value) });
+            return Err(Error::Diverged { step: self.step, loss: value });
         }
         let learning_rate = optimizer::learning_rate(&self.settings, self.step);
         self.model = self.optimizer.step(learning_rate, self.model.clone(), gradients);
         let decay = ema::warmed_decay(self.settings.ema_decay, self.step);
         self.ema = ema::update(self.ema.clone(), &self.model.valid(), decay);
         self.step += 1;
-        Ok(Progress {
-            step: self.step,
-            loss_bits_per_dim: f64::from(value),
-            learning_rate,
-            gradient_norm: f64::from(norm),
-        })
+        Ok(Progress { step: self.step, weighted_loss: value, learning_rate, gradient_norm: f64::from(norm) })
     }
 
     /// Indices of this step's sequences: epoch after epoch, each in its own random order.
@@ -142,6 +153,11 @@ impl<'a> Trainer<'a> {
         let about = (self.data.values(), self.data.tokens().length(), self.data.hash());
         Checkpoint::of_run(run).save(self.step, &self.model.valid(), &self.ema, state, about)
     }
+}
+
+/// `batch` rows cut into `count` ranges of nearly equal size.
+fn shards(batch: usize, count: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    (0..count).map(move |i| i * batch / count..(i + 1) * batch / count)
 }
 
 /// Trains to the end in the folder `run`, resuming what is there; `watch` sees every finished step.

@@ -35,6 +35,9 @@ pub struct Settings {
     pub layers: usize,
     /// Sequences a step.
     pub batch_size: usize,
+    /// Parts of a batch whose gradients are computed side by side and added in order. Part of the result: another
+    /// number rounds differently.
+    pub shards: usize,
     /// Optimiser steps.
     pub steps: u64,
     /// Peak learning rate of AdamW.
@@ -103,6 +106,7 @@ impl Settings {
             ("heads", self.heads as u64),
             ("layers", self.layers as u64),
             ("batch_size", self.batch_size as u64),
+            ("shards", self.shards as u64),
             ("steps", self.steps),
             ("checkpoint_every", self.checkpoint_every),
             ("log_every", self.log_every),

@@ -13,14 +13,14 @@ use super::{Outcome, axis, curve, figure, plot};
 use crate::cmd::fid::digits_classifier;
 use crate::cmd::{Trained, sample, train::run_training};
 use crate::failure::Failure;
-use crate::fid::{FeatureNetwork, Images, Runtime, between_features};
+use crate::fid::{FeatureNetwork, Images, between_features};
 use crate::likelihood::{Estimate, masked_nelbo};
 use crate::provenance;
 use crate::workspace::Workspace;
 
 /// The trained model against a baseline of independent pixels (each pixel's marginal in the training split).
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct TrainedDigits {
     measure: Measure,
     preset: String,
@@ -55,7 +55,7 @@ impl TrainedDigits {
         let settings = Input { name: self.preset.clone(), sha256: provenance::hash(settings.to_toml().as_bytes()) };
         let mut inputs = vec![settings, provenance::data_input(data.as_ref())];
         if let Measure::DistanceMinusBaseline = self.measure {
-            let network = digits_classifier(workspace, Runtime::Embedded)?;
+            let network = digits_classifier(workspace)?;
             inputs.push(Input { name: network.metric_name(), sha256: network.hash().to_owned() });
         }
         Ok(inputs)
@@ -117,7 +117,7 @@ impl TrainedDigits {
 
     fn samples(&self, workspace: &Workspace, model: &Trained, train: &dyn Dataset) -> Result<Outcome, Failure> {
         let shape = train.image().ok_or_else(|| Failure::internal("the digits are images"))?;
-        let network = digits_classifier(workspace, Runtime::Embedded)?;
+        let network = digits_classifier(workspace)?;
         let metric = network.metric_name();
         let count = self.blocks * self.block_size;
         let schedule = model.objective.schedule;
@@ -172,24 +172,20 @@ impl TrainedDigits {
     }
 }
 
-/// Loss against step, bits per dimension.
+/// Weighted loss against step.
 fn training_curve(metrics: &[impls::train::Progress], settings: &Settings) -> Figure {
     let steps: Vec<f64> = metrics.iter().map(|p| p.step as f64).collect();
-    let loss: Vec<f64> = metrics.iter().map(|p| p.loss_bits_per_dim).collect();
-    let uniform = vec![17f64.log2(); steps.len()];
-    let series = vec![
-        curve("training loss of one batch", Style::Line, steps.clone(), loss),
-        curve("uniform prediction", Style::Dashed, steps, uniform),
-    ];
+    let loss: Vec<f64> = metrics.iter().map(|p| p.weighted_loss).collect();
+    let series = vec![curve("training loss of one batch", Style::Line, steps, loss)];
     figure(
         "training",
         "Training on the digits",
         &format!(
-            "The weighted training loss ({} weighting) of every {}th batch of {}: noisy, because each image is masked at \
-             one random time. The bound on held-out images is the NELBO in the table.",
+            "The training loss ({} weighting, no likelihood bound) of every {}th batch of {}: noisy, because each image is \
+             masked at one random time. The bound on held-out images is the NELBO in the table.",
             settings.weighting, settings.log_every, settings.batch_size
         ),
-        vec![plot("", axis("step"), axis("bits/dim"), series)],
+        vec![plot("", axis("step"), axis("weighted loss, nats / (D ln 2)"), series)],
     )
 }
 

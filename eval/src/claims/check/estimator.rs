@@ -19,7 +19,7 @@ use crate::workspace::Workspace;
 
 /// Batches of the training loss on a toy.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct Estimator {
     measure: Measure,
     toy: String,

@@ -13,12 +13,12 @@ use serde::Deserialize;
 use super::{Outcome, axis, curve, figure, plot};
 use crate::cmd::fid::digits_classifier;
 use crate::failure::Failure;
-use crate::fid::{Features, Images, Runtime, between_features};
+use crate::fid::{Features, Images, between_features};
 use crate::provenance;
 use crate::workspace::Workspace;
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct Frechet {
     measure: Measure,
     /// Standard deviations of the pixel noise, in grey levels of 0..=16, ascending (noise).
@@ -51,7 +51,7 @@ impl Frechet {
                 files.map(|name| provenance::file_input(&workspace.data_file(&name)?)).collect()
             }
             Measure::SmallestRiseWithNoise => {
-                let network = digits_classifier(workspace, Runtime::Embedded)?;
+                let network = digits_classifier(workspace)?;
                 let data = workspace.dataset("digits:train")?;
                 let network = Input { name: network.metric_name(), sha256: network.hash().to_owned() };
                 Ok(vec![network, provenance::data_input(data.as_ref())])
@@ -67,7 +67,7 @@ impl Frechet {
     }
 
     fn rise(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let network = digits_classifier(workspace, Runtime::Embedded)?;
+        let network = digits_classifier(workspace)?;
         let metric = network.metric_name();
         let (train, test) = (workspace.dataset("digits:train")?, workspace.dataset("digits:test")?);
         let reference = network.features(&Images::from_dataset(train.as_ref())?, &workspace.bar)?;

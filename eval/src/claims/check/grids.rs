@@ -10,7 +10,7 @@ use crate::failure::Failure;
 
 /// Largest difference of alpha between two pairs of schedule and grid.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct Grids {
     /// `schedule` and `grid` of either side.
     first: [String; 2],

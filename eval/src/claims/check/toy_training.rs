@@ -19,7 +19,7 @@ use crate::workspace::Workspace;
 /// Trains small networks on draws from a toy and compares three numbers: the Monte-Carlo NELBO, the exact NELBO
 /// (every pattern through the network), and the entropy.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct ToyTraining {
     measure: Measure,
     toy: String,
@@ -89,7 +89,7 @@ impl ToyTraining {
         workspace.bar.start(settings.steps, &format!("train on {}", self.toy));
         for _ in 0..settings.steps {
             let progress = trainer.advance()?;
-            workspace.bar.set(progress.step, format!("loss {:.3}", progress.loss_bits_per_dim));
+            workspace.bar.set(progress.step, format!("loss {:.3}", progress.weighted_loss));
         }
         workspace.bar.finish();
         let probabilities = all_probabilities(trainer.ema(), toy, workspace);

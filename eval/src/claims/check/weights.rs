@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 
 /// One measure over weightings and masked schedules; the worst case counts.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct Weights {
     measure: Measure,
     weightings: Vec<String>,
