@@ -36,9 +36,12 @@ pub enum DenoiserKind {
     Uniform,
     /// The true posterior p, spoilt: (p + floor)^(1/temperature), normalised.
     Tempered { temperature: f64, floor: f64 },
-    /// Given rows: pattern (mask = `states`), then position, then value.
-    Table(Vec<(Vec<u8>, Vec<Vec<f64>>)>),
+    /// Given rows.
+    Table(Vec<TableEntry>),
 }
+
+/// A pattern (mask = `states`) and, for each position, the probabilities of the values.
+pub type TableEntry = (Vec<u8>, Vec<Vec<f64>>);
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -151,11 +154,7 @@ fn outcomes(states: usize, length: usize, data: Pairs<f64>) -> Result<Vec<(Vec<u
 }
 
 /// The rows of a table denoiser: every pattern with a mask exactly once, every row a distribution.
-fn table(
-    states: usize,
-    length: usize,
-    entries: Pairs<Vec<Vec<f64>>>,
-) -> Result<Vec<(Vec<u8>, Vec<Vec<f64>>)>, Failure> {
+fn table(states: usize, length: usize, entries: Pairs<Vec<Vec<f64>>>) -> Result<Vec<TableEntry>, Failure> {
     let mut seen = HashSet::new();
     let mut rows = Vec::new();
     for (text, entry) in entries.0 {

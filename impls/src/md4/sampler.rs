@@ -98,8 +98,8 @@ pub fn sample(
         };
         let mut chosen = Vec::new();
         for (row, rng) in rngs.iter_mut().enumerate() {
-            for index in row * length..(row + 1) * length {
-                if z[index] == mask && open_uniform(rng) < reveal {
+            for (index, &token) in z.iter().enumerate().skip(row * length).take(length) {
+                if token == mask && open_uniform(rng) < reveal {
                     chosen.push((row, index));
                 }
             }

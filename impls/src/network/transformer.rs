@@ -128,7 +128,7 @@ impl Block {
         let [batch, length, width] = x.dims();
         let size = width / self.heads;
         let split = self.qkv.forward(x).reshape([batch, length, 3, self.heads, size]).permute([2, 0, 3, 1, 4]);
-        let part = |i: usize| -> Tensor<4> { split.clone().slice([i..i + 1]).squeeze_dim(0) };
+        let part = |i: usize| -> Tensor<4> { split.clone().narrow(0, i, 1).squeeze_dim(0) };
         let (q, k, v) = (part(0), part(1), part(2));
         let scores = q.matmul(k.transpose()).mul_scalar(1.0 / (size as f64).sqrt());
         let offsets: Vec<i64> =
