@@ -24,11 +24,12 @@ pub fn judge(outcome: &Outcome, expect: &Expect, confidence: f64) -> (Verdict, O
         Relation::AtLeast => (expect.value - expect.tolerance, f64::INFINITY),
         Relation::AtMost => (f64::NEG_INFINITY, expect.value + expect.tolerance),
     };
-    let Some(error) = outcome.standard_error else {
-        let inside = (low..=high).contains(&outcome.value);
+    let found = &outcome.measured;
+    let Some(error) = found.standard_error else {
+        let inside = (low..=high).contains(&found.value);
         return (if inside { Verdict::Verified } else { Verdict::Refuted }, None);
     };
-    let (from, to) = student_interval(outcome.value, error, outcome.n, confidence);
+    let (from, to) = student_interval(found.value, error, found.n, confidence);
     let verdict = if from.is_nan() || to.is_nan() || to < low || from > high {
         Verdict::Refuted
     } else if from >= low && to <= high {
@@ -45,7 +46,8 @@ mod tests {
 
     fn verdict(relation: Relation, value: f64, standard_error: Option<f64>) -> Verdict {
         let expect = Expect { relation, value: 1.0, tolerance: 0.1, why: String::new() };
-        let outcome = Outcome { value, standard_error, n: 100, ..Outcome::exact("x", 0.0, "1") };
+        let mut outcome = Outcome::exact("x", value, "1");
+        (outcome.measured.standard_error, outcome.measured.n) = (standard_error, 100);
         judge(&outcome, &expect, 0.95).0
     }
 

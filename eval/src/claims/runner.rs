@@ -110,18 +110,11 @@ fn examine(workspace: &Workspace, claim: &Claim, key: Result<String, Failure>, f
             row.details = outcome.details;
             row.figures = outcome.figures;
             made = outcome.made;
-            if outcome.value.is_finite() {
-                row.measured = Some(Measured {
-                    quantity: outcome.quantity,
-                    value: outcome.value,
-                    standard_error: outcome.standard_error,
-                    n: outcome.n,
-                    n_unit: outcome.n_unit,
-                    unit: outcome.unit,
-                    interval,
-                });
+            let found = Measured { interval, ..outcome.measured };
+            if found.value.is_finite() {
+                row.measured = Some(found);
             } else {
-                row.reason = Some(format!("{} is {}", outcome.quantity, outcome.value));
+                row.reason = Some(format!("{} is {}", found.quantity, found.value));
             }
         }
         Err(failure) => {

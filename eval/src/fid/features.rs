@@ -3,8 +3,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use impls::UnknownName;
+use ort::environment::Environment;
 use ort::session::Session;
 use ort::value::TensorRef;
 use sha2::{Digest, Sha256};
@@ -166,20 +168,9 @@ impl FeatureNetwork {
     }
 
     fn native(&self, library: &Path, images: &Images, bar: &Bar) -> Result<Vec<Vec<f32>>, Failure> {
-        let absent = |e: String| {
-            let what = format!("ONNX Runtime cannot be loaded from {}: {e}", library.display());
-            Failure::environment(
-                what,
-                "correct --ort-lib or ORT_DYLIB_PATH, or leave both out to use the embedded tract",
-            )
-        };
-        if !library.is_file() {
-            return Err(absent("no such file".into()));
-        }
-        let environment =
-            ort::init_from(library).map_err(|e| absent(e.to_string()))?.build().map_err(|e| absent(e.to_string()))?;
+        let environment = native_environment(library)?;
         let failed = self.failed(images);
-        let mut session = Session::builder(&environment)
+        let mut session = Session::builder(environment)
             .and_then(|mut builder| builder.commit_from_memory(&self.bytes))
             .map_err(|e| failed(e.to_string()))?;
         let shape = [1, images.channels, images.height, images.width];
@@ -229,4 +220,20 @@ impl FeatureNetwork {
         }
         Ok(rows)
     }
+}
+
+/// The environment of ONNX Runtime; a process can have one only, so the first library that is asked for stays.
+fn native_environment(library: &Path) -> Result<&'static Environment, Failure> {
+    static ENVIRONMENT: OnceLock<Result<Environment, String>> = OnceLock::new();
+    let open = || {
+        if !library.is_file() {
+            return Err("no such file".to_owned());
+        }
+        ort::init_from(library).map_err(|e| e.to_string())?.build().map_err(|e| e.to_string())
+    };
+    ENVIRONMENT.get_or_init(open).as_ref().map_err(|e| {
+        let what = format!("ONNX Runtime cannot be loaded from {}: {e}", library.display());
+        let fix = "correct --ort-lib or ORT_DYLIB_PATH, or leave both out to use the embedded tract";
+        Failure::environment(what, fix)
+    })
 }

@@ -73,7 +73,7 @@ pub fn cascade(
         let most = (MAX_WORK / all.outcomes.len() as f64 / (all.length + 1) as f64) as usize;
         return Err(Failure::input(what, format!("--steps must be 1 to {most} for this toy")));
     }
-    let grid = Grid::new(schedule, steps);
+    let grid = Grid::new(schedule, steps, all.length);
     let mut notes = Vec::new();
 
     let nats = all.length as f64 * (all.states as f64).ln();
@@ -141,37 +141,34 @@ pub fn cascade(
 /// The schedule on the grid.
 struct Grid {
     times: Vec<f64>,
-    alpha: Vec<f64>,
-    masked: Vec<f64>,
+    /// visible\[i\]\[k\] = alpha^k (1 - alpha)^(N-k): probability of each pattern with k given tokens visible.
+    visible: Vec<Vec<f64>>,
     /// xi\[i\]: probability that step i reveals a masked token; index 0 is not used.
     xi: Vec<f64>,
 }
 
 impl Grid {
-    fn new(schedule: &MaskedSchedule, steps: usize) -> Self {
+    fn new(schedule: &MaskedSchedule, steps: usize, length: usize) -> Self {
         let times: Vec<f64> = (0..=steps).map(|i| i as f64 / steps as f64).collect();
         let xi = |i: usize| if i == 0 { 0.0 } else { schedule.reveal_probability(times[i - 1], times[i]) };
-        Self {
-            alpha: times.iter().map(|&t| schedule.alpha(t)).collect(),
-            masked: times.iter().map(|&t| schedule.mask_probability(t)).collect(),
-            xi: (0..=steps).map(xi).collect(),
-            times,
-        }
+        let visible = |&t: &f64| -> Vec<f64> {
+            let (alpha, masked) = (schedule.alpha(t), schedule.mask_probability(t));
+            (0..=length).map(|k| alpha.powi(k as i32) * masked.powi((length - k) as i32)).collect()
+        };
+        Self { visible: times.iter().map(visible).collect(), xi: (0..=steps).map(xi).collect(), times }
     }
 
     /// sum over k of alpha^k m^(N-k) coefficients\[k\] at grid point `i`.
     fn expected(&self, i: usize, coefficients: &[f64]) -> f64 {
-        let n = coefficients.len() as i32 - 1;
-        let term = |(k, c): (usize, &f64)| self.alpha[i].powi(k as i32) * self.masked[i].powi(n - k as i32) * c;
-        coefficients.iter().enumerate().map(term).sum()
+        self.visible[i].iter().zip(coefficients).map(|(p, c)| p * c).sum()
     }
 
     /// Expectation over z_t(i) and over what step `i` reveals: \[masks\]\[revealed\] coefficients.
     fn expected_reveal(&self, i: usize, coefficients: &[Vec<f64>]) -> f64 {
-        let length = coefficients.len() as i32 - 1;
+        let length = coefficients.len() - 1;
         let mut total = 0.0;
         for (n, row) in coefficients.iter().enumerate() {
-            let state = self.alpha[i].powi(length - n as i32) * self.masked[i].powi(n as i32);
+            let state = self.visible[i][length - n];
             for (r, c) in row.iter().enumerate().take(n + 1) {
                 total += state * self.xi[i].powi(r as i32) * (1.0 - self.xi[i]).powi((n - r) as i32) * c;
             }

@@ -98,11 +98,9 @@ impl TrainedDigits {
         let ours: Vec<f64> = bound.per_sequence.iter().map(|n| n * to_bits).collect();
         let paired: Vec<f64> = ours.iter().zip(&baseline).map(|(a, b)| a - b).collect();
         let difference = Estimate::of(&paired);
-        let mut outcome = Outcome {
-            standard_error: Some(difference.standard_error),
-            ..Outcome::exact("NELBO − independent pixels' NLL", difference.value, "bits/dim")
-                .over(paired.len(), "test images")
-        };
+        let mut outcome = Outcome::exact("NELBO − independent pixels' NLL", difference.value, "bits/dim")
+            .over(paired.len(), "test images")
+            .with_error(difference.standard_error);
         let baseline = Estimate::of(&baseline);
         let b = &bound.bits_per_dim;
         outcome.detail("NELBO of the test split", b.value, Some(b.standard_error), "bits/dim");
@@ -135,11 +133,9 @@ impl TrainedDigits {
         };
         let (a, b) = (distances(&network, &ours)?, distances(&network, &theirs)?);
         let difference = Estimate::of(&a.iter().zip(&b).map(|(a, b)| a - b).collect::<Vec<_>>());
-        let mut outcome = Outcome {
-            standard_error: Some(difference.standard_error),
-            ..Outcome::exact(&format!("{metric}: samples − independent pixels"), difference.value, "1")
-                .over(self.blocks, &format!("blocks of {} samples", self.block_size))
-        };
+        let mut outcome = Outcome::exact(&format!("{metric}: samples − independent pixels"), difference.value, "1")
+            .over(self.blocks, &format!("blocks of {} samples", self.block_size))
+            .with_error(difference.standard_error);
         let test =
             network.features(&Images::from_dataset(workspace.dataset("digits:test")?.as_ref())?, &workspace.bar)?;
         let floor = between_features(&test, &reference, &metric)?.value;

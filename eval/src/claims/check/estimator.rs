@@ -74,10 +74,7 @@ impl Estimator {
                 ("ln (variance with stratified times / with independent times)", ratio.ln(), error, "1")
             }
         };
-        let mut outcome = Outcome {
-            standard_error: Some(error),
-            ..Outcome::exact(quantity, value, unit).over(self.batches, "batches")
-        };
+        let mut outcome = Outcome::exact(quantity, value, unit).over(self.batches, "batches").with_error(error);
         outcome.detail("exact loss", exact, None, "nats");
         outcome.detail("stratified times", a.value, Some(a.standard_error), "nats");
         outcome.detail("independent times", b.value, Some(b.standard_error), "nats");

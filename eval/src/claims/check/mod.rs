@@ -9,7 +9,7 @@ mod grids;
 mod toy_training;
 mod weights;
 
-use reports::record::{Axis, Detail, Figure, Input, Panel, Series, Style};
+use reports::record::{Axis, Detail, Figure, Input, Measured, Panel, Series, Style};
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -37,15 +37,8 @@ pub enum Protocol {
 
 /// What a check found.
 pub struct Outcome {
-    /// What the number is.
-    pub quantity: String,
-    pub value: f64,
-    /// Present for statistical checks.
-    pub standard_error: Option<f64>,
-    /// Independent units, and what they are.
-    pub n: u64,
-    pub n_unit: String,
-    pub unit: String,
+    /// The deciding number; its interval is the judge's to add.
+    pub measured: Measured,
     pub details: Vec<Detail>,
     pub figures: Vec<Figure>,
     /// Inputs that exist only after the check ran, such as a trained checkpoint.
@@ -53,24 +46,30 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// An exact number.
+    /// An exact number, of one case.
     pub fn exact(quantity: &str, value: f64, unit: &str) -> Self {
-        Self {
+        let measured = Measured {
             quantity: quantity.to_owned(),
             value,
             standard_error: None,
             n: 1,
             n_unit: "cases".to_owned(),
             unit: unit.to_owned(),
-            details: Vec::new(),
-            figures: Vec::new(),
-            made: Vec::new(),
-        }
+            interval: None,
+        };
+        Self { measured, details: Vec::new(), figures: Vec::new(), made: Vec::new() }
     }
 
-    /// The number of cases behind an exact number.
-    fn over(self, n: usize, n_unit: &str) -> Self {
-        Self { n: n as u64, n_unit: n_unit.to_owned(), ..self }
+    /// The number of cases or independent units behind the number.
+    fn over(mut self, n: usize, n_unit: &str) -> Self {
+        (self.measured.n, self.measured.n_unit) = (n as u64, n_unit.to_owned());
+        self
+    }
+
+    /// The standard error that makes the claim a statistical one.
+    pub fn with_error(mut self, standard_error: f64) -> Self {
+        self.measured.standard_error = Some(standard_error);
+        self
     }
 
     fn detail(&mut self, name: impl Into<String>, value: f64, standard_error: Option<f64>, unit: &str) {

@@ -63,10 +63,9 @@ impl ToyTraining {
             Measure::Excess => ("exact NELBO − entropy", of(&|r| r.exact - entropy)),
             Measure::EstimatorBias => ("Monte-Carlo NELBO − exact NELBO", of(&|r| r.monte_carlo - r.exact)),
         };
-        let mut outcome = Outcome {
-            standard_error: Some(measured.standard_error),
-            ..Outcome::exact(quantity, measured.value, "nats").over(runs.len(), "seeds")
-        };
+        let mut outcome = Outcome::exact(quantity, measured.value, "nats")
+            .over(runs.len(), "seeds")
+            .with_error(measured.standard_error);
         let exact = of(&|r| r.exact);
         let monte_carlo = of(&|r| r.monte_carlo);
         outcome.detail("entropy", entropy, None, "nats");

@@ -182,7 +182,7 @@ fn figure2() -> Figure {
         "Weighting functions (Figure 2 of the paper, redrawn)",
         "Left: Gaussian diffusion under the cosine schedule. Right: masked diffusion under the cosine schedule, all but \
          simple matched in log-SNR. Each is divided by its maximum on [0, 0.999]; flow matching and, for masked diffusion, \
-         simple grow without bound at t = 1. Solid lines are non-decreasing, dashed lines are not: those losses are no sums \
+         simple grow without bound at t = 1. On the left simple and iDDPM coincide. Solid lines are non-decreasing, dashed lines are not: those losses are no sums \
          of bounds.",
         vec![
             plot("Gaussian diffusion", axis("t"), unit(), gaussian),
