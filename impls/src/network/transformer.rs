@@ -1,4 +1,4 @@
-//! A bidirectional pre-norm transformer without time conditioning, with learned positions.
+//! A bidirectional pre-norm transformer without time conditioning, with learned absolute and relative positions.
 //!
 //! The output layer starts at zero: an untrained network predicts the uniform distribution, so its NELBO is
 //! exactly `length * ln(values)` nats.
