@@ -5,29 +5,19 @@ use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use impls::data::Dataset;
+use impls::hash::sha256;
 use reports::record::{Input, Provenance};
-use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 
 /// Version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// SHA-256 of some bytes.
-pub fn hash(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
 /// SHA-256 of a file, as a named input.
 pub fn file_input(path: &Path) -> Result<Input, Failure> {
     let bytes = std::fs::read(path).map_err(Failure::reading(path))?;
     let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    Ok(Input { name, sha256: hash(&bytes) })
+    Ok(Input { name, sha256: sha256(&bytes) })
 }
 
 /// A data set as a named input.
@@ -41,7 +31,7 @@ pub fn program_hash() -> &'static str {
     HASH.get_or_init(|| {
         let read = std::env::current_exe().and_then(std::fs::read);
         // Unreadable program: a value that never equals an earlier run's, so nothing is reused.
-        read.map_or_else(|_| format!("unknown at {}", now()), |bytes| hash(&bytes))
+        read.map_or_else(|_| format!("unknown at {}", now()), |bytes| sha256(&bytes))
     })
 }
 

@@ -6,8 +6,6 @@ use burn::tensor::Device;
 use eval::likelihood::Estimate;
 use eval::theory::{Enumeration, Toy, weighted_loss};
 use impls::Key;
-use impls::data::Tokens;
-use impls::key::categorical;
 use impls::md4::Md4;
 use impls::network::TableDenoiser;
 use impls::schedule::MaskedSchedule;
@@ -32,21 +30,16 @@ impl Bench {
         let toy = Toy::load(&path).expect("bundled");
         let all = Enumeration::new(&toy).expect("full support");
         let device = Device::flex();
-        let rows: Vec<Vec<f64>> = all.probabilities().chunks(toy.length * toy.states).map(<[f64]>::to_vec).collect();
-        let table = TableDenoiser::new(toy.states, toy.length, &rows, &device);
+        let table = all.table_denoiser(&device);
         Self { toy, all, table, device }
     }
 
     /// Means of the batches, each sequence's loss multiplied by `spoil(t)`.
     fn means(&self, objective: &Md4, sampling: TimeSampling, spoil: impl Fn(f64) -> f64) -> Vec<f64> {
-        let weights: Vec<f64> = self.toy.outcomes.iter().map(|(_, p)| *p).collect();
         (0..BATCHES as u64)
             .map(|b| {
                 let key = |purpose| Key::new(7, purpose).fold(b);
-                let mut rng = key("data").rng();
-                let ids = (0..BATCH)
-                    .flat_map(|_| self.toy.outcomes[categorical(&mut rng, &weights)].0.iter().map(|&d| u16::from(d)));
-                let x = Tokens::new(ids.collect(), self.toy.length);
+                let x = self.toy.draw(BATCH, &key("data"));
                 let times = sampling.draw(BATCH, &key("times"));
                 let loss = objective.loss(&self.table, &x, &times, &key("masks"), &self.device).into_data();
                 loss.iter::<f64>().zip(&times).map(|(l, &t)| l * spoil(t)).sum::<f64>() / BATCH as f64
@@ -80,14 +73,10 @@ fn every_weighting_of_the_loss_has_its_exact_value_as_mean() {
 fn the_nelbo_terms_have_the_exact_bound_as_mean() {
     let bench = Bench::new("example-a");
     let objective = Md4 { schedule: MaskedSchedule::Linear, weighting: Weighting::Simple };
-    let weights: Vec<f64> = bench.toy.outcomes.iter().map(|(_, p)| *p).collect();
     let draws: Vec<f64> = (0..BATCHES as u64)
         .map(|b| {
             let key = |purpose| Key::new(9, purpose).fold(b);
-            let mut rng = key("data").rng();
-            let ids = (0..BATCH)
-                .flat_map(|_| bench.toy.outcomes[categorical(&mut rng, &weights)].0.iter().map(|&d| u16::from(d)));
-            let x = Tokens::new(ids.collect(), 2);
+            let x = bench.toy.draw(BATCH, &key("data"));
             let times = TimeSampling::Stratified.draw(BATCH, &key("times"));
             let terms = objective.nelbo(&bench.table, &x, &times, &key("masks"), &bench.device);
             assert_eq!((terms.reconstruction, terms.prior), (0.0, 0.0));

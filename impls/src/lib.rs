@@ -11,6 +11,7 @@
 
 pub mod data;
 pub mod error;
+pub mod hash;
 pub mod key;
 pub mod md4;
 pub mod network;

@@ -120,6 +120,12 @@ pub enum Verdict {
     Error,
 }
 
+impl Verdict {
+    /// Every verdict, best first.
+    pub const ALL: [Self; 6] =
+        [Self::Verified, Self::Consistent, Self::Refuted, Self::NotRun, Self::Blocked, Self::Error];
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

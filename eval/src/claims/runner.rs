@@ -37,16 +37,16 @@ pub fn run(
     let mut ledger = Ledger::open(&path)?;
     let mut summary = Summary { rows: Vec::new(), reused: 0 };
     for (index, claim) in claims.iter().enumerate() {
-        let key = content_key(workspace, claim, family);
+        let content = content(workspace, claim, family);
         let known = recorded.iter().rev().find(|row| row.claim.id == claim.id);
-        let known = known.filter(|row| key.as_ref().is_ok_and(|key| row.key == *key) && is_final(row.verdict));
+        let known = known.filter(|row| content.as_ref().is_ok_and(|(key, _)| row.key == *key) && is_final(row.verdict));
         let row = match known {
             Some(row) if !fresh => {
                 summary.reused += 1;
                 row.clone()
             }
             _ => {
-                let row = examine(workspace, claim, key, family, tiers);
+                let row = examine(workspace, claim, content, family, tiers);
                 ledger.append(&row)?;
                 row
             }
@@ -62,17 +62,26 @@ fn is_final(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Verified | Verdict::Consistent | Verdict::Refuted)
 }
 
+/// A content key with the inputs that are in it.
+type Content = (String, Vec<Input>);
+
 /// Hash of everything that shapes the row: program, claim, inputs, seed, device, family. A missing input has none.
-fn content_key(workspace: &Workspace, claim: &Claim, family: usize) -> Result<String, Failure> {
+fn content(workspace: &Workspace, claim: &Claim, family: usize) -> Result<Content, Failure> {
     let inputs = claim.protocol.inputs(workspace)?;
     let mut parts = vec![provenance::program_hash().to_owned(), claim.hash.clone()];
     parts.push(format!("{} {} {family}", workspace.seed, workspace.device_name));
     parts.extend(inputs.iter().map(|input| format!("{} {}", input.name, input.sha256)));
-    Ok(provenance::hash(parts.join("\n").as_bytes()))
+    Ok((impls::hash::sha256(parts.join("\n").as_bytes()), inputs))
 }
 
 /// Checks one claim. Whatever happens becomes a row.
-fn examine(workspace: &Workspace, claim: &Claim, key: Result<String, Failure>, family: usize, tiers: &[Tier]) -> Row {
+fn examine(
+    workspace: &Workspace,
+    claim: &Claim,
+    content: Result<Content, Failure>,
+    family: usize,
+    tiers: &[Tier],
+) -> Row {
     let clock = Instant::now();
     let mut row = Row {
         schema: SCHEMA,
@@ -101,15 +110,19 @@ fn examine(workspace: &Workspace, claim: &Claim, key: Result<String, Failure>, f
         row.reason = Some(format!("tier {} was not asked for", claim.tier.name()));
         return row;
     }
-    let mut made = Vec::new();
-    match key.and_then(|key| Ok((key, guarded(workspace, claim)?))) {
+    let mut inputs = Vec::new();
+    let outcome = content.and_then(|(key, known)| {
+        inputs = known;
+        Ok((key, guarded(workspace, claim)?))
+    });
+    match outcome {
         Ok((key, outcome)) => {
             let (verdict, interval) = judge(&outcome, &claim.expect, confidence(family));
             row.verdict = verdict;
             row.key = key;
             row.details = outcome.details;
             row.figures = outcome.figures;
-            made = outcome.made;
+            inputs.extend(outcome.made);
             let found = Measured { interval, ..outcome.measured };
             if found.value.is_finite() {
                 row.measured = Some(found);
@@ -122,8 +135,6 @@ fn examine(workspace: &Workspace, claim: &Claim, key: Result<String, Failure>, f
             row.reason = Some(failure.what);
         }
     }
-    let mut inputs: Vec<Input> = claim.protocol.inputs(workspace).unwrap_or_default();
-    inputs.extend(made);
     row.provenance = provenance::block(workspace.seed, &workspace.device_name, claim.hash.clone(), inputs);
     row.seconds = clock.elapsed().as_secs_f64();
     row

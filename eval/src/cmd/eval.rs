@@ -58,19 +58,12 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode, Fai
         "results": path, "report": rendered.html,
     });
     workspace.print(&result, || {
-        let counts = [
-            Verdict::Verified,
-            Verdict::Consistent,
-            Verdict::Refuted,
-            Verdict::NotRun,
-            Verdict::Blocked,
-            Verdict::Error,
-        ]
-        .into_iter()
-        .filter(|&v| count(v) > 0)
-        .map(|v| format!("{} {v}", count(v)))
-        .collect::<Vec<_>>()
-        .join(", ");
+        let counts = Verdict::ALL
+            .into_iter()
+            .filter(|&v| count(v) > 0)
+            .map(|v| format!("{} {v}", count(v)))
+            .collect::<Vec<_>>()
+            .join(", ");
         let reused = if summary.reused > 0 { format!("; {} reused, unchanged", summary.reused) } else { String::new() };
         format!(
             "{}\n{} claims: {counts}{reused}\nreport: {}",

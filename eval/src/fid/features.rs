@@ -6,10 +6,10 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 
 use impls::UnknownName;
+use impls::hash::sha256;
 use ort::environment::Environment;
 use ort::session::Session;
 use ort::value::TensorRef;
-use sha2::{Digest, Sha256};
 use tract_onnx::prelude::{DatumExt, Framework, InferenceModelExt, IntoRunnable, Tensor, tvec};
 
 use super::images::Images;
@@ -119,7 +119,7 @@ impl FeatureNetwork {
     pub fn load(path: &Path, convention: Convention, runtime: Runtime) -> Result<Self, Failure> {
         let bytes = std::fs::read(path).map_err(Failure::reading(path))?;
         let name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
-        Ok(Self { name, hash: crate::provenance::hex(&Sha256::digest(&bytes)), bytes, convention, runtime })
+        Ok(Self { name, hash: sha256(&bytes), bytes, convention, runtime })
     }
 
     /// What a distance on these features is called: `fd.NETWORK.CONVENTION`.

@@ -116,7 +116,7 @@ impl Images {
             hash.update((n as u64).to_le_bytes());
         }
         hash.update(&self.pixels);
-        crate::provenance::hex(&hash.finalize())
+        impls::hash::hex(&hash.finalize())
     }
 
     /// Writes `arr_0`, uint8 NHWC.

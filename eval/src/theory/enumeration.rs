@@ -6,6 +6,9 @@
 //! expectations over q(z_t) are polynomials in alpha whose coefficients are sums over the patterns with k visible
 //! tokens, computed once.
 
+use burn::tensor::Device;
+use impls::network::TableDenoiser;
+
 use super::toy::{DenoiserKind, Toy, pattern_text};
 use crate::failure::Failure;
 
@@ -95,6 +98,12 @@ impl Enumeration {
     /// The denoiser's probabilities, in the layout of [`Enumeration::with_probabilities`].
     pub fn probabilities(&self) -> Vec<f64> {
         self.log_mu.iter().map(|l| l.exp()).collect()
+    }
+
+    /// The denoiser in the form that the training loss takes.
+    pub fn table_denoiser(&self, device: &Device) -> TableDenoiser {
+        let rows: Vec<Vec<f64>> = self.probabilities().chunks(self.length * self.states).map(<[f64]>::to_vec).collect();
+        TableDenoiser::new(self.states, self.length, &rows, device)
     }
 
     fn digit(&self, pattern: usize, position: usize) -> usize {

@@ -6,6 +6,9 @@ use std::fs;
 use std::marker::PhantomData;
 use std::path::Path;
 
+use impls::Key;
+use impls::data::Tokens;
+use impls::key::categorical;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::failure::Failure;
@@ -125,6 +128,18 @@ impl Toy {
             DenoiserFile::Table { entries } => DenoiserKind::Table(table(states, length, entries)?),
         };
         Ok(Self { states, length, outcomes, denoiser })
+    }
+}
+
+impl Toy {
+    /// Independent draws.
+    pub fn draw(&self, count: usize, key: &Key) -> Tokens {
+        let mut rng = key.rng();
+        let weights: Vec<f64> = self.outcomes.iter().map(|(_, p)| *p).collect();
+        let ids = (0..count)
+            .flat_map(|_| self.outcomes[categorical(&mut rng, &weights)].0.iter().map(|&d| u16::from(d)))
+            .collect();
+        Tokens::new(ids, self.length)
     }
 }
 

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::str::FromStr;
 
 use flate2::read::GzDecoder;
-use sha2::{Digest, Sha256};
 
 use super::{Dataset, Tokens};
 use crate::error::{Error, Result, UnknownName};
+use crate::hash::sha256;
 
 const PIXELS: usize = 64;
 const LEVELS: u16 = 17;
@@ -54,7 +54,7 @@ impl Digits {
     /// Reads `digits.csv.gz`: a row an image, 64 levels 0..=16 and the label 0..=9.
     pub fn load(path: &Path, split: Split) -> Result<Self> {
         let bytes = fs::read(path).map_err(Error::io(path))?;
-        let hash = hex(&Sha256::digest(&bytes));
+        let hash = sha256(&bytes);
         let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(GzDecoder::new(&bytes[..]));
         let (mut ids, mut labels) = (Vec::new(), Vec::new());
         for (index, record) in reader.records().enumerate() {
@@ -88,11 +88,6 @@ fn parse_row(record: &csv::StringRecord) -> std::result::Result<Vec<u16>, String
         Some(level) => Err(format!("level {level} is above 16")),
         None => Ok(row),
     }
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 impl Dataset for Digits {

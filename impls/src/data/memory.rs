@@ -20,7 +20,7 @@ impl InMemory {
                 hash.update(id.to_le_bytes());
             }
         }
-        Self { name: name.to_owned(), values, tokens, hash: super::digits::hex(&hash.finalize()) }
+        Self { name: name.to_owned(), values, tokens, hash: crate::hash::hex(&hash.finalize()) }
     }
 }
 

@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::data::Tokens;
 use crate::error::UnknownName;
 use crate::key::{Key, categorical, open_uniform};
-use crate::network::MaskedDenoiser;
+use crate::network::{MaskedDenoiser, softmax};
 use crate::schedule::MaskedSchedule;
 
 /// How the sampler's times t(i), i = 0..T, are placed.
@@ -117,10 +117,4 @@ pub fn sample(
         }
     }
     Samples { tokens: Tokens::new(z, length), network_calls }
-}
-
-/// Softmax in double precision.
-fn softmax(logits: &[f32]) -> Vec<f64> {
-    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    logits.iter().map(|&l| f64::from(l - top).exp()).collect()
 }

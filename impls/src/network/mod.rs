@@ -22,3 +22,11 @@ pub trait MaskedDenoiser {
     /// `z`: \[batch, length\], ids 0..=V. Returns \[batch, length, V\].
     fn logits(&self, z: Tensor<2, Int>) -> Tensor<3>;
 }
+
+/// The probabilities of some logits, in double precision.
+pub fn softmax(logits: &[f32]) -> Vec<f64> {
+    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weights: Vec<f64> = logits.iter().map(|&l| f64::from(l - top).exp()).collect();
+    let total: f64 = weights.iter().sum();
+    weights.into_iter().map(|w| w / total).collect()
+}

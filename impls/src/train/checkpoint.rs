@@ -13,10 +13,9 @@ use burn::module::Module;
 use burn_store::ModuleSnapshot;
 use burn_store::SafetensorsStore;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use crate::data::digits::hex;
 use crate::error::{Error, Result};
+use crate::hash::sha256;
 
 const FILES: [&str; 3] = ["model.safetensors", "ema.safetensors", "optimizer.safetensors"];
 
@@ -64,7 +63,7 @@ impl Checkpoint {
         let state: State = serde_json::from_str(&text).map_err(|e| Error::format(&path, e.to_string()))?;
         for name in FILES {
             let file = dir.join(name);
-            let found = hex(&Sha256::digest(fs::read(&file).map_err(Error::io(&file))?));
+            let found = sha256(&fs::read(&file).map_err(Error::io(&file))?);
             if state.files.get(name) != Some(&found) {
                 return Err(Error::format(&file, "damaged: its hash is not the one in state.json"));
             }
@@ -98,7 +97,7 @@ impl Checkpoint {
         fs::create_dir_all(&new).map_err(Error::io(&new))?;
         let mut files = BTreeMap::new();
         for (name, bytes) in FILES.iter().zip([to_bytes(model)?, to_bytes(ema)?, optimizer]) {
-            files.insert((*name).to_owned(), hex(&Sha256::digest(&bytes)));
+            files.insert((*name).to_owned(), sha256(&bytes));
             write_atomic(&new.join(name), &bytes)?;
         }
         let (values, length, dataset_hash) = about;

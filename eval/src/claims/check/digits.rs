@@ -52,7 +52,7 @@ impl TrainedDigits {
     pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
         let settings = Settings::resolve(&self.preset, &self.set)?;
         let data = workspace.dataset("digits:train")?;
-        let settings = Input { name: self.preset.clone(), sha256: provenance::hash(settings.to_toml().as_bytes()) };
+        let settings = Input { name: self.preset.clone(), sha256: impls::hash::sha256(settings.to_toml().as_bytes()) };
         let mut inputs = vec![settings, provenance::data_input(data.as_ref())];
         if let Measure::DistanceMinusBaseline = self.measure {
             let network = digits_classifier(workspace)?;
@@ -66,7 +66,7 @@ impl TrainedDigits {
         let train = workspace.dataset("digits:train")?;
         // The folder's name holds everything that shapes the run, so an older one is never mistaken for it.
         let shape = [settings.to_toml(), train.hash().to_owned(), provenance::program_hash().to_owned()].join("\n");
-        let name = format!("{}-{}", self.preset, &provenance::hash(shape.as_bytes())[..12]);
+        let name = format!("{}-{}", self.preset, &impls::hash::sha256(shape.as_bytes())[..12]);
         let run = workspace.out.join("runs").join(name);
         run_training(workspace, &settings, train.as_ref(), &run)?;
         let model = Trained::load(&run, workspace)?;
@@ -136,8 +136,8 @@ impl TrainedDigits {
         let mut outcome = Outcome::exact(&format!("{metric}: samples − independent pixels"), difference.value, "1")
             .over(self.blocks, &format!("blocks of {} samples", self.block_size))
             .with_error(difference.standard_error);
-        let test =
-            network.features(&Images::from_dataset(workspace.dataset("digits:test")?.as_ref())?, &workspace.bar)?;
+        let real = Images::from_dataset(workspace.dataset("digits:test")?.as_ref())?;
+        let test = network.features(&real, &workspace.bar)?;
         let floor = between_features(&test, &reference, &metric)?.value;
         let (a, b) = (Estimate::of(&a), Estimate::of(&b));
         outcome.detail(format!("{metric} of the model's samples"), a.value, Some(a.standard_error), "1");
@@ -153,7 +153,6 @@ impl TrainedDigits {
             columns: 8,
             images: first.iter().map(|&i| images.image(i).to_vec()).collect(),
         };
-        let real = Images::from_dataset(workspace.dataset("digits:test")?.as_ref())?;
         outcome.figures.push(figure(
             "samples",
             "Samples",

@@ -1,11 +1,7 @@
 //! Check: the loss code that trains the networks, run with a table denoiser, against the exact loss.
 
-use burn::tensor::Device;
 use impls::Key;
-use impls::data::Tokens;
-use impls::key::categorical;
 use impls::md4::Md4;
-use impls::network::TableDenoiser;
 use impls::times::TimeSampling;
 use reports::record::Input;
 use serde::Deserialize;
@@ -47,13 +43,13 @@ impl Estimator {
         let toy = Toy::load(&workspace.data_file(&format!("toys/{}.json", self.toy))?)?;
         let all = Enumeration::new(&toy)?;
         let objective = Md4 { schedule: self.schedule.parse()?, weighting: self.weighting.parse()? };
-        let table = table_denoiser(&toy, &all, &workspace.device);
+        let table = all.table_denoiser(&workspace.device);
         let exact = weighted_loss(&all, &objective.schedule, &objective.weighting);
         let means = |sampling: TimeSampling| -> Vec<f64> {
             workspace.bar.start(self.batches as u64, &format!("loss, {sampling} times"));
             let batch = |b: usize| {
                 let key = |purpose| Key::new(workspace.seed, purpose).fold(b as u64);
-                let x = draw(&toy, self.batch_size, &key("toy data"));
+                let x = toy.draw(self.batch_size, &key("toy data"));
                 let times = sampling.draw(self.batch_size, &key("toy times"));
                 let loss = objective.loss(&table, &x, &times, &key("toy masks"), &workspace.device).into_data();
                 workspace.bar.advance(1);
@@ -81,21 +77,4 @@ impl Estimator {
         outcome.detail("variance ratio, stratified over independent", ratio, None, "1");
         Ok(outcome)
     }
-}
-
-/// The toy's denoiser in the form that the loss code takes.
-pub(super) fn table_denoiser(toy: &Toy, all: &Enumeration, device: &Device) -> TableDenoiser {
-    let width = toy.length * toy.states;
-    let rows: Vec<Vec<f64>> = all.probabilities().chunks(width).map(<[f64]>::to_vec).collect();
-    TableDenoiser::new(toy.states, toy.length, &rows, device)
-}
-
-/// Independent draws from the toy.
-pub(super) fn draw(toy: &Toy, count: usize, key: &Key) -> Tokens {
-    let mut rng = key.rng();
-    let weights: Vec<f64> = toy.outcomes.iter().map(|(_, p)| *p).collect();
-    let ids = (0..count)
-        .flat_map(|_| toy.outcomes[categorical(&mut rng, &weights)].0.iter().map(|&d| u16::from(d)))
-        .collect();
-    Tokens::new(ids, toy.length)
 }

@@ -3,13 +3,13 @@
 use burn::tensor::{Int, Tensor, TensorData};
 use impls::Key;
 use impls::data::InMemory;
-use impls::network::MaskedDenoiser;
+use impls::network::{MaskedDenoiser, softmax};
 use impls::schedule::MaskedSchedule;
 use impls::train::{Settings, Trainer};
 use reports::record::Input;
 use serde::Deserialize;
 
-use super::{Outcome, estimator::draw};
+use super::Outcome;
 use crate::failure::Failure;
 use crate::likelihood::{Estimate, masked_nelbo};
 use crate::provenance;
@@ -82,7 +82,7 @@ impl ToyTraining {
         let mut overrides = self.set.clone();
         overrides.push(format!("seed={number}"));
         let settings = Settings::resolve("md4-digits", &overrides)?;
-        let data = |purpose: u64| InMemory::new(&self.toy, toy.states, draw(toy, self.sequences, &seed.fold(purpose)));
+        let data = |purpose: u64| InMemory::new(&self.toy, toy.states, toy.draw(self.sequences, &seed.fold(purpose)));
         let (train, test) = (data(0), data(1));
         let mut trainer = Trainer::new(&settings, &train, &workspace.device)?;
         workspace.bar.start(settings.steps, &format!("train on {}", self.toy));
@@ -107,11 +107,6 @@ fn all_probabilities(network: &impl MaskedDenoiser, toy: &Toy, workspace: &Works
     let digit = |pattern: usize, place: usize| (pattern / base.pow((toy.length - 1 - place) as u32) % base) as i64;
     let ids: Vec<i64> = (0..patterns).flat_map(|p| (0..toy.length).map(move |n| digit(p, n))).collect();
     let z = Tensor::<2, Int>::from_data(TensorData::new(ids, [patterns, toy.length]), &workspace.device);
-    let logits: Vec<f64> = network.logits(z).into_data().iter::<f64>().collect();
-    let softmax = |row: &[f64]| {
-        let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let total: f64 = row.iter().map(|l| (l - top).exp()).sum();
-        row.iter().map(|l| (l - top).exp() / total).collect::<Vec<_>>()
-    };
+    let logits: Vec<f32> = network.logits(z).into_data().iter::<f32>().collect();
     logits.chunks(toy.states).flat_map(softmax).collect()
 }
