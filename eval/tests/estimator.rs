@@ -4,7 +4,8 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use eval::likelihood::Estimate;
-use eval::theory::{Enumeration, Toy, weighted_loss};
+use eval::theory::masked::{Enumeration, weighted_loss};
+use eval::theory::{Alphabet, Toy};
 use impls::Key;
 use impls::md4::Md4;
 use impls::network::TableDenoiser;
@@ -27,7 +28,7 @@ struct Bench {
 impl Bench {
     fn new(name: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../fixtures/toys/{name}.json"));
-        let toy = Toy::load(&path).expect("bundled");
+        let toy = Toy::load(&path, Alphabet::Masked).expect("bundled");
         let all = Enumeration::new(&toy).expect("full support");
         let device = Device::flex();
         let table = all.table_denoiser(&device);

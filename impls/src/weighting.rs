@@ -54,7 +54,7 @@ impl Weighting {
     ];
 
     /// w~(t) = w(lambda_t) under `schedule`; may be infinite where lambda is (`t = 1` for `fm`, `snr`, `indi`).
-    pub fn at(&self, schedule: &impl LogSnr, t: f64) -> f64 {
+    pub fn at(&self, schedule: &(impl LogSnr + ?Sized), t: f64) -> f64 {
         self.of_log_snr(schedule, schedule.log_snr(t))
     }
 
@@ -68,7 +68,7 @@ impl Weighting {
     }
 
     /// Whether w~(t) is non-decreasing in `t`: only then is the reweighted loss a sum of bounds (Theorem 2).
-    pub fn is_monotone(&self, schedule: &impl LogSnr) -> bool {
+    pub fn is_monotone(&self, schedule: &(impl LogSnr + ?Sized)) -> bool {
         match self {
             Self::Elbo | Self::Sigmoid(_) | Self::FlowMatching | Self::Snr | Self::Indi => true,
             Self::Iddpm | Self::Edm | Self::P2(_) | Self::MinSnr(_) => false,
@@ -78,7 +78,7 @@ impl Weighting {
 
     /// The weights w_i of the cascade's ELBOs L^(i), i = 1..T, on the grid t(i) = i/T (Theorem 2):
     /// w_1 = w~(t(1)) and w_i = w~(t(i)) - w~(t(i-1)). Negative entries mean that the loss is no sum of bounds.
-    pub fn cascade_weights(&self, schedule: &impl LogSnr, steps: usize) -> Vec<f64> {
+    pub fn cascade_weights(&self, schedule: &(impl LogSnr + ?Sized), steps: usize) -> Vec<f64> {
         let mut before = 0.0;
         (1..=steps)
             .map(|i| {
@@ -97,7 +97,7 @@ impl Weighting {
     }
 
     /// w(lambda). Only `Simple` looks at the schedule.
-    pub fn of_log_snr(&self, schedule: &impl LogSnr, lambda: f64) -> f64 {
+    pub fn of_log_snr(&self, schedule: &(impl LogSnr + ?Sized), lambda: f64) -> f64 {
         match self {
             Self::Elbo => 1.0,
             Self::Simple => schedule.simple_weight(lambda),

@@ -1,12 +1,12 @@
-//! The exact theory of masked diffusion on enumerable data, in f64: the cascade of bounds of
-//! Shi and Titsias 2025, Theorems 1 and 2, and the continuous-time limits.
+//! The exact theory of diffusion on toys, in f64: the cascade of bounds of Shi and Titsias 2025, Theorems 1 and 2,
+//! continuous-time limits, and what follows from them.
 
 mod cascade;
-mod continuous;
-mod enumeration;
+pub mod discrete;
+pub mod gaussian;
+pub mod masked;
+pub mod quadrature;
 mod toy;
 
-pub use cascade::{Cascade, cascade};
-pub use continuous::{any_order_nll, neg_elbo, weighted_loss};
-pub use enumeration::Enumeration;
-pub use toy::{DenoiserKind, Toy};
+pub use cascade::{Cascade, Terms};
+pub use toy::{Alphabet, DenoiserKind, Toy};

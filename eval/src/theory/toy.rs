@@ -30,6 +30,15 @@ pub struct Toy {
     pub denoiser: DenoiserKind,
 }
 
+/// What the denoiser of a process sees in place of a corrupted token, hence the patterns that a table must list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alphabet {
+    /// Values and the mask: every pattern with at least one mask.
+    Masked,
+    /// Values only (uniform diffusion, any transition among the values): every pattern.
+    Values,
+}
+
 /// Which denoiser is examined.
 #[derive(Clone, Debug)]
 pub enum DenoiserKind {
@@ -87,19 +96,32 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<T> {
     }
 }
 
+impl ToyFile {
+    fn parse(text: &str) -> Result<Self, Failure> {
+        serde_json::from_str(text).map_err(|e| {
+            let hint = "see `elbow theory masked --help` for the format; JSON has no NaN and no Infinity";
+            Failure::input(format!("not a toy: {e}"), hint)
+        })
+    }
+}
+
 impl Toy {
     /// Reads and checks a toy file.
-    pub fn load(path: &Path) -> Result<Self, Failure> {
+    pub fn load(path: &Path, alphabet: Alphabet) -> Result<Self, Failure> {
         let text = fs::read_to_string(path).map_err(Failure::reading(path))?;
-        Self::parse(&text).map_err(|bad| Failure { what: format!("{}: {}", path.display(), bad.what), ..bad })
+        Self::parse(&text, alphabet).map_err(|bad| Failure { what: format!("{}: {}", path.display(), bad.what), ..bad })
+    }
+
+    /// The number of data values that a toy file says it has: it decides which transitions fit.
+    pub fn states_of(path: &Path) -> Result<usize, Failure> {
+        let text = fs::read_to_string(path).map_err(Failure::reading(path))?;
+        let file = ToyFile::parse(&text);
+        Ok(file.map_err(|bad| Failure { what: format!("{}: {}", path.display(), bad.what), ..bad })?.states)
     }
 
     /// Checks a toy file's text.
-    pub fn parse(text: &str) -> Result<Self, Failure> {
-        let file: ToyFile = serde_json::from_str(text).map_err(|e| {
-            let hint = "see `elbow theory masked --help` for the format; JSON has no NaN and no Infinity";
-            Failure::input(format!("not a toy: {e}"), hint)
-        })?;
+    pub fn parse(text: &str, alphabet: Alphabet) -> Result<Self, Failure> {
+        let file = ToyFile::parse(text)?;
         let (states, length) = (file.states, file.length);
         if !(1..=10).contains(&states) || length == 0 {
             let what = format!("states = {states}, length = {length}");
@@ -125,7 +147,7 @@ impl Toy {
                 }
                 DenoiserKind::Tempered { temperature, floor }
             }
-            DenoiserFile::Table { entries } => DenoiserKind::Table(table(states, length, entries)?),
+            DenoiserFile::Table { entries } => DenoiserKind::Table(table(states, length, alphabet, entries)?),
         };
         Ok(Self { states, length, outcomes, denoiser })
     }
@@ -168,13 +190,19 @@ fn outcomes(states: usize, length: usize, data: Pairs<f64>) -> Result<Vec<(Vec<u
     Ok(outcomes)
 }
 
-/// The rows of a table denoiser: every pattern with a mask exactly once, every row a distribution.
-fn table(states: usize, length: usize, entries: Pairs<Vec<Vec<f64>>>) -> Result<Vec<TableEntry>, Failure> {
+/// The rows of a table denoiser: every pattern of the alphabet exactly once, every row a distribution.
+fn table(
+    states: usize,
+    length: usize,
+    alphabet: Alphabet,
+    entries: Pairs<Vec<Vec<f64>>>,
+) -> Result<Vec<TableEntry>, Failure> {
+    let masked = alphabet == Alphabet::Masked;
     let mut seen = HashSet::new();
     let mut rows = Vec::new();
     for (text, entry) in entries.0 {
-        let pattern = digits(&text, states, length, true)?;
-        if !pattern.contains(&(states as u8)) {
+        let pattern = digits(&text, states, length, masked)?;
+        if masked && !pattern.contains(&(states as u8)) {
             return Err(Failure::input(
                 format!("denoiser: pattern {text:?} has no '?'"),
                 "remove it: nothing is masked there",
@@ -197,26 +225,25 @@ fn table(states: usize, length: usize, entries: Pairs<Vec<Vec<f64>>>) -> Result<
         }
         rows.push((pattern, entry));
     }
-    let needed = (states + 1).pow(length as u32) - states.pow(length as u32);
+    let (values, patterns) = (states.pow(length as u32), (states + 1).pow(length as u32));
+    let needed = if masked { patterns - values } else { values };
     if rows.len() != needed {
-        let what = format!(
-            "denoiser: {} patterns of {needed}; {} is missing",
-            rows.len(),
-            first_missing(states, length, &seen)
-        );
-        return Err(Failure::input(what, "list every pattern with at least one '?'"));
+        let missing = first_missing(states, length, masked, &seen);
+        let what = format!("denoiser: {} patterns of {needed}; {missing} is missing", rows.len());
+        let fix = if masked { "list every pattern with at least one '?'" } else { "list every pattern of values" };
+        return Err(Failure::input(what, fix));
     }
     Ok(rows)
 }
 
-/// The first pattern with a mask that `seen` lacks, as text.
-fn first_missing(states: usize, length: usize, seen: &HashSet<Vec<u8>>) -> String {
+/// The first pattern (with a mask, or of values only) that `seen` lacks, as text.
+fn first_missing(states: usize, length: usize, masked: bool, seen: &HashSet<Vec<u8>>) -> String {
     let base = states + 1;
     let missing = (0..base.pow(length as u32))
         .map(|number| {
             (0..length).rev().map(|place| (number / base.pow(place as u32) % base) as u8).collect::<Vec<u8>>()
         })
-        .find(|pattern| pattern.contains(&(states as u8)) && !seen.contains(pattern));
+        .find(|pattern| pattern.contains(&(states as u8)) == masked && !seen.contains(pattern));
     missing.map_or_else(String::new, |pattern| format!("{:?}", pattern_text(&pattern, states)))
 }
 
@@ -243,4 +270,16 @@ fn digits(text: &str, states: usize, length: usize, masks: bool) -> Result<Vec<u
         return Err(Failure::input(format!("{text:?} has {} digits", word.len()), format!("length is {length}")));
     }
     Ok(word)
+}
+
+/// p -> (p + floor)^(1/temperature), normalised.
+pub(super) fn temper(row: &mut [f64], temperature: f64, floor: f64) {
+    let normalise = |row: &mut [f64]| {
+        let total: f64 = row.iter().sum();
+        row.iter_mut().for_each(|p| *p /= total);
+    };
+    row.iter_mut().for_each(|p| *p += floor);
+    normalise(row);
+    row.iter_mut().for_each(|p| *p = p.powf(1.0 / temperature));
+    normalise(row);
 }

@@ -2,14 +2,18 @@
 //!
 //! Plain f64 functions, accurate at both ends, used by the exact theory and by the trainers alike.
 
+use std::fmt;
+
 pub mod gaussian;
 pub mod masked;
+pub mod vector;
 
 pub use gaussian::GaussianSchedule;
 pub use masked::MaskedSchedule;
+pub use vector::VectorSchedule;
 
 /// What a weighting needs to know of a schedule, masked or Gaussian.
-pub trait LogSnr {
+pub trait LogSnr: fmt::Display {
     /// The log-SNR lambda(t), decreasing in `t`; infinite where the data or the noise is gone.
     ///
     /// Masked: log(alpha / (1 - alpha)). Gaussian: log(alpha^2 / sigma^2).

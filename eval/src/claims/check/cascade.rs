@@ -5,10 +5,10 @@ use impls::schedule::MaskedSchedule;
 use reports::record::{Figure, Input, Style};
 use serde::Deserialize;
 
-use super::{Outcome, axis, curve, figure, plot};
+use super::{Outcome, axis, curve, figure, load_toy, plot, toy_inputs};
 use crate::failure::Failure;
-use crate::provenance;
-use crate::theory::{Cascade, Enumeration, Toy, cascade};
+use crate::theory::masked::{Enumeration, cascade};
+use crate::theory::{Alphabet, Cascade};
 use crate::workspace::Workspace;
 
 /// One measure over all combinations of toys, schedules, steps and weightings; the worst case counts.
@@ -71,7 +71,7 @@ impl Measure {
             }
             Self::LastBoundError => (c.elbo[c.steps] + c.entropy).abs(),
             Self::ScheduleSpread => (c.neg_elbo_continuous - reference.neg_elbo_continuous).abs(),
-            Self::AnyOrderDifference => (c.neg_elbo_continuous - c.any_order_ar_nll).abs(),
+            Self::AnyOrderDifference => (c.neg_elbo_continuous - c.any_order_ar_nll.unwrap_or(f64::NAN)).abs(),
             Self::FirstElbo => c.elbo[0],
             Self::LossMinusEntropy => c.weighted_continuous - c.entropy,
             Self::CorrelationTimesSteps => c.factorization.iter().sum::<f64>() * c.steps as f64,
@@ -81,14 +81,14 @@ impl Measure {
 
 impl Cascades {
     pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        self.toys.iter().map(|toy| provenance::file_input(&workspace.data_file(&format!("toys/{toy}.json"))?)).collect()
+        toy_inputs(workspace, &self.toys)
     }
 
     pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
         let (quantity, worse) = self.measure.describe();
         let (mut worst, mut cases, mut first) = (f64::NAN, 0, None);
         for toy in &self.toys {
-            let all = Enumeration::new(&Toy::load(&workspace.data_file(&format!("toys/{toy}.json"))?)?)?;
+            let all = Enumeration::new(&load_toy(workspace, toy, Alphabet::Masked)?)?;
             let mut reference = None;
             for schedule in &self.schedules {
                 let schedule: MaskedSchedule = schedule.parse()?;

@@ -6,11 +6,11 @@ use impls::times::TimeSampling;
 use reports::record::Input;
 use serde::Deserialize;
 
-use super::Outcome;
+use super::{Outcome, load_toy, toy_inputs};
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
-use crate::provenance;
-use crate::theory::{Enumeration, Toy, weighted_loss};
+use crate::theory::Alphabet;
+use crate::theory::masked::{Enumeration, weighted_loss};
 use crate::workspace::Workspace;
 
 /// Batches of the training loss on a toy.
@@ -36,11 +36,11 @@ enum Measure {
 
 impl Estimator {
     pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        Ok(vec![provenance::file_input(&workspace.data_file(&format!("toys/{}.json", self.toy))?)?])
+        toy_inputs(workspace, [&self.toy])
     }
 
     pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let toy = Toy::load(&workspace.data_file(&format!("toys/{}.json", self.toy))?)?;
+        let toy = load_toy(workspace, &self.toy, Alphabet::Masked)?;
         let all = Enumeration::new(&toy)?;
         let objective = Md4 { schedule: self.schedule.parse()?, weighting: self.weighting.parse()? };
         let table = all.table_denoiser(&workspace.device);

@@ -13,6 +13,8 @@ use reports::record::{Axis, Detail, Figure, Input, Measured, Panel, Series, Styl
 use serde::Deserialize;
 
 use crate::failure::Failure;
+use crate::provenance;
+use crate::theory::{Alphabet, Toy};
 use crate::workspace::Workspace;
 
 /// A check with its parameters.
@@ -112,6 +114,17 @@ impl Protocol {
             Self::Frechet(check) => check.is_statistical(),
         }
     }
+}
+
+/// A bundled toy, `fixtures/toys/NAME.json`.
+fn load_toy(workspace: &Workspace, name: &str, alphabet: Alphabet) -> Result<Toy, Failure> {
+    Toy::load(&workspace.data_file(&format!("toys/{name}.json"))?, alphabet)
+}
+
+/// The files of bundled toys, with hashes.
+fn toy_inputs<'a>(workspace: &Workspace, names: impl IntoIterator<Item = &'a String>) -> Result<Vec<Input>, Failure> {
+    let input = |name| provenance::file_input(&workspace.data_file(&format!("toys/{name}.json"))?);
+    names.into_iter().map(input).collect()
 }
 
 /// A curve without error bars.

@@ -9,11 +9,11 @@ use impls::train::{Settings, Trainer};
 use reports::record::Input;
 use serde::Deserialize;
 
-use super::Outcome;
+use super::{Outcome, load_toy, toy_inputs};
 use crate::failure::Failure;
 use crate::likelihood::{Estimate, masked_nelbo};
-use crate::provenance;
-use crate::theory::{Enumeration, Toy, neg_elbo};
+use crate::theory::masked::{Enumeration, neg_elbo};
+use crate::theory::{Alphabet, Toy};
 use crate::workspace::Workspace;
 
 /// Trains small networks on draws from a toy and compares three numbers: the Monte-Carlo NELBO, the exact NELBO
@@ -50,11 +50,11 @@ struct Run {
 
 impl ToyTraining {
     pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        Ok(vec![provenance::file_input(&workspace.data_file(&format!("toys/{}.json", self.toy))?)?])
+        toy_inputs(workspace, [&self.toy])
     }
 
     pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let toy = Toy::load(&workspace.data_file(&format!("toys/{}.json", self.toy))?)?;
+        let toy = load_toy(workspace, &self.toy, Alphabet::Masked)?;
         let entropy = Enumeration::new(&toy)?.entropy();
         let runs =
             (0..self.seeds).map(|seed| self.train(workspace, &toy, seed)).collect::<Result<Vec<Run>, Failure>>()?;

@@ -9,19 +9,19 @@
 use burn::tensor::Device;
 use impls::network::TableDenoiser;
 
-use super::toy::{DenoiserKind, Toy, pattern_text};
 use crate::failure::Failure;
+use crate::theory::toy::{DenoiserKind, Toy, pattern_text, temper};
 
 /// A toy with everything that does not depend on the schedule.
 pub struct Enumeration {
     pub(super) states: usize,
     pub(super) length: usize,
     /// base^(length - 1 - n), the weight of position n in a pattern's number; base = states + 1.
-    places: Vec<usize>,
+    pub(super) places: Vec<usize>,
     /// Number and probability of each outcome.
     pub(super) outcomes: Vec<(usize, f64)>,
     /// Q(z) for every pattern.
-    marginal: Vec<f64>,
+    pub(super) marginal: Vec<f64>,
     /// log mu_n(v | z), index (pattern * length + n) * states + v; zero where n is visible.
     log_mu: Vec<f64>,
     /// visible_log\[x\]\[k\] = sum over visible sets U of size k of log Q(x_U).
@@ -106,20 +106,20 @@ impl Enumeration {
         TableDenoiser::new(self.states, self.length, &rows, device)
     }
 
-    fn digit(&self, pattern: usize, position: usize) -> usize {
+    pub(super) fn digit(&self, pattern: usize, position: usize) -> usize {
         pattern / self.places[position] % (self.states + 1)
     }
 
-    fn is_masked(&self, pattern: usize, position: usize) -> bool {
+    pub(super) fn is_masked(&self, pattern: usize, position: usize) -> bool {
         self.digit(pattern, position) == self.states
     }
 
     /// The pattern with the mask at `position` replaced by `value`.
-    fn reveal(&self, pattern: usize, position: usize, value: usize) -> usize {
+    pub(super) fn reveal(&self, pattern: usize, position: usize, value: usize) -> usize {
         pattern - (self.states - value) * self.places[position]
     }
 
-    fn log_mu(&self, pattern: usize, position: usize, value: usize) -> f64 {
+    pub(super) fn log_mu(&self, pattern: usize, position: usize, value: usize) -> f64 {
         self.log_mu[(pattern * self.length + position) * self.states + value]
     }
 
@@ -239,64 +239,6 @@ impl Enumeration {
         self.reveal_kl = kl;
         self.reveal_correlation = correlation;
     }
-
-    /// Adds to `next` the probability that one learned reverse step from each pattern (probability in `now`)
-    /// reveals tokens with probability `xi`. Patterns that the data never has are left out: from there no
-    /// outcome of the data can be reached.
-    pub(super) fn learned_step(&self, now: &[f64], xi: f64, next: &mut [f64]) {
-        for z in (0..self.patterns()).filter(|&z| now[z] > 0.0) {
-            let masked: Vec<usize> = (0..self.length).filter(|&n| self.is_masked(z, n)).collect();
-            self.spread(z, &masked, z, now[z], xi, next);
-        }
-    }
-
-    fn spread(&self, z: usize, masked: &[usize], reached: usize, probability: f64, xi: f64, next: &mut [f64]) {
-        let Some((&position, rest)) = masked.split_first() else {
-            next[reached] += probability;
-            return;
-        };
-        if xi < 1.0 {
-            self.spread(z, rest, reached, probability * (1.0 - xi), xi, next);
-        }
-        for value in 0..self.states {
-            let revealed = self.reveal(reached, position, value);
-            if self.marginal[revealed] > 0.0 {
-                let p = probability * xi * self.log_mu(z, position, value).exp();
-                self.spread(z, rest, revealed, p, xi, next);
-            }
-        }
-    }
-
-    /// q(x) times the sum over the visible sets of p(x_U) / Q(x_U): the law of x under the Bayes decoder, where
-    /// p is the law of the pattern.
-    pub(super) fn decoded(&self, p: &[f64]) -> Vec<f64> {
-        let (states, length) = (self.states, self.length);
-        let decode = |&(x, q): &(usize, f64)| {
-            let term = |visible: u32| {
-                let hidden = (0..length).filter(|n| visible >> n & 1 == 0);
-                let pattern = x + hidden.map(|n| (states - self.digit(x, n)) * self.places[n]).sum::<usize>();
-                p[pattern] / self.marginal[pattern]
-            };
-            q * (0..1u32 << length).map(term).sum::<f64>()
-        };
-        self.outcomes.iter().map(decode).collect()
-    }
-
-    /// The prior p(z_1): each token is masked with probability `1 - alpha`, else a uniform value. Patterns that
-    /// the data never has are left at zero.
-    pub(super) fn prior(&self, alpha: f64) -> Vec<f64> {
-        let probability = |z: usize| {
-            let masks = (0..self.length).filter(|&n| self.is_masked(z, n)).count() as i32;
-            (1.0 - alpha).powi(masks) * (alpha / self.states as f64).powi(self.length as i32 - masks)
-        };
-        (0..self.patterns()).map(|z| if self.marginal[z] > 0.0 { probability(z) } else { 0.0 }).collect()
-    }
-
-    /// Work of one [`Enumeration::learned_step`], at most: each position is a visible value, a mask that stays,
-    /// or a mask that becomes a value.
-    pub(super) fn transitions(&self) -> f64 {
-        (2.0 * self.states as f64 + 1.0).powi(self.length as i32)
-    }
 }
 
 /// The walk over the ways to reveal masks of one pattern.
@@ -329,16 +271,4 @@ impl Walk<'_> {
             }
         }
     }
-}
-
-/// p -> (p + floor)^(1/temperature), normalised.
-fn temper(row: &mut [f64], temperature: f64, floor: f64) {
-    let normalise = |row: &mut [f64]| {
-        let total: f64 = row.iter().sum();
-        row.iter_mut().for_each(|p| *p /= total);
-    };
-    row.iter_mut().for_each(|p| *p += floor);
-    normalise(row);
-    row.iter_mut().for_each(|p| *p = p.powf(1.0 / temperature));
-    normalise(row);
 }

@@ -9,13 +9,11 @@ use impls::Weighting;
 use impls::schedule::{LogSnr, MaskedSchedule, sigmoid};
 
 use super::enumeration::Enumeration;
+use crate::theory::quadrature::integrate;
 
 /// Beyond these log-SNRs the integrand is below 1e-19 of its peak: it falls as e^-lambda to the right, and at least
 /// as e^(lambda/2) to the left (flow matching).
 const LOG_SNR_RANGE: (f64, f64) = (-95.0, 48.0);
-/// Panel width. The integrand's nearest pole is at distance pi, so 16 nodes leave an error of about 1e-25.
-const PANEL: f64 = 2.0;
-const NODES: usize = 16;
 
 /// -E L^(1) in continuous time: reconstruction, prior and the integral of the ELBO-weighted cross-entropy, nats.
 pub fn neg_elbo(all: &Enumeration, schedule: &MaskedSchedule) -> f64 {
@@ -34,13 +32,13 @@ pub fn weighted_loss(all: &Enumeration, schedule: &MaskedSchedule, weighting: &W
     let coefficients = expected_cross_entropy(all);
     let low = schedule.log_snr(1.0).max(LOG_SNR_RANGE.0);
     let high = schedule.log_snr(0.0).min(LOG_SNR_RANGE.1);
-    let integrand = |lambda: f64| {
+    let mut integrand = |lambda: f64| {
         let (alpha, masked) = (sigmoid(lambda), sigmoid(-lambda));
         weighting.of_log_snr(schedule, lambda) * alpha * powers(alpha, masked, &coefficients)
     };
     match weighting.kink().filter(|kink| (low..high).contains(kink)) {
-        Some(kink) => integrate(low, kink, integrand) + integrate(kink, high, integrand),
-        None => integrate(low, high, integrand),
+        Some(kink) => integrate(low, kink, &mut integrand).value + integrate(kink, high, &mut integrand).value,
+        None => integrate(low, high, &mut integrand).value,
     }
 }
 
@@ -75,37 +73,4 @@ fn powers(alpha: f64, masked: f64, coefficients: &[f64]) -> f64 {
     let n = coefficients.len() as i32 - 1;
     let term = |(k, c): (usize, &f64)| alpha.powi(k as i32) * masked.powi(n - k as i32) * c;
     coefficients.iter().enumerate().map(term).sum()
-}
-
-/// Composite Gauss-Legendre quadrature.
-fn integrate(low: f64, high: f64, integrand: impl Fn(f64) -> f64) -> f64 {
-    let panels = ((high - low) / PANEL).ceil().max(1.0);
-    let half = (high - low) / panels / 2.0;
-    let rule = gauss_legendre();
-    let panel = |p: usize| {
-        let centre = low + (2.0 * p as f64 + 1.0) * half;
-        rule.iter().map(|(x, w)| w * integrand(centre + half * x)).sum::<f64>() * half
-    };
-    (0..panels as usize).map(panel).sum()
-}
-
-/// Nodes and weights on \[-1, 1\]: the roots of the Legendre polynomial by Newton's method.
-fn gauss_legendre() -> Vec<(f64, f64)> {
-    let n = NODES as f64;
-    (0..NODES)
-        .map(|i| {
-            let mut x = (std::f64::consts::PI * (i as f64 + 0.75) / (n + 0.5)).cos();
-            let mut slope = 1.0;
-            for _ in 0..20 {
-                let (mut before, mut value) = (1.0, x);
-                for k in 2..=NODES {
-                    let k = k as f64;
-                    (before, value) = (value, ((2.0 * k - 1.0) * x * value - (k - 1.0) * before) / k);
-                }
-                slope = n * (x * value - before) / (x * x - 1.0);
-                x -= value / slope;
-            }
-            (x, 2.0 / ((1.0 - x * x) * slope * slope))
-        })
-        .collect()
 }

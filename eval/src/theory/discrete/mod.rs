@@ -1,0 +1,13 @@
+//! Discrete diffusion with any transition between states (D3PM): the cascade of bounds by enumeration of all joint
+//! states, for uniform, absorbing, value-dependent masking (GenMD4) and any other transition.
+
+mod cascade;
+mod continuous;
+mod forward;
+mod kernel;
+mod patterns;
+
+pub use cascade::cascade;
+pub use continuous::{token_integrand, weighted_loss};
+pub use forward::Forward;
+pub use kernel::{Model, Parameterization};

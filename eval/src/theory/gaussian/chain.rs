@@ -1,0 +1,124 @@
+//! KL(q || p~(i)) of a Gaussian diffusion: the learned chain's density, propagated on grids of z.
+
+use std::f64::consts::PI;
+
+use super::kernel::{Kernel, Level};
+use super::mixture::{Component, log_normal, log_sum_exp};
+use super::toy::GaussianToy;
+use crate::theory::quadrature::normal_expectation;
+
+/// Points of the finest grid that is tried.
+const FINEST: usize = 8192;
+/// Change at which a refinement is the last one.
+const TOLERANCE: f64 = 1e-10;
+/// How many standard deviations around every mean the grid covers.
+const REACH: f64 = 10.0;
+
+/// KL(q || p~(i)), i = 1..T+1, nats; or why not.
+pub(super) fn data_model_kl(toy: &GaussianToy, levels: &[Level]) -> Result<Vec<f64>, String> {
+    if toy.data.dimensions > 1 {
+        return Err("the grid is for one dimension".into());
+    }
+    let mut last: Option<Vec<f64>> = None;
+    let mut points = 512;
+    while points <= FINEST {
+        let now = on_grid(toy, levels, points);
+        let change = |last: &Vec<f64>| {
+            let pairs = last.iter().zip(&now).filter(|(_, b)| b.is_finite());
+            pairs
+                .map(|(a, b)| (a - b).abs() / b.abs().max(1.0))
+                .fold(0.0, |m: f64, d| if d > m || d.is_nan() { d } else { m })
+        };
+        if last.as_ref().map(change).is_some_and(|change| change <= TOLERANCE) {
+            return Ok(now);
+        }
+        (last, points) = (Some(now), points * 2);
+    }
+    Err(format!("a grid of {FINEST} points is too coarse for the smallest noise"))
+}
+
+/// A density on equally spaced points.
+struct Grid {
+    z: Vec<f64>,
+    spacing: f64,
+    density: Vec<f64>,
+}
+
+fn on_grid(toy: &GaussianToy, levels: &[Level], points: usize) -> Vec<f64> {
+    let steps = levels.len() - 1;
+    let (low, high) = range(toy, levels[steps], 1.0);
+    let mut grid = Grid::new(low, high, points);
+    grid.density = grid.z.iter().map(|z| (-0.5 * z * z).exp() / (2.0 * PI).sqrt()).collect();
+    let mut kl = vec![0.0; steps + 1];
+    kl[steps] = divergence(toy, levels[steps], &grid);
+    for i in (1..=steps).rev() {
+        let kernel = Kernel::new(levels[i - 1], levels[i]);
+        if kernel.variance == 0.0 {
+            // The model's last step is a point with a density over z_0 = x: no mass on atoms.
+            kl[i - 1] = f64::INFINITY;
+            continue;
+        }
+        grid = grid.moved(toy, levels[i - 1], &kernel);
+        kl[i - 1] = divergence(toy, levels[i - 1], &grid);
+    }
+    kl
+}
+
+/// Where z can be at a level, under the data, the belief and a unit normal shrunk to the level.
+fn range(toy: &GaussianToy, level: Level, prior: f64) -> (f64, f64) {
+    let mixtures = toy.data.components.iter().chain(&toy.belief.components);
+    let bound = |sign: f64| {
+        let reach = |c: &Component| level.alpha * (sign * c.mean[0] + REACH * c.std) + REACH * level.sigma.max(1e-12);
+        mixtures.clone().map(reach).fold(REACH * prior * level.sigma, f64::max)
+    };
+    (-bound(-1.0), bound(1.0))
+}
+
+impl Grid {
+    fn new(low: f64, high: f64, points: usize) -> Self {
+        let spacing = (high - low) / (points - 1) as f64;
+        Self { z: (0..points).map(|i| low + i as f64 * spacing).collect(), spacing, density: Vec::new() }
+    }
+
+    /// The density after one learned step; the trapezoidal rule, exponentially accurate once it resolves the kernel.
+    fn moved(&self, toy: &GaussianToy, early: Level, kernel: &Kernel) -> Self {
+        let (low, high) = range(toy, early, 1.0);
+        let mut next = Self::new(low, high, self.z.len());
+        next.density = vec![0.0; self.z.len()];
+        let level = (kernel.late.alpha, kernel.late.sigma);
+        let std = kernel.variance.sqrt();
+        for (&z, &density) in self.z.iter().zip(&self.density) {
+            let centre = kernel.keep * z + kernel.gain * toy.belief.posterior_mean(level, [z, 0.0])[0];
+            let mass = density * self.spacing / (std * (2.0 * PI).sqrt());
+            let index = |at: f64| ((at - low) / next.spacing).clamp(0.0, (next.z.len() - 1) as f64) as usize;
+            for i in index(centre - REACH * std)..=index(centre + REACH * std) {
+                next.density[i] += mass * (-0.5 * ((next.z[i] - centre) / std).powi(2)).exp();
+            }
+        }
+        next
+    }
+}
+
+/// -E log (p~(x) / q(x)), p~(x) / q(x) = the integral of p(z) q(z|x) / q(z).
+fn divergence(toy: &GaussianToy, level: Level, grid: &Grid) -> f64 {
+    if level.sigma == 0.0 {
+        return f64::INFINITY;
+    }
+    let data = &toy.data;
+    let noisy = data.noisy(level.alpha, level.sigma);
+    // p(z) / q(z) is needed where q(z | x) is not negligible, and q(z) >= weight * q(z | x) keeps it in range there.
+    let marginal: Vec<f64> = grid.z.iter().map(|&z| log_sum_exp(&noisy.log_joint([z, 0.0]))).collect();
+    let log_ratio = |x: f64| {
+        let term = |((&z, &p), log_q): ((&f64, &f64), &f64)| {
+            let given = log_normal(1, [z, 0.0], [level.alpha * x, 0.0], level.sigma * level.sigma);
+            if p > 0.0 { p * (given - log_q).exp() } else { 0.0 }
+        };
+        let sum: f64 = grid.z.iter().zip(&grid.density).zip(&marginal).map(term).sum();
+        (sum * grid.spacing).ln()
+    };
+    let of = |c: &Component| match c.std {
+        0.0 => log_ratio(c.mean[0]),
+        std => normal_expectation::<1>(1e-12, 1e3, &mut |u| log_ratio(c.mean[0] + std * u[0])).value,
+    };
+    -data.components.iter().map(|c| c.weight * of(c)).sum::<f64>()
+}

@@ -1,0 +1,45 @@
+//! Noise levels, and the reverse kernel between two of them.
+
+use impls::schedule::{GaussianSchedule, LogSnr};
+
+/// z = alpha x + sigma eps.
+#[derive(Clone, Copy, Debug)]
+pub struct Level {
+    pub alpha: f64,
+    pub sigma: f64,
+    /// log(alpha^2 / sigma^2).
+    pub log_snr: f64,
+}
+
+impl Level {
+    pub fn at(schedule: &GaussianSchedule, t: f64) -> Self {
+        Self { alpha: schedule.alpha(t), sigma: schedule.sigma(t), log_snr: schedule.log_snr(t) }
+    }
+
+    /// alpha^2 / sigma^2.
+    pub fn snr(&self) -> f64 {
+        self.log_snr.exp()
+    }
+}
+
+/// q(z_s | z_t, x) = N(keep z_t + gain x, variance I) for s < t; p_theta has x_hat(z_t) for x.
+pub struct Kernel {
+    /// Level at t.
+    pub late: Level,
+    pub keep: f64,
+    pub gain: f64,
+    pub variance: f64,
+}
+
+impl Kernel {
+    pub fn new(early: Level, late: Level) -> Self {
+        // c = sigma_t|s^2 / sigma_t^2 (VDM, appendix): 1 - SNR_t / SNR_s, without cancellation.
+        let c = -(late.log_snr - early.log_snr).exp_m1();
+        Self {
+            late,
+            keep: late.alpha * early.sigma.powi(2) / (early.alpha * late.sigma.powi(2)),
+            gain: early.alpha * c,
+            variance: early.sigma.powi(2) * c,
+        }
+    }
+}

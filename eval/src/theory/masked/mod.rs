@@ -1,0 +1,10 @@
+//! Masked diffusion: exact sums over visible sets, for any schedule and any number of steps.
+
+mod cascade;
+pub mod chain;
+mod continuous;
+mod enumeration;
+
+pub use cascade::cascade;
+pub use continuous::{any_order_nll, neg_elbo, weighted_loss};
+pub use enumeration::Enumeration;
