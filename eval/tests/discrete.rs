@@ -9,10 +9,11 @@ use impls::Weighting;
 use impls::schedule::{LogSnr, MaskedSchedule, VectorSchedule};
 use serde_json::Value;
 
-/// Largest error allowed against the brute force, relative above 1; measured 3e-15.
-const EXACT: f64 = 2e-14;
-/// Continuous limits against adaptive quadrature in double precision; measured 5e-12, the reference's own accuracy.
-const CONTINUOUS: f64 = 5e-11;
+/// Largest error allowed against the brute force, relative above 1; measured 3e-15, and 5e-14 for
+/// the badly conditioned mixtures that start at alpha(0) < 1.
+const EXACT: f64 = 1e-13;
+/// Continuous limits against Gauss-Legendre quadrature with extended precision; measured 2e-15.
+const CONTINUOUS: f64 = 1e-14;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(name)

@@ -6,6 +6,7 @@ pub mod discrete;
 pub mod gaussian;
 pub mod masked;
 pub mod quadrature;
+pub mod race;
 mod toy;
 
 pub use cascade::{Cascade, Terms};

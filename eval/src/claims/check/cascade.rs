@@ -1,14 +1,16 @@
 //! Check: the exact cascade of bounds on bundled toys.
 
 use impls::Weighting;
-use impls::schedule::MaskedSchedule;
 use reports::record::{Figure, Input, Style};
 use serde::Deserialize;
 
-use super::{Outcome, axis, curve, figure, load_toy, plot, toy_inputs};
+use super::{Outcome, axis, curve, figure, plot, toy_inputs};
 use crate::failure::Failure;
-use crate::theory::masked::{Enumeration, cascade};
-use crate::theory::{Alphabet, Cascade};
+use crate::provenance;
+use crate::theory::discrete::{Forward, Model, Parameterization};
+use crate::theory::gaussian::GaussianToy;
+use crate::theory::masked::Enumeration;
+use crate::theory::{Alphabet, Cascade, Toy, discrete, gaussian, masked};
 use crate::workspace::Workspace;
 
 /// One measure over all combinations of toys, schedules, steps and weightings; the worst case counts.
@@ -16,14 +18,32 @@ use crate::workspace::Workspace;
 #[serde(deny_unknown_fields)]
 pub struct Cascades {
     measure: Measure,
-    /// Names of files in `fixtures/toys/`.
+    #[serde(default)]
+    process: Process,
+    /// Names of files in `fixtures/`, without `.json`: `toys/example-a`.
     toys: Vec<String>,
+    /// Schedules of the process; for `vector`, the powers of the values: `poly:0.5,1,2`.
     schedules: Vec<String>,
     steps: Vec<usize>,
     weightings: Vec<String>,
-    /// Draw the cascade of the first combination.
-    #[serde(default)]
-    figure: bool,
+    /// Draw the cascade of the first combination, as the figure of this name.
+    figure: Option<String>,
+}
+
+/// The diffusion process.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+enum Process {
+    #[default]
+    Masked,
+    /// Masking with a schedule for each value (GenMD4).
+    Vector,
+    Gaussian,
+    /// Any transition: `uniform`, `absorbing` or a file in `fixtures/`.
+    Discrete {
+        transition: String,
+        parameterization: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -39,6 +59,11 @@ enum Measure {
     FirstElbo,
     LossMinusEntropy,
     CorrelationTimesSteps,
+    Continuous,
+    ContinuousExcess,
+    Unavoidable,
+    OneOverSteps,
+    LargestIncrease,
 }
 
 impl Measure {
@@ -55,6 +80,11 @@ impl Measure {
             Self::FirstElbo => ("E L^(1)", f64::max),
             Self::LossMinusEntropy => ("reweighted loss − H", f64::max),
             Self::CorrelationTimesSteps => ("T · Σ TC_i", f64::max),
+            Self::Continuous => ("NELBO in continuous time", f64::max),
+            Self::ContinuousExcess => ("largest |continuous NELBO − H|", f64::max),
+            Self::Unavoidable => ("largest |g_i − the part that no denoiser can remove|", f64::max),
+            Self::OneOverSteps => ("largest |NELBO_T − NELBO_∞ − (NELBO_1 − NELBO_∞) / T|", f64::max),
+            Self::LargestIncrease => ("largest NELBO_T' − NELBO_T for neighbouring T' > T", f64::max),
         }
     }
 
@@ -75,27 +105,82 @@ impl Measure {
             Self::FirstElbo => c.elbo[0],
             Self::LossMinusEntropy => c.weighted_continuous - c.entropy,
             Self::CorrelationTimesSteps => c.factorization.iter().sum::<f64>() * c.steps as f64,
+            Self::Continuous => c.neg_elbo_continuous,
+            Self::ContinuousExcess => (c.neg_elbo_continuous - c.entropy).abs(),
+            Self::Unavoidable => {
+                let floor = if c.kernel_mismatch.is_empty() { &c.factorization } else { &c.kernel_mismatch };
+                let excess = c.gap.iter().zip(floor).filter(|(g, _)| g.is_finite()).map(|(g, f)| (g - f).abs());
+                excess.fold(0.0, f64::max)
+            }
+            // The reference is the cascade of one step.
+            Self::OneOverSteps => {
+                let limit = c.neg_elbo_continuous;
+                (-c.elbo[0] - limit - (-reference.elbo[0] - limit) / c.steps as f64).abs()
+            }
+            // The first of a schedule has no predecessor.
+            Self::LargestIncrease if c.steps <= reference.steps => f64::NEG_INFINITY,
+            Self::LargestIncrease => reference.elbo[0] - c.elbo[0],
         }
+    }
+}
+
+impl Process {
+    fn cascade(
+        &self,
+        workspace: &Workspace,
+        toy: &str,
+        schedule: &str,
+        steps: usize,
+        weighting: &Weighting,
+    ) -> Result<Cascade, Failure> {
+        let path = workspace.data_file(&format!("{toy}.json"))?;
+        let forward = match self {
+            Self::Masked => {
+                let all = Enumeration::new(&Toy::load(&path, Alphabet::Masked)?)?;
+                return masked::cascade(&all, &schedule.parse()?, steps, weighting);
+            }
+            Self::Gaussian => {
+                return gaussian::cascade(&GaussianToy::load(&path)?, &schedule.parse()?, steps, weighting);
+            }
+            Self::Vector => Forward::vector(schedule.parse()?),
+            Self::Discrete { transition, .. } => {
+                let (values, schedule) = (Toy::states_of(&path)?, schedule.parse()?);
+                match transition.as_str() {
+                    "uniform" => Forward::uniform(values, schedule),
+                    "absorbing" => Forward::absorbing(values, schedule),
+                    file => Forward::load(&workspace.data_file(file)?, values, schedule)?,
+                }
+            }
+        };
+        let parameterization = match self {
+            Self::Discrete { parameterization, .. } => parameterization.parse()?,
+            _ => Parameterization::Mixture,
+        };
+        let toy = Toy::load(&path, forward.alphabet())?;
+        discrete::cascade(&Model::new(&toy, &forward, parameterization)?, steps, weighting)
     }
 }
 
 impl Cascades {
     pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        toy_inputs(workspace, &self.toys)
+        let mut inputs = toy_inputs(workspace, &self.toys)?;
+        if let Process::Discrete { transition, .. } = &self.process
+            && !["uniform", "absorbing"].contains(&transition.as_str())
+        {
+            inputs.push(provenance::file_input(&workspace.data_file(transition)?)?);
+        }
+        Ok(inputs)
     }
 
     pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
         let (quantity, worse) = self.measure.describe();
         let (mut worst, mut cases, mut first) = (f64::NAN, 0, None);
         for toy in &self.toys {
-            let all = Enumeration::new(&load_toy(workspace, toy, Alphabet::Masked)?)?;
-            let mut reference = None;
+            let mut reference: Option<Cascade> = None;
             for schedule in &self.schedules {
-                let schedule: MaskedSchedule = schedule.parse()?;
                 for &steps in &self.steps {
                     for weighting in &self.weightings {
-                        let weighting: Weighting = weighting.parse()?;
-                        let one = cascade(&all, &schedule, steps, &weighting)?;
+                        let one = self.process.cascade(workspace, toy, schedule, steps, &weighting.parse()?)?;
                         let value = self.measure.of(&one, reference.as_ref().unwrap_or(&one));
                         if value.is_nan() {
                             let what = format!("{quantity} is undefined for {toy}, {schedule}, {steps}, {weighting}");
@@ -104,7 +189,11 @@ impl Cascades {
                         worst = if worst.is_nan() { value } else { worse(worst, value) };
                         cases += 1;
                         first.get_or_insert_with(|| one.clone());
-                        reference.get_or_insert(one);
+                        match self.measure {
+                            // Neighbours are compared.
+                            Measure::LargestIncrease => reference = Some(one),
+                            _ => drop(reference.get_or_insert(one)),
+                        }
                     }
                 }
             }
@@ -113,16 +202,14 @@ impl Cascades {
         if let Some(c) = &first {
             outcome.detail("entropy H of the first toy", c.entropy, None, "nats");
             outcome.detail("continuous NELBO of the first toy", c.neg_elbo_continuous, None, "nats");
-            if self.figure {
-                outcome.figures.push(draw(c, &self.toys[0]));
-            }
+            outcome.figures.extend(self.figure.iter().map(|id| draw(c, id, &self.toys[0])));
         }
         Ok(outcome)
     }
 }
 
 /// The cascade of one toy: bounds and gaps against i.
-fn draw(c: &Cascade, toy: &str) -> Figure {
+fn draw(c: &Cascade, id: &str, toy: &str) -> Figure {
     let i = |n: usize| (1..=n).map(|i| i as f64).collect::<Vec<_>>();
     let constant = |value: f64| vec![value; c.steps + 1];
     let bounds = vec![
@@ -137,16 +224,19 @@ fn draw(c: &Cascade, toy: &str) -> Figure {
     ];
     let gaps = vec![
         curve("g_i", Style::Bars, i(c.steps), c.gap.clone()),
-        curve("total correlation part", Style::LinePoints, i(c.steps), c.factorization.clone()),
+        if c.kernel_mismatch.is_empty() {
+            curve("total correlation part", Style::LinePoints, i(c.steps), c.factorization.clone())
+        } else {
+            curve("part of the non-Gaussian reverse law", Style::LinePoints, i(c.steps), c.kernel_mismatch.clone())
+        },
     ];
     figure(
-        "cascade",
+        id,
         "The cascade of bounds",
         &format!(
             "Toy {toy}, {} schedule, T = {}. Left: each model with one more optimal reverse step has a better bound, up to \
              the negative entropy; the bound lies below the expected log-likelihood of its model. Right: the gap between \
-             neighbouring bounds, computed as an expected joint KL, and the part of it that no denoiser of independent \
-             tokens can remove.",
+             neighbouring bounds, computed as an expected joint KL, and the part of it that no denoiser can remove.",
             c.schedule, c.steps
         ),
         vec![plot("Bounds", axis("i"), axis("nats"), bounds), plot("Gaps g_i", axis("i"), axis("nats"), gaps)],

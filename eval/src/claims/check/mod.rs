@@ -3,12 +3,21 @@
 
 mod cascade;
 mod digits;
+mod equivalence;
 mod estimator;
 mod frechet;
+mod gap_profile;
+mod gaussian;
 mod grids;
+mod gumbel;
+mod integrand;
+mod order;
+mod parallel;
 mod toy_training;
 mod weights;
 
+use burn::tensor::{Int, Tensor, TensorData};
+use impls::network::{MaskedDenoiser, softmax};
 use reports::record::{Axis, Detail, Figure, Input, Measured, Panel, Series, Style};
 use serde::Deserialize;
 
@@ -23,6 +32,20 @@ use crate::workspace::Workspace;
 pub enum Protocol {
     /// The exact cascade of bounds on toys.
     Cascade(cascade::Cascades),
+    /// One bound of masked diffusion in the forms of several papers.
+    Equivalence(equivalence::Equivalence),
+    /// Costs of one token: published formulas against the general one.
+    Integrand(integrand::Integrand),
+    /// The forms of a Gaussian loss, and Kingma and Gao's reading of it.
+    Gaussian(gaussian::Gaussian),
+    /// The order in which tokens are revealed.
+    Order(order::Order),
+    /// The law of parallel sampling.
+    Parallel(parallel::Parallel),
+    /// What single precision does to a sampler.
+    Gumbel(gumbel::Gumbel),
+    /// The gaps of trained networks.
+    GapProfile(gap_profile::GapProfile),
     /// Weighting functions and their cascade weights.
     Weights(weights::Weights),
     /// Time grids of the sampler.
@@ -84,6 +107,13 @@ impl Protocol {
     pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
         match self {
             Self::Cascade(check) => check.inputs(workspace),
+            Self::Equivalence(check) => check.inputs(workspace),
+            Self::Integrand(check) => check.inputs(workspace),
+            Self::Gaussian(check) => check.inputs(workspace),
+            Self::Order(check) => check.inputs(workspace),
+            Self::Parallel(check) => check.inputs(workspace),
+            Self::Gumbel(_) => Ok(Vec::new()),
+            Self::GapProfile(check) => check.inputs(workspace),
             Self::Weights(check) => check.inputs(workspace),
             Self::Grids(_) => Ok(Vec::new()),
             Self::Estimator(check) => check.inputs(workspace),
@@ -97,6 +127,13 @@ impl Protocol {
     pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
         match self {
             Self::Cascade(check) => check.run(workspace),
+            Self::Equivalence(check) => check.run(workspace),
+            Self::Integrand(check) => check.run(workspace),
+            Self::Gaussian(check) => check.run(workspace),
+            Self::Order(check) => check.run(workspace),
+            Self::Parallel(check) => check.run(workspace),
+            Self::Gumbel(check) => check.run(workspace),
+            Self::GapProfile(check) => check.run(workspace),
             Self::Weights(check) => check.run(workspace),
             Self::Grids(check) => check.run(),
             Self::Estimator(check) => check.run(workspace),
@@ -109,22 +146,38 @@ impl Protocol {
     /// Whether its outcome carries a standard error: such claims share the family's error.
     pub fn is_statistical(&self) -> bool {
         match self {
-            Self::Cascade(_) | Self::Weights(_) | Self::Grids(_) => false,
+            Self::Cascade(_) | Self::Weights(_) | Self::Grids(_) | Self::Equivalence(_) => false,
+            Self::Integrand(_) | Self::Gaussian(_) => false,
             Self::Estimator(_) | Self::ToyTraining(_) | Self::Digits(_) => true,
+            Self::Order(check) => check.is_statistical(),
+            Self::Parallel(check) => check.is_statistical(),
+            Self::Gumbel(check) => check.is_statistical(),
+            Self::GapProfile(check) => check.is_statistical(),
             Self::Frechet(check) => check.is_statistical(),
         }
     }
 }
 
-/// A bundled toy, `fixtures/toys/NAME.json`.
+/// A bundled toy, `fixtures/NAME.json`.
 fn load_toy(workspace: &Workspace, name: &str, alphabet: Alphabet) -> Result<Toy, Failure> {
-    Toy::load(&workspace.data_file(&format!("toys/{name}.json"))?, alphabet)
+    Toy::load(&workspace.data_file(&format!("{name}.json"))?, alphabet)
 }
 
 /// The files of bundled toys, with hashes.
 fn toy_inputs<'a>(workspace: &Workspace, names: impl IntoIterator<Item = &'a String>) -> Result<Vec<Input>, Failure> {
-    let input = |name| provenance::file_input(&workspace.data_file(&format!("toys/{name}.json"))?);
+    let input = |name| provenance::file_input(&workspace.data_file(&format!("{name}.json"))?);
     names.into_iter().map(input).collect()
+}
+
+/// The network's answer to every pattern of the toy.
+fn network_probabilities(network: &impl MaskedDenoiser, toy: &Toy, workspace: &Workspace) -> Vec<f64> {
+    let base = toy.states + 1;
+    let patterns = base.pow(toy.length as u32);
+    let digit = |pattern: usize, place: usize| (pattern / base.pow((toy.length - 1 - place) as u32) % base) as i64;
+    let ids: Vec<i64> = (0..patterns).flat_map(|p| (0..toy.length).map(move |n| digit(p, n))).collect();
+    let z = Tensor::<2, Int>::from_data(TensorData::new(ids, [patterns, toy.length]), &workspace.device);
+    let logits: Vec<f32> = network.logits(z).into_data().iter::<f32>().collect();
+    logits.chunks(toy.states).flat_map(softmax).collect()
 }
 
 /// A curve without error bars.

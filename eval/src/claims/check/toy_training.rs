@@ -1,15 +1,13 @@
 //! Check: networks trained on a toy whose entropy is known; no bound may fall below it.
 
-use burn::tensor::{Int, Tensor, TensorData};
 use impls::Key;
 use impls::data::InMemory;
-use impls::network::{MaskedDenoiser, softmax};
 use impls::schedule::MaskedSchedule;
 use impls::train::{Settings, Trainer};
 use reports::record::Input;
 use serde::Deserialize;
 
-use super::{Outcome, load_toy, toy_inputs};
+use super::{Outcome, load_toy, network_probabilities, toy_inputs};
 use crate::failure::Failure;
 use crate::likelihood::{Estimate, masked_nelbo};
 use crate::theory::masked::{Enumeration, neg_elbo};
@@ -91,22 +89,11 @@ impl ToyTraining {
             workspace.bar.set(progress.step, format!("loss {:.3}", progress.weighted_loss));
         }
         workspace.bar.finish();
-        let probabilities = all_probabilities(trainer.ema(), toy, workspace);
+        let probabilities = network_probabilities(trainer.ema(), toy, workspace);
         let all = Enumeration::with_probabilities(toy, &probabilities)?;
         let objective = settings.objective()?;
         let estimate =
             masked_nelbo(&objective, trainer.ema(), &test, self.draws, number, &workspace.device, &workspace.bar);
         Ok(Run { exact: neg_elbo(&all, &MaskedSchedule::Linear), monte_carlo: estimate.nats.value })
     }
-}
-
-/// The network's answer to every pattern of the toy.
-fn all_probabilities(network: &impl MaskedDenoiser, toy: &Toy, workspace: &Workspace) -> Vec<f64> {
-    let base = toy.states + 1;
-    let patterns = base.pow(toy.length as u32);
-    let digit = |pattern: usize, place: usize| (pattern / base.pow((toy.length - 1 - place) as u32) % base) as i64;
-    let ids: Vec<i64> = (0..patterns).flat_map(|p| (0..toy.length).map(move |n| digit(p, n))).collect();
-    let z = Tensor::<2, Int>::from_data(TensorData::new(ids, [patterns, toy.length]), &workspace.device);
-    let logits: Vec<f32> = network.logits(z).into_data().iter::<f32>().collect();
-    logits.chunks(toy.states).flat_map(softmax).collect()
 }

@@ -145,8 +145,15 @@ impl<'a> Model<'a> {
     /// p(z_s^n = j | z_t) for every j, from the row `mu` of a token in state `z` at time t. `before` is the cumulative
     /// matrix at s, `step` the transition from s to t, `after` the cumulative matrix at t.
     pub(super) fn kernel(&self, mu: &[f64], z: usize, [before, step, after]: [&Mat<f64>; 3]) -> Vec<f64> {
-        let states = 0..self.forward.states;
-        match self.parameterization {
+        self.parameterization.kernel(mu, z, [before, step, after])
+    }
+}
+
+impl Parameterization {
+    /// See [`Model::kernel`].
+    fn kernel(self, mu: &[f64], z: usize, [before, step, after]: [&Mat<f64>; 3]) -> Vec<f64> {
+        let states = 0..before.ncols();
+        match self {
             Parameterization::D3pm => {
                 let mixed = |j: usize| mu.iter().enumerate().map(|(v, p)| p * before[(v, j)]).sum::<f64>();
                 let weights: Vec<f64> = states.map(|j| step[(j, z)] * mixed(j)).collect();
@@ -162,6 +169,21 @@ impl<'a> Model<'a> {
             }
         }
     }
+}
+
+/// KL(q(z_s | z_t = z, x) || p_theta(z_s | z_t = z)) of one token under the row `mu`, step `i` of `steps`.
+pub fn token_step(
+    forward: &Forward,
+    parameterization: Parameterization,
+    mu: &[f64],
+    (x, z): (usize, usize),
+    (i, steps): (usize, usize),
+) -> f64 {
+    let (before, after) = (forward.cumulative(i - 1, steps), forward.cumulative(i, steps));
+    let matrices = [&before, &forward.one_step(i, steps), &after];
+    let learned = parameterization.kernel(mu, z, matrices);
+    let terms = learned.iter().enumerate().map(|(j, p)| (posterior(x, j, z, matrices), *p));
+    terms.filter(|(q, _)| *q > 0.0).map(|(q, p)| q * (q / p).ln()).sum()
 }
 
 /// Most joint states that are enumerated; the work grows with their square.

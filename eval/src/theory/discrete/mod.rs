@@ -4,10 +4,11 @@
 mod cascade;
 mod continuous;
 mod forward;
+pub mod genmd4;
 mod kernel;
 mod patterns;
 
 pub use cascade::cascade;
 pub use continuous::{token_integrand, weighted_loss};
 pub use forward::Forward;
-pub use kernel::{Model, Parameterization};
+pub use kernel::{Model, Parameterization, token_step};

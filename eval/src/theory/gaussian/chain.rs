@@ -11,8 +11,8 @@ use crate::theory::quadrature::normal_expectation;
 const FINEST: usize = 8192;
 /// Change at which a refinement is the last one.
 const TOLERANCE: f64 = 1e-10;
-/// How many standard deviations around every mean the grid covers.
-const REACH: f64 = 10.0;
+/// How many standard deviations around every mean the grid, and each kernel, covers.
+const REACH: f64 = 16.0;
 
 /// KL(q || p~(i)), i = 1..T+1, nats; or why not.
 pub(super) fn data_model_kl(toy: &GaussianToy, levels: &[Level]) -> Result<Vec<f64>, String> {
@@ -90,12 +90,36 @@ impl Grid {
         for (&z, &density) in self.z.iter().zip(&self.density) {
             let centre = kernel.keep * z + kernel.gain * toy.belief.posterior_mean(level, [z, 0.0])[0];
             let mass = density * self.spacing / (std * (2.0 * PI).sqrt());
-            let index = |at: f64| ((at - low) / next.spacing).clamp(0.0, (next.z.len() - 1) as f64) as usize;
-            for i in index(centre - REACH * std)..=index(centre + REACH * std) {
-                next.density[i] += mass * (-0.5 * ((next.z[i] - centre) / std).powi(2)).exp();
-            }
+            add_bell(&mut next.density, (centre - low) / next.spacing, std / next.spacing, mass);
         }
         next
+    }
+}
+
+/// Adds `mass` times exp(-((i - centre) / std)^2 / 2) at every index i within [`REACH`] standard deviations. Outwards
+/// from the centre each value is the last one times a ratio that itself shrinks by a constant: no exponential a point.
+fn add_bell(values: &mut [f64], centre: f64, std: f64, mass: f64) {
+    let middle = centre.clamp(0.0, (values.len() - 1) as f64).round() as usize;
+    let reach = (REACH * std).ceil() as usize;
+    let offset = (middle as f64 - centre) / std;
+    let step = 1.0 / std;
+    let shrink = (-step * step).exp();
+    let peak = mass * (-0.5 * offset * offset).exp();
+    values[middle] += peak;
+    for direction in [1.0, -1.0] {
+        let mut value = peak;
+        let mut ratio = (-direction * offset * step - 0.5 * step * step).exp();
+        for distance in 1..=reach {
+            value *= ratio;
+            ratio *= shrink;
+            let Some(at) =
+                middle.checked_add_signed(if direction > 0.0 { distance as isize } else { -(distance as isize) })
+            else {
+                break;
+            };
+            let Some(target) = values.get_mut(at) else { break };
+            *target += value;
+        }
     }
 }
 
@@ -118,7 +142,7 @@ fn divergence(toy: &GaussianToy, level: Level, grid: &Grid) -> f64 {
     };
     let of = |c: &Component| match c.std {
         0.0 => log_ratio(c.mean[0]),
-        std => normal_expectation::<1>(1e-12, 1e3, &mut |u| log_ratio(c.mean[0] + std * u[0])).value,
+        std => normal_expectation::<1>(1e-12, 1e4, &mut |u| log_ratio(c.mean[0] + std * u[0])).value,
     };
     -data.components.iter().map(|c| c.weight * of(c)).sum::<f64>()
 }

@@ -116,8 +116,7 @@ impl Spread<'_> {
 fn decoded(all: &Enumeration, p: &[f64]) -> Vec<f64> {
     let decode = |&(x, q): &(usize, f64)| {
         let term = |visible: u32| {
-            let hidden = (0..all.length).filter(|n| visible >> n & 1 == 0);
-            let pattern = x + hidden.map(|n| (all.states - all.digit(x, n)) * all.places[n]).sum::<usize>();
+            let pattern = all.shown(x, visible);
             p[pattern] / all.marginal[pattern]
         };
         q * (0..1u32 << all.length).map(term).sum::<f64>()

@@ -90,6 +90,11 @@ impl Enumeration {
         self.places.iter().map(|place| (number / place % (self.states + 1)) as u8).collect()
     }
 
+    /// The number of a pattern.
+    pub fn number(&self, pattern: &[u16]) -> usize {
+        pattern.iter().zip(&self.places).map(|(&d, place)| usize::from(d) * place).sum()
+    }
+
     /// The entropy of the data, nats.
     pub fn entropy(&self) -> f64 {
         self.outcomes.iter().map(|(_, p)| -p * p.ln()).sum()
@@ -201,28 +206,37 @@ impl Enumeration {
         Ok(())
     }
 
+    /// The pattern of outcome `x` with only the positions in the set `visible` (bit n) shown.
+    pub(super) fn shown(&self, x: usize, visible: u32) -> usize {
+        let hidden = (0..self.length).filter(|n| visible >> n & 1 == 0);
+        x + hidden.map(|n| (self.states - self.digit(x, n)) * self.places[n]).sum::<usize>()
+    }
+
+    /// -log mu_n(x_n | x_U) of position `n`, with the set U shown.
+    pub(super) fn token_loss(&self, x: usize, visible: u32, n: usize) -> f64 {
+        -self.log_mu(self.shown(x, visible), n, self.digit(x, n))
+    }
+
+    /// The same for every position that is not shown.
+    pub(super) fn token_losses(&self, x: usize, visible: u32) -> Vec<f64> {
+        let pattern = self.shown(x, visible);
+        let hidden = (0..self.length).filter(|n| visible >> n & 1 == 0);
+        hidden.map(|n| -self.log_mu(pattern, n, self.digit(x, n))).collect()
+    }
+
     /// For each outcome, all 2^N visible sets.
     fn sum_over_visible_sets(&mut self) {
-        let (states, length) = (self.states, self.length);
-        let mut visible_log = Vec::with_capacity(self.outcomes.len());
-        let mut cross_entropy = Vec::with_capacity(self.outcomes.len());
+        let size = self.length + 1;
         for &(x, _) in &self.outcomes {
-            let (mut logs, mut entropies) = (vec![0.0; length + 1], vec![0.0; length + 1]);
-            for visible in 0..1u32 << length {
-                let hidden = |n: usize| visible >> n & 1 == 0;
-                let offset: usize =
-                    (0..length).filter(|&n| hidden(n)).map(|n| (states - self.digit(x, n)) * self.places[n]).sum();
-                let pattern = x + offset;
+            let (mut logs, mut entropies) = (vec![0.0; size], vec![0.0; size]);
+            for visible in 0..1u32 << self.length {
                 let k = visible.count_ones() as usize;
-                logs[k] += self.marginal[pattern].ln();
-                entropies[k] -=
-                    (0..length).filter(|&n| hidden(n)).map(|n| self.log_mu(pattern, n, self.digit(x, n))).sum::<f64>();
+                logs[k] += self.marginal[self.shown(x, visible)].ln();
+                entropies[k] += self.token_losses(x, visible).iter().sum::<f64>();
             }
-            visible_log.push(logs);
-            cross_entropy.push(entropies);
+            self.visible_log.push(logs);
+            self.cross_entropy.push(entropies);
         }
-        self.visible_log = visible_log;
-        self.cross_entropy = cross_entropy;
     }
 
     /// For each pattern that occurs, all ways to reveal some of its masks.

@@ -4,6 +4,10 @@ mod cascade;
 pub mod chain;
 mod continuous;
 mod enumeration;
+pub mod estimators;
+pub mod normaliser;
+pub mod order;
+pub mod published;
 
 pub use cascade::cascade;
 pub use continuous::{any_order_nll, neg_elbo, weighted_loss};

@@ -1,0 +1,197 @@
+//! Check: which noise levels hold back the bound of a trained network.
+
+use std::collections::BTreeMap;
+
+use impls::data::{Dataset, InMemory};
+use impls::schedule::MaskedSchedule;
+use impls::train::{Settings, Trainer};
+use impls::{Key, Weighting};
+use reports::record::{Figure, Input, Series, Style};
+use serde::Deserialize;
+
+use super::{Outcome, axis, figure, network_probabilities, plot};
+use crate::failure::Failure;
+use crate::likelihood::Estimate;
+use crate::provenance;
+use crate::theory::masked::{Enumeration, cascade};
+use crate::theory::{Cascade, DenoiserKind, Toy};
+use crate::workspace::Workspace;
+
+/// Networks trained on the 2x2 patches of the digits, whose every pattern can be enumerated.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GapProfile {
+    measure: Measure,
+    /// Grey levels of a patch.
+    levels: usize,
+    /// Steps T of the cascade.
+    steps: usize,
+    weightings: Vec<String>,
+    /// Independent trainings for each weighting.
+    seeds: u64,
+    /// Patches drawn for training.
+    sequences: usize,
+    /// Changes to the preset `md4-digits`.
+    set: Vec<String>,
+    /// Steps that start above this time are at high noise.
+    high_noise: f64,
+    #[serde(default)]
+    figure: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Measure {
+    /// Theorem 1 for every network, trained or not.
+    Theorem1Residual,
+    /// What training with the second weighting leaves of the gaps at high noise, minus what the first one leaves.
+    HighNoiseDifference,
+}
+
+impl GapProfile {
+    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+        Ok(vec![provenance::file_input(&workspace.data_file("digits/digits.csv.gz")?)?])
+    }
+
+    pub fn is_statistical(&self) -> bool {
+        self.measure == Measure::HighNoiseDifference
+    }
+
+    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+        let toy = patches(workspace.dataset("digits:train")?.as_ref(), self.levels)?;
+        let profile = |probabilities: &[f64]| {
+            let all = Enumeration::with_probabilities(&toy, probabilities)?;
+            cascade(&all, &MaskedSchedule::Linear, self.steps, &Weighting::Elbo)
+        };
+        let uniform = 1.0 / self.levels as f64;
+        let patterns = (self.levels + 1).pow(toy.length as u32);
+        let untrained = profile(&vec![uniform; patterns * toy.length * self.levels])?;
+        let mut trained: Vec<(String, Vec<Cascade>)> = Vec::new();
+        for weighting in &self.weightings {
+            let one = |seed: u64| profile(&self.train(workspace, &toy, weighting, seed)?);
+            trained.push((weighting.clone(), (0..self.seeds).map(one).collect::<Result<_, _>>()?));
+        }
+        let mut outcome = match self.measure {
+            Measure::Theorem1Residual => {
+                let all = trained.iter().flat_map(|(_, runs)| runs).chain([&untrained]);
+                let residuals: Vec<f64> = all.map(|c| c.theorem1_residual).collect();
+                let worst = residuals.iter().copied().fold(0.0, f64::max);
+                Outcome::exact("largest |E L^(i+1) − E L^(i) − g_i|", worst, "nats").over(residuals.len(), "networks")
+            }
+            Measure::HighNoiseDifference => {
+                let [(_, first), (_, second), ..] = &trained[..] else {
+                    return Err(Failure::input("fewer than two weightings", "give two weightings to compare"));
+                };
+                let pairs: Vec<f64> = first.iter().zip(second).map(|(a, b)| self.high(b) - self.high(a)).collect();
+                let difference = Estimate::of(&pairs);
+                let quantity = format!(
+                    "Σ (g_i − TC_i) at t > {}: {} − {}",
+                    self.high_noise, self.weightings[1], self.weightings[0]
+                );
+                Outcome::exact(&quantity, difference.value, "nats")
+                    .over(pairs.len(), "pairs of trainings")
+                    .with_error(difference.standard_error)
+            }
+        };
+        outcome.detail("entropy of the patches", untrained.entropy, None, "nats");
+        outcome.detail("untrained: continuous NELBO", untrained.neg_elbo_continuous, None, "nats");
+        for (weighting, runs) in &trained {
+            let of = |name: &str, f: &dyn Fn(&Cascade) -> f64, outcome: &mut Outcome| {
+                let values: Vec<f64> = runs.iter().map(f).collect();
+                let error = (values.len() > 1).then(|| Estimate::of(&values).standard_error);
+                let mean = values.iter().sum::<f64>() / values.len() as f64;
+                outcome.detail(format!("{weighting}: {name}"), mean, error, "nats");
+            };
+            of("continuous NELBO − entropy", &|c| c.neg_elbo_continuous - c.entropy, &mut outcome);
+            of("Σ (g_i − TC_i) at high noise", &|c| self.high(c), &mut outcome);
+            of("Σ (g_i − TC_i) at low noise", &|c| excess(c).iter().sum::<f64>() - self.high(c), &mut outcome);
+        }
+        if self.figure {
+            outcome.figures.push(draw(&untrained, &trained, toy.outcomes.len(), self.levels));
+        }
+        Ok(outcome)
+    }
+
+    /// The avoidable gaps of the steps at high noise.
+    fn high(&self, c: &Cascade) -> f64 {
+        let steps = excess(c).into_iter().enumerate().filter(|(i, _)| *i as f64 >= self.high_noise * c.steps as f64);
+        steps.map(|(_, gap)| gap).sum()
+    }
+
+    /// Trains a network; its answer to every pattern.
+    fn train(&self, workspace: &Workspace, toy: &Toy, weighting: &str, seed: u64) -> Result<Vec<f64>, Failure> {
+        // The same data, weights and noise for every weighting: differences between weightings are paired.
+        let key = Key::new(workspace.seed, "gap profile").fold(seed);
+        let mut overrides = self.set.clone();
+        overrides.extend([format!("weighting={weighting}"), format!("seed={}", key.number())]);
+        let settings = Settings::resolve("md4-digits", &overrides)?;
+        let data = InMemory::new("digit patches", toy.states, toy.draw(self.sequences, &key.fold(0)));
+        let mut trainer = Trainer::new(&settings, &data, &workspace.device)?;
+        workspace.bar.start(settings.steps, &format!("train on patches, {weighting}"));
+        for _ in 0..settings.steps {
+            let progress = trainer.advance()?;
+            workspace.bar.set(progress.step, format!("loss {:.3}", progress.weighted_loss));
+        }
+        workspace.bar.finish();
+        Ok(network_probabilities(trainer.ema(), toy, workspace))
+    }
+}
+
+/// The law of the aligned 2x2 patches of a set of images, levels merged evenly.
+fn patches(images: &dyn Dataset, levels: usize) -> Result<Toy, Failure> {
+    let Some([height, width, 1]) = images.image() else {
+        return Err(Failure::input(format!("{} has no grey images", images.name()), "use the digits"));
+    };
+    let mut counts: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    for image in images.tokens().rows() {
+        for top in (0..height - 1).step_by(2) {
+            for left in (0..width - 1).step_by(2) {
+                let pixels = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(y, x)| image[(top + y) * width + left + x]);
+                let patch = pixels.map(|v| (usize::from(v) * levels / images.values()) as u8).to_vec();
+                *counts.entry(patch).or_default() += 1;
+            }
+        }
+    }
+    let total: usize = counts.values().sum();
+    let outcomes = counts.into_iter().map(|(patch, count)| (patch, count as f64 / total as f64)).collect();
+    Ok(Toy { states: levels, length: 4, outcomes, denoiser: DenoiserKind::Exact })
+}
+
+/// g_i - TC_i: what a better denoiser would gain.
+fn excess(c: &Cascade) -> Vec<f64> {
+    c.gap.iter().zip(&c.factorization).map(|(g, tc)| g - tc).collect()
+}
+
+fn draw(untrained: &Cascade, trained: &[(String, Vec<Cascade>)], patches: usize, levels: usize) -> Figure {
+    let steps = untrained.steps;
+    let t: Vec<f64> = (1..=steps).map(|i| (i as f64 - 0.5) / steps as f64).collect();
+    let series = |label: &str, style: Style, runs: &[Vec<f64>]| {
+        let columns: Vec<Vec<f64>> = (0..steps).map(|i| runs.iter().map(|run| run[i]).collect()).collect();
+        let mean = columns.iter().map(|c| c.iter().sum::<f64>() / c.len() as f64).collect();
+        let error = (runs.len() > 1).then(|| columns.iter().map(|c| Estimate::of(c).standard_error).collect());
+        Series { label: label.to_owned(), style, x: t.clone(), y: mean, error }
+    };
+    let before = vec![
+        series("gap g_i", Style::LinePoints, std::slice::from_ref(&untrained.gap)),
+        series("total correlation part", Style::Dashed, std::slice::from_ref(&untrained.factorization)),
+    ];
+    let after = trained.iter().map(|(weighting, runs)| {
+        let profiles: Vec<Vec<f64>> = runs.iter().map(excess).collect();
+        series(weighting, Style::LinePoints, &profiles)
+    });
+    figure(
+        "gap-profile",
+        "Which noise levels hold the bound back",
+        &format!(
+            "Networks for the 2x2 patches of the digits at {levels} grey levels ({patches} patches occur), every pattern \
+             enumerated, T = {steps}, linear schedule. Left: before training, the gap of each step and the part of it that no \
+             denoiser of independent tokens can remove. Right: what is left above that part after the same short training \
+             with each weighting, mean and standard error over trainings. The sum of a curve is what its network's bound \
+             loses."
+        ),
+        vec![
+            plot("Before training", axis("time t of the step"), axis("g_i, nats"), before),
+            plot("After training", axis("time t of the step"), axis("g_i − TC_i, nats"), after.collect()),
+        ],
+    )
+}

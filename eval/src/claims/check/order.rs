@@ -1,0 +1,114 @@
+//! Check: the order in which masked diffusion reveals tokens.
+
+use impls::Key;
+use impls::schedule::VectorSchedule;
+use reports::record::{Input, Style};
+use serde::Deserialize;
+
+use super::{Outcome, axis, curve, figure, load_toy, plot, toy_inputs};
+use crate::failure::Failure;
+use crate::likelihood::Estimate;
+use crate::theory::Alphabet;
+use crate::theory::masked::order::{order_law, simulate};
+use crate::workspace::Workspace;
+
+/// The law of the order on one toy, exact or simulated.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Order {
+    measure: Measure,
+    toy: String,
+    /// `poly:W,W,...`, one power for each value.
+    schedule: String,
+    /// Simulations, and runs in each.
+    #[serde(default)]
+    simulations: usize,
+    #[serde(default)]
+    draws: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Measure {
+    /// Largest difference of an order's probability from 1 / N!.
+    FromUniform,
+    /// Mean of chi-square per degree of freedom of simulations against the exact law.
+    ChiSquare,
+    /// The same against the uniform law.
+    ChiSquareUniform,
+}
+
+impl Order {
+    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+        toy_inputs(workspace, [&self.toy])
+    }
+
+    pub fn is_statistical(&self) -> bool {
+        self.measure != Measure::FromUniform
+    }
+
+    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+        let toy = load_toy(workspace, &self.toy, Alphabet::Masked)?;
+        let schedule: VectorSchedule = self.schedule.parse()?;
+        if schedule.powers().len() != toy.states {
+            let what = format!("{} powers for {} values", schedule.powers().len(), toy.states);
+            return Err(Failure::input(what, "give one power for each value"));
+        }
+        let law = order_law(&toy, &schedule);
+        let uniform = 1.0 / law.len() as f64;
+        let from_uniform = law.iter().map(|(_, p)| (p - uniform).abs()).fold(0.0, f64::max);
+        let expected = |index: usize| match self.measure {
+            Measure::ChiSquareUniform => uniform,
+            _ => law[index].1,
+        };
+        let mut counts = vec![0usize; law.len()];
+        let mut outcome = if self.is_statistical() {
+            let mut scores = Vec::new();
+            for simulation in 0..self.simulations {
+                let key = Key::new(workspace.seed, "reveal order").fold(simulation as u64);
+                let found = simulate(&toy, &schedule, self.draws, &key);
+                let score = |(index, &count): (usize, &usize)| {
+                    let expected = self.draws as f64 * expected(index);
+                    (count as f64 - expected).powi(2) / expected
+                };
+                let freedom = law.len() as f64 - 1.0;
+                scores.push(found.iter().enumerate().map(score).sum::<f64>() / freedom);
+                counts.iter_mut().zip(&found).for_each(|(total, count)| *total += count);
+            }
+            let score = Estimate::of(&scores);
+            Outcome::exact("mean χ² per degree of freedom", score.value, "1")
+                .over(self.simulations, "simulations")
+                .with_error(score.standard_error)
+        } else {
+            Outcome::exact("largest |P(order) − 1 / N!|", from_uniform, "1").over(law.len(), "orders")
+        };
+        for (order, p) in &law {
+            let name: Vec<String> = order.iter().map(|n| (n + 1).to_string()).collect();
+            outcome.detail(format!("P(order {})", name.join(" ")), *p, None, "1");
+        }
+        if self.measure == Measure::ChiSquare {
+            let x: Vec<f64> = (1..=law.len()).map(|i| i as f64).collect();
+            let total = (self.simulations * self.draws) as f64;
+            let series = vec![
+                curve("exact", Style::Bars, x.clone(), law.iter().map(|(_, p)| *p).collect()),
+                curve("simulated", Style::Points, x.clone(), counts.iter().map(|&c| c as f64 / total).collect()),
+                curve("1 / N!", Style::Dashed, x.clone(), vec![uniform; law.len()]),
+            ];
+            outcome.figures.push(figure(
+                "reveal-order",
+                "A schedule for each value decides the order",
+                &format!(
+                    "Probability that the reverse process of {} reveals the {} tokens in each of the {} orders \
+                     (lexicographic), schedule {}, data averaged out: Plackett and Luce's law with the powers of the values \
+                     as rates. With one schedule for all values every order has probability 1 / N!.",
+                    self.toy,
+                    toy.length,
+                    law.len(),
+                    self.schedule
+                ),
+                vec![plot("", axis("order"), axis("probability"), series)],
+            ));
+        }
+        Ok(outcome)
+    }
+}
