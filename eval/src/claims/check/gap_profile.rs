@@ -21,7 +21,6 @@ use crate::workspace::Workspace;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GapProfile {
-    measure: Measure,
     /// Grey levels of a patch.
     levels: usize,
     /// Steps T of the cascade.
@@ -33,28 +32,11 @@ pub struct GapProfile {
     sequences: usize,
     /// Changes to the preset `md4-digits`.
     set: Vec<String>,
-    /// Steps that start above this time are at high noise.
-    high_noise: f64,
-    #[serde(default)]
-    figure: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Measure {
-    /// Theorem 1 for every network, trained or not.
-    Theorem1Residual,
-    /// What training with the second weighting leaves of the gaps at high noise, minus what the first one leaves.
-    HighNoiseDifference,
 }
 
 impl GapProfile {
     pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
         Ok(vec![provenance::file_input(&workspace.data_file("digits/digits.csv.gz")?)?])
-    }
-
-    pub fn is_statistical(&self) -> bool {
-        self.measure == Measure::HighNoiseDifference
     }
 
     pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
@@ -71,28 +53,11 @@ impl GapProfile {
             let one = |seed: u64| profile(&self.train(workspace, &toy, weighting, seed)?);
             trained.push((weighting.clone(), (0..self.seeds).map(one).collect::<Result<_, _>>()?));
         }
-        let mut outcome = match self.measure {
-            Measure::Theorem1Residual => {
-                let all = trained.iter().flat_map(|(_, runs)| runs).chain([&untrained]);
-                let residuals: Vec<f64> = all.map(|c| c.theorem1_residual).collect();
-                let worst = residuals.iter().copied().fold(0.0, f64::max);
-                Outcome::exact("largest |E L^(i+1) − E L^(i) − g_i|", worst, "nats").over(residuals.len(), "networks")
-            }
-            Measure::HighNoiseDifference => {
-                let [(_, first), (_, second), ..] = &trained[..] else {
-                    return Err(Failure::input("fewer than two weightings", "give two weightings to compare"));
-                };
-                let pairs: Vec<f64> = first.iter().zip(second).map(|(a, b)| self.high(b) - self.high(a)).collect();
-                let difference = Estimate::of(&pairs);
-                let quantity = format!(
-                    "Σ (g_i − TC_i) at t > {}: {} − {}",
-                    self.high_noise, self.weightings[1], self.weightings[0]
-                );
-                Outcome::exact(&quantity, difference.value, "nats")
-                    .over(pairs.len(), "pairs of trainings")
-                    .with_error(difference.standard_error)
-            }
-        };
+        let networks = trained.iter().flat_map(|(_, runs)| runs).chain([&untrained]);
+        let residuals: Vec<f64> = networks.map(|c| c.theorem1_residual).collect();
+        let worst = residuals.iter().copied().fold(0.0, f64::max);
+        let mut outcome =
+            Outcome::exact("largest |E L^(i+1) − E L^(i) − g_i|", worst, "nats").over(residuals.len(), "networks");
         outcome.detail("entropy of the patches", untrained.entropy, None, "nats");
         outcome.detail("untrained: continuous NELBO", untrained.neg_elbo_continuous, None, "nats");
         for (weighting, runs) in &trained {
@@ -103,19 +68,12 @@ impl GapProfile {
                 outcome.detail(format!("{weighting}: {name}"), mean, error, "nats");
             };
             of("continuous NELBO − entropy", &|c| c.neg_elbo_continuous - c.entropy, &mut outcome);
-            of("Σ (g_i − TC_i) at high noise", &|c| self.high(c), &mut outcome);
-            of("Σ (g_i − TC_i) at low noise", &|c| excess(c).iter().sum::<f64>() - self.high(c), &mut outcome);
+            let half = self.steps / 2;
+            of("Σ (g_i − TC_i) over t ≤ 1/2", &|c| excess(c)[..half].iter().sum(), &mut outcome);
+            of("Σ (g_i − TC_i) over t > 1/2", &|c| excess(c)[half..].iter().sum(), &mut outcome);
         }
-        if self.figure {
-            outcome.figures.push(draw(&untrained, &trained, toy.outcomes.len(), self.levels));
-        }
+        outcome.figures.push(draw(&untrained, &trained, toy.outcomes.len(), self.levels));
         Ok(outcome)
-    }
-
-    /// The avoidable gaps of the steps at high noise.
-    fn high(&self, c: &Cascade) -> f64 {
-        let steps = excess(c).into_iter().enumerate().filter(|(i, _)| *i as f64 >= self.high_noise * c.steps as f64);
-        steps.map(|(_, gap)| gap).sum()
     }
 
     /// Trains a network; its answer to every pattern.

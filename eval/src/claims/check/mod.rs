@@ -97,7 +97,11 @@ impl Outcome {
         self
     }
 
+    /// Adds a number beside the deciding one. JSON has no infinity: an infinite one is left out.
     fn detail(&mut self, name: impl Into<String>, value: f64, standard_error: Option<f64>, unit: &str) {
+        if !value.is_finite() {
+            return;
+        }
         self.details.push(Detail { name: name.into(), value, standard_error, unit: unit.to_owned() });
     }
 }
@@ -147,12 +151,11 @@ impl Protocol {
     pub fn is_statistical(&self) -> bool {
         match self {
             Self::Cascade(_) | Self::Weights(_) | Self::Grids(_) | Self::Equivalence(_) => false,
-            Self::Integrand(_) | Self::Gaussian(_) => false,
+            Self::Integrand(_) | Self::Gaussian(_) | Self::GapProfile(_) => false,
             Self::Estimator(_) | Self::ToyTraining(_) | Self::Digits(_) => true,
             Self::Order(check) => check.is_statistical(),
             Self::Parallel(check) => check.is_statistical(),
             Self::Gumbel(check) => check.is_statistical(),
-            Self::GapProfile(check) => check.is_statistical(),
             Self::Frechet(check) => check.is_statistical(),
         }
     }
@@ -180,8 +183,9 @@ fn network_probabilities(network: &impl MaskedDenoiser, toy: &Toy, workspace: &W
     logits.chunks(toy.states).flat_map(softmax).collect()
 }
 
-/// A curve without error bars.
+/// A curve without error bars, through the points that are finite.
 fn curve(label: impl Into<String>, style: Style, x: Vec<f64>, y: Vec<f64>) -> Series {
+    let (x, y) = x.into_iter().zip(y).filter(|(x, y)| x.is_finite() && y.is_finite()).unzip();
     Series { label: label.into(), style, x, y, error: None }
 }
 
