@@ -174,7 +174,9 @@ impl Uniform {
 /// The cascade for a person.
 fn table(c: &Cascade) -> String {
     let what = match (c.length, c.states, c.dimensions) {
-        (Some(length), Some(states), _) => format!("{length} tokens of {states} values"),
+        (Some(length), Some(states), _) => {
+            format!("{length} token{} of {states} values", if length == 1 { "" } else { "s" })
+        }
         (.., Some(2)) => "two dimensions".to_owned(),
         _ => "one dimension".to_owned(),
     };

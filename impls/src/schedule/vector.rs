@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::LogSnr;
+use super::{LogSnr, sigmoid};
 use crate::error::UnknownName;
 
 /// The schedule of each value: value v is still visible at time t with probability 1 - t^(w_v).
@@ -34,9 +34,25 @@ impl VectorSchedule {
 
     /// Probability that a token of this value is still visible at time `t`.
     pub fn alpha(&self, value: usize, t: f64) -> f64 {
-        // Above one half through t - 1, which is exact: ln t would lose the digits of 1 - t.
-        let ln_t = if t > 0.5 { (t - 1.0).ln_1p() } else { t.ln() };
+        self.alpha_between(value, t, 1.0 - t)
+    }
+
+    /// The same at the time t = 1 / (1 + e^`logit`), accurate where t rounds to 1.
+    pub fn alpha_at_logit(&self, value: usize, logit: f64) -> f64 {
+        self.alpha_between(value, sigmoid(-logit), sigmoid(logit))
+    }
+
+    /// alpha_v from `t` and 1 - t, whichever has the digits.
+    fn alpha_between(&self, value: usize, t: f64, remaining: f64) -> f64 {
+        let ln_t = if t > 0.5 { (-remaining).ln_1p() } else { t.ln() };
         -(self.powers[value] * ln_t).exp_m1()
+    }
+
+    /// The log-SNR at the time t = 1 / (1 + e^`logit`).
+    pub fn log_snr_at_logit(&self, logit: f64) -> f64 {
+        let alpha =
+            (0..self.powers.len()).map(|v| self.alpha_at_logit(v, logit)).sum::<f64>() / self.powers.len() as f64;
+        alpha.ln() - self.mean_masked(sigmoid(-logit)).ln()
     }
 
     /// r_v(t) = -alpha_v' / (1 - alpha_v).

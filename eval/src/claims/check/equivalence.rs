@@ -189,7 +189,7 @@ fn draw_batches(sums: &SetSums, schedules: &[MaskedSchedule], toy: &str) -> Figu
 }
 
 fn draw_variances(sums: &SetSums, order: f64, toy: &str) -> Figure {
-    let lowest: Vec<f64> = (1..=32).map(|k| 10f64.powf(-0.25 * f64::from(k))).collect();
+    let lowest: Vec<f64> = (4..=32).map(|k| 10f64.powf(-0.25 * f64::from(k))).collect();
     let constant = |value: f64| vec![value; lowest.len()];
     let lambda = lowest.iter().map(|&l| sums.lambda_dce(l).variance).collect();
     let series = vec![
@@ -202,7 +202,7 @@ fn draw_variances(sums: &SetSums, order: f64, toy: &str) -> Figure {
         "dce-variance",
         "Four estimators of one bound",
         &format!(
-            "Variance of one draw on {toy}, data included; all have the any-order NLL as mean. That of λ-DCE, the 1/t \
+            "Variance of one draw on {toy}, data included; all have the any-order NLL as mean, λ-DCE as λ_min goes to 0. That of λ-DCE, the 1/t \
              weighted loss, grows without bound as small mask rates are allowed: its standard error cannot be trusted."
         ),
         vec![plot("", log_axis("smallest mask rate λ_min"), axis("variance, nats²"), series)],

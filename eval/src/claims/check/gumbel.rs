@@ -17,8 +17,11 @@ use crate::workspace::Workspace;
 pub struct Gumbel {
     measure: Measure,
     values: usize,
-    /// Numbers of steps T; a step reveals the token with probability 1 / T. The last one decides.
-    steps: Vec<usize>,
+    /// Number of steps T; a step reveals the token with probability 1 / T.
+    steps: usize,
+    /// Numbers of steps of the figure.
+    #[serde(default)]
+    drawn_steps: Vec<usize>,
     /// Draws of our sampler.
     #[serde(default)]
     draws: usize,
@@ -41,11 +44,12 @@ impl Gumbel {
     pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
         let mu = zipf(self.values);
         let entropy: f64 = mu.iter().map(|p| -p * p.ln()).sum();
-        let last = *self.steps.last().ok_or_else(|| Failure::input("no steps", "give at least one number of steps"))?;
+        let reveal = 1.0 / self.steps as f64;
         let mut outcome = match self.measure {
             Measure::SinglePrecision => {
-                let (found, left) = revealed_by_race(&mu, 1.0 / last as f64, 24);
-                let mut outcome = Outcome::exact(&format!("entropy of the revealed token, T = {last}"), found, "nats");
+                let (found, left) = revealed_by_race(&mu, reveal, 24);
+                let mut outcome =
+                    Outcome::exact(&format!("entropy of the revealed token, T = {}", self.steps), found, "nats");
                 outcome.detail("share of the reveals that are left", left, None, "1");
                 outcome.figures.push(self.draw(&mu, entropy));
                 outcome
@@ -56,7 +60,7 @@ impl Gumbel {
                 let mut trials = 0u64;
                 while surprise.len() < self.draws {
                     trials += 1;
-                    if open_uniform(&mut rng) < 1.0 / last as f64 {
+                    if open_uniform(&mut rng) < reveal {
                         surprise.push(-mu[categorical(&mut rng, &mu)].ln());
                     }
                 }
@@ -64,7 +68,7 @@ impl Gumbel {
                 let mut outcome = Outcome::exact("mean of −log μ − entropy", mean.value - entropy, "nats")
                     .over(self.draws, "revealed tokens")
                     .with_error(mean.standard_error);
-                outcome.detail("reveals per trial · T", self.draws as f64 / trials as f64 * last as f64, None, "1");
+                outcome.detail("reveals per trial · T", self.draws as f64 / trials as f64 / reveal, None, "1");
                 outcome
             }
         };
@@ -73,8 +77,8 @@ impl Gumbel {
     }
 
     fn draw(&self, mu: &[f64], entropy: f64) -> reports::record::Figure {
-        let x: Vec<f64> = self.steps.iter().map(|&t| t as f64).collect();
-        let race = |bits: u32| self.steps.iter().map(|&t| revealed_by_race(mu, 1.0 / t as f64, bits).0).collect();
+        let x: Vec<f64> = self.drawn_steps.iter().map(|&t| t as f64).collect();
+        let race = |bits: u32| self.drawn_steps.iter().map(|&t| revealed_by_race(mu, 1.0 / t as f64, bits).0).collect();
         let series = vec![
             curve("double precision", Style::Line, x.clone(), vec![entropy; x.len()]),
             curve("24 bits (PyTorch, single precision)", Style::LinePoints, x.clone(), race(24)),

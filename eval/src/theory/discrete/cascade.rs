@@ -35,7 +35,7 @@ pub fn cascade(model: &Model, steps: usize, weighting: &Weighting) -> Result<Cas
         terms.step.reverse();
     }
     [&mut gap, &mut factorization, &mut data_model_kl].into_iter().for_each(|v| v.reverse());
-    let entropy = -model.outcomes.iter().map(|(_, q)| q * q.ln()).sum::<f64>();
+    let entropy = 0.0 - model.outcomes.iter().map(|(_, q)| q * q.ln()).sum::<f64>();
     let mut result = Cascade::new(forward.schedule(), steps, weighting, entropy, &terms, gap);
     (result.states, result.length) = (Some(forward.values), Some(model.patterns.length));
     result.transition = Some(forward.to_string());

@@ -170,14 +170,11 @@ impl Forward {
             }
             Kind::Vector(schedule) => {
                 // t = lost: dt / d(-level) = t (1 - t), and the rate in t is w t^(w-1) / (1 - t^w).
-                let rate = |v: usize| {
-                    let alpha = schedule.alpha(v, lost);
-                    let slope = schedule.powers()[v] * schedule.mask_probability(v, lost);
-                    if alpha == 0.0 { 1.0 } else { slope * kept / alpha }
-                };
+                let alpha = |v: usize| schedule.alpha_at_logit(v, level);
+                let rate = |v: usize| schedule.powers()[v] * schedule.mask_probability(v, lost) * kept / alpha(v);
                 let (values, states) = (self.values, self.states);
                 let rates = Mat::from_fn(states, states, |a, b| if a < values && b == values { rate(a) } else { 0.0 });
-                (masking(|v| (schedule.alpha(v, lost), schedule.mask_probability(v, lost)), values), rates)
+                (masking(|v| (alpha(v), schedule.mask_probability(v, lost)), values), rates)
             }
             Kind::Steps { .. } => unreachable!("no continuous process"),
         }
@@ -205,7 +202,7 @@ impl Forward {
     pub fn weight(&self, weighting: &Weighting, level: f64) -> f64 {
         match &self.kind {
             Kind::Jump { schedule, .. } | Kind::Steps { schedule, .. } => weighting.of_log_snr(schedule, level),
-            Kind::Vector(schedule) => weighting.at(schedule, sigmoid(-level)),
+            Kind::Vector(schedule) => weighting.of_log_snr(schedule, schedule.log_snr_at_logit(level)),
         }
     }
 
@@ -267,7 +264,8 @@ fn exponential(jump: &Mat<f64>, tau: f64) -> Mat<f64> {
     let squarings = if tau <= 1.0 { 0 } else { tau.min(2f64.powi(60)).log2().ceil() as i32 };
     let small = tau.min(2f64.powi(60)) / 2f64.powi(squarings);
     let (mut term, mut sum) = (identity(size), identity(size));
-    for k in 1..30 {
+    // 1 / 20! is below rounding.
+    for k in 1..20 {
         term = &term * jump * faer::Scale(small / f64::from(k));
         sum = &sum + &term;
     }

@@ -117,7 +117,7 @@ pub fn expected_error(toy: &GaussianToy, log_snr: f64) -> f64 {
 /// H, or the differential entropy of a density.
 fn entropy(data: &Mixture) -> Quadrature {
     if data.is_atoms() {
-        let entropy = -data.components.iter().map(|c| c.weight * c.weight.ln()).sum::<f64>();
+        let entropy = 0.0 - data.components.iter().map(|c| c.weight * c.weight.ln()).sum::<f64>();
         return Quadrature { value: entropy, error: 0.0 };
     }
     let mut total = Quadrature::default();

@@ -32,10 +32,16 @@ pub(super) fn data_model_kl(toy: &GaussianToy, levels: &[Level]) -> Result<Vec<f
         if last.as_ref().map(change).is_some_and(|change| change <= TOLERANCE) {
             return Ok(now);
         }
+        if now.iter().any(|kl| kl.is_nan()) {
+            return Err("the learned chain's tails are too thin for the grid".into());
+        }
         (last, points) = (Some(now), points * 2);
     }
     Err(format!("a grid of {FINEST} points is too coarse for the smallest noise"))
 }
+
+/// log of the smallest p~(x) / q(x) that kernels cut at [`REACH`] can give: exp(-REACH^2 / 2) with room to spare.
+const THIN: f64 = -80.0;
 
 /// A density on equally spaced points.
 struct Grid {
@@ -140,9 +146,23 @@ fn divergence(toy: &GaussianToy, level: Level, grid: &Grid) -> f64 {
         let sum: f64 = grid.z.iter().zip(&grid.density).zip(&marginal).map(term).sum();
         (sum * grid.spacing).ln()
     };
+    // Where the kernels, cut at REACH deviations, decide the ratio it is too small: undefined where that could matter,
+    // cut off where the data have less than 1e-13 of their mass.
+    let trusted = |log: f64, far: f64| {
+        if log >= THIN {
+            log
+        } else if far > 7.5 {
+            log.max(-1e3)
+        } else {
+            f64::NAN
+        }
+    };
     let of = |c: &Component| match c.std {
-        0.0 => log_ratio(c.mean[0]),
-        std => normal_expectation::<1>(1e-12, 1e4, &mut |u| log_ratio(c.mean[0] + std * u[0])).value,
+        0.0 => trusted(log_ratio(c.mean[0]), 0.0),
+        std => {
+            let at = |u: f64| trusted(log_ratio(c.mean[0] + std * u), u.abs());
+            normal_expectation::<1>(1e-12, 1e4, &mut |u| at(u[0])).value
+        }
     };
     -data.components.iter().map(|c| c.weight * of(c)).sum::<f64>()
 }
