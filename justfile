@@ -22,7 +22,7 @@ test *ARGS:
 
 # Make the golden fixtures again (Python with numpy, scipy, mpmath, jax, onnx, onnxruntime)
 fixtures:
-    for folder in toys schedules cascade frechet digits-classifier; do python3 fixtures/$folder/generate.py; done
+    for folder in toys schedules cascade discrete gaussian frechet digits-classifier; do python3 fixtures/$folder/generate.py; done
 
 # What continuous integration runs
 ci:

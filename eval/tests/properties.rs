@@ -145,7 +145,7 @@ fn uniform_diffusion() {
 fn random_transitions() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("jump.json");
-    let jump = prop::collection::vec(0.0..1.0f64, 16);
+    let jump = prop::collection::vec(0.1..1.0f64, 16);
     let strategy = (toy(Alphabet::Values), schedule(), weighting(), 1..5usize, any::<bool>(), jump);
     // A matrix exponential at every node of the continuous limit: fewer draws.
     hold(CASES / 4, &strategy, |(toy, schedule, weighting, steps, mixture, jump)| {

@@ -255,3 +255,38 @@ fn bad_toys_get_a_clear_error() {
         assert!(error.what.contains(expected), "{expected:?} is not in {error}");
     }
 }
+
+/// With weights that are all non-negative, sum w_i L^(i) / sum w_i is an average of bounds: it lies between the worst
+/// and the best. The weights of a non-monotone weighting, read the same way, give a number outside.
+#[test]
+fn witness_the_weights_of_a_non_monotone_weighting_are_no_average_of_bounds() {
+    for name in ["example-a", "example-b", "three-tokens"] {
+        let all = toy(name);
+        let inside = |weighting: &str| {
+            let c = run(&all, "loglinear", 16, weighting);
+            let average = c.weighted_elbo_sum / c.cascade_weights.iter().sum::<f64>();
+            (c.monotone, average >= c.elbo[0] - 1e-12 && average <= c.elbo[15] + 1e-12)
+        };
+        for weighting in ["elbo", "sigmoid:0", "sigmoid:2", "fm", "simple", "snr", "indi"] {
+            assert_eq!(inside(weighting), (true, true), "{name} {weighting}");
+        }
+        for weighting in ["iddpm", "edm", "p2:1", "min-snr:5"] {
+            assert_eq!(inside(weighting), (false, false), "{name} {weighting}");
+        }
+    }
+}
+
+/// The slides print alpha' / (1 - alpha) and (1 - alpha) / alpha', both negative: taken literally the loss is minus the
+/// bound, and the simple weighting is below zero.
+#[test]
+fn witness_the_slides_signs_are_rejected() {
+    let all = toy("example-a");
+    let schedule = MaskedSchedule::Cosine;
+    let bound = neg_elbo(&all, &schedule);
+    assert!(bound > all.entropy());
+    assert!(-bound < all.entropy(), "the slide's sign: below the entropy");
+    for t in [0.1, 0.5, 0.9] {
+        let slide = (1.0 - schedule.alpha(t)) / schedule.alpha_prime(t);
+        assert!(slide < 0.0 && (Weighting::Simple.at(&schedule, t) + slide).abs() < 1e-12, "t = {t}");
+    }
+}

@@ -59,6 +59,47 @@ fn theory_masked_prints_the_documented_fields() {
     }
 }
 
+/// The cascade of each process through the command line; the gap must close the distance between neighbouring bounds.
+#[test]
+fn theory_of_every_process_prints_the_documented_fields() {
+    let cases: [&[&str]; 5] = [
+        &["gaussian", "--toy", "fixtures/gaussian/atoms.json", "--gamma-min", "-6", "--gamma-max", "5", "--steps", "4"],
+        &["gaussian", "--toy", "fixtures/gaussian/mixture.json", "--schedule", "vdm", "--steps", "4"],
+        &["uniform", "--toy", "fixtures/toys/three-tokens.json", "--schedule", "cosine", "--steps", "4"],
+        &[
+            "uniform",
+            "--toy",
+            "fixtures/toys/three-tokens.json",
+            "--transition",
+            "fixtures/discrete/walk.json",
+            "--steps",
+            "4",
+        ],
+        &["masked", "--toy", "fixtures/toys/example-b.json", "--schedule", "poly:0.5,1,2", "--steps", "4"],
+    ];
+    for case in cases {
+        let arguments = [&["theory"], case, &["--weighting", "sigmoid:1", "--json"]].concat();
+        let call = run(&arguments);
+        assert!(call.stderr.is_empty(), "{case:?}: {}", call.stderr);
+        let json = call.json();
+        for (field, length) in [("elbo", 5), ("gap", 4), ("kl_step", 4), ("decoder", 5), ("w_tilde", 4)] {
+            assert_eq!(numbers(&json[field]).len(), length, "{case:?} {field}");
+        }
+        for field in ["entropy", "prior", "theorem1_residual", "theorem2_residual", "neg_elbo_continuous"] {
+            assert!(json[field].is_f64(), "{case:?} {field}: {}", json[field]);
+        }
+        let part = if case[0] == "gaussian" { "kernel_mismatch" } else { "factorization" };
+        assert_eq!(numbers(&json[part]).len(), 4, "{case:?}");
+        let (elbo, gap) = (numbers(&json["elbo"]), numbers(&json["gap"]));
+        for i in 0..4 {
+            assert!((elbo[i + 1] - elbo[i] - gap[i]).abs() < 1e-11 * elbo[0].abs().max(1.0), "{case:?}, i = {i}");
+        }
+    }
+    // The printed example.
+    let json = run(&["theory", "gaussian", "--toy", "fixtures/gaussian/atoms.json", "--steps", "4", "--json"]).json();
+    assert!((numbers(&json["elbo"])[0] + 5.52145628).abs() < 1e-8);
+}
+
 #[test]
 fn an_infinite_weight_is_null_and_explained() {
     let json = run(&[
@@ -85,7 +126,7 @@ fn bad_usage_and_bad_input_exit_with_2_and_say_what_to_do() {
     std::fs::write(&toy, r#"{"states": 2, "length": 1, "data": {"0": 0.7, "1": 0.2}, "denoiser": {"kind": "exact"}}"#)
         .expect("written");
     let toy = toy.to_str().expect("UTF-8");
-    let cases: [(&[&str], &[&str]); 12] = [
+    let cases: [(&[&str], &[&str]); 17] = [
         (&["theory", "masked", "--toy", toy], &["toy.json", "sum to 0.8999999999999999", "1e-9"]),
         (&["theory", "masked", "--toy", "absent.json"], &["absent.json"]),
         (
@@ -98,6 +139,20 @@ fn bad_usage_and_bad_input_exit_with_2_and_say_what_to_do() {
         ),
         (&["theory", "masked", "--toy", "fixtures/toys/copy.json", "--steps", "0"], &["--steps"]),
         (&["theory", "masked", "--toi", "x"], &["--toi", "--toy"]),
+        (
+            &["theory", "uniform", "--toy", "fixtures/toys/copy.json", "--transition", "fixtures/discrete/walk.json"],
+            &["walk.json", "3 rows for a toy of 4 values"],
+        ),
+        (
+            &["theory", "uniform", "--toy", "fixtures/toys/copy.json", "--parameterization", "d3p"],
+            &["did you mean d3pm"],
+        ),
+        (
+            &["theory", "masked", "--toy", "fixtures/toys/copy.json", "--schedule", "poly:1,2"],
+            &["values 2 for a toy of 4"],
+        ),
+        (&["theory", "gaussian", "--toy", "fixtures/toys/copy.json"], &["copy.json", "not a toy"]),
+        (&["theory", "gaussian", "--toy", "fixtures/gaussian/atoms.json", "--schedule", "vdn"], &["did you mean vdm"]),
         (&["eval", "theorie"], &["theorie", "did you mean theory"]),
         (&["eval", "text"], &["text", "no claims yet"]),
         (&["train", "md4-digit"], &["md4-digit", "did you mean md4-digits"]),

@@ -21,7 +21,7 @@ const PANEL: f64 = 4.0;
 const DEPTH: usize = 8;
 /// Relative change at which a panel counts as converged: what an integrand that is itself a quadrature can reach.
 const PANEL_TOLERANCE: f64 = 1e-12;
-/// An integrand that falls by less than a tenth from each panel to the next, this many times, has no integral.
+/// An integrand that falls by less than a thousandth from each panel to the next, this many times, has no integral.
 const PERSISTENT: usize = 20;
 
 static RULE: LazyLock<Vec<(f64, f64)>> = LazyLock::new(gauss_legendre);
@@ -42,7 +42,8 @@ pub fn integrate(low: f64, high: f64, integrand: &mut impl FnMut(f64) -> f64) ->
 }
 
 /// The integral over \[`low`, `high`\], either end possibly infinite, of an integrand that decays: panels are added
-/// outwards from `start` until they no longer count beside the sum (or beside 0.01: nats are of order one). Infinite where the tail does not decay.
+/// outwards from `start` until they no longer count beside the sum (or beside 0.01: nats are of order one). Infinite
+/// where the tail does not decay.
 pub fn integrate_line(low: f64, high: f64, start: f64, integrand: &mut impl FnMut(f64) -> f64) -> Quadrature {
     let start = start.clamp(low, high);
     let mut total = Quadrature::default();
@@ -56,7 +57,7 @@ pub fn integrate_line(low: f64, high: f64, start: f64, integrand: &mut impl FnMu
             let one = bisected(at.min(next), at.max(next), integrand);
             total.value += one.value;
             total.error += one.error;
-            loud = if one.value.abs() > 0.9 * last { loud + 1 } else { 0 };
+            loud = if one.value.abs() > 0.999 * last { loud + 1 } else { 0 };
             last = one.value.abs();
             quiet = if one.value.abs() <= 1e-18 * total.value.abs().max(0.01) { quiet + 1 } else { 0 };
             at = next;

@@ -226,7 +226,8 @@ impl Forward {
                 lost * jump[(a, b)] + if a == b { kept } else { 0.0 }
             });
         }
-        exponential(jump, if kept > 0.0 { -(-lost).ln_1p() } else { f64::INFINITY })
+        // tau = -log(kept), from whichever has the digits; infinite where nothing is kept.
+        exponential(jump, if lost < 0.5 { -(-lost).ln_1p() } else { -kept.ln() })
     }
 }
 

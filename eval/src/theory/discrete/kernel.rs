@@ -67,8 +67,8 @@ impl<'a> Model<'a> {
     /// Fails where the joint states are too many.
     pub fn new(toy: &Toy, forward: &'a Forward, parameterization: Parameterization) -> Result<Self, Failure> {
         if forward.values != toy.states {
-            let what = format!("a transition of {} values for a toy of {}", forward.values, toy.states);
-            return Err(Failure::input(what, "give one entry for each value of the toy"));
+            let what = format!("{forward}: values {} for a toy of {}", forward.values, toy.states);
+            return Err(Failure::input(what, "give one for each value of the toy"));
         }
         let patterns = Patterns { states: forward.states, length: toy.length };
         if (forward.states as f64).powi(toy.length as i32) > MAX_STATES {
