@@ -19,6 +19,8 @@ const MAX_STEPS: usize = 4096;
 const TOLERANCE: f64 = 1e-13;
 /// The same over four: each refinement costs four times as much as the last.
 const TOLERANCE_4: f64 = 1e-10;
+/// The error of an expectation over four that is still taken.
+const ENOUGH_4: f64 = 1e-9;
 
 /// Computes the cascade on the grid t(i) = i / `steps`. The prior p(z_1) is N(0, I).
 pub fn cascade(
@@ -184,10 +186,24 @@ fn reverse_log_density(data: &Mixture, k: usize, kernel: &Kernel) -> Quadrature 
         let each = |(j, log): (usize, &f64)| log + log_normal(data.dimensions, z_s, centre(j, z_t), spread(j));
         log_sum_exp(&logs.iter().enumerate().map(each).collect::<Vec<_>>()) - log_sum_exp(&logs)
     };
-    match data.dimensions {
-        1 => normal_expectation::<2>(TOLERANCE, 4e6, &mut |u| log_density([u[0], 0.0], [u[1], 0.0])),
-        _ => normal_expectation::<4>(TOLERANCE_4, 2e7, &mut |u| log_density([u[0], u[1]], [u[2], u[3]])),
+    if data.dimensions == 1 {
+        return normal_expectation::<2>(TOLERANCE, 4e6, &mut |u| log_density([u[0], 0.0], [u[1], 0.0]));
     }
+    let joint = normal_expectation::<4>(TOLERANCE_4, 4e6, &mut |u| log_density([u[0], u[1]], [u[2], u[3]]));
+    if joint.error <= ENOUGH_4 { joint } else { by_bayes(data, k, kernel) }
+}
+
+/// The same by Bayes' rule, q(z_s | z_t) = q(z_t | z_s) q(z_s) / q(z_t): integrals over z_s and z_t apart.
+fn by_bayes(data: &Mixture, k: usize, kernel: &Kernel) -> Quadrature {
+    let marginal = |level: Level| {
+        let noisy = data.noisy(level.alpha, level.sigma);
+        let n = noisy.components[k];
+        expectation(data.dimensions, n.mean, n.std, &|z| noisy.log_density(z))
+    };
+    let (early, late) = (marginal(kernel.early), marginal(kernel.late));
+    let forward_variance = kernel.variance * (kernel.late.sigma / kernel.early.sigma).powi(2);
+    let forward = -0.5 * data.dimensions as f64 * (2.0 * PI * E * forward_variance).ln();
+    Quadrature { value: forward + early.value - late.value, error: early.error + late.error }
 }
 
 /// E f(z) for z ~ N(mean, std^2 I).

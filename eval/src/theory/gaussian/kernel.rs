@@ -24,6 +24,8 @@ impl Level {
 
 /// q(z_s | z_t, x) = N(keep z_t + gain x, variance I) for s < t; p_theta has x_hat(z_t) for x.
 pub struct Kernel {
+    /// Level at s.
+    pub early: Level,
     /// Level at t.
     pub late: Level,
     pub keep: f64,
@@ -36,6 +38,7 @@ impl Kernel {
         // c = sigma_t|s^2 / sigma_t^2 (VDM, appendix): 1 - SNR_t / SNR_s, without cancellation.
         let c = -(late.log_snr - early.log_snr).exp_m1();
         Self {
+            early,
             late,
             keep: late.alpha * early.sigma.powi(2) / (early.alpha * late.sigma.powi(2)),
             gain: early.alpha * c,
