@@ -11,6 +11,7 @@ use impls::Weighting;
 use impls::schedule::{LogSnr, MaskedSchedule, VectorSchedule, sigmoid};
 use serde::Deserialize;
 
+use super::matrix::{exponential, identity, masking};
 use crate::failure::Failure;
 use crate::theory::toy::Alphabet;
 
@@ -239,47 +240,6 @@ impl fmt::Display for Forward {
             Kind::Vector(_) => f.write_str("value-wise masking"),
         }
     }
-}
-
-/// The identity.
-fn identity(states: usize) -> Mat<f64> {
-    Mat::identity(states, states)
-}
-
-/// Masking with its own (kept, lost) probability for each value; the last state is the mask.
-fn masking(probability: impl Fn(usize) -> (f64, f64), values: usize) -> Mat<f64> {
-    let entry = |from: usize, to: usize| match (from == values, to == values) {
-        (true, _) => f64::from(to == values),
-        (false, true) => probability(from).1,
-        (false, false) if from == to => probability(from).0,
-        _ => 0.0,
-    };
-    Mat::from_fn(values + 1, values + 1, entry)
-}
-
-/// exp(tau (P - I)) of a stochastic P: a Poisson mixture of its powers (no cancellation), then squarings.
-/// Rows are normalised after each squaring, so that they stay distributions for any tau.
-fn exponential(jump: &Mat<f64>, tau: f64) -> Mat<f64> {
-    let size = jump.nrows();
-    // 2^60 jumps: as good as for ever.
-    let squarings = if tau <= 1.0 { 0 } else { tau.min(2f64.powi(60)).log2().ceil() as i32 };
-    let small = tau.min(2f64.powi(60)) / 2f64.powi(squarings);
-    let (mut term, mut sum) = (identity(size), identity(size));
-    // 1 / 20! is below rounding.
-    for k in 1..20 {
-        term = &term * jump * faer::Scale(small / f64::from(k));
-        sum = &sum + &term;
-    }
-    for squaring in 0..=squarings {
-        if squaring > 0 {
-            sum = &sum * &sum;
-        }
-        for a in 0..size {
-            let total: f64 = (0..size).map(|b| sum[(a, b)]).sum();
-            (0..size).for_each(|b| sum[(a, b)] /= total);
-        }
-    }
-    sum
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::theory::toy::{DenoiserKind, Toy, temper};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parameterization {
     /// p(z_s | z_t) ∝ q(z_t | z_s) sum over x of mu(x) q(z_s | x): x is replaced by mu in the posterior (Austin et al.
-    /// 2021, equation 4). Its best mu for a token is not the posterior q(x | z_t) but that without the token's own
+    /// 2021). Its best mu for a token is not the posterior q(x | z_t) but that without the token's own
     /// evidence, q(x | the other tokens of z_t).
     D3pm,
     /// p(z_s | z_t) = sum over x of mu(x) q(z_s | z_t, x): the posterior mixed over mu. Its best mu is q(x | z_t).

@@ -6,6 +6,7 @@ mod continuous;
 mod forward;
 pub mod genmd4;
 mod kernel;
+mod matrix;
 mod patterns;
 
 pub use cascade::cascade;

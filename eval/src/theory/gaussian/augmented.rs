@@ -2,7 +2,7 @@
 //!
 //! The noisy data y = z_s(i) have an ELBO of their own under the learned chain above s(i), with the forward process
 //! started from y. In expectation K + sum over j >= i of l_j = NELBO(y) - h(z_s(i) | x), so that a non-decreasing w~
-//! makes the weighted loss a mixture of such bounds (Kingma and Gao 2023, Section 4), just as it makes it a mixture of
+//! makes the weighted loss a mixture of such bounds (Kingma and Gao 2023), just as it makes it a mixture of
 //! the bounds with optimal decoders (Shi and Titsias 2025, Theorem 2).
 
 use impls::schedule::GaussianSchedule;

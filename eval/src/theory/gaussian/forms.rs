@@ -1,4 +1,4 @@
-//! One loss in its many forms (VDM, appendix; Kingma and Gao 2023, Appendix D): each is computed from its own targets
+//! One loss in its many forms (Kingma et al. 2021, VDM; Kingma and Gao 2023): each is computed from its own targets
 //! and predictions, so that their equality is an observation.
 
 use impls::schedule::{GaussianSchedule, sigmoid};

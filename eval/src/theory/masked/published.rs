@@ -12,7 +12,7 @@ const MDLM_EPS: f64 = 1e-3;
 /// Times below e to this power contribute less than rounding, where 1 - alpha falls as the square root of t or faster.
 const SMALLEST_LOG_TIME: f64 = -84.0;
 
-/// MDLM (Sahoo et al. 2024, equation 10): the integral over t in \[0, 1\] of sigma' / (e^sigma - 1) times the sum of
+/// MDLM (Sahoo et al. 2024, continuous-time NELBO): the integral over t in \[0, 1\] of sigma' / (e^sigma - 1) times the sum of
 /// -log x_theta over the masked tokens, with the mask probability 1 - e^-sigma. Visible tokens are carried over and
 /// cost nothing; the mask has no probability (SUBS).
 pub fn mdlm(all: &Enumeration) -> f64 {
