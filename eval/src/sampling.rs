@@ -9,12 +9,13 @@ use impls::autoregressive::left_to_right;
 use impls::canvas::{Canvas, Predictor, Samples};
 use impls::d3pm::{Uniform, absorbing_ancestral, uniform_ancestral};
 use impls::data::{Dataset, Tokens};
+use impls::gaussian::{self, Churn, Cloud, EpsPredictor, Gaussian, LevelGrid, ddim, heun};
 use impls::genmd4::vector_ancestral;
 use impls::maskgit::confidence;
 use impls::md4::{Grid, ancestral};
 use impls::mdlm::{cached, semi_autoregressive};
 use impls::network::{Denoiser, Model};
-use impls::schedule::MaskedSchedule;
+use impls::schedule::{GaussianSchedule, MaskedSchedule};
 use impls::train::Settings;
 use impls::{Key, UnknownName, Workers};
 
@@ -26,7 +27,7 @@ use crate::workspace::Workspace;
 /// The samplers by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sampler {
-    /// MD4's ancestral steps on a grid.
+    /// Ancestral steps on a grid: MD4's, or VDM's.
     Ancestral,
     /// MDLM's ancestral steps with a cache.
     Cached,
@@ -42,9 +43,13 @@ pub enum Sampler {
     D3pm,
     /// The autoregressive order.
     LeftToRight,
+    /// DDIM without noise: Euler's method for the probability-flow ODE, of flow matching too.
+    Ddim,
+    /// EDM's: Heun's method for the same ODE, with churn or without.
+    Heun,
 }
 
-const SAMPLERS: [(&str, Sampler); 8] = [
+const SAMPLERS: [(&str, Sampler); 10] = [
     ("ancestral", Sampler::Ancestral),
     ("cached", Sampler::Cached),
     ("first-hitting", Sampler::FirstHitting),
@@ -53,6 +58,8 @@ const SAMPLERS: [(&str, Sampler); 8] = [
     ("vector", Sampler::Vector),
     ("d3pm", Sampler::D3pm),
     ("left-to-right", Sampler::LeftToRight),
+    ("ddim", Sampler::Ddim),
+    ("heun", Sampler::Heun),
 ];
 
 impl fmt::Display for Sampler {
@@ -74,7 +81,7 @@ impl FromStr for Sampler {
 impl Sampler {
     /// The samplers that draw from what an implementation trains; the first is its own.
     pub fn of(implementation: &str) -> &'static [Self] {
-        use Sampler::{Ancestral, Cached, Confidence, D3pm, FirstHitting, LeftToRight, OneByOne, Vector};
+        use Sampler::{Ancestral, Cached, Confidence, D3pm, Ddim, FirstHitting, Heun, LeftToRight, OneByOne, Vector};
         match implementation {
             "mdlm" => &[Cached, Ancestral, FirstHitting, OneByOne, Confidence],
             "maskgit" => &[Confidence, Ancestral, Cached, FirstHitting, OneByOne],
@@ -83,6 +90,9 @@ impl Sampler {
             "d3pm-absorbing" => &[D3pm],
             "d3pm-uniform" => &[D3pm],
             "ar" => &[LeftToRight],
+            "vdm" => &[Ancestral, Ddim, Heun],
+            "flow" => &[Ddim, Heun, Ancestral],
+            "edm" => &[Heun, Ddim, Ancestral],
             _ => &[Ancestral, Cached, FirstHitting, OneByOne, Confidence],
         }
     }
@@ -97,6 +107,10 @@ pub struct Request {
     pub grid: Grid,
     /// The ancestral sampler's schedule.
     pub schedule: MaskedSchedule,
+    /// The noise levels of Gaussian diffusion.
+    pub levels: LevelGrid,
+    /// Noise that Heun's sampler adds.
+    pub churn: Churn,
     pub count: usize,
     /// Tokens a sequence; more than the network's window is drawn window after window.
     pub length: usize,
@@ -124,6 +138,8 @@ impl Request {
             steps: 64,
             grid: Grid::Cosine,
             schedule,
+            levels: level_grid(settings),
+            churn: Churn::NONE,
             count,
             length,
             stride: length,
@@ -136,9 +152,29 @@ impl Request {
         }
     }
 
+    /// Where the steps lie, in words: grid and schedule, or noise levels.
+    pub fn placement(&self, settings: &Settings) -> String {
+        match (settings.is_gaussian(), self.levels) {
+            (false, _) => format!("{} grid, {} schedule", self.grid, self.schedule),
+            (true, LevelGrid::Times(schedule)) => format!("uniform grid, {schedule} schedule"),
+            (true, LevelGrid::Edm { rho, sigma_min, sigma_max }) => {
+                format!("edm grid, rho {rho}, sigma/alpha from {sigma_max:.4} to {sigma_min:.4}, then 0")
+            }
+        }
+    }
+
     /// Samples drawn by one call of the sampler, so that memory does not grow with their number.
     fn batch(&self, values: usize) -> usize {
         ((1 << 24) / self.length.saturating_mul(values)).clamp(1, 128)
+    }
+}
+
+/// The grid that an implementation's authors use.
+fn level_grid(settings: &Settings) -> LevelGrid {
+    let schedule = settings.gaussian().ok().flatten().map_or(GaussianSchedule::VDM, |gaussian| gaussian.schedule);
+    match schedule.ends() {
+        Some(ends) if settings.implementation == "edm" => LevelGrid::edm(ends),
+        _ => LevelGrid::Times(schedule),
     }
 }
 
@@ -157,10 +193,12 @@ pub fn draw(
         return Err(Failure::input(what, format!("use {}", names.join(" or "))));
     }
     let long = settings.sequence_length.is_some_and(|window| request.length > window);
-    let masks_only = request.known.is_some() || model.classes().is_some() || request.nucleus < 1.0 || long;
-    if settings.implementation == "d3pm-uniform" && masks_only {
-        let what = "the uniform process changes every token: it has no infilling, classes, nucleus or long texts here";
-        return Err(Failure::input(what, "leave these options out"));
+    let masks_only = request.known.is_some() || request.nucleus < 1.0 || long;
+    let uniform = settings.implementation == "d3pm-uniform" && (masks_only || model.classes().is_some());
+    if uniform || (settings.is_gaussian() && masks_only) {
+        let what =
+            format!("{} changes every token: it has no infilling, nucleus or long texts", settings.implementation);
+        return Err(Failure::input(what, "leave these options out, and classes with d3pm-uniform"));
     }
     bar.start(request.count as u64, "samples");
     let batch = request.batch(model.values());
@@ -207,11 +245,21 @@ fn one_batch(
         let made = uniform_ancestral(model, &objective, request.steps, [count, window], key, device);
         return Ok(cut(made, request.length));
     }
+    let classes = |classes: usize| {
+        (first..first + count).map(|i| request.class.unwrap_or((i % classes) as u32)).collect::<Vec<u32>>()
+    };
+    if let Some(objective) = settings.gaussian()? {
+        let predictor = EpsPredictor::new(model, objective.prediction, device);
+        let predictor = match model.classes() {
+            Some(known) => predictor.guided(classes(known), request.guidance),
+            None => predictor,
+        };
+        return Ok(points(predictor, &objective, model, request, Cloud::prior(count, window, key)));
+    }
     let predictor = || {
         let plain = Predictor::new(model, device).with_nucleus(request.nucleus).trained_under(clock);
-        let Some(classes) = model.classes() else { return plain };
-        let class = |i: usize| request.class.unwrap_or((i % classes) as u32);
-        plain.guided((first..first + count).map(class).collect(), request.guidance)
+        let Some(known) = model.classes() else { return plain };
+        plain.guided(classes(known), request.guidance)
     };
     let fill = |canvas: Canvas| match request.sampler {
         Sampler::Ancestral => ancestral(predictor(), &request.schedule, request.grid, request.steps, canvas),
@@ -222,6 +270,7 @@ fn one_batch(
         Sampler::Vector => vector_ancestral(predictor(), request.grid, request.steps, canvas),
         Sampler::D3pm => absorbing_ancestral(predictor(), request.steps, canvas),
         Sampler::LeftToRight => left_to_right(predictor(), canvas),
+        Sampler::Ddim | Sampler::Heun => unreachable!("checked: these draw points"),
     };
     if request.length > window {
         let windows = [window, request.stride.min(window)];
@@ -233,6 +282,28 @@ fn one_batch(
         None => canvas,
     });
     Ok(cut(made, request.length))
+}
+
+/// Points of Gaussian diffusion, from noise to tokens.
+fn points(
+    mut predictor: EpsPredictor,
+    objective: &Gaussian,
+    model: &Model,
+    request: &Request,
+    mut cloud: Cloud,
+) -> Samples {
+    let grid = match request.levels {
+        // The schedule of the settings has the ends that learning started from.
+        LevelGrid::Times(schedule) if schedule == objective.schedule => LevelGrid::Times(objective.schedule_of(model)),
+        other => other,
+    };
+    let log_snrs = grid.log_snrs(request.steps);
+    match request.sampler {
+        Sampler::Heun => heun(&mut predictor, &log_snrs, request.churn, &mut cloud),
+        Sampler::Ddim => ddim(&mut predictor, &log_snrs, &mut cloud),
+        _ => gaussian::ancestral(&mut predictor, &log_snrs, &mut cloud),
+    }
+    cloud.decode(predictor, log_snrs[request.steps])
 }
 
 /// The first `length` tokens of each sample: a network draws whole windows.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`schedule`] | alpha(t), sigma(t), log-SNR: plain f64 functions |
 //! | [`weighting`] | w(lambda): every weighting of the papers, for both families |
+//! | [`gaussian`] | VDM, flow matching and EDM: loss, bound, samplers |
 //! | [`md4`] [`genmd4`] [`mdlm`] [`maskgit`] [`d3pm`] [`any_order`] [`autoregressive`] | one implementation each: loss, bound, samplers |
 //! | [`objective`], [`corruption`], [`canvas`] | what they share: the trait, hiding tokens, drawing tokens |
 //! | [`network`] | denoisers: transformers, a U-Net, and an exact table for tests |
@@ -17,6 +18,7 @@ pub mod corruption;
 pub mod d3pm;
 pub mod data;
 pub mod error;
+pub mod gaussian;
 pub mod genmd4;
 pub mod hash;
 pub mod key;

@@ -1,5 +1,6 @@
 //! What is trained, and the bound that is reported: one trait for all implementations.
 
+use burn::tensor::kind::Basic;
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 
@@ -46,10 +47,12 @@ impl Batch {
 
     /// What the denoiser sees of the corrupted tokens `z` at these times.
     pub fn input(&self, z: &[u32], times: &[f64], device: &Device) -> Input {
-        let mut input = Input::new(ids_tensor(z, self.x.length(), device), times);
-        if !self.class.is_empty() {
-            input = input.with_class(&self.class);
-        }
+        self.accompany(Input::new(ids_tensor(z, self.x.length(), device), times))
+    }
+
+    /// An input with the batch's classes and dropout.
+    pub fn accompany<K: Basic>(&self, input: Input<K>) -> Input<K> {
+        let input = if self.class.is_empty() { input } else { input.with_class(&self.class) };
         Input { dropout: self.dropout.clone(), ..input }
     }
 }

@@ -3,7 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use impls::UnknownName;
 use impls::data::{Dataset, Split};
+use impls::gaussian::{Churn, LevelGrid};
+use impls::schedule::GaussianSchedule;
+use impls::train::Settings;
 use serde_json::json;
 
 use super::{CheckpointFlag, Trained};
@@ -15,6 +19,7 @@ use crate::workspace::Workspace;
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   elbow sample --checkpoint out/runs/md4-digits --count 64 --steps 64 --grid cosine
+  elbow sample --checkpoint out/runs/edm-digits --sampler heun --steps 18 --churn 10
   elbow sample --checkpoint out/runs/md4-shakespeare --length 500 --stride 32 --judge out/runs/ar-shakespeare
   elbow sample --checkpoint out/runs/md4-shakespeare --infill 'to be or not to be ____________ the question'
 
@@ -26,18 +31,23 @@ pub struct Arguments {
     /// Samples to draw
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     count: u32,
-    /// ancestral, cached, first-hitting, one-by-one, confidence, vector, d3pm, left-to-right [default: the implementation's]
+    /// ancestral, cached, first-hitting, one-by-one, confidence, vector, d3pm, left-to-right, ddim, heun [default: the
+    /// implementation's]
     #[arg(long)]
     sampler: Option<String>,
     /// Steps, of samplers that have steps
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     steps: u32,
-    /// Placement of ancestral steps in time: uniform or cosine
-    #[arg(long, default_value = "cosine")]
-    grid: String,
-    /// Schedule of ancestral steps [default: that of training, or linear]
+    /// Placement of steps: uniform or cosine in time [default: cosine]; of Gaussian diffusion uniform in time or edm [default: the
+    /// implementation's]
+    #[arg(long)]
+    grid: Option<String>,
+    /// Schedule of the steps [default: that of training, or linear]
     #[arg(long)]
     schedule: Option<String>,
+    /// Noise that the heun sampler adds (S_churn of EDM); 0 follows the probability-flow ODE
+    #[arg(long, default_value_t = 0.0)]
+    churn: f64,
     /// Probability mass of the values kept at each draw
     #[arg(long, default_value_t = 1.0)]
     nucleus: f64,
@@ -83,7 +93,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     let mut result = json!({
         "count": made.tokens.len(), "length": made.tokens.length(), "nfe": made.nfe(),
         "network_calls": made.network_calls, "sampler": request.sampler.to_string(), "steps": request.steps,
-        "grid": request.grid.to_string(), "schedule": request.schedule.to_string(), "nucleus": request.nucleus,
+        "placement": request.placement(&model.settings), "nucleus": request.nucleus,
         "guidance": request.guidance, "seed": workspace.seed, "checkpoint_hash": model.hash, "generative": judged,
     });
     for (kind, path) in &files {
@@ -124,13 +134,10 @@ fn request(arguments: &Arguments, model: &Trained, data: &dyn Dataset, seed: u64
     let length = arguments.length.unwrap_or(window);
     let mut request = Request::new(&model.settings, arguments.count as usize, length, seed);
     request.steps = arguments.steps as usize;
-    request.grid = arguments.grid.parse()?;
     if let Some(name) = &arguments.sampler {
         request.sampler = name.parse::<Sampler>()?;
     }
-    if let Some(name) = &arguments.schedule {
-        request.schedule = name.parse()?;
-    }
+    place_steps(arguments, &model.settings, &mut request)?;
     if !(arguments.nucleus > 0.0 && arguments.nucleus <= 1.0) {
         return Err(Failure::input(format!("--nucleus {}", arguments.nucleus), "a probability mass in (0, 1]"));
     }
@@ -141,7 +148,8 @@ fn request(arguments: &Arguments, model: &Trained, data: &dyn Dataset, seed: u64
         let what = format!("--class and --guidance: this model has {classes} classes");
         return Err(Failure::input(what, "train with class_conditioning = true, and count classes from 0"));
     }
-    let numbers = [("guidance", arguments.guidance), ("temperature", arguments.temperature)];
+    let numbers =
+        [("guidance", arguments.guidance), ("temperature", arguments.temperature), ("churn", arguments.churn)];
     if let Some((name, number)) = numbers.iter().find(|(_, number)| !number.is_finite()) {
         return Err(Failure::input(format!("--{name} {number}"), "give a finite number"));
     }
@@ -164,6 +172,36 @@ fn request(arguments: &Arguments, model: &Trained, data: &dyn Dataset, seed: u64
         request.known = Some(known(text, data)?);
     }
     Ok(request)
+}
+
+/// Where the steps lie: times of a schedule, or noise levels.
+fn place_steps(arguments: &Arguments, settings: &Settings, request: &mut Request) -> Result<(), Failure> {
+    let Some(gaussian) = settings.gaussian()? else {
+        if let Some(name) = &arguments.grid {
+            request.grid = name.parse()?;
+        }
+        if let Some(name) = &arguments.schedule {
+            request.schedule = name.parse()?;
+        }
+        return Ok(());
+    };
+    let schedule: GaussianSchedule = match &arguments.schedule {
+        Some(name) => name.parse()?,
+        None => gaussian.schedule,
+    };
+    let Some(ends) = schedule.ends() else {
+        let what = format!("--schedule {schedule}: it has no ends");
+        return Err(Failure::input(what, format!("write {schedule}:MIN:MAX (gamma)")));
+    };
+    match arguments.grid.as_deref() {
+        Some("edm") => request.levels = LevelGrid::edm(ends),
+        Some("uniform") => request.levels = LevelGrid::Times(schedule),
+        None if arguments.schedule.is_some() => request.levels = LevelGrid::Times(schedule),
+        None => {}
+        Some(other) => return Err(UnknownName::new("grid", other, &["uniform", "edm"]).into()),
+    }
+    request.churn = Churn { amount: arguments.churn, ..Churn::NONE };
+    Ok(())
 }
 
 /// The known tokens of an infilling text: the tokens of what stands between `_`, and one to be drawn for each `_` and for what

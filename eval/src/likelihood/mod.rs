@@ -3,6 +3,7 @@
 mod bound;
 mod estimate;
 mod generative;
+pub mod ode;
 
 pub use bound::{Bound, Estimator, Question, TextUnits};
 pub use estimate::{Estimate, student_interval};

@@ -3,6 +3,7 @@
 use burn::module::Module;
 use burn::nn::{Embedding, Linear};
 use burn::tensor::activation::silu;
+use burn::tensor::kind::Basic;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Input;
@@ -19,6 +20,8 @@ pub struct ConditioningShape {
     pub classes: usize,
     /// Width of the conditioning vector.
     pub width: usize,
+    /// Width of the sinusoid of the time, and of a class's embedding; the perceptron has four times as many hidden units.
+    pub sinusoid: usize,
 }
 
 impl ConditioningShape {
@@ -35,17 +38,19 @@ pub(super) struct Conditioning {
     class: Option<Embedding>,
     inner: Option<Linear>,
     outer: Option<Linear>,
-    width: usize,
+    sinusoid: usize,
 }
 
 impl Conditioning {
     pub fn new(shape: &ConditioningShape, init: &mut Init) -> Self {
-        let width = shape.width;
-        let class = (shape.classes > 0).then(|| init.embedding([shape.classes + 1, width], 1.0));
-        let features = width * (1 + usize::from(class.is_some()));
-        let inner = shape.time.then(|| init.linear([features, 4 * width], 1.0, true));
-        let outer = shape.time.then(|| init.linear([4 * width, width], 1.0, true));
-        Self { class, inner, outer, width }
+        let ConditioningShape { width, sinusoid, .. } = *shape;
+        // Alone, the class's embedding is the condition.
+        let embedded = if shape.time { sinusoid } else { width };
+        let class = (shape.classes > 0).then(|| init.embedding([shape.classes + 1, embedded], 1.0));
+        let features = sinusoid * (1 + usize::from(class.is_some()));
+        let inner = shape.time.then(|| init.linear([features, 4 * sinusoid], 1.0, true));
+        let outer = shape.time.then(|| init.linear([4 * sinusoid, width], 1.0, true));
+        Self { class, inner, outer, sinusoid }
     }
 
     /// Takes the weights out of a file: `class`, `time.0` and `time.2`.
@@ -64,15 +69,15 @@ impl Conditioning {
     /// \[batch, width\]; nothing for an unconditional network.
     ///
     /// A class network given no classes takes "no class" for every sequence.
-    pub fn forward(&self, input: &Input) -> Option<Tensor<2>> {
+    pub fn forward<K: Basic>(&self, input: &Input<K>) -> Option<Tensor<2>> {
         let class = self.class.as_ref().map(|table| {
-            let [batch, _] = input.z.dims();
+            let [batch] = input.time.dims();
             let null = table.weight.lazy_shape()[0] as i64 - 1;
-            let ids = input.class.clone().unwrap_or_else(|| Tensor::full([batch], null, &input.z.device()));
+            let ids = input.class.clone().unwrap_or_else(|| Tensor::full([batch], null, &input.time.device()));
             table.forward(ids.unsqueeze_dim(1)).squeeze_dim::<2>(1)
         });
         let (Some(inner), Some(outer)) = (&self.inner, &self.outer) else { return class };
-        let time = sinusoid(input.time.clone().mul_scalar(1000.0), self.width);
+        let time = sinusoid(input.time.clone().mul_scalar(1000.0), self.sinusoid);
         let features = match class {
             Some(class) => Tensor::cat(vec![time, class], 1),
             None => time,

@@ -5,31 +5,36 @@ mod attention;
 mod conditioning;
 mod dit;
 mod init;
+mod learned;
 mod model;
 mod patches;
+mod signal;
 mod state_dict;
 pub mod table;
 mod transformer;
 mod unet;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::kind::Basic;
+use burn::tensor::{Device, Float, Int, Tensor, TensorData};
 
 use crate::key::Key;
 
 pub use conditioning::ConditioningShape;
 pub use dit::{Dit, DitShape};
+pub use learned::LearnedSchedule;
 pub use model::{Model, NetworkShape};
 pub use patches::PatchTransformerShape;
+pub use signal::{Patches, Signal};
 pub use table::TableDenoiser;
 pub use transformer::{Perceptron, Positions, Transformer, TransformerShape};
 pub use unet::{UNet, UNetShape};
 
-/// What a denoiser sees.
+/// What a denoiser sees: corrupted tokens, or with `K` = `Float` points of a Gaussian diffusion.
 #[derive(Clone, Debug)]
-pub struct Input {
-    /// z_t, \[batch, length\]: ids 0..V, and V for the mask.
-    pub z: Tensor<2, Int>,
-    /// The diffusion time t of each sequence, \[batch\].
+pub struct Input<K: Basic = Int> {
+    /// z_t, \[batch, length\]: ids 0..V, and V for the mask; or the variance-preserving z.
+    pub z: Tensor<2, K>,
+    /// The diffusion time t of each sequence, \[batch\]; of points, [`crate::gaussian::network_time`] of the log-SNR.
     pub time: Tensor<1>,
     /// The class of each sequence, \[batch\]; the id after the last class means "no class".
     pub class: Option<Tensor<1, Int>>,
@@ -40,20 +45,36 @@ pub struct Input {
 impl Input {
     /// A sequence a row, each at its own time, without classes and dropout.
     pub fn new(z: Tensor<2, Int>, times: &[f64]) -> Self {
-        let time: Vec<f32> = times.iter().map(|&t| t as f32).collect();
-        let time = Tensor::from_data(TensorData::new(time, [times.len()]), &z.device());
+        let time = times_tensor(times, &z.device());
         Self { z, time, class: None, dropout: None }
     }
+}
 
+impl Input<Float> {
+    /// Points, a row each at its own time, without classes and dropout.
+    pub fn points(z: Tensor<2>, times: &[f64]) -> Self {
+        let time = times_tensor(times, &z.device());
+        Self { z, time, class: None, dropout: None }
+    }
+}
+
+impl<K: Basic> Input<K> {
     /// With the class of each sequence.
     pub fn with_class(self, class: &[u32]) -> Self {
         let ids: Vec<i64> = class.iter().map(|&id| i64::from(id)).collect();
-        let class = Tensor::from_data(TensorData::new(ids, [class.len()]), &self.z.device());
+        let class = Tensor::from_data(TensorData::new(ids, [class.len()]), &self.time.device());
         Self { class: Some(class), ..self }
     }
 }
 
-/// mu_theta: for each position of a corrupted sequence, a distribution over the data values.
+fn times_tensor(times: &[f64], device: &Device) -> Tensor<1> {
+    let times: Vec<f32> = times.iter().map(|&t| t as f32).collect();
+    let count = times.len();
+    Tensor::from_data(TensorData::new(times, [count]), device)
+}
+
+/// A denoiser of tokens, mu_theta: for each position of a corrupted sequence a distribution over the data values; or one of
+/// points: for each coordinate a number F. A run's settings decide which of the two is asked.
 pub trait Denoiser: Send + Sync {
     /// Number of data values V; the mask token has the id V.
     fn values(&self) -> usize;
@@ -63,7 +84,14 @@ pub trait Denoiser: Send + Sync {
     fn sees_time(&self) -> bool;
 
     /// \[batch, length, V\], or \[batch, length, V + 1\] where the network has a logit for the mask: it is the last.
-    fn logits(&self, input: &Input) -> Tensor<3>;
+    fn logits(&self, _input: &Input) -> Tensor<3> {
+        panic!("a denoiser of points has no logits")
+    }
+
+    /// F, \[batch, length\], of noisy points: what it means is the objective's [`crate::gaussian::Prediction`].
+    fn points(&self, _input: &Input<Float>) -> Tensor<2> {
+        panic!("a denoiser of tokens has no points")
+    }
 
     /// Logits over the data values alone, \[batch, length, V\]: never the mask (MDLM's "zero masking probabilities").
     fn value_logits(&self, input: &Input) -> Tensor<3> {
@@ -71,7 +99,8 @@ pub trait Denoiser: Send + Sync {
         if logits.dims()[2] == self.values() { logits } else { logits.narrow(2, 0, self.values()) }
     }
 
-    /// theta of a learned schedule for each value, \[V\], where there is one (GenMD4): w = softplus(theta).
+    /// theta of a learned schedule, where there is one: for each value, \[V\], with w = softplus(theta) (GenMD4); or
+    /// (gamma_min, ln(gamma_max - gamma_min)) (VDM).
     fn schedule_parameters(&self) -> Option<Tensor<1>> {
         None
     }

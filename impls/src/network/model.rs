@@ -1,10 +1,9 @@
 //! A trainable model: one of the networks, and the schedule that it may learn.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Float, Tensor};
 
-use super::init::Init;
-use super::{Denoiser, Dit, DitShape, Input, Transformer, TransformerShape, UNet, UNetShape};
+use super::{Denoiser, Dit, DitShape, Input, LearnedSchedule, Transformer, TransformerShape, UNet, UNetShape};
 use crate::key::Key;
 
 /// Which network, and how large.
@@ -28,23 +27,21 @@ enum Network {
 #[derive(Module, Debug)]
 pub struct Model {
     network: Network,
-    /// theta, \[V\]: GenMD4's learned schedule.
+    /// theta of a learned schedule.
     schedule: Option<Param<Tensor<1>>>,
     #[module(skip)]
     shape: NetworkShape,
 }
 
 impl Model {
-    /// A freshly initialised model. With `learned_schedule`, softplus(theta) starts at 1: the linear schedule.
-    pub fn new(shape: &NetworkShape, learned_schedule: bool, key: &Key, device: &Device) -> Self {
+    /// A freshly initialised model, perhaps with a schedule that it learns.
+    pub fn new(shape: &NetworkShape, learned: Option<LearnedSchedule>, key: &Key, device: &Device) -> Self {
         let network = match shape {
             NetworkShape::Transformer(shape) => Network::Transformer(Transformer::new(shape, key, device)),
             NetworkShape::Dit(shape) => Network::Dit(Dit::new(shape, key, device)),
             NetworkShape::UNet(shape) => Network::UNet(UNet::new(shape, key, device)),
         };
-        // softplus(ln(e - 1)) = 1.
-        let theta = (std::f64::consts::E - 1.0).ln() as f32;
-        let schedule = learned_schedule.then(|| Init::new(key, device).constant([shape.values()], theta));
+        let schedule = learned.map(|learned| learned.parameters(shape.values(), device));
         Self { network, schedule, shape: *shape }
     }
 
@@ -101,6 +98,10 @@ impl Denoiser for Model {
 
     fn logits(&self, input: &Input) -> Tensor<3> {
         self.network().logits(input)
+    }
+
+    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+        self.network().points(input)
     }
 
     fn schedule_parameters(&self) -> Option<Tensor<1>> {

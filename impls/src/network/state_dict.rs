@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::module::Param;
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::conv::Conv2d;
+use burn::nn::{GroupNorm, LayerNorm, Linear};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_store::pytorch_reader::PytorchReader;
 use safetensors::{Dtype, SafeTensors};
@@ -65,6 +66,20 @@ impl StateDict {
     pub fn layer_norm(&mut self, name: &str, mut norm: LayerNorm, device: &Device) -> Result<LayerNorm> {
         norm.gamma = self.take(&format!("{name}.weight"), device)?;
         Ok(norm)
+    }
+
+    /// Takes the weights of a convolution out.
+    pub fn conv(&mut self, name: &str, conv: &mut Conv2d, device: &Device) -> Result<()> {
+        conv.weight = self.take(&format!("{name}.weight"), device)?;
+        conv.bias = Some(self.take(&format!("{name}.bias"), device)?);
+        Ok(())
+    }
+
+    /// Takes the scale and the shift of a group norm out.
+    pub fn group_norm(&mut self, name: &str, norm: &mut GroupNorm, device: &Device) -> Result<()> {
+        norm.gamma = Some(self.take(&format!("{name}.weight"), device)?);
+        norm.beta = Some(self.take(&format!("{name}.bias"), device)?);
+        Ok(())
     }
 
     /// Drops tensors that hold no weights.

@@ -11,13 +11,14 @@ use std::str::FromStr;
 use burn::module::{Module, Param};
 use burn::nn::{Embedding, Linear, RmsNorm};
 use burn::tensor::activation::{relu, sigmoid, silu};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::kind::Basic;
+use burn::tensor::{Device, Float, Int, Tensor, TensorData};
 
 use super::attention::{Dropout, Rotary, attend, join_heads, last_norm, modulation_of, residual_block, split_heads};
 use super::conditioning::{Conditioning, ConditioningShape};
 use super::init::Init;
 use super::state_dict::StateDict;
-use super::{Denoiser, Input};
+use super::{Denoiser, Input, Patches, Signal};
 use crate::error::{Result, UnknownName};
 use crate::key::Key;
 
@@ -93,17 +94,20 @@ impl FromStr for Perceptron {
 pub struct TransformerShape {
     /// Data values V (the mask is an extra input id).
     pub values: usize,
-    /// Logits a position: V, or V + 1 for an objective that wants one for the mask.
+    pub signal: Signal,
+    /// Numbers that leave the network for each token: V logits, V + 1 for an objective that wants one for the mask; 1 for points.
     pub outputs: usize,
     /// Sequence length; learned positions fix it.
     pub length: usize,
+    /// Patches as positions, where a position is not one token.
+    pub patches: Option<Patches>,
     /// Width of the residual stream; a multiple of `heads`.
     pub width: usize,
     pub heads: usize,
     pub layers: usize,
     /// Hidden units of the perceptron.
     pub hidden: usize,
-    /// Width of the token embedding, where it is not `width` and a dense layer follows (MD4 on text8: 64).
+    /// Width of the token embedding, where it is not `width` and a dense layer follows (MD4 on text8: 64). Patches need one.
     pub embedding: Option<usize>,
     pub positions: Positions,
     pub perceptron: Perceptron,
@@ -117,7 +121,7 @@ pub struct TransformerShape {
 /// The network.
 #[derive(Module, Debug)]
 pub struct Transformer {
-    token: Embedding,
+    token: Option<Embedding>,
     widen: Option<Linear>,
     position: Option<Param<Tensor<2>>>,
     conditioning: Conditioning,
@@ -155,16 +159,21 @@ impl Transformer {
         let modulation = |init: &mut Init, parts: usize| {
             conditioned.then(|| init.zero_linear([shape.conditioning.width, parts * width], true))
         };
-        let token = init.embedding([shape.values + 1, shape.embedding.unwrap_or(width)], 0.02);
-        let widen = shape.embedding.map(|from| init.linear([from, width], 1.0, true));
-        let position = learned.then(|| init.normal([shape.length, width], 0.02));
+        let embedding = shape.embedding.unwrap_or(width);
+        let is_tokens = shape.signal == Signal::Tokens;
+        let token = is_tokens.then(|| init.embedding([shape.values + 1, embedding], 0.02));
+        let entering = if is_tokens { embedding } else { shape.signal.features() } * shape.tokens();
+        let widens = !is_tokens || shape.embedding.is_some() || shape.patches.is_some();
+        let widen = widens.then(|| init.linear([entering, width], 1.0, true));
+        let positions = shape.length / shape.tokens();
+        let position = learned.then(|| init.normal([positions, width], 0.02));
         let conditioning = Conditioning::new(&shape.conditioning, &mut init);
         let blocks = (0..shape.layers)
             .map(|_| Block {
                 attention_norm: norm(&init),
                 qkv: init.linear([width, 3 * width], 1.0, false),
                 projection: init.linear([width, width], outer, false),
-                relative: learned.then(|| init.constant([shape.heads, 2 * shape.length - 1], 0.0)),
+                relative: learned.then(|| init.constant([shape.heads, 2 * positions - 1], 0.0)),
                 mlp_norm: norm(&init),
                 gate: (shape.perceptron != Perceptron::SquaredRelu)
                     .then(|| init.linear([width, shape.hidden], 1.0, false)),
@@ -175,7 +184,7 @@ impl Transformer {
             .collect();
         let norm = norm(&init);
         let modulation = modulation(&mut init, 2);
-        let head = init.zero_linear([width, shape.outputs], false);
+        let head = init.zero_linear([width, shape.outputs * shape.tokens()], false);
         Self { token, widen, position, conditioning, blocks, modulation, norm, head, shape: *shape }
     }
 
@@ -184,11 +193,13 @@ impl Transformer {
     /// `final.norm`, `head`. For rotary positions and gated perceptrons, as in MD4. Every tensor must have its place.
     pub fn import(shape: &TransformerShape, path: &Path, device: &Device) -> Result<Self> {
         let mut file = StateDict::load(path)?;
-        if shape.positions != Positions::Rotary || shape.perceptron == Perceptron::SquaredRelu {
-            return Err(file.wrong("only networks with rotary positions and a gated perceptron can be read".into()));
+        let plain = shape.signal == Signal::Tokens && shape.patches.is_none();
+        if !plain || shape.positions != Positions::Rotary || shape.perceptron == Perceptron::SquaredRelu {
+            let what = "only networks over tokens with rotary positions and a gated perceptron can be read";
+            return Err(file.wrong(what.into()));
         }
         let mut network = Self::new(shape, &Key::new(0, "replaced"), device);
-        network.token.weight = file.take("token.weight", device)?;
+        network.token = Some(Embedding { weight: file.take("token.weight", device)? });
         if let Some(widen) = &mut network.widen {
             *widen = file.linear("project", true, device)?;
         }
@@ -226,6 +237,38 @@ impl Transformer {
             Perceptron::Glu => sigmoid(condition),
             Perceptron::SwiGlu | Perceptron::SquaredRelu => silu(condition),
         }
+    }
+
+    /// What enters for each token, \[batch, length, n\], to what leaves for it, \[batch, length, outputs\].
+    fn run<K: Basic>(&self, x: Tensor<3>, input: &Input<K>) -> Tensor<3> {
+        let dropout = Dropout::new(self.shape.dropout, input.dropout.as_ref());
+        let condition = self.conditioning.forward(input).map(|condition| self.activate(condition));
+        let mut x = match &self.shape.patches {
+            Some(patches) => patches.cut(x),
+            None => x,
+        };
+        if let Some(widen) = &self.widen {
+            x = widen.forward(x);
+        }
+        if let Some(position) = &self.position {
+            x = x + position.val().unsqueeze_dim::<3>(0);
+        }
+        for (number, block) in self.blocks.iter().enumerate() {
+            x = block.forward(x, &self.shape, condition.as_ref(), &dropout.fold(number));
+        }
+        let modulation = modulation_of(&self.modulation, condition.as_ref());
+        let x = self.head.forward(last_norm(x, modulation, &self.norm, EPSILON));
+        match &self.shape.patches {
+            Some(patches) => patches.join(x),
+            None => x,
+        }
+    }
+}
+
+impl TransformerShape {
+    /// Tokens of a position.
+    fn tokens(&self) -> usize {
+        self.patches.map_or(1, |patches| patches.tokens())
     }
 }
 
@@ -280,19 +323,11 @@ impl Denoiser for Transformer {
     }
 
     fn logits(&self, input: &Input) -> Tensor<3> {
-        let dropout = Dropout::new(self.shape.dropout, input.dropout.as_ref());
-        let condition = self.conditioning.forward(input).map(|condition| self.activate(condition));
-        let mut x = self.token.forward(input.z.clone());
-        if let Some(widen) = &self.widen {
-            x = widen.forward(x);
-        }
-        if let Some(position) = &self.position {
-            x = x + position.val().unsqueeze_dim::<3>(0);
-        }
-        for (number, block) in self.blocks.iter().enumerate() {
-            x = block.forward(x, &self.shape, condition.as_ref(), &dropout.fold(number));
-        }
-        let modulation = modulation_of(&self.modulation, condition.as_ref());
-        self.head.forward(last_norm(x, modulation, &self.norm, EPSILON))
+        let token = self.token.as_ref().expect("a network over tokens embeds them");
+        self.run(token.forward(input.z.clone()), input)
+    }
+
+    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+        self.run(self.shape.signal.expand(input.z.clone()), input).squeeze_dim::<2>(2)
     }
 }

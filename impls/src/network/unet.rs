@@ -1,17 +1,23 @@
-//! MD4's U-Net for pixels: residual blocks at one resolution, skips from the way down to the way up, and in the middle
-//! either self-attention (CIFAR-10) or a transformer over 2x2 patches (ImageNet 64x64).
+//! The U-Nets of VDM and MD4 for pixels: residual blocks, skips from the way down to the way up, and in the middle either
+//! self-attention (CIFAR-10) or a transformer over 2x2 patches (ImageNet 64x64). Both stay at one resolution; with more levels
+//! each halves the last one's.
+
+use std::path::Path;
 
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::{Embedding, GroupNorm, Linear};
 use burn::tensor::activation::silu;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::kind::Basic;
+use burn::tensor::{Device, Float, Tensor};
 
 use super::attention::{Dropout, attend, join_heads, split_heads};
 use super::conditioning::{Conditioning, ConditioningShape};
 use super::init::Init;
 use super::patches::{PatchTransformer, PatchTransformerShape};
-use super::{Denoiser, Input};
+use super::state_dict::StateDict;
+use super::{Denoiser, Input, Signal};
+use crate::error::Result;
 use crate::key::Key;
 
 /// The size of a [`UNet`].
@@ -19,11 +25,14 @@ use crate::key::Key;
 pub struct UNetShape {
     /// Data values V (the mask is an extra input id).
     pub values: usize,
+    pub signal: Signal,
     /// Height, width and channels of the images; a token is one channel of one pixel, in that order.
     pub image: [usize; 3],
-    /// Channels of the residual blocks, and width of a token's embedding.
+    /// Channels of the residual blocks, and width of a token's embedding; below the first level there are twice as many.
     pub width: usize,
-    /// Residual blocks on the way down; one more on the way up.
+    /// Resolutions: 1 for the published networks.
+    pub levels: usize,
+    /// Residual blocks of a level on the way down; one more on the way up.
     pub layers: usize,
     /// The transformer in the middle; without it, self-attention between two residual blocks.
     pub patches: Option<PatchTransformerShape>,
@@ -34,7 +43,7 @@ pub struct UNetShape {
 /// The network.
 #[derive(Module, Debug)]
 pub struct UNet {
-    token: Embedding,
+    token: Option<Embedding>,
     conditioning: Conditioning,
     first: Conv2d,
     down: Vec<ResidualBlock>,
@@ -92,33 +101,89 @@ impl UNet {
         let mut init = Init::new(key, device);
         let [height, _, channels] = shape.image;
         let width = shape.width;
-        let token = init.embedding([shape.values + 1, width], 1.0 / (width as f64).sqrt());
+        let is_tokens = shape.signal == Signal::Tokens;
+        let token = is_tokens.then(|| init.embedding([shape.values + 1, width], 1.0 / (width as f64).sqrt()));
         let conditioning = Conditioning::new(&shape.conditioning, &mut init);
-        let first = init.conv([channels * width, width], 3, 1.0);
-        let down = (0..shape.layers).map(|_| ResidualBlock::new(shape, width, &mut init)).collect();
+        let entering = if is_tokens { width } else { shape.signal.features() };
+        let first = init.conv([channels * entering, width], 3, 1.0);
+        let mut block = |from: usize, to: usize| ResidualBlock::new(shape, [from, to], &mut init);
+        // Channels of what each skip carries.
+        let mut skips = vec![width];
+        let mut down = Vec::new();
+        for level in 0..shape.levels {
+            for _ in 0..shape.layers {
+                down.push(block(skips[skips.len() - 1], shape.channels(level)));
+                skips.push(shape.channels(level));
+            }
+            if level + 1 < shape.levels {
+                skips.push(shape.channels(level));
+            }
+        }
+        let deepest = shape.channels(shape.levels - 1);
         let middle = match &shape.patches {
             None => Middle::Attention(AttentionMiddle {
-                before: ResidualBlock::new(shape, width, &mut init),
+                before: ResidualBlock::new(shape, [deepest; 2], &mut init),
                 attention: ImageAttention {
-                    norm: Norm::new(width, None, &mut init),
-                    qkv: init.linear([width, 3 * width], 1.0, true),
-                    out: init.linear([width, width], 1.0, true),
+                    norm: Norm::new(deepest, None, &mut init),
+                    qkv: init.linear([deepest, 3 * deepest], 1.0, true),
+                    out: init.linear([deepest, deepest], 1.0, true),
                 },
-                after: ResidualBlock::new(shape, width, &mut init),
+                after: ResidualBlock::new(shape, [deepest; 2], &mut init),
             }),
             Some(patches) => {
                 let condition = shape.conditioning.is_some().then_some(shape.conditioning.width);
-                Middle::Patches(PatchTransformer::new(patches, height, width, condition, &mut init))
+                let size = height >> (shape.levels - 1);
+                Middle::Patches(PatchTransformer::new(patches, size, deepest, condition, &mut init))
             }
         };
-        let up = (0..=shape.layers).map(|_| ResidualBlock::new(shape, 2 * width, &mut init)).collect();
+        let (mut up, mut above) = (Vec::new(), deepest);
+        for level in (0..shape.levels).rev() {
+            for _ in 0..=shape.layers {
+                let from = above + skips.pop().expect("as many ways up as down");
+                above = shape.channels(level);
+                up.push(ResidualBlock::new(shape, [from, above], &mut init));
+            }
+        }
         let norm = Norm::new(width, shape.film(), &mut init);
-        let last = init.conv([width, channels * shape.values], 3, 0.0);
+        let leaving = if is_tokens { shape.values } else { 1 };
+        let last = init.conv([width, channels * leaving], 3, 0.0);
         Self { token, conditioning, first, down, middle, up, norm, last, shape: *shape }
+    }
+
+    /// Reads weights under plain names, as PyTorch lays them out: `time.0`, `time.2`, `class`, `first`, `down.0.norm1`,
+    /// `conv1`, `shift`, `norm2`, `conv2`, `skip`, `middle.before`, `middle.attention.norm`, `qkv`, `out`, `middle.after`,
+    /// `up.0`, `norm`, `last`. For points and attention in the middle. Every tensor must have its place.
+    pub fn import(shape: &UNetShape, path: &Path, device: &Device) -> Result<Self> {
+        let mut file = StateDict::load(path)?;
+        let mut network = Self::new(shape, &Key::new(0, "replaced"), device);
+        let (None, Middle::Attention(middle)) = (&network.token, &mut network.middle) else {
+            return Err(file.wrong("only networks over points with attention in the middle can be read".into()));
+        };
+        network.conditioning.import(&mut file, device)?;
+        file.conv("first", &mut network.first, device)?;
+        middle.before.import("middle.before", &mut file, device)?;
+        file.group_norm("middle.attention.norm", &mut middle.attention.norm.norm, device)?;
+        middle.attention.qkv = file.linear("middle.attention.qkv", true, device)?;
+        middle.attention.out = file.linear("middle.attention.out", true, device)?;
+        middle.after.import("middle.after", &mut file, device)?;
+        for (way, blocks) in [("down", &mut network.down), ("up", &mut network.up)] {
+            for (number, block) in blocks.iter_mut().enumerate() {
+                block.import(&format!("{way}.{number}"), &mut file, device)?;
+            }
+        }
+        file.group_norm("norm", &mut network.norm.norm, device)?;
+        file.conv("last", &mut network.last, device)?;
+        file.finish()?;
+        Ok(network)
     }
 }
 
 impl UNetShape {
+    /// Channels of a level.
+    fn channels(&self, level: usize) -> usize {
+        if level == 0 { self.width } else { 2 * self.width }
+    }
+
     /// Width of the condition where it modulates the norms.
     fn film(&self) -> Option<usize> {
         (self.patches.is_some() && self.conditioning.is_some()).then_some(self.conditioning.width)
@@ -131,8 +196,9 @@ impl Norm {
         let norm = GroupNorm {
             gamma: affine.then(|| init.constant([channels], 1.0)),
             beta: affine.then(|| init.constant([channels], 0.0)),
-            // 32, as published; small networks take the largest number of groups that divides their channels.
-            num_groups: (1..=32.min(channels)).rev().find(|n| channels.is_multiple_of(*n)).unwrap_or(1),
+            // 32, as published; small networks take the largest number that leaves four channels a group. A group of one
+            // would remove what is constant over a channel, and with it all that the condition adds.
+            num_groups: (1..=32.min(channels / 4)).rev().find(|n| channels.is_multiple_of(*n)).unwrap_or(1),
             num_channels: channels,
             epsilon: 1e-6,
             affine,
@@ -160,9 +226,8 @@ fn per_channel(x: Tensor<2>) -> Tensor<4> {
 }
 
 impl ResidualBlock {
-    /// From `from` channels to the network's width.
-    fn new(shape: &UNetShape, from: usize, init: &mut Init) -> Self {
-        let (to, film) = (shape.width, shape.film());
+    fn new(shape: &UNetShape, [from, to]: [usize; 2], init: &mut Init) -> Self {
+        let film = shape.film();
         let added = shape.conditioning.is_some() && film.is_none();
         Self {
             norm1: Norm::new(from, film, init),
@@ -172,6 +237,18 @@ impl ResidualBlock {
             conv2: init.conv([to, to], 3, 0.0),
             skip: (from != to).then(|| init.conv([from, to], 1, 1.0)),
         }
+    }
+
+    fn import(&mut self, name: &str, file: &mut StateDict, device: &Device) -> Result<()> {
+        let name = |part: &str| format!("{name}.{part}");
+        file.group_norm(&name("norm1"), &mut self.norm1.norm, device)?;
+        file.conv(&name("conv1"), &mut self.conv1, device)?;
+        if let Some(shift) = &mut self.shift {
+            *shift = file.linear(&name("shift"), false, device)?;
+        }
+        file.group_norm(&name("norm2"), &mut self.norm2.norm, device)?;
+        file.conv(&name("conv2"), &mut self.conv2, device)?;
+        self.skip.as_mut().map_or(Ok(()), |skip| file.conv(&name("skip"), skip, device))
     }
 
     fn forward(&self, x: Tensor<4>, condition: Option<&Tensor<2>>, dropout: &Dropout) -> Tensor<4> {
@@ -197,26 +274,46 @@ impl ImageAttention {
     }
 }
 
-impl Denoiser for UNet {
-    fn values(&self) -> usize {
-        self.shape.values
-    }
+/// Half the resolution, by means over 2x2 pixels.
+fn halve(x: Tensor<4>) -> Tensor<4> {
+    let [batch, channels, height, width] = x.dims();
+    let squares = x.reshape([batch, channels, height / 2, 2, width / 2, 2]);
+    squares.mean_dim(5).mean_dim(3).reshape([batch, channels, height / 2, width / 2])
+}
 
-    fn sees_time(&self) -> bool {
-        self.shape.conditioning.time
-    }
+/// Twice the resolution, by repeating pixels.
+fn double(x: Tensor<4>) -> Tensor<4> {
+    let [batch, channels, height, width] = x.dims();
+    let repeated = x.reshape([batch, channels, height, 1, width, 1]).repeat(&[1, 1, 1, 2, 1, 2]);
+    repeated.reshape([batch, channels, 2 * height, 2 * width])
+}
 
-    fn logits(&self, input: &Input) -> Tensor<3> {
+impl UNet {
+    /// What enters for each token, \[batch, length, n\], to what leaves for it, \[batch, length, outputs\].
+    fn run<K: Basic>(&self, x: Tensor<3>, input: &Input<K>) -> Tensor<3> {
         let dropout = Dropout::new(self.shape.dropout, input.dropout.as_ref());
-        let [batch, length] = input.z.dims();
+        let [batch, length, entering] = x.dims();
         let [height, width, channels] = self.shape.image;
-        let condition = self.conditioning.forward(input);
+        let condition = self.conditioning.forward(input).map(|condition| match self.shape.signal {
+            Signal::Tokens => condition,
+            // VDM's condition passes a last activation.
+            Signal::Points { .. } => silu(condition),
+        });
         let condition = condition.as_ref();
-        let embedded = self.token.forward(input.z.clone());
-        let embedded = embedded.reshape([batch, height, width, channels * self.shape.width]);
-        let mut h = self.first.forward(embedded.permute([0, 3, 1, 2]));
+        // Channels of a pixel, each with all that enters for it; VDM has the features of a kind together instead.
+        let pixels = x.reshape([batch, height, width, channels, entering]);
+        let pixels = match self.shape.signal {
+            Signal::Tokens => pixels,
+            Signal::Points { .. } => pixels.swap_dims(3, 4),
+        };
+        let pixels = pixels.reshape([batch, height, width, channels * entering]);
+        let mut h = self.first.forward(pixels.permute([0, 3, 1, 2]));
         let mut skips = vec![h.clone()];
         for (number, block) in self.down.iter().enumerate() {
+            if number > 0 && number.is_multiple_of(self.shape.layers) {
+                h = halve(h);
+                skips.push(h.clone());
+            }
             h = block.forward(h, condition, &dropout.fold(number));
             skips.push(h.clone());
         }
@@ -229,12 +326,35 @@ impl Denoiser for UNet {
             Middle::Patches(patches) => patches.forward(h, condition, &dropout.fold(number)),
         };
         for (number, (block, skip)) in self.up.iter().zip(skips.into_iter().rev()).enumerate() {
+            if number > 0 && number.is_multiple_of(self.shape.layers + 1) {
+                h = double(h);
+            }
             let joined = Tensor::cat(vec![h, skip], 1);
             h = block.forward(joined, condition, &dropout.fold(self.down.len() + 2 + number));
         }
-        let logits = self.last.forward(silu(self.norm.forward(h, condition)));
-        // [batch, channels * V, height, width] to one row of V logits a token, in the order of the tokens.
-        let logits = logits.reshape([batch, channels, self.shape.values, height * width]);
-        logits.permute([0, 3, 1, 2]).reshape([batch, length, self.shape.values])
+        let out = self.last.forward(silu(self.norm.forward(h, condition)));
+        // [batch, channels * outputs, height, width] to one row of outputs a token, in the order of the tokens.
+        let outputs = out.dims()[1] / channels;
+        let out = out.reshape([batch, channels, outputs, height * width]);
+        out.permute([0, 3, 1, 2]).reshape([batch, length, outputs])
+    }
+}
+
+impl Denoiser for UNet {
+    fn values(&self) -> usize {
+        self.shape.values
+    }
+
+    fn sees_time(&self) -> bool {
+        self.shape.conditioning.time
+    }
+
+    fn logits(&self, input: &Input) -> Tensor<3> {
+        let token = self.token.as_ref().expect("a network over tokens embeds them");
+        self.run(token.forward(input.z.clone()), input)
+    }
+
+    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+        self.run(self.shape.signal.expand(input.z.clone()), input).squeeze_dim::<2>(2)
     }
 }

@@ -6,25 +6,32 @@ use crate::autoregressive::Autoregressive;
 use crate::d3pm::{Absorbing, Kernel, Uniform};
 use crate::data::Dataset;
 use crate::error::{Error, Result, UnknownName};
+use crate::gaussian::{Gaussian, Prediction};
 use crate::genmd4::GenMd4;
 use crate::maskgit::MaskGit;
 use crate::md4::Md4;
 use crate::mdlm::Mdlm;
-use crate::network::{ConditioningShape, DitShape, NetworkShape, PatchTransformerShape, TransformerShape, UNetShape};
+use crate::network::{
+    ConditioningShape, DitShape, LearnedSchedule, NetworkShape, PatchTransformerShape, Patches, Signal,
+    TransformerShape, UNetShape,
+};
 use crate::objective::Objective;
-use crate::schedule::MaskedSchedule;
+use crate::schedule::{GaussianSchedule, MaskedSchedule};
 use crate::times::TimeSampling;
 
-/// The implementations with the settings that they need beside those of all.
-pub const IMPLEMENTATIONS: [(&str, &[&str]); 8] = [
-    ("md4", &["schedule", "weighting", "timesteps", "time_sampling"]),
-    ("genmd4", &["time_sampling"]),
-    ("mdlm", &["protocol", "time_sampling"]),
-    ("maskgit", &["mask_rates", "normaliser", "label_smoothing", "time_sampling"]),
-    ("d3pm-absorbing", &["timesteps", "hybrid", "time_sampling"]),
-    ("d3pm-uniform", &["schedule", "timesteps", "kernel", "hybrid", "time_sampling"]),
-    ("any-order", &["form", "time_sampling"]),
-    ("ar", &[]),
+/// The implementations with the settings that they need beside those of all, and those that they may have.
+pub const IMPLEMENTATIONS: [(&str, &[&str], &[&str]); 11] = [
+    ("md4", &["schedule", "weighting", "timesteps", "time_sampling"], &[]),
+    ("genmd4", &["time_sampling"], &[]),
+    ("mdlm", &["protocol", "time_sampling"], &[]),
+    ("maskgit", &["mask_rates", "normaliser", "label_smoothing", "time_sampling"], &[]),
+    ("d3pm-absorbing", &["timesteps", "hybrid", "time_sampling"], &[]),
+    ("d3pm-uniform", &["schedule", "timesteps", "kernel", "hybrid", "time_sampling"], &[]),
+    ("any-order", &["form", "time_sampling"], &[]),
+    ("ar", &[], &[]),
+    ("vdm", &["schedule", "weighting", "prediction", "timesteps", "time_sampling"], &["noise_levels"]),
+    ("flow", &["schedule", "weighting", "time_sampling"], &["noise_levels"]),
+    ("edm", &["schedule", "weighting", "sigma_data", "time_sampling"], &["noise_levels"]),
 ];
 
 /// The networks with the settings that they need, and those that they may have.
@@ -32,20 +39,24 @@ const NETWORKS: [(&str, &[&str], &[&str]); 3] = [
     (
         "transformer",
         &["heads", "hidden", "perceptron", "positions"],
-        &["embedding", "condition_width", "label_dropout"],
+        &["embedding", "patch_size", "fourier", "condition_width", "label_dropout"],
     ),
     ("dit", &["heads", "condition_width"], &[]),
-    ("unet", &[], &["patches", "condition_width", "label_dropout"]),
+    ("unet", &[], &["patches", "resolutions", "fourier", "condition_width", "label_dropout"]),
 ];
 
 impl Settings {
     /// The training objective with its bound.
     pub fn objective(&self) -> Result<Box<dyn Objective>> {
-        let names = IMPLEMENTATIONS.map(|(name, _)| name);
-        let Some((_, needed)) = IMPLEMENTATIONS.iter().find(|(name, _)| *name == self.implementation) else {
+        let names = IMPLEMENTATIONS.map(|(name, _, _)| name);
+        let Some((_, needed, allowed)) = IMPLEMENTATIONS.iter().find(|(name, _, _)| *name == self.implementation)
+        else {
             return Err(UnknownName::new("implementation", &self.implementation, &names).into());
         };
-        self.check_keys("implementation", &self.implementation, &self.objective_settings(), needed, &[])?;
+        self.check_keys("implementation", &self.implementation, &self.objective_settings(), needed, allowed)?;
+        if let Some(gaussian) = self.gaussian()? {
+            return Ok(Box::new(gaussian));
+        }
         let text = |setting: &Option<String>| setting.clone().unwrap_or_default();
         let timesteps = self.timesteps.filter(|&steps| steps > 0);
         let hybrid = self.hybrid.unwrap_or(0.0);
@@ -93,6 +104,48 @@ impl Settings {
         })
     }
 
+    /// The objective, where it is one of Gaussian diffusion.
+    pub fn gaussian(&self) -> Result<Option<Gaussian>> {
+        let prediction = match self.implementation.as_str() {
+            "vdm" => self.prediction.clone().unwrap_or_default().parse()?,
+            "flow" => Prediction::Velocity,
+            "edm" => format!("edm:{}", self.sigma_data.unwrap_or(0.0)).parse()?,
+            _ => return Ok(None),
+        };
+        let name = self.schedule.clone().unwrap_or_default();
+        let ends = name.strip_prefix("learned:").filter(|_| self.implementation == "vdm");
+        let schedule: GaussianSchedule = match ends {
+            Some(ends) => format!("fixed-linear:{ends}").parse()?,
+            None => name.parse()?,
+        };
+        let weighting = self.weighting.clone().unwrap_or_default().parse()?;
+        let steps = self.timesteps.filter(|&steps| steps > 0);
+        let levels: Option<GaussianSchedule> = self.noise_levels.as_ref().map(|name| name.parse()).transpose()?;
+        let Some(range) = schedule.ends() else {
+            let what = format!("schedule {schedule} has no ends, which the bound needs");
+            return Err(Error::Setting(format!("{what}: use {schedule}:-13.3:5 (gamma)")));
+        };
+        if let Some(levels) = levels.filter(|levels| levels.ends() != Some(range)) {
+            let what = format!("noise_levels {levels} and schedule {schedule} have other ends");
+            return Err(Error::Setting(format!("{what}: give both gamma from {} to {}", range[0], range[1])));
+        }
+        let learned = ends.is_some();
+        if levels.is_some() && (steps.is_some() || learned) {
+            let what = "noise_levels: only in continuous time under a schedule that is not learned";
+            return Err(Error::Setting(format!("{what}, take it out or set timesteps = 0")));
+        }
+        if learned && (weighting != crate::Weighting::Elbo || prediction != Prediction::Eps) {
+            let what = format!("schedule {name}: learned ends are trained by the bound itself, for eps");
+            return Err(Error::Setting(format!("{what}: use weighting = \"elbo\" and prediction = \"eps\"")));
+        }
+        Ok(Some(Gaussian { schedule, weighting, prediction, steps, levels, learned }))
+    }
+
+    /// Whether the implementation is one of Gaussian diffusion.
+    pub fn is_gaussian(&self) -> bool {
+        matches!(self.implementation.as_str(), "vdm" | "flow" | "edm")
+    }
+
     /// The schedule under which a network that sees the time was trained: t as a function of the share of masks.
     pub fn clock(&self) -> Result<MaskedSchedule> {
         match self.implementation.as_str() {
@@ -111,9 +164,12 @@ impl Settings {
         self.time_sampling.as_ref().map_or(Ok(TimeSampling::Stratified), |name| Ok(name.parse()?))
     }
 
-    /// Whether the model learns a schedule for each value.
-    pub fn learns_schedule(&self) -> bool {
-        self.implementation == "genmd4"
+    /// The schedule that the model learns beside its network, if any.
+    pub fn learned_schedule(&self) -> Result<Option<LearnedSchedule>> {
+        let of_gaussian = |gaussian: Gaussian| gaussian.schedule.ends().filter(|_| gaussian.learned);
+        let ends = self.gaussian()?.and_then(of_gaussian);
+        let per_value = (self.implementation == "genmd4").then_some(LearnedSchedule::PerValue);
+        Ok(ends.map(|[gamma_min, gamma_max]| LearnedSchedule::Ends { gamma_min, gamma_max }).or(per_value))
     }
 
     /// The network for data of `values` values, `length` tokens, perhaps images, perhaps of classes.
@@ -122,15 +178,26 @@ impl Settings {
         if self.class_conditioning && classes == 0 {
             return Err(Error::Setting(format!("class_conditioning = true: {} has no classes", self.dataset)));
         }
-        let conditioning =
-            ConditioningShape { time: self.time_conditioning, classes, width: self.condition_width.unwrap_or(0) };
+        let width = self.condition_width.unwrap_or(0);
+        // VDM's U-Net makes a wider condition of a sinusoid of its own width.
+        let sinusoid = if self.is_gaussian() && self.network == "unet" { self.width } else { width };
+        let conditioning = ConditioningShape { time: self.time_conditioning, classes, width, sinusoid };
+        let signal = match self.is_gaussian() {
+            true => Signal::Points { fourier: self.fourier },
+            false => Signal::Tokens,
+        };
         let heads = self.heads.unwrap_or(1);
         let text = |setting: &Option<String>| setting.clone().unwrap_or_default();
         Ok(match self.network.as_str() {
             "transformer" => NetworkShape::Transformer(TransformerShape {
                 values: data.values,
-                outputs: data.values + usize::from(self.implementation == "d3pm-absorbing"),
+                signal,
+                outputs: match signal {
+                    Signal::Tokens => data.values + usize::from(self.implementation == "d3pm-absorbing"),
+                    Signal::Points { .. } => 1,
+                },
                 length: data.length,
+                patches: self.patch_size.map(|size| self.patches_of(data, size)).transpose()?,
                 width: self.width,
                 heads,
                 layers: self.layers,
@@ -156,13 +223,19 @@ impl Settings {
                     .image
                     .ok_or_else(|| Error::Setting(format!("network = \"unet\": {} has no images", self.dataset)))?;
                 let patches = self.patches.map(|[width, heads, layers]| PatchTransformerShape { width, heads, layers });
-                if patches.is_some() && (image[0] % 2 != 0 || image[0] != image[1]) {
-                    return Err(Error::Setting("patches: the images must be square and of even size".into()));
+                let levels = self.resolutions.unwrap_or(1);
+                let smallest = (levels + usize::from(patches.is_some())).saturating_sub(1) as u32;
+                let divisible = image[..2].iter().all(|side| smallest < 16 && side % (1 << smallest) == 0);
+                if !divisible || (patches.is_some() && image[0] != image[1]) {
+                    let what = format!("images of {}x{} cannot be halved {smallest} times", image[0], image[1]);
+                    return Err(Error::Setting(format!("{what}: use fewer resolutions, and patches on squares")));
                 }
                 NetworkShape::UNet(UNetShape {
                     values: data.values,
+                    signal,
                     image,
                     width: self.width,
+                    levels,
                     layers: self.layers,
                     patches,
                     conditioning,
@@ -170,6 +243,17 @@ impl Settings {
                 })
             }
         })
+    }
+
+    /// Patches of this size, if the images can be cut into them.
+    fn patches_of(&self, data: &DataShape, size: usize) -> Result<Patches> {
+        match data.image {
+            Some(image) if image[..2].iter().all(|side| side.is_multiple_of(size)) => Ok(Patches { image, size }),
+            _ => {
+                let what = format!("patch_size = {size}: {} has no images that can be cut so", self.dataset);
+                Err(Error::Setting(format!("{what}, take it out or choose a divisor of height and width")))
+            }
+        }
     }
 
     pub(super) fn check_network(&self) -> Result<()> {
@@ -183,7 +267,12 @@ impl Settings {
         if (conditional || self.network == "dit") && (width < 4 || !width.is_multiple_of(2)) {
             return Err(Error::Setting("condition_width is missing, below 4 or odd: conditioning needs it".into()));
         }
-        let sizes = [("hidden", self.hidden), ("embedding", self.embedding)];
+        let sizes = [
+            ("hidden", self.hidden),
+            ("embedding", self.embedding),
+            ("patch_size", self.patch_size),
+            ("resolutions", self.resolutions),
+        ];
         if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == Some(0)) {
             return Err(Error::Setting(format!("{name} is 0: it must be at least 1")));
         }
@@ -211,7 +300,19 @@ impl Settings {
             positions.parse::<crate::network::Positions>()?;
             perceptron.parse::<crate::network::Perceptron>()?;
         }
-        let needs_time = matches!(self.implementation.as_str(), "d3pm-uniform" | "genmd4");
+        if self.is_gaussian() && self.network == "dit" {
+            return Err(Error::Setting("network = \"dit\" reads tokens: use the transformer or unet".into()));
+        }
+        if let Some([first, last]) = self.fourier.filter(|[first, last]| first > last || *last > 16) {
+            return Err(Error::Setting(format!("fourier = [{first}, {last}]: first and last k, at most 16")));
+        }
+        if self.fourier.is_some() && !self.is_gaussian() {
+            return Err(Error::Setting("fourier belongs to Gaussian diffusion: tokens are embedded".into()));
+        }
+        if self.implementation == "ar" && self.patch_size.is_some() {
+            return Err(Error::Setting("patch_size: ar reads one token after the other, take it out".into()));
+        }
+        let needs_time = matches!(self.implementation.as_str(), "d3pm-uniform" | "genmd4") || self.is_gaussian();
         if needs_time && !self.time_conditioning {
             let what =
                 format!("time_conditioning = false: the posterior of {} depends on the time", self.implementation);
@@ -250,11 +351,14 @@ impl Settings {
         Ok(())
     }
 
-    fn objective_settings(&self) -> [(&'static str, bool); 11] {
+    fn objective_settings(&self) -> [(&'static str, bool); 14] {
         [
             ("schedule", self.schedule.is_some()),
             ("weighting", self.weighting.is_some()),
             ("timesteps", self.timesteps.is_some()),
+            ("prediction", self.prediction.is_some()),
+            ("sigma_data", self.sigma_data.is_some()),
+            ("noise_levels", self.noise_levels.is_some()),
             ("protocol", self.protocol.is_some()),
             ("form", self.form.is_some()),
             ("mask_rates", self.mask_rates.is_some()),
@@ -266,13 +370,16 @@ impl Settings {
         ]
     }
 
-    fn network_settings(&self) -> [(&'static str, bool); 8] {
+    fn network_settings(&self) -> [(&'static str, bool); 11] {
         [
             ("heads", self.heads.is_some()),
             ("hidden", self.hidden.is_some()),
             ("perceptron", self.perceptron.is_some()),
             ("positions", self.positions.is_some()),
             ("embedding", self.embedding.is_some()),
+            ("patch_size", self.patch_size.is_some()),
+            ("fourier", self.fourier.is_some()),
+            ("resolutions", self.resolutions.is_some()),
             ("patches", self.patches.is_some()),
             ("condition_width", self.condition_width.is_some()),
             ("label_dropout", self.label_dropout.is_some()),

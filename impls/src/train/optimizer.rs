@@ -181,7 +181,7 @@ mod tests {
         let overrides = ["width=8", "heads=2", "layers=1", "hidden=16"].map(String::from);
         let settings = Settings::resolve("md4-digits", &overrides).expect("a valid preset");
         let shape = settings.network(&DataShape { values: 3, length: 4, classes: 0, image: None }).expect("a network");
-        let model = Model::new(&shape, false, &Key::new(0, "weights"), &device);
+        let model = Model::new(&shape, None, &Key::new(0, "weights"), &device);
         let mut optimizer = adamw(&settings);
         let input = Input::new(ids_tensor(&[0, 1, 2, 3], 4, &device), &[0.5]);
         let loss = (model.logits(&input) + 1.0).square().mean();

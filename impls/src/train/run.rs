@@ -45,7 +45,7 @@ impl<'a> Trainer<'a> {
         settings.check()?;
         let device = device.clone().autodiff();
         let shape = settings.network(&DataShape::of(data))?;
-        let model = Model::new(&shape, settings.learns_schedule(), &Key::new(settings.seed, "weights"), &device);
+        let model = Model::new(&shape, settings.learned_schedule()?, &Key::new(settings.seed, "weights"), &device);
         Ok(Self {
             objective: settings.objective()?,
             times: settings.time_sampling()?,

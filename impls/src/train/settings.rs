@@ -14,7 +14,7 @@ use crate::error::{Error, Result, UnknownName};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// `md4`, `genmd4`, `mdlm`, `maskgit`, `d3pm-absorbing`, `d3pm-uniform`, `any-order` or `ar`.
+    /// `md4`, `genmd4`, `mdlm`, `maskgit`, `d3pm-absorbing`, `d3pm-uniform`, `any-order`, `ar`, `vdm`, `flow` or `edm`.
     pub implementation: String,
 
     /// A name of the catalogue (`digits`, `fashion-mnist`, `text8`, ...), or a text file.
@@ -26,15 +26,26 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence_length: Option<usize>,
 
-    /// alpha(t): `linear`, `cosine`, `poly:W`, `geometric`, `loglinear`, or `md4:...` (md4, d3pm-uniform).
+    /// alpha(t): `linear`, `cosine`, `poly:W`, `geometric`, `loglinear`, or `md4:...` (md4, d3pm-uniform). Gaussian, with its
+    /// ends in gamma: `fixed-linear:MIN:MAX`, `cosine:MIN:MAX`, `ot:MIN:MAX`, `normal:MEAN:STD:MIN:MAX` (vdm, flow, edm), or
+    /// `learned:MIN:MAX` (vdm).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<String>,
-    /// Weighting of the loss: `elbo`, `sigmoid:B`, `fm`, `simple`, `iddpm`, `edm`, ... (md4).
+    /// Weighting of the loss: `elbo`, `sigmoid:B`, `fm`, `simple`, `iddpm`, `edm`, ... (md4, vdm, flow, edm).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weighting: Option<String>,
-    /// Steps T of the process, 0 for continuous time (md4, d3pm-absorbing, d3pm-uniform).
+    /// Steps T of the process, 0 for continuous time (md4, d3pm-absorbing, d3pm-uniform, vdm).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timesteps: Option<u32>,
+    /// What the network predicts: `eps`, `x` or `v` (vdm).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<String>,
+    /// Standard deviation of the data that the preconditioning assumes (edm).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sigma_data: Option<f64>,
+    /// Schedule under which training draws its noise levels, where it is not `schedule` (vdm, flow, edm; optional).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise_levels: Option<String>,
     /// `published`, `exact` or `importance` (mdlm).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
@@ -67,7 +78,7 @@ pub struct Settings {
     /// Attention heads (transformer, dit).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heads: Option<usize>,
-    /// Blocks; in a U-Net those on the way down.
+    /// Blocks; in a U-Net those of a resolution on the way down.
     pub layers: usize,
     /// Hidden units of the perceptron (transformer).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,6 +92,15 @@ pub struct Settings {
     /// Width of the token embedding where it is not `width` (transformer; optional).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embedding: Option<usize>,
+    /// Pixels on a side of a patch that is one position (transformer over images; optional).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patch_size: Option<usize>,
+    /// First and last k of the Fourier features sin and cos of 2 pi 2^k z (vdm, flow, edm; optional).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fourier: Option<[u32; 2]>,
+    /// Resolutions of a U-Net, each half the last one's (optional; 1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolutions: Option<usize>,
     /// Width, heads and layers of the transformer over patches in the middle of a U-Net (optional).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patches: Option<[usize; 3]>,

@@ -6,3 +6,4 @@ mod objectives;
 mod schedules;
 mod training;
 mod traps;
+mod unet;

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use impls::Key;
 use impls::network::{
     ConditioningShape, Denoiser, Dit, DitShape, Input, Model, NetworkShape, PatchTransformerShape, Perceptron,
-    Positions, Transformer, TransformerShape, UNetShape, ids_tensor,
+    Positions, Signal, Transformer, TransformerShape, UNetShape, ids_tensor,
 };
 use impls::train::{DataShape, Settings};
 use serde_json::Value;
@@ -23,14 +23,14 @@ fn golden(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(fixture(name)).expect("the fixture")).expect("JSON")
 }
 
-fn flat(value: &Value) -> Vec<f64> {
+pub fn flat(value: &Value) -> Vec<f64> {
     match value {
         Value::Array(items) => items.iter().flat_map(flat).collect(),
         number => vec![number.as_f64().expect("a number")],
     }
 }
 
-fn number(value: &Value) -> usize {
+pub fn number(value: &Value) -> usize {
     value.as_u64().expect("a whole number") as usize
 }
 
@@ -116,8 +116,10 @@ fn md4_shape(golden: &Value) -> TransformerShape {
     let time = golden.get("time") != Some(&Value::Bool(false));
     TransformerShape {
         values: number(&golden["vocabulary"]),
+        signal: Signal::Tokens,
         outputs: number(&golden["vocabulary"]),
         length: golden["z"][0].as_array().expect("a row").len(),
+        patches: None,
         width,
         heads: number(&golden["heads"]),
         layers: number(&golden["layers"]),
@@ -130,6 +132,7 @@ fn md4_shape(golden: &Value) -> TransformerShape {
             // Ours has one more row, for "no class": theirs ends with the last class.
             classes: golden.get("classes").map_or(0, |classes| number(classes) - 1),
             width: number(&golden["feature"]),
+            sinusoid: number(&golden["feature"]),
         },
         causal: false,
         dropout: 0.0,
@@ -159,7 +162,8 @@ fn published(configuration: &Value) -> NetworkShape {
     let hyper = &configuration["hyper"];
     let of = |name: &str| hyper.get(name).filter(|value| !value.is_null()).map_or(0, number);
     // Ours has one more class than theirs, "no class".
-    let conditioning = ConditioningShape { time: true, classes: of("classes").saturating_sub(1), width: of("feature") };
+    let (classes, width) = (of("classes").saturating_sub(1), of("feature"));
+    let conditioning = ConditioningShape { time: true, classes, width, sinusoid: width };
     match configuration["network"].as_str().expect("a name") {
         "mdlm" => NetworkShape::Dit(DitShape {
             values: of("vocabulary") - 1,
@@ -174,8 +178,10 @@ fn published(configuration: &Value) -> NetworkShape {
             let derived = &configuration["derived"];
             NetworkShape::Transformer(TransformerShape {
                 values: of("vocabulary"),
+                signal: Signal::Tokens,
                 outputs: of("vocabulary"),
                 length: 1024,
+                patches: None,
                 width: number(&derived["hidden"]),
                 heads: of("heads"),
                 layers: of("layers"),
@@ -190,6 +196,8 @@ fn published(configuration: &Value) -> NetworkShape {
         }
         kind => NetworkShape::UNet(UNetShape {
             values: of("values"),
+            signal: Signal::Tokens,
+            levels: 1,
             image: if kind == "md4-unet" { [32, 32, 3] } else { [64, 64, 3] },
             width: of("feature"),
             layers: of("layers"),
@@ -210,7 +218,7 @@ fn published_configurations_have_their_number_of_parameters() {
     let all = golden["configurations"].as_object().expect("configurations");
     assert_eq!(all.len(), 12);
     for (name, configuration) in all {
-        let model = Model::new(&published(configuration), false, &Key::new(0, "uncounted"), &Device::flex());
+        let model = Model::new(&published(configuration), None, &Key::new(0, "uncounted"), &Device::flex());
         assert_eq!(model.parameters(), number(&configuration["total"]), "{name}");
     }
 }
@@ -230,7 +238,12 @@ fn presets_of_the_papers_have_the_papers_sizes() {
     ] {
         let settings = Settings::resolve(preset, &[]).expect("a valid preset");
         let shape = settings.network(&data).expect("a network");
-        let model = Model::new(&shape, settings.learns_schedule(), &Key::new(0, "uncounted"), &Device::flex());
+        let model = Model::new(
+            &shape,
+            settings.learned_schedule().expect("a preset"),
+            &Key::new(0, "uncounted"),
+            &Device::flex(),
+        );
         assert_eq!(model.parameters(), expected, "{preset}");
     }
 }
@@ -262,12 +275,21 @@ fn a_causal_network_does_not_see_what_comes_after() {
 #[test]
 fn unets_have_a_row_of_logits_for_each_token_and_start_uniform() {
     let device = Device::flex();
-    let conditioning = ConditioningShape { time: true, classes: 3, width: 16 };
-    let small =
-        UNetShape { values: 5, image: [4, 4, 3], width: 8, layers: 1, patches: None, conditioning, dropout: 0.0 };
+    let conditioning = ConditioningShape { time: true, classes: 3, width: 16, sinusoid: 16 };
+    let small = UNetShape {
+        values: 5,
+        signal: Signal::Tokens,
+        image: [4, 4, 3],
+        width: 8,
+        levels: 1,
+        layers: 1,
+        patches: None,
+        conditioning,
+        dropout: 0.0,
+    };
     let patches = Some(PatchTransformerShape { width: 16, heads: 2, layers: 1 });
     for shape in [small, UNetShape { patches, ..small }] {
-        let network = Model::new(&NetworkShape::UNet(shape), false, &Key::new(1, "weights"), &device);
+        let network = Model::new(&NetworkShape::UNet(shape), None, &Key::new(1, "weights"), &device);
         let ids: Vec<u32> = (0..96).map(|i| i % 6).collect();
         let input = Input::new(ids_tensor(&ids, 48, &device), &[0.2, 0.7]).with_class(&[1, 3]);
         let logits = network.logits(&input);

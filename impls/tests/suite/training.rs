@@ -134,7 +134,7 @@ fn an_untrained_network_has_exactly_the_uniform_nelbo() {
     let data = digits(Split::Test);
     let device = Device::flex();
     let shape = small().network(&DataShape::of(&data)).expect("a network");
-    let network = Model::new(&shape, false, &Key::new(0, "weights"), &device);
+    let network = Model::new(&shape, None, &Key::new(0, "weights"), &device);
     let objective = Md4::new(MaskedSchedule::Linear, Weighting::Elbo);
     let x = data.select(&(0..64).collect::<Vec<_>>()).expect("in memory");
     let times = TimeSampling::Stratified.draw(64, &Key::new(1, "times"));

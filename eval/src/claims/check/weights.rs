@@ -169,7 +169,7 @@ fn normalised(weighting: &Weighting, schedule: &impl LogSnr) -> Series {
 
 fn figure2() -> Figure {
     let unit = || Axis { range: Some((0.0, 1.05)), ..axis("w̃(t) / max") };
-    let gaussian = SHOWN.iter().map(|w| normalised(w, &GaussianSchedule::Cosine)).collect();
+    let gaussian = SHOWN.iter().map(|w| normalised(w, &GaussianSchedule::COSINE)).collect();
     let masked = SHOWN.iter().map(|w| normalised(w, &MaskedSchedule::Cosine)).collect();
     figure(
         "figure-2",

@@ -5,9 +5,9 @@
 //! makes the weighted loss a mixture of such bounds (Kingma and Gao 2023), just as it makes it a mixture of
 //! the bounds with optimal decoders (Shi and Titsias 2025, Theorem 2).
 
+use impls::gaussian::{Kernel, Level};
 use impls::schedule::GaussianSchedule;
 
-use super::kernel::{Kernel, Level};
 use super::mixture::{Component, log_normal};
 use super::toy::GaussianToy;
 use crate::theory::quadrature::normal_expectation;

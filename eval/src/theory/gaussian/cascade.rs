@@ -3,10 +3,10 @@
 use std::f64::consts::{E, PI};
 
 use impls::Weighting;
+use impls::gaussian::{Kernel, Level};
 use impls::schedule::{GaussianSchedule, LogSnr, sigmoid};
 
 use super::chain;
-use super::kernel::{Kernel, Level};
 use super::mixture::{Mixture, Point, combine, log_normal, log_sum_exp, square};
 use super::toy::GaussianToy;
 use crate::failure::Failure;

@@ -2,7 +2,8 @@
 
 use std::f64::consts::PI;
 
-use super::kernel::{Kernel, Level};
+use impls::gaussian::{Kernel, Level};
+
 use super::mixture::{Component, log_normal, log_sum_exp};
 use super::toy::GaussianToy;
 use crate::theory::quadrature::normal_expectation;

@@ -1,9 +1,10 @@
 //! One loss in its many forms (Kingma et al. 2021, VDM; Kingma and Gao 2023): each is computed from its own targets
 //! and predictions, so that their equality is an observation.
 
+use impls::gaussian::{Kernel, Level};
+use impls::schedule::gaussian::Curve;
 use impls::schedule::{GaussianSchedule, sigmoid};
 
-use super::kernel::{Kernel, Level};
 use super::toy::GaussianToy;
 use crate::theory::quadrature::{Quadrature, integrate, normal_expectation};
 
@@ -22,10 +23,14 @@ pub fn forms(toy: &GaussianToy, schedule: &GaussianSchedule, s: f64, t: f64) -> 
     let kernel = Kernel::new(early, late);
     let (alpha, sigma) = (late.alpha, late.sigma);
     let gamma_prime = schedule.gamma_prime(t);
-    // alpha'/alpha = -gamma'/2 sigma^2 and sigma'/sigma = gamma'/2 alpha^2 where alpha^2 + sigma^2 = 1; else (OT)
-    // alpha' = -1 and sigma' = 1.
+    // alpha'/alpha = -gamma'/2 sigma^2 and sigma'/sigma = gamma'/2 alpha^2 where alpha^2 + sigma^2 = 1; along a straight line
+    // -alpha' = sigma'.
     let (alpha_prime, sigma_prime) = match schedule {
-        GaussianSchedule::OptimalTransport => (-1.0, 1.0),
+        GaussianSchedule::Whole(Curve::OptimalTransport)
+        | GaussianSchedule::Clipped { curve: Curve::OptimalTransport, .. } => {
+            let slope = 0.5 * gamma_prime * alpha * sigma;
+            (-slope, slope)
+        }
         _ => (-0.5 * gamma_prime * alpha * sigma * sigma, 0.5 * gamma_prime * sigma * alpha * alpha),
     };
     let mut squares = [0.0; 6];

@@ -82,6 +82,18 @@ impl Mixture {
         (c.std * sigma).powi(2) / ((alpha * c.std).powi(2) + sigma * sigma)
     }
 
+    /// The trace of Cov\[x | z_t = z\].
+    pub fn posterior_variance(&self, level: (f64, f64), z: Point) -> f64 {
+        let logs = self.noisy(level.0, level.1).log_joint(z);
+        let total = log_sum_exp(&logs);
+        let mean = self.posterior_mean(level, z);
+        let spread = |k: usize| {
+            let within = self.dimensions as f64 * self.component_variance(k, level);
+            within + square(self.component_mean(k, level, z), mean)
+        };
+        logs.iter().enumerate().map(|(k, log)| (log - total).exp() * spread(k)).sum()
+    }
+
     /// E\[x | z_t = z\]: the denoiser that believes the data to follow this mixture.
     pub fn posterior_mean(&self, level: (f64, f64), z: Point) -> Point {
         let logs = self.noisy(level.0, level.1).log_joint(z);

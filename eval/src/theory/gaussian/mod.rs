@@ -3,14 +3,14 @@
 mod augmented;
 mod cascade;
 mod chain;
+mod denoiser;
 mod forms;
-mod kernel;
 mod mixture;
 mod toy;
 
 pub use augmented::augmented_nelbo;
 pub use cascade::{cascade, expected_error, weighted_loss};
+pub use denoiser::MixtureDenoiser;
 pub use forms::{Forms, forms, warped_diffusion};
-pub use kernel::{Kernel, Level};
 pub use mixture::{Component, Mixture};
 pub use toy::GaussianToy;

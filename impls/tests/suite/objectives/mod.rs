@@ -1,5 +1,6 @@
 //! Losses against golden values of the papers' formulas, computed with JAX and PyTorch (`fixtures/objectives`).
 
+mod gaussian;
 mod learned_and_uniform;
 mod masked;
 

@@ -1,6 +1,6 @@
 //! Noise levels, and the reverse kernel between two of them.
 
-use impls::schedule::{GaussianSchedule, LogSnr};
+use crate::schedule::{GaussianSchedule, LogSnr, sigmoid};
 
 /// z = alpha x + sigma eps.
 #[derive(Clone, Copy, Debug)]
@@ -12,8 +12,14 @@ pub struct Level {
 }
 
 impl Level {
+    /// The level of a schedule at time `t`, on the schedule's own scale.
     pub fn at(schedule: &GaussianSchedule, t: f64) -> Self {
         Self { alpha: schedule.alpha(t), sigma: schedule.sigma(t), log_snr: schedule.log_snr(t) }
+    }
+
+    /// The variance-preserving level with this log-SNR; data without noise where it is infinite.
+    pub fn of_log_snr(log_snr: f64) -> Self {
+        Self { alpha: sigmoid(log_snr).sqrt(), sigma: sigmoid(-log_snr).sqrt(), log_snr }
     }
 
     /// alpha^2 / sigma^2.

@@ -1,0 +1,51 @@
+//! The posterior mean of a mixture as a denoiser: the loss code that trains networks, run with an exact answer.
+
+use burn::tensor::{Float, Tensor, TensorData};
+use impls::gaussian::{Level, Prediction};
+use impls::network::{Denoiser, Input};
+use impls::schedule::{GaussianSchedule, LogSnr};
+
+use super::mixture::Mixture;
+
+/// E\[x | z\] under a mixture in one or two dimensions, said in the terms of a prediction.
+pub struct MixtureDenoiser {
+    pub law: Mixture,
+    pub prediction: Prediction,
+    /// V of the tokens whose places the atoms are; any number where points are not tokens.
+    pub values: usize,
+}
+
+impl MixtureDenoiser {
+    /// F at one point.
+    fn output(&self, z: &[f64], log_snr: f64) -> Vec<f64> {
+        let level = Level::of_log_snr(log_snr);
+        let affine = self.prediction.affine(level);
+        let point = [z[0], z.get(1).copied().unwrap_or(0.0)];
+        let x = self.law.posterior_mean((level.alpha, level.sigma), point);
+        let f = |(z, x): (&f64, f64)| affine.target(*z, (z - level.alpha * x) / level.sigma);
+        z.iter().zip(x).map(f).collect()
+    }
+}
+
+impl Denoiser for MixtureDenoiser {
+    fn values(&self) -> usize {
+        self.values
+    }
+
+    fn sees_time(&self) -> bool {
+        true
+    }
+
+    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+        let [rows, length] = input.z.dims();
+        let z: Vec<f64> = input.z.to_data().iter::<f64>().collect();
+        let times = input.time.to_data().iter::<f64>().collect::<Vec<_>>();
+        let row = |(z, &time): (&[f64], &f64)| {
+            let log_snr = GaussianSchedule::VDM.log_snr(time);
+            let scale = self.prediction.input_scale(Level::of_log_snr(log_snr));
+            self.output(&z.iter().map(|z| z / scale).collect::<Vec<_>>(), log_snr)
+        };
+        let f: Vec<f32> = z.chunks(length).zip(&times).flat_map(row).map(|f| f as f32).collect();
+        Tensor::from_data(TensorData::new(f, [rows, length]), &input.z.device())
+    }
+}

@@ -1,0 +1,83 @@
+//! VDM with learned ends: gamma(t) = gamma_min + e^s t, where theta = (gamma_min, s) is trained with the network.
+
+use burn::tensor::activation::{log_softmax, sigmoid};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use super::decoder::Decoder;
+use super::prediction::network_time;
+use crate::corruption::rows_tensor;
+use crate::network::{Denoiser, Input, ids_tensor};
+use crate::objective::Batch;
+use crate::schedule::GaussianSchedule;
+use crate::times::step_of;
+
+/// theta, \[2\].
+fn theta(denoiser: &dyn Denoiser) -> Tensor<1> {
+    denoiser.schedule_parameters().expect("a model with learned ends has a schedule")
+}
+
+/// The schedule that a model has learned.
+pub fn learned_schedule(denoiser: &dyn Denoiser) -> GaussianSchedule {
+    let theta: Vec<f64> = theta(denoiser).into_data().iter::<f64>().collect();
+    GaussianSchedule::FixedLinear { gamma_min: theta[0], gamma_max: theta[0] + theta[1].exp() }
+}
+
+/// The whole NELBO of each sequence, \[batch\], nats, with gradients for theta: the ends shape every term, and the network sees
+/// gamma. For eps_hat = z + F. `noise` is eps of z_t and of z_0, row after row.
+pub fn learned_loss(
+    steps: Option<u32>,
+    denoiser: &dyn Denoiser,
+    batch: &Batch,
+    noise: [Vec<f64>; 2],
+    device: &Device,
+) -> Tensor<1> {
+    let decoder = Decoder { values: denoiser.values() };
+    let (rows, length) = (batch.len(), batch.x.length());
+    let matrix = |data: Vec<f64>| {
+        let data: Vec<f32> = data.into_iter().map(|x| x as f32).collect();
+        Tensor::<2>::from_data(TensorData::new(data, [rows, length]), device)
+    };
+    let x = matrix(decoder.points(batch.x.ids()));
+    let [eps, eps_0] = noise.map(matrix);
+    let theta = theta(denoiser);
+    let (gamma_min, slope) = (theta.clone().narrow(0, 0, 1), theta.narrow(0, 1, 1).exp());
+    // gamma at some times, [batch, 1].
+    let gamma = |times: &[f64]| (gamma_min.clone() + slope.clone() * rows_tensor(times, device)).unsqueeze_dim::<2>(1);
+    let at = |gamma: &Tensor<2>| (sigmoid(gamma.clone().neg()).sqrt(), sigmoid(gamma.clone()).sqrt());
+
+    let (late, weight) = match steps {
+        None => (gamma(&batch.u), slope.clone().mul_scalar(0.5).unsqueeze_dim::<2>(1)),
+        Some(steps) => {
+            let time = |back: f64| -> Vec<f64> {
+                let grid = |&u: &f64| (f64::from(step_of(u, steps)) - back) / f64::from(steps);
+                batch.u.iter().map(grid).collect()
+            };
+            let (early, late) = (gamma(&time(1.0)), gamma(&time(0.0)));
+            let gap = (late.clone() - early).exp() - 1.0;
+            (late, gap.mul_scalar(0.5 * f64::from(steps)))
+        }
+    };
+    let (alpha, sigma) = at(&late);
+    let z = alpha * x.clone() + sigma * eps.clone();
+    // network_time is linear in gamma.
+    let [start, end] = [0.0, -1.0].map(network_time);
+    let times = late.mul_scalar(end - start).add_scalar(start).squeeze_dim::<1>(1);
+    let input = batch.accompany(Input { z: z.clone(), time: times, class: None, dropout: None });
+    let error = eps - (z + denoiser.points(&input));
+    let diffusion = error.square().sum_dim(1) * weight;
+
+    let first = gamma(&vec![0.0; rows]);
+    let (alpha, sigma) = at(&first);
+    let z = x.clone() + eps_0 * (sigma / alpha);
+    let places: Vec<f32> = (0..decoder.values as u32).map(|v| decoder.point(v) as f32).collect();
+    let places = Tensor::<3>::from_data(TensorData::new(places, [1, 1, decoder.values]), device);
+    let logits = (z.unsqueeze_dim::<3>(2) - places).square() * first.neg().exp().mul_scalar(-0.5).unsqueeze_dim::<3>(2);
+    let truth: Tensor<3, Int> = ids_tensor(batch.x.ids(), length, device).unsqueeze_dim(2);
+    let decoded = log_softmax(logits, 2).gather(2, truth).squeeze_dim::<2>(2).sum_dim(1).neg();
+
+    let (alpha, sigma) = at(&gamma(&vec![1.0; rows]));
+    let variance = sigma.square();
+    let prior = (alpha * x).square() + (variance.clone() - variance.log() - 1.0);
+    let prior = prior.sum_dim(1).mul_scalar(0.5);
+    (diffusion + decoded + prior).squeeze_dim::<1>(1)
+}

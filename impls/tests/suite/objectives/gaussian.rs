@@ -1,0 +1,230 @@
+//! Gaussian diffusion against golden values of the papers' formulas in 40 digits, and of VDM's in JAX
+//! (`fixtures/gaussian-objectives`).
+
+use burn::tensor::activation::sigmoid;
+use burn::tensor::{Device, Float, Tensor, TensorData};
+use impls::Weighting;
+use impls::corruption::numbers;
+use impls::data::Tokens;
+use impls::gaussian::{Decoder, Gaussian, Level, Noisy, Prediction, learned_loss, prior_kl, squared_errors};
+use impls::network::{Denoiser, Input};
+use impls::objective::Batch;
+use impls::schedule::{GaussianSchedule, LogSnr};
+use serde_json::Value;
+
+use super::{error, flat, rejects};
+
+/// Largest error of a loss relative to max(1, |golden|), from single-precision targets. Measured: 5.1e-7.
+const TOLERANCE: f64 = 5e-6;
+/// The same for what is computed in double precision. Measured: 4.4e-12, from the inverse of the normal distribution function.
+const TOLERANCE_DOUBLE: f64 = 4e-11;
+/// The same for a gradient through single-precision tensors. Measured: 9.4e-7.
+const TOLERANCE_GRADIENT: f64 = 9e-6;
+
+const PREDICTIONS: [&str; 5] = ["eps", "x", "v", "velocity", "edm:0.5"];
+
+fn golden() -> Vec<Value> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/gaussian-objectives/golden.json");
+    let document: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("the fixture")).expect("JSON");
+    document["cases"].as_array().expect("cases").clone()
+}
+
+/// A denoiser that says the same F whatever it sees.
+struct Fixed(Vec<f32>);
+
+impl Denoiser for Fixed {
+    fn values(&self) -> usize {
+        2
+    }
+
+    fn sees_time(&self) -> bool {
+        true
+    }
+
+    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+        Tensor::from_data(TensorData::new(self.0.clone(), input.z.dims()), &input.z.device())
+    }
+}
+
+struct Case {
+    golden: Value,
+    batch: Batch,
+    x: Vec<f64>,
+    eps: Vec<f64>,
+    fixed: Fixed,
+}
+
+impl Case {
+    fn new(golden: Value) -> Self {
+        let tokens: Vec<u32> = flat(&golden["tokens"]).into_iter().map(|id| id as u32).collect();
+        let x = decoder(&golden).points(&tokens);
+        let length = golden["length"].as_u64().expect("a length") as usize;
+        Self {
+            batch: Batch::new(Tokens::new(tokens, length), flat(&golden["u"])),
+            x,
+            eps: flat(&golden["eps"]),
+            fixed: Fixed(flat(&golden["output"]).into_iter().map(|f| f as f32).collect()),
+            golden,
+        }
+    }
+
+    /// A schedule between the case's ends.
+    fn schedule(&self, name: &str) -> GaussianSchedule {
+        format!("{name}:{}:{}", self.golden["gamma_min"], self.golden["gamma_max"]).parse().expect("a schedule")
+    }
+
+    fn errors(&self, prediction: &Prediction, log_snr: Vec<f64>) -> Vec<f64> {
+        let noisy = Noisy { x: self.x.clone(), eps: self.eps.clone(), log_snr };
+        numbers(squared_errors(prediction, &self.fixed, &noisy, &self.batch, &Device::flex()))
+    }
+
+    /// The loss of each row as training draws it.
+    fn losses(&self, objective: &Gaussian) -> Vec<f64> {
+        let (log_snr, weights): (Vec<f64>, Vec<f64>) = self.batch.u.iter().map(|&u| objective.level(u)).unzip();
+        let errors = self.errors(&objective.prediction, log_snr);
+        errors.iter().zip(weights).map(|(error, weight)| error * weight).collect()
+    }
+}
+
+fn decoder(golden: &Value) -> Decoder {
+    Decoder { values: golden["values"].as_u64().expect("V") as usize }
+}
+
+#[track_caller]
+fn agrees(what: &str, found: &[f64], golden: &Value, tolerance: f64) {
+    let worst = error(found, &flat(golden));
+    println!("{what}: {worst:.1e}");
+    assert!(worst < tolerance, "{what}: error {worst:e}\n{found:?}\n{golden}");
+}
+
+#[test]
+fn losses_of_every_schedule_prediction_and_weighting_equal_the_golden_values() {
+    for case in golden().into_iter().map(Case::new) {
+        for (name, golden) in case.golden["schedules"].as_object().expect("schedules") {
+            let schedule = case.schedule(name);
+            let of = |f: &dyn Fn(f64) -> f64| case.batch.u.iter().map(|&u| f(u)).collect::<Vec<_>>();
+            agrees(name, &of(&|u| schedule.log_snr(u)), &golden["lambda"], TOLERANCE_DOUBLE);
+            agrees(name, &of(&|u| schedule.gamma_prime(u)), &golden["minus_dlambda_dt"], TOLERANCE_DOUBLE);
+            for prediction_name in PREDICTIONS {
+                let prediction: Prediction = prediction_name.parse().expect("a prediction");
+                let golden = &golden["predictions"][prediction_name];
+                let what = format!("V = {}, {name}, {prediction_name}", case.golden["values"]);
+                let found = case.errors(&prediction, of(&|u| schedule.log_snr(u)));
+                agrees(&what, &found, &golden["squared_error"], TOLERANCE);
+                for (weighting, golden) in golden["weighted"].as_object().expect("weightings") {
+                    let objective = Gaussian::new(schedule, weighting.parse().expect("a weighting"), prediction);
+                    agrees(&format!("{what}, {weighting}"), &case.losses(&objective), golden, TOLERANCE);
+                }
+                for (law, golden) in golden["importance"].as_object().expect("laws") {
+                    for (weighting, golden) in golden.as_object().expect("weightings") {
+                        let weighting: Weighting = weighting.parse().expect("a weighting");
+                        let objective = Gaussian {
+                            levels: Some(case.schedule(law)),
+                            ..Gaussian::new(schedule, weighting, prediction)
+                        };
+                        agrees(&format!("{what}, {weighting} from {law}"), &case.losses(&objective), golden, TOLERANCE);
+                    }
+                }
+                for (steps, golden) in golden["finite"].as_object().expect("steps") {
+                    let steps = Some(steps.parse().expect("a number"));
+                    let objective = Gaussian { steps, ..Gaussian::new(schedule, Weighting::Elbo, prediction) };
+                    agrees(&format!("{what}, T = {steps:?}"), &case.losses(&objective), golden, TOLERANCE);
+                }
+            }
+        }
+    }
+}
+
+/// A rate of the wrong sign, a weight that is applied twice, a log-SNR of the first power.
+#[test]
+fn witnesses_of_wrong_losses_are_rejected() {
+    for case in golden().into_iter().map(Case::new) {
+        for (name, wrong) in case.golden["witness"].as_object().expect("schedules") {
+            for (mistake, wrong) in wrong.as_object().expect("mistakes") {
+                let weighting = mistake.split_once(':').expect("the right weighting").1.parse().expect("a weighting");
+                let found = case.losses(&Gaussian::new(case.schedule(name), weighting, Prediction::Eps));
+                rejects(&format!("{name}, {mistake}"), &found, wrong);
+            }
+        }
+    }
+}
+
+#[test]
+fn reconstruction_and_prior_equal_the_golden_values() {
+    for case in golden().into_iter().map(Case::new) {
+        let (golden, decoder) = (&case.golden, decoder(&case.golden));
+        let length = case.batch.x.length();
+        let eps = flat(&golden["eps0"]);
+        let reconstruction = |gamma: f64| -> Vec<f64> {
+            let level = Level::of_log_snr(-gamma);
+            let nats = |at: usize| {
+                decoder.nats(level.alpha * case.x[at] + level.sigma * eps[at], level, case.batch.x.ids()[at])
+            };
+            (0..case.batch.len()).map(|row| (row * length..(row + 1) * length).map(nats).sum()).collect()
+        };
+        let gamma = |value: &Value| value.as_f64().expect("gamma");
+        let found = reconstruction(gamma(&golden["gamma_min"]));
+        agrees("reconstruction", &found, &golden["reconstruction"], TOLERANCE_DOUBLE);
+        let wide = &golden["reconstruction_wide"];
+        let found = reconstruction(gamma(&wide["gamma_min"]));
+        agrees("reconstruction of coarse noise", &found, &wide["reconstruction"], TOLERANCE_DOUBLE);
+        let last = Level::of_log_snr(-gamma(&golden["gamma_max"]));
+        let found: Vec<f64> = case.x.chunks(length).map(|x| x.iter().map(|&x| prior_kl(x, last)).sum()).collect();
+        agrees("prior", &found, &golden["prior"], TOLERANCE_DOUBLE);
+    }
+}
+
+/// F(z, gamma) = 0.3 tanh(z) - 0.1 z sigmoid(-gamma), with learned ends.
+struct Learned {
+    values: usize,
+    theta: Tensor<1>,
+}
+
+impl Denoiser for Learned {
+    fn values(&self) -> usize {
+        self.values
+    }
+
+    fn sees_time(&self) -> bool {
+        true
+    }
+
+    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+        // The time at which VDM's schedule has this gamma.
+        let gamma = input.time.clone().mul_scalar(18.3).add_scalar(-13.3);
+        let z = input.z.clone();
+        z.clone().tanh().mul_scalar(0.3) - z * sigmoid(gamma.neg()).unsqueeze_dim::<2>(1).mul_scalar(0.1)
+    }
+
+    fn schedule_parameters(&self) -> Option<Tensor<1>> {
+        Some(self.theta.clone())
+    }
+}
+
+#[test]
+fn the_learned_ends_have_the_gradient_of_jax() {
+    let device = Device::flex().autodiff();
+    for case in golden().into_iter().map(Case::new) {
+        for golden in case.golden["gradient"].as_array().expect("two ranges") {
+            let number = |name: &str| golden[name].as_f64().expect("a number");
+            let start = vec![number("gamma_min") as f32, number("slope") as f32];
+            let theta = Tensor::<1>::from_data(TensorData::new(start, [2]), &device).require_grad();
+            let denoiser = Learned { values: decoder(&case.golden).values, theta: theta.clone() };
+            let noise = [case.eps.clone(), flat(&case.golden["eps0"])];
+            let loss = learned_loss(None, &denoiser, &case.batch, noise, &device).sum();
+            let value = f64::from(loss.clone().into_scalar::<f32>());
+            let gradient = theta.grad(&loss.backward()).expect("it depends on theta").into_data();
+            let gradient: Vec<f64> = gradient.iter::<f64>().collect();
+            let relative = |a: f64, b: f64| (a - b).abs() / b.abs().max(1.0);
+            let errors = [
+                relative(value, number("value")),
+                relative(gradient[0], number("by_gamma_min")),
+                relative(gradient[1], number("by_slope")),
+            ];
+            println!("{errors:?}");
+            assert!(errors.iter().all(|error| *error < TOLERANCE_GRADIENT), "{errors:?}");
+            // Witness: the ends shape more than the diffusion term.
+            assert!(relative(gradient[1], golden["terms_by_slope"]["diffusion"].as_f64().expect("a part")) > 1e-4);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! VDM's U-Net against PyTorch on the same weights, and the size of the published one (`fixtures/unet`).
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Device, Tensor, TensorData};
+use impls::Key;
+use impls::network::{ConditioningShape, Denoiser, Input, Model, NetworkShape, Signal, UNet, UNetShape};
+use serde_json::Value;
+
+use crate::networks::{flat, number};
+
+/// Largest error of an output over PyTorch's own between single and double precision. Measured: 1.0.
+const TOLERANCE: f64 = 8.0;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/unet").join(name)
+}
+
+fn golden(name: &str) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(fixture(name)).expect("the fixture")).expect("JSON")
+}
+
+fn shape(hyper: &Value) -> UNetShape {
+    let of = |name: &str| number(&hyper[name]);
+    let exponents: Vec<u32> = flat(&hyper["fourier"]).into_iter().map(|k| k as u32).collect();
+    let fourier = exponents.first().map(|&first| [first, exponents[exponents.len() - 1]]);
+    let image: Vec<usize> = flat(&hyper["image"]).into_iter().map(|n| n as usize).collect();
+    let width = of("width");
+    UNetShape {
+        values: 256,
+        signal: Signal::Points { fourier },
+        image: [image[0], image[1], image[2]],
+        width,
+        levels: of("levels"),
+        layers: of("layers"),
+        patches: None,
+        conditioning: ConditioningShape { time: true, classes: of("classes"), width: 4 * width, sinusoid: width },
+        dropout: 0.0,
+    }
+}
+
+#[test]
+fn vdm_u_nets_give_the_outputs_of_pytorch() {
+    let device = Device::flex();
+    for name in ["flat", "flat-class", "pyramid"] {
+        let golden = golden(&format!("{name}.json"));
+        let shape = shape(&golden);
+        let path = fixture(&format!("{name}.safetensors"));
+        let network = UNet::import(&shape, &path, &device).expect("every tensor has its place");
+        let rows = golden["z"].as_array().expect("rows").len();
+        let z: Vec<f32> = flat(&golden["z"]).into_iter().map(|z| z as f32).collect();
+        let length = z.len() / rows;
+        let z = Tensor::<2>::from_data(TensorData::new(z, [rows, length]), &device);
+        let error = |times: &[f64]| {
+            let mut input = Input::points(z.clone(), times);
+            if golden["class"].is_array() {
+                let class: Vec<u32> = flat(&golden["class"]).into_iter().map(|id| id as u32).collect();
+                input = input.with_class(&class);
+            }
+            let found: Vec<f64> = network.points(&input).into_data().iter::<f64>().collect();
+            found.iter().zip(flat(&golden["output"])).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+        };
+        let own = golden["float32_deviation"].as_f64().expect("a number");
+        let times = flat(&golden["time"]);
+        let worst = error(&times);
+        println!("{name}: {worst:.1e}, {:.1} times PyTorch's", worst / own);
+        assert!(worst < TOLERANCE * own, "{name}: {worst:e}, PyTorch {own:e}");
+        // Witness: the networks see the time.
+        assert!(error(&[0.5; 3][..rows]) > 100.0 * own, "{name}: the time makes no difference");
+    }
+}
+
+#[test]
+fn the_published_vdm_network_has_its_number_of_parameters() {
+    let golden = golden("parameters.json");
+    let configuration = &golden["configurations"]["vdm-cifar10"];
+    let shape = NetworkShape::UNet(shape(&configuration["hyper"]));
+    let model = Model::new(&shape, None, &Key::new(0, "uncounted"), &Device::flex());
+    assert_eq!(model.parameters(), number(&configuration["total"]));
+}
