@@ -12,6 +12,7 @@ pub mod train;
 
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
 use clap::Args;
 use impls::data::Dataset;
 use impls::network::Model;
@@ -21,7 +22,6 @@ use impls::train::{Checkpoint, DataShape, Settings};
 
 use crate::failure::Failure;
 use crate::likelihood::{Estimator, Question};
-use crate::workspace::Workspace;
 
 /// The flag that names a trained run.
 #[derive(Args)]
@@ -43,7 +43,7 @@ pub struct Trained {
 
 impl Trained {
     /// Loads the averaged weights of a run.
-    pub fn load(run: &Path, workspace: &Workspace) -> Result<Self, Failure> {
+    pub fn load(run: &Path, device: &Device) -> Result<Self, Failure> {
         let config = run.join("config.toml");
         if !config.is_file() {
             let what = format!("{}: no config.toml", run.display());
@@ -59,7 +59,7 @@ impl Trained {
         })?;
         let shape = settings.network(&state.data)?;
         let key = impls::Key::new(0, "replaced");
-        let model = Model::new(&shape, settings.learned_schedule()?, &key, &workspace.device);
+        let model = Model::new(&shape, settings.learned_schedule()?, &key, device);
         Ok(Self {
             objective: settings.objective()?,
             model: checkpoint.load_ema(model)?,

@@ -78,7 +78,7 @@ pub struct Arguments {
 }
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
-    let model = Trained::load(&arguments.run.checkpoint, workspace)?;
+    let model = Trained::load(&arguments.run.checkpoint, &workspace.device)?;
     // How tokens are written is the data's to say.
     let data = workspace.open(&model.settings.data(Split::Train))?;
     model.check_fits(data.as_ref())?;
@@ -115,7 +115,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
 
 /// The autoregressive run that judges the samples; it must fit them, before they are drawn.
 fn judge(run: &Path, data: &dyn Dataset, request: &Request, workspace: &Workspace) -> Result<Trained, Failure> {
-    let judge = Trained::load(run, workspace)?;
+    let judge = Trained::load(run, &workspace.device)?;
     if judge.settings.implementation != "ar" {
         let what = format!("{}: its implementation is {}", run.display(), judge.settings.implementation);
         return Err(Failure::input(what, "judge with an autoregressive run (ar)"));

@@ -4,7 +4,9 @@ mod bound;
 mod estimate;
 mod generative;
 pub mod ode;
+mod ode_nll;
 
 pub use bound::{Bound, Estimator, Question, TextUnits};
 pub use estimate::{Estimate, student_interval};
 pub use generative::{Generative, generative};
+pub use ode_nll::{Dequantisation, OdeNll, OdeQuestion};

@@ -5,6 +5,7 @@ mod discrete;
 mod estimator;
 mod frechet;
 mod gaussian;
+mod gaussian_losses;
 mod objectives;
 mod properties;
 mod samplers;

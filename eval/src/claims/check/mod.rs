@@ -239,7 +239,7 @@ fn trained_run(workspace: &Workspace, preset: &str, set: &[String]) -> Result<(T
     let name = format!("{preset}-{}", &impls::hash::sha256(shape.as_bytes())[..12]);
     let run = workspace.out.join("runs").join(name);
     run_training(workspace, &settings, data.as_ref(), &run)?;
-    Ok((Trained::load(&run, workspace)?, run))
+    Ok((Trained::load(&run, &workspace.device)?, run))
 }
 
 /// What a trained run depends on: its settings and its data.

@@ -6,6 +6,7 @@ use impls::network::{Denoiser, Input};
 use impls::schedule::{GaussianSchedule, LogSnr};
 
 use super::mixture::Mixture;
+use crate::likelihood::ode::Field;
 
 /// E\[x | z\] under a mixture in one or two dimensions, said in the terms of a prediction.
 pub struct MixtureDenoiser {
@@ -24,6 +25,24 @@ impl MixtureDenoiser {
         let x = self.law.posterior_mean((level.alpha, level.sigma), point);
         let f = |(z, x): (&f64, f64)| affine.target(*z, (z - level.alpha * x) / level.sigma);
         z.iter().zip(x).map(f).collect()
+    }
+}
+
+/// In double precision.
+impl Field for MixtureDenoiser {
+    fn eps_and_trace(&self, z: &[f64], length: usize, log_snr: f64) -> (Vec<f64>, Vec<f64>) {
+        let level = Level::of_log_snr(log_snr);
+        let pair = (level.alpha, level.sigma);
+        let row = |z: &[f64]| {
+            let point = [z[0], z.get(1).copied().unwrap_or(0.0)];
+            let x = self.law.posterior_mean(pair, point);
+            let eps: Vec<f64> = z.iter().zip(x).map(|(z, x)| (z - level.alpha * x) / level.sigma).collect();
+            // dx_hat/dz = alpha / sigma^2 Cov[x | z].
+            let gain = (level.alpha / level.sigma).powi(2);
+            (eps, (length as f64 - gain * self.law.posterior_variance(pair, point)) / level.sigma)
+        };
+        let (eps, trace): (Vec<Vec<f64>>, Vec<f64>) = z.chunks(length).map(row).unzip();
+        (eps.concat(), trace)
     }
 }
 

@@ -2,6 +2,10 @@
 
 use std::f64::consts::PI;
 
+use impls::Key;
+use impls::key::categorical;
+use rand_distr::{Distribution, StandardNormal};
+
 /// A point of the plane; in one dimension the second coordinate is zero.
 pub type Point = [f64; 2];
 
@@ -43,6 +47,21 @@ pub fn log_sum_exp(logs: &[f64]) -> f64 {
 }
 
 impl Mixture {
+    /// `count` draws, row after row.
+    pub fn draw(&self, count: usize, key: &Key) -> Vec<f64> {
+        let mut rng = key.rng();
+        let weights: Vec<f64> = self.components.iter().map(|c| c.weight).collect();
+        let mut points = Vec::with_capacity(count * self.dimensions);
+        for _ in 0..count {
+            let component = self.components[categorical(&mut rng, &weights)];
+            for mean in &component.mean[..self.dimensions] {
+                let noise: f64 = StandardNormal.sample(&mut rng);
+                points.push(mean + component.std * noise);
+            }
+        }
+        points
+    }
+
     /// Whether the data are points.
     pub fn is_atoms(&self) -> bool {
         self.components.iter().all(|c| c.std == 0.0)
