@@ -69,6 +69,11 @@ impl Trained {
         })
     }
 
+    /// Floating-point operations of one evaluation of one sequence, where they are counted.
+    pub fn operations(&self) -> Option<f64> {
+        self.settings.network(&self.state.data).ok()?.operations()
+    }
+
     /// Refuses data that the network was not made for.
     pub fn check_fits(&self, data: &dyn Dataset) -> Result<(), Failure> {
         let (ours, theirs) = (&self.state.data, DataShape::of(data));

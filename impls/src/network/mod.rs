@@ -13,6 +13,7 @@ mod state_dict;
 pub mod table;
 mod transformer;
 mod unet;
+mod work;
 
 use burn::tensor::kind::Basic;
 use burn::tensor::{Device, Float, Int, Tensor, TensorData};

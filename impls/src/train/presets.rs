@@ -1,7 +1,7 @@
 //! The bundled presets.
 
 /// Name and text of each.
-pub const PRESETS: [(&str, &str); 21] = [
+pub const PRESETS: [(&str, &str); 25] = [
     ("any-order-digits", include_str!("../../presets/any-order-digits.toml")),
     ("ar-digits", include_str!("../../presets/ar-digits.toml")),
     ("ar-shakespeare", include_str!("../../presets/ar-shakespeare.toml")),
@@ -9,7 +9,9 @@ pub const PRESETS: [(&str, &str); 21] = [
     ("d3pm-absorbing-digits", include_str!("../../presets/d3pm-absorbing-digits.toml")),
     ("d3pm-uniform-digits", include_str!("../../presets/d3pm-uniform-digits.toml")),
     ("edm-digits", include_str!("../../presets/edm-digits.toml")),
+    ("edm-fashion-mnist", include_str!("../../presets/edm-fashion-mnist.toml")),
     ("flow-digits", include_str!("../../presets/flow-digits.toml")),
+    ("flow-fashion-mnist", include_str!("../../presets/flow-fashion-mnist.toml")),
     ("genmd4-digits", include_str!("../../presets/genmd4-digits.toml")),
     ("genmd4-text8", include_str!("../../presets/genmd4-text8.toml")),
     ("maskgit-digits", include_str!("../../presets/maskgit-digits.toml")),
@@ -22,5 +24,7 @@ pub const PRESETS: [(&str, &str); 21] = [
     ("mdlm-digits", include_str!("../../presets/mdlm-digits.toml")),
     ("mdlm-owt", include_str!("../../presets/mdlm-owt.toml")),
     ("mdlm-text8", include_str!("../../presets/mdlm-text8.toml")),
+    ("vdm-cifar10", include_str!("../../presets/vdm-cifar10.toml")),
     ("vdm-digits", include_str!("../../presets/vdm-digits.toml")),
+    ("vdm-fashion-mnist", include_str!("../../presets/vdm-fashion-mnist.toml")),
 ];

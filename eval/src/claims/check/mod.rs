@@ -6,14 +6,17 @@ mod digits;
 mod distances;
 mod equivalence;
 mod estimator;
+mod families;
 mod frechet;
 mod gap_profile;
 mod gaussian;
+mod gaussian_estimator;
 mod grids;
 mod gumbel;
 mod independent;
 mod integrand;
 mod objectives;
+mod ode;
 mod order;
 mod parallel;
 mod samplers;
@@ -63,6 +66,12 @@ pub enum Protocol {
     Grids(grids::Grids),
     /// The training loss by Monte Carlo against its exact value.
     Estimator(estimator::Estimator),
+    /// The same of Gaussian diffusion.
+    GaussianEstimator(gaussian_estimator::GaussianEstimator),
+    /// The probability-flow ODE on mixtures.
+    Ode(ode::Ode),
+    /// Masked and Gaussian diffusion side by side.
+    Families(families::Families),
     /// Networks trained on a toy of known entropy.
     ToyTraining(toy_training::ToyTraining),
     /// The model trained on the digits.
@@ -138,6 +147,9 @@ impl Protocol {
             Self::Weights(check) => check.inputs(workspace),
             Self::Grids(_) => Ok(Vec::new()),
             Self::Estimator(check) => check.inputs(workspace),
+            Self::GaussianEstimator(check) => check.inputs(workspace),
+            Self::Ode(check) => check.inputs(workspace),
+            Self::Families(check) => check.inputs(workspace),
             Self::ToyTraining(check) => check.inputs(workspace),
             Self::Digits(check) => check.inputs(workspace),
             Self::Objectives(check) => check.inputs(workspace),
@@ -161,6 +173,9 @@ impl Protocol {
             Self::Weights(check) => check.run(workspace),
             Self::Grids(check) => check.run(),
             Self::Estimator(check) => check.run(workspace),
+            Self::GaussianEstimator(check) => check.run(workspace),
+            Self::Ode(check) => check.run(workspace),
+            Self::Families(check) => check.run(workspace),
             Self::ToyTraining(check) => check.run(workspace),
             Self::Digits(check) => check.run(workspace),
             Self::Objectives(check) => check.run(workspace),
@@ -174,9 +189,9 @@ impl Protocol {
     pub fn is_statistical(&self) -> bool {
         match self {
             Self::Cascade(_) | Self::Weights(_) | Self::Grids(_) | Self::Equivalence(_) => false,
-            Self::Integrand(_) | Self::Gaussian(_) | Self::GapProfile(_) => false,
+            Self::Integrand(_) | Self::Gaussian(_) | Self::GapProfile(_) | Self::Ode(_) => false,
             Self::Estimator(_) | Self::ToyTraining(_) | Self::Digits(_) => true,
-            Self::Objectives(_) | Self::Text(_) => true,
+            Self::Objectives(_) | Self::Text(_) | Self::GaussianEstimator(_) | Self::Families(_) => true,
             Self::Samplers(check) => check.is_statistical(),
             Self::Order(check) => check.is_statistical(),
             Self::Parallel(check) => check.is_statistical(),

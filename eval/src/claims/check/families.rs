@@ -1,0 +1,213 @@
+//! Check: masked and Gaussian diffusion side by side, one data set, one budget, one protocol.
+
+use impls::data::{Dataset, Split};
+use reports::record::{Figure, Input, Panel, Series, Style};
+use serde::Deserialize;
+
+use super::distances::{first_images, of_blocks};
+use super::independent::Independent;
+use super::{Outcome, figure, log_axis, plot, ranking, run_inputs, trained_run, weights_of};
+use crate::cmd::Trained;
+use crate::cmd::fid::digits_classifier;
+use crate::failure::Failure;
+use crate::fid::{FeatureNetwork, Features, Images};
+use crate::likelihood::{Bound, Estimate, Estimator};
+use crate::sampling::{self, Request};
+use crate::workspace::Workspace;
+
+/// Models of several implementations, trained on one data set.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Families {
+    presets: Vec<String>,
+    /// Changes to each preset.
+    set: Vec<String>,
+    /// Draws of the noise for each test image, and the first test images.
+    draws: usize,
+    sequences: Option<usize>,
+    /// Steps of each implementation's own sampler; the table has the last.
+    steps: Vec<usize>,
+    /// Disjoint blocks of samples, and images in each.
+    blocks: usize,
+    block_size: usize,
+}
+
+/// One model and what was measured of it.
+struct Member {
+    name: String,
+    model: Trained,
+    bound: Bound,
+    /// Against the baseline, paired over test images, bits/dim.
+    gain: Estimate,
+    points: Vec<Point>,
+    shown: Panel,
+}
+
+/// Samples at one number of steps.
+struct Point {
+    nfe: f64,
+    distance: Option<Estimate>,
+}
+
+/// What measures distances: a network that knows the images.
+struct Ruler {
+    network: FeatureNetwork,
+    reference: Features,
+}
+
+impl Families {
+    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+        let inputs = self.presets.iter().map(|preset| run_inputs(workspace, preset, &self.set));
+        let mut inputs: Vec<Input> = inputs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        if self.presets.iter().any(|preset| preset.ends_with("-digits")) {
+            let network = digits_classifier(workspace)?;
+            inputs.push(Input { name: network.metric_name(), sha256: network.hash().to_owned() });
+        }
+        Ok(inputs)
+    }
+
+    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+        let mut members: Vec<Member> = Vec::new();
+        let mut baseline = None;
+        for preset in &self.presets {
+            let (model, _) = trained_run(workspace, preset, &self.set)?;
+            let train = workspace.open(&model.settings.data(Split::Train))?;
+            let test = workspace.open(&model.settings.data(Split::Test))?;
+            let ruler = ruler(workspace, train.as_ref())?;
+            let bound = model
+                .question(test.as_ref(), Estimator::Auto, self.draws, self.sequences, workspace.seed)
+                .answer(&workspace.device, &workspace.bar)?;
+            let first: Vec<usize> = (0..bound.per_sequence.len()).collect();
+            let pixels = Independent::fit(train.as_ref())?.nats(&test.select(&first)?);
+            let to_bits = 1.0 / (bound.dims as f64 * std::f64::consts::LN_2);
+            let gain: Vec<f64> = bound.per_sequence.iter().zip(&pixels).map(|(a, b)| (a - b) * to_bits).collect();
+            baseline.get_or_insert(Estimate::of(&pixels).scaled(to_bits));
+            let (points, shown) = self.sample(workspace, &model, train.as_ref(), ruler.as_ref())?;
+            let name = preset.split('-').next().unwrap_or(preset).to_owned();
+            members.push(Member { name, model, bound, gain: Estimate::of(&gain), points, shown });
+        }
+        let worst = members.iter().max_by(|a, b| a.gain.interval(0.99).1.total_cmp(&b.gain.interval(0.99).1));
+        let worst = worst.ok_or_else(|| Failure::internal("the claim names no preset"))?;
+        let quantity = format!("worst ({}): NELBO − independent pixels' NLL", worst.name);
+        let mut outcome = Outcome::exact(&quantity, worst.gain.value, "bits/dim")
+            .over(worst.gain.n as usize, "test images")
+            .with_error(worst.gain.standard_error);
+        for member in &members {
+            let b = member.bound.bits_per_dim;
+            outcome.detail(format!("{}: NELBO", member.name), b.value, Some(b.standard_error), "bits/dim");
+            for point in &member.points {
+                if let Some(d) = point.distance {
+                    let name = format!("{}: Frechet distance at NFE {:.1}", member.name, point.nfe);
+                    outcome.detail(name, d.value, Some(d.standard_error), "1");
+                }
+            }
+        }
+        if let Some(baseline) = baseline {
+            outcome.detail("independent pixels", baseline.value, Some(baseline.standard_error), "bits/dim");
+        }
+        outcome.made.extend(members.iter().map(|member| weights_of(&member.model)));
+        outcome.figures = self.draw(members);
+        Ok(outcome)
+    }
+
+    /// The implementation's own sampler at every number of steps.
+    fn sample(
+        &self,
+        workspace: &Workspace,
+        model: &Trained,
+        data: &dyn Dataset,
+        ruler: Option<&Ruler>,
+    ) -> Result<(Vec<Point>, Panel), Failure> {
+        let shape = data.image().ok_or_else(|| Failure::internal("families are compared on images"))?;
+        let count = self.blocks * self.block_size;
+        let (mut points, mut shown) = (Vec::new(), None);
+        for &steps in &self.steps {
+            let request = Request { steps, ..Request::new(&model.settings, count, data.length(), workspace.seed) };
+            let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, &workspace.bar)?;
+            let images = Images::from_tokens(&drawn.tokens, data.values(), shape);
+            let blocks = [self.blocks, self.block_size];
+            let distance = |ruler: &Ruler| -> Result<Estimate, Failure> {
+                Ok(Estimate::of(&of_blocks(&ruler.network, &images, &ruler.reference, blocks, &workspace.bar)?))
+            };
+            points.push(Point { nfe: drawn.nfe(), distance: ruler.map(distance).transpose()? });
+            let title = format!("{}, {}, NFE {:.0}", model.settings.implementation, request.sampler, drawn.nfe());
+            shown = Some(first_images(&title, &images, 32));
+        }
+        let shown = shown.ok_or_else(|| Failure::internal("the claim names no steps"))?;
+        Ok((points, shown))
+    }
+
+    fn draw(&self, members: Vec<Member>) -> Vec<Figure> {
+        let header = [
+            "implementation",
+            "trains with",
+            "parameters",
+            "training, TFLOP",
+            "NELBO, bits/dim",
+            "Frechet distance",
+            "NFE",
+        ];
+        let table = Panel::Table {
+            title: String::new(),
+            header: header.map(str::to_owned).to_vec(),
+            rows: members.iter().map(row).collect(),
+        };
+        let bounds: Vec<(String, Estimate)> = members.iter().map(|m| (m.name.clone(), m.bound.bits_per_dim)).collect();
+        let line = |member: &Member| {
+            let measured = member.points.iter().filter_map(|point| Some((point.nfe, point.distance?)));
+            let (x, distances): (Vec<f64>, Vec<Estimate>) = measured.unzip();
+            Series {
+                label: member.name.clone(),
+                style: Style::LinePoints,
+                x,
+                y: distances.iter().map(|d| d.value).collect(),
+                error: Some(distances.iter().map(|d| d.standard_error).collect()),
+            }
+        };
+        let lines: Vec<Series> = members.iter().map(line).filter(|series| !series.x.is_empty()).collect();
+        let mut panels = vec![table, ranking("NELBO of test images", "bits/dim", &bounds)];
+        if !lines.is_empty() {
+            let (x, y) = (log_axis("network evaluations a sample (NFE)"), log_axis("Frechet distance"));
+            panels.push(plot("Distance of samples", x, y, lines));
+        }
+        panels.extend(members.into_iter().map(|member| member.shown));
+        let caption = format!(
+            "The same body, steps, batches and test images for all; means with standard errors over test images ({} draws each) \
+             and over {} blocks of {} samples by each implementation's own sampler. Training counts three evaluations a \
+             sequence and step; positions are pixels for some and patches for others, as the presets say. One training seed each.",
+            self.draws, self.blocks, self.block_size
+        );
+        vec![figure("families", "Masked and Gaussian diffusion side by side", &caption, panels)]
+    }
+}
+
+/// A line of the table.
+fn row(member: &Member) -> Vec<String> {
+    let settings = &member.model.settings;
+    let b = member.bound.bits_per_dim;
+    let sequences = settings.steps as f64 * settings.batch_size as f64;
+    let work = member.model.operations().map_or("not counted".into(), |operations| {
+        // A derivative costs about two evaluations more.
+        format!("{:.1}", 3.0 * operations * sequences / 1e12)
+    });
+    let last = &member.points[member.points.len() - 1];
+    vec![
+        settings.implementation.clone(),
+        settings.weighting.clone().unwrap_or_default(),
+        member.model.model.parameters().to_string(),
+        work,
+        format!("{:.4} ± {:.4}", b.value, b.standard_error),
+        last.distance.map_or("no network".into(), |d| format!("{:.3} ± {:.3}", d.value, d.standard_error)),
+        format!("{:.1}", last.nfe),
+    ]
+}
+
+/// The bundled classifier, where the images are digits.
+fn ruler(workspace: &Workspace, train: &dyn Dataset) -> Result<Option<Ruler>, Failure> {
+    if !train.name().starts_with("digits") {
+        return Ok(None);
+    }
+    let network = digits_classifier(workspace)?;
+    let reference = network.features(&Images::from_dataset(train)?, &workspace.bar)?;
+    Ok(Some(Ruler { network, reference }))
+}
