@@ -1,8 +1,6 @@
 //! Drawing samples from a trained model with any of the samplers.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use impls::any_order::{first_hitting, one_by_one};
 use impls::autoregressive::left_to_right;
@@ -17,7 +15,7 @@ use impls::mdlm::{cached, semi_autoregressive};
 use impls::network::{Denoiser, Model};
 use impls::schedule::{GaussianSchedule, MaskedSchedule};
 use impls::train::Settings;
-use impls::{Key, UnknownName, Workers};
+use impls::{Key, Workers};
 
 use crate::failure::Failure;
 use crate::fid::Images;
@@ -49,34 +47,7 @@ pub enum Sampler {
     Heun,
 }
 
-const SAMPLERS: [(&str, Sampler); 10] = [
-    ("ancestral", Sampler::Ancestral),
-    ("cached", Sampler::Cached),
-    ("first-hitting", Sampler::FirstHitting),
-    ("one-by-one", Sampler::OneByOne),
-    ("confidence", Sampler::Confidence),
-    ("vector", Sampler::Vector),
-    ("d3pm", Sampler::D3pm),
-    ("left-to-right", Sampler::LeftToRight),
-    ("ddim", Sampler::Ddim),
-    ("heun", Sampler::Heun),
-];
-
-impl fmt::Display for Sampler {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = SAMPLERS.iter().find(|(_, sampler)| sampler == self).map_or("", |(name, _)| name);
-        f.write_str(name)
-    }
-}
-
-impl FromStr for Sampler {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        let found = SAMPLERS.iter().find(|(known, _)| *known == name).map(|(_, sampler)| *sampler);
-        found.ok_or_else(|| UnknownName::new("sampler", name, &SAMPLERS.map(|(name, _)| name)))
-    }
-}
+impls::names!(Sampler, "sampler": Ancestral = "ancestral", Cached = "cached", FirstHitting = "first-hitting", OneByOne = "one-by-one", Confidence = "confidence", Vector = "vector", D3pm = "d3pm", LeftToRight = "left-to-right", Ddim = "ddim", Heun = "heun");
 
 impl Sampler {
     /// The samplers that draw from what an implementation trains; the first is its own.

@@ -25,6 +25,7 @@ pub mod key;
 pub mod maskgit;
 pub mod md4;
 pub mod mdlm;
+mod names;
 pub mod network;
 pub mod objective;
 pub mod schedule;

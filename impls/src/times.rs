@@ -1,10 +1,6 @@
 //! How the diffusion times of a batch are drawn from (0, 1). All are uniform at each position; they differ in
 //! the variance of the batch mean.
 
-use std::fmt;
-use std::str::FromStr;
-
-use crate::error::UnknownName;
 use crate::key::{Key, open_uniform};
 
 /// The law of the times of one batch.
@@ -39,25 +35,4 @@ pub fn step_of(u: f64, steps: u32) -> u32 {
     ((u * f64::from(steps)) as u32 + 1).min(steps)
 }
 
-impl fmt::Display for TimeSampling {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Independent => "independent",
-            Self::Stratified => "stratified",
-            Self::Rotated => "rotated",
-        })
-    }
-}
-
-impl FromStr for TimeSampling {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        match name {
-            "independent" => Ok(Self::Independent),
-            "stratified" => Ok(Self::Stratified),
-            "rotated" => Ok(Self::Rotated),
-            _ => Err(UnknownName::new("time sampling", name, &["independent", "stratified", "rotated"])),
-        }
-    }
-}
+crate::names!(TimeSampling, "time sampling": Independent = "independent", Stratified = "stratified", Rotated = "rotated");

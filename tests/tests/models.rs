@@ -138,18 +138,102 @@ fn classes_are_learned_and_guided() {
 }
 
 #[test]
+fn gaussian_models_train_evaluate_and_sample() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |name: &str| folder.path().join(name);
+    let quick = ["--draws", "2", "--sequences", "16"];
+    for name in ["vdm", "flow", "edm"] {
+        train(&run(name), &format!("{name}-digits"), &["learning_rate=0.0001"]).json();
+        let bound = with("likelihood", &run(name), &quick).json();
+        let nelbo = &bound["nelbo"];
+        assert!(number(&nelbo["bits_per_dim"]["value"]) > 2.0, "{name}: {nelbo}");
+        let parts = ["reconstruction", "prior"].map(|part| number(&nelbo[part]));
+        let whole = parts[0] + parts[1] + number(&nelbo["diffusion"]["value"]);
+        assert!((whole - number(&nelbo["bits_per_dim"]["value"])).abs() < 1e-9, "{name}: {nelbo}");
+        assert_eq!(nelbo["protocol"]["objective"], "gaussian", "{name}");
+        for (sampler, grid, nfe) in
+            [("ancestral", "uniform", 5.0), ("ddim", "uniform", 5.0), ("heun", "uniform", 10.0), ("heun", "edm", 9.0)]
+        {
+            let made = ["--count", "3", "--steps", "5", "--sampler", sampler, "--grid", grid, "--churn", "1"];
+            let samples = with("sample", &run(name), &made).json();
+            assert_eq!(number(&samples["nfe"]), nfe, "{name}, {sampler} on {grid}");
+            assert!(samples["placement"].as_str().expect("words").starts_with(grid), "{samples}");
+        }
+    }
+    // The ODE's likelihood: exact and estimated traces of one path have one mean.
+    let ode = |trace: &str, dequantisation: &str| {
+        let more = ["--ode", "--ode-steps", "6", "--trace", trace, "--dequantisation", dequantisation];
+        with("likelihood", &run("vdm"), &[&quick[..], &more].concat()).json()["ode"].clone()
+    };
+    let value = |ode: &Value| number(&ode["bits_per_dim"]["value"]);
+    let (exact, estimated) = (ode("exact", "decoder"), ode("hutchinson", "decoder"));
+    assert!((value(&exact) - value(&estimated)).abs() < 0.5, "{exact} {estimated}");
+    assert_ne!(value(&exact), value(&estimated));
+    assert_eq!(ode("hutchinson", "uniform")["dequantisation"], "uniform");
+    // What does not fit is refused.
+    let refused = |call: Call, what: &str| {
+        assert_eq!((call.code, call.stderr.contains(what)), (2, true), "{what}: {}", call.stderr);
+    };
+    refused(with("sample", &run("vdm"), &["--grid", "cosine"]), "edm");
+    refused(with("sample", &run("vdm"), &["--schedule", "cosine"]), "no ends");
+    refused(with("sample", &run("vdm"), &["--nucleus", "0.9"]), "nucleus");
+    refused(with("sample", &run("vdm"), &["--sampler", "cached"]), "ddim");
+    let settings = [
+        ("schedule=cosine", "no ends"),
+        ("noise_levels=cosine:-8:4", "other ends"),
+        ("prediction=mu", "velocity"),
+        ("fourier=[3, 1]", "fourier"),
+        ("patch_size=3", "can be cut"),
+        ("patch_size=0", "patch_size is 0"),
+        ("time_conditioning=false", "depends on the time"),
+        ("sigma_data=0.5", "no meaning for implementation vdm"),
+        ("schedule=learned:-8:5", ""),
+    ];
+    for (setting, what) in settings {
+        let call = train(&run("refused"), "vdm-digits", &[setting, "weighting=fm"]);
+        assert!(call.code == 2 && call.stderr.contains(what), "{setting}: {}", call.stderr);
+    }
+}
+
+#[test]
+fn gaussian_models_learn_their_ends_and_classes_and_resume() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let unet = ["network=unet", "heads=none", "hidden=none", "perceptron=none", "positions=none", "patch_size=none"];
+    let more = ["width=8", "resolutions=2", "condition_width=32", "schedule=learned:-8:5", "weight_decay=0.0"];
+    let classes = ["class_conditioning=true", "label_dropout=0.1", "checkpoint_every=2", "decay=constant"];
+    let changes = [&unet[..], &more, &classes].concat();
+    let (straight, stopped) = (folder.path().join("straight"), folder.path().join("stopped"));
+    train(&straight, "vdm-digits", &changes).json();
+    resume_half_way(&stopped, "vdm-digits", &changes);
+    let read = |run: &Path| std::fs::read(run.join("checkpoint/model.safetensors")).expect("weights");
+    assert!(read(&straight) == read(&stopped), "the learned ends are not resumed");
+    let bound = with("likelihood", &straight, &["--draws", "1", "--sequences", "8"]).json();
+    assert_eq!(bound["nelbo"]["protocol"]["schedule"], "fixed-linear, ends learned");
+    let nfe = |guidance: &str| {
+        let made = ["--count", "3", "--steps", "4", "--class", "7", "--guidance", guidance];
+        number(&with("sample", &straight, &made).json()["nfe"])
+    };
+    assert_eq!((nfe("1"), nfe("2")), (4.0, 8.0));
+}
+
+/// A run that stopped after two of its four steps, and went on.
+fn resume_half_way(run: &Path, preset: &str, changes: &[&str]) {
+    // The same settings but the number of steps.
+    train(run, preset, &[changes, &["steps=2"]].concat()).json();
+    let config = run.join("config.toml");
+    let text = std::fs::read_to_string(&config).expect("settings").replace("steps = 2\n", "steps = 4\n");
+    std::fs::write(&config, text.replace("warmup_steps = 4", "warmup_steps = 2")).expect("written");
+    train(run, preset, changes).json();
+}
+
+#[test]
 fn a_unet_learns_pixels_and_resumes_to_the_same_bytes() {
     let folder = tempfile::tempdir().expect("a folder");
     let unet = ["network=unet", "heads=none", "hidden=none", "perceptron=none", "positions=none", "width=8"];
     let changes = [&unet[..], &["dropout=0.1", "accumulation=2", "checkpoint_every=2", "decay=constant"]].concat();
     let (straight, stopped) = (folder.path().join("straight"), folder.path().join("stopped"));
     train(&straight, "md4-digits", &changes).json();
-    // The same settings but the number of steps: a run that stopped half-way.
-    train(&stopped, "md4-digits", &[&changes[..], &["steps=2"]].concat()).json();
-    let config = stopped.join("config.toml");
-    let text = std::fs::read_to_string(&config).expect("settings").replace("steps = 2\n", "steps = 4\n");
-    std::fs::write(&config, text.replace("warmup_steps = 4", "warmup_steps = 2")).expect("written");
-    train(&stopped, "md4-digits", &changes).json();
+    resume_half_way(&stopped, "md4-digits", &changes);
     let read = |run: &Path| std::fs::read(run.join("checkpoint/model.safetensors")).expect("weights");
     assert!(read(&straight) == read(&stopped), "dropout, accumulation or the order of the data is not resumed");
 }

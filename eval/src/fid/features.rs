@@ -2,10 +2,8 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::OnceLock;
 
-use impls::UnknownName;
 use impls::hash::sha256;
 use ort::environment::Environment;
 use ort::session::Session;
@@ -34,26 +32,7 @@ impl Convention {
     }
 }
 
-impl fmt::Display for Convention {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unit => "unit",
-            Self::Signed => "signed",
-        })
-    }
-}
-
-impl FromStr for Convention {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        match name {
-            "unit" => Ok(Self::Unit),
-            "signed" => Ok(Self::Signed),
-            _ => Err(UnknownName::new("network convention", name, &["unit", "signed"])),
-        }
-    }
-}
+impls::names!(Convention, "network convention": Unit = "unit", Signed = "signed");
 
 /// Features of a set of images, row-major [images, dimension].
 #[derive(Clone, Debug)]

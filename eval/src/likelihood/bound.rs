@@ -1,8 +1,6 @@
 //! The bound of a trained model on a data set, or its likelihood where that is exact.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use burn::tensor::Device;
 use impls::any_order::{AnyOrder, Form};
@@ -10,7 +8,7 @@ use impls::data::Dataset;
 use impls::network::Denoiser;
 use impls::objective::{Batch, Objective, Terms};
 use impls::times::TimeSampling;
-use impls::{Key, UnknownName, Workers};
+use impls::{Key, Workers};
 use serde::Serialize;
 
 use super::estimate::Estimate;
@@ -28,28 +26,7 @@ pub enum Estimator {
     KDce,
 }
 
-impl fmt::Display for Estimator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Auto => "auto",
-            Self::Objective => "objective",
-            Self::KDce => "k-dce",
-        })
-    }
-}
-
-impl FromStr for Estimator {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        match name {
-            "auto" => Ok(Self::Auto),
-            "objective" => Ok(Self::Objective),
-            "k-dce" => Ok(Self::KDce),
-            _ => Err(UnknownName::new("estimator", name, &["auto", "objective", "k-dce"])),
-        }
-    }
-}
+impls::names!(Estimator, "estimator": Auto = "auto", Objective = "objective", KDce = "k-dce");
 
 /// What is evaluated, and how.
 pub struct Question<'a> {

@@ -1,15 +1,12 @@
 //! Tokens under the probability-flow ODE: its density of noisy points, made a code length of the data by dequantisation.
 
-use std::fmt;
-use std::str::FromStr;
-
 use burn::module::Module;
 use burn::tensor::Device;
 use impls::data::Dataset;
 use impls::gaussian::{Decoder, Gaussian, Level};
 use impls::key::open_uniform;
 use impls::network::Model;
-use impls::{Key, UnknownName, Workers};
+use impls::{Key, Workers};
 use rand_distr::{Distribution, StandardNormal};
 use serde::Serialize;
 
@@ -28,26 +25,7 @@ pub enum Dequantisation {
     Uniform,
 }
 
-impl fmt::Display for Dequantisation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Decoder => "decoder",
-            Self::Uniform => "uniform",
-        })
-    }
-}
-
-impl FromStr for Dequantisation {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        match name {
-            "decoder" => Ok(Self::Decoder),
-            "uniform" => Ok(Self::Uniform),
-            _ => Err(UnknownName::new("dequantisation", name, &["decoder", "uniform"])),
-        }
-    }
-}
+impls::names!(Dequantisation, "dequantisation": Decoder = "decoder", Uniform = "uniform");
 
 /// What is evaluated, and how.
 pub struct OdeQuestion<'a> {

@@ -1,13 +1,9 @@
 //! The uniform process.
 
-use std::fmt;
-use std::str::FromStr;
-
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Int, Tensor};
 
 use crate::corruption::{negative_log, numbers, row_sums, rows_tensor};
-use crate::error::UnknownName;
 use crate::key::{Key, open_uniform};
 use crate::network::{Denoiser, ids_tensor};
 use crate::objective::{Batch, Objective, Terms};
@@ -21,26 +17,7 @@ pub enum Kernel {
     Mixture,
 }
 
-impl fmt::Display for Kernel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::D3pm => "d3pm",
-            Self::Mixture => "mixture",
-        })
-    }
-}
-
-impl FromStr for Kernel {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        match name {
-            "d3pm" => Ok(Self::D3pm),
-            "mixture" => Ok(Self::Mixture),
-            _ => Err(UnknownName::new("kernel", name, &["d3pm", "mixture"])),
-        }
-    }
-}
+crate::names!(Kernel, "kernel": D3pm = "d3pm", Mixture = "mixture");
 
 /// The objective. In continuous time only the `d3pm` kernel has a finite bound: the mixture's costs of a denoiser that is not
 /// exact grow without limit as t falls to 0.

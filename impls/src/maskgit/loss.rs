@@ -1,15 +1,12 @@
 //! The loss, its mask rates and its normalisers.
 
 use std::f64::consts::FRAC_PI_2;
-use std::fmt;
-use std::str::FromStr;
 
 use burn::tensor::{Device, Tensor};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::any_order::{AnyOrder, Form};
 use crate::corruption::{hide_count, negative_log, row_sums, rows_tensor};
-use crate::error::UnknownName;
 use crate::key::Key;
 use crate::network::Denoiser;
 use crate::objective::{Batch, Objective, Terms};
@@ -40,28 +37,7 @@ impl MaskRates {
     }
 }
 
-impl fmt::Display for MaskRates {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Cosine => "cosine",
-            Self::Uniform => "uniform",
-            Self::TruncatedNormal => "truncated-normal",
-        })
-    }
-}
-
-impl FromStr for MaskRates {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        match name {
-            "cosine" => Ok(Self::Cosine),
-            "uniform" => Ok(Self::Uniform),
-            "truncated-normal" => Ok(Self::TruncatedNormal),
-            _ => Err(UnknownName::new("mask rates", name, &["cosine", "uniform", "truncated-normal"])),
-        }
-    }
-}
+crate::names!(MaskRates, "mask rates": Cosine = "cosine", Uniform = "uniform", TruncatedNormal = "truncated-normal");
 
 /// What the sum of cross-entropies is divided by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,26 +48,7 @@ pub enum Normaliser {
     Global,
 }
 
-impl fmt::Display for Normaliser {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::PerRow => "per-row",
-            Self::Global => "global",
-        })
-    }
-}
-
-impl FromStr for Normaliser {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        match name {
-            "per-row" => Ok(Self::PerRow),
-            "global" => Ok(Self::Global),
-            _ => Err(UnknownName::new("normaliser", name, &["per-row", "global"])),
-        }
-    }
-}
+crate::names!(Normaliser, "normaliser": PerRow = "per-row", Global = "global");
 
 /// The objective.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,11 +1,8 @@
 //! Ancestral sampling of masked diffusion.
 
 use std::f64::consts::FRAC_PI_2;
-use std::fmt;
-use std::str::FromStr;
 
 use crate::canvas::{Canvas, Predictor, Samples};
-use crate::error::UnknownName;
 use crate::key::{categorical, open_uniform};
 use crate::schedule::MaskedSchedule;
 
@@ -31,26 +28,7 @@ impl Grid {
     }
 }
 
-impl fmt::Display for Grid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Uniform => "uniform",
-            Self::Cosine => "cosine",
-        })
-    }
-}
-
-impl FromStr for Grid {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        match name {
-            "uniform" => Ok(Self::Uniform),
-            "cosine" => Ok(Self::Cosine),
-            _ => Err(UnknownName::new("grid", name, &["uniform", "cosine"])),
-        }
-    }
-}
+crate::names!(Grid, "grid": Uniform = "uniform", Cosine = "cosine");
 
 /// Fills the masks of `canvas` by `steps` ancestral steps.
 ///

@@ -1,12 +1,8 @@
 //! The training loss and what is reported, under each protocol.
 
-use std::fmt;
-use std::str::FromStr;
-
 use burn::tensor::{Device, Tensor};
 
 use crate::corruption::{masked_cost, numbers, rows_tensor};
-use crate::error::UnknownName;
 use crate::key::Key;
 use crate::network::Denoiser;
 use crate::objective::{Batch, Objective, Terms};
@@ -24,28 +20,7 @@ pub enum Protocol {
     Importance,
 }
 
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Published => "published",
-            Self::Exact => "exact",
-            Self::Importance => "importance",
-        })
-    }
-}
-
-impl FromStr for Protocol {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        match name {
-            "published" => Ok(Self::Published),
-            "exact" => Ok(Self::Exact),
-            "importance" => Ok(Self::Importance),
-            _ => Err(UnknownName::new("protocol", name, &["published", "exact", "importance"])),
-        }
-    }
-}
+crate::names!(Protocol, "protocol": Published = "published", Exact = "exact", Importance = "importance");
 
 /// The objective.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ mod init;
 mod learned;
 mod model;
 mod patches;
+mod residual;
 mod signal;
 mod state_dict;
 pub mod table;

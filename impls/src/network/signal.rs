@@ -70,3 +70,23 @@ impl Patches {
         x.reshape([batch, patches * self.tokens(), n])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+
+    #[test]
+    fn patches_are_squares_of_pixels_and_join_again() {
+        let patches = Patches { image: [4, 4, 2], size: 2 };
+        let numbers: Vec<f32> = (0..32).map(|i| i as f32).collect();
+        let x = Tensor::<3>::from_data(TensorData::new(numbers, [1, 32, 1]), &Device::flex());
+        let cut = patches.cut(x.clone());
+        assert_eq!(cut.dims(), [1, 4, 8]);
+        // Second patch: columns 2 and 3 of rows 0 and 1, two channels each.
+        let second: Vec<f32> = cut.clone().narrow(1, 1, 1).into_data().iter::<f32>().collect();
+        assert_eq!(second, [4.0, 5.0, 6.0, 7.0, 12.0, 13.0, 14.0, 15.0]);
+        assert_eq!(patches.join(cut).into_data(), x.into_data());
+    }
+}

@@ -4,9 +4,7 @@
 //! Xie 2023); without: root-mean-square norms. The output layer starts at zero: an untrained network predicts the uniform
 //! distribution, so its NELBO is exactly `length * ln(values)` nats.
 
-use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
 
 use burn::module::{Module, Param};
 use burn::nn::{Embedding, Linear, RmsNorm};
@@ -19,7 +17,7 @@ use super::conditioning::{Conditioning, ConditioningShape};
 use super::init::Init;
 use super::state_dict::StateDict;
 use super::{Denoiser, Input, Patches, Signal};
-use crate::error::{Result, UnknownName};
+use crate::error::Result;
 use crate::key::Key;
 
 const EPSILON: f64 = 1e-5;
@@ -34,26 +32,7 @@ pub enum Positions {
     Learned,
 }
 
-impl fmt::Display for Positions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Rotary => "rotary",
-            Self::Learned => "learned",
-        })
-    }
-}
-
-impl FromStr for Positions {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> std::result::Result<Self, UnknownName> {
-        match name {
-            "rotary" => Ok(Self::Rotary),
-            "learned" => Ok(Self::Learned),
-            _ => Err(UnknownName::new("positions", name, &["rotary", "learned"])),
-        }
-    }
-}
+crate::names!(Positions, "positions": Rotary = "rotary", Learned = "learned");
 
 /// The perceptron of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,28 +45,7 @@ pub enum Perceptron {
     SquaredRelu,
 }
 
-impl fmt::Display for Perceptron {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Glu => "glu",
-            Self::SwiGlu => "swiglu",
-            Self::SquaredRelu => "relu2",
-        })
-    }
-}
-
-impl FromStr for Perceptron {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> std::result::Result<Self, UnknownName> {
-        match name {
-            "glu" => Ok(Self::Glu),
-            "swiglu" => Ok(Self::SwiGlu),
-            "relu2" => Ok(Self::SquaredRelu),
-            _ => Err(UnknownName::new("perceptron", name, &["glu", "swiglu", "relu2"])),
-        }
-    }
-}
+crate::names!(Perceptron, "perceptron": Glu = "glu", SwiGlu = "swiglu", SquaredRelu = "relu2");
 
 /// The size of a [`Transformer`].
 #[derive(Clone, Copy, Debug, PartialEq)]

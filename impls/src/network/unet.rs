@@ -5,16 +5,17 @@
 use std::path::Path;
 
 use burn::module::Module;
+use burn::nn::Embedding;
 use burn::nn::conv::Conv2d;
-use burn::nn::{Embedding, GroupNorm, Linear};
 use burn::tensor::activation::silu;
 use burn::tensor::kind::Basic;
 use burn::tensor::{Device, Float, Tensor};
 
-use super::attention::{Dropout, attend, join_heads, split_heads};
+use super::attention::Dropout;
 use super::conditioning::{Conditioning, ConditioningShape};
 use super::init::Init;
 use super::patches::{PatchTransformer, PatchTransformerShape};
+use super::residual::{ImageAttention, Norm, ResidualBlock, double, halve};
 use super::state_dict::StateDict;
 use super::{Denoiser, Input, Signal};
 use crate::error::Result;
@@ -69,31 +70,6 @@ struct AttentionMiddle {
     after: ResidualBlock,
 }
 
-/// Group norm; where `film` is there, its scale and shift come from the condition.
-#[derive(Module, Debug)]
-struct Norm {
-    norm: GroupNorm,
-    film: Option<Linear>,
-}
-
-#[derive(Module, Debug)]
-struct ResidualBlock {
-    norm1: Norm,
-    conv1: Conv2d,
-    /// Adds the condition between the convolutions (CIFAR-10); the other form modulates the norms.
-    shift: Option<Linear>,
-    norm2: Norm,
-    conv2: Conv2d,
-    skip: Option<Conv2d>,
-}
-
-#[derive(Module, Debug)]
-struct ImageAttention {
-    norm: Norm,
-    qkv: Linear,
-    out: Linear,
-}
-
 impl UNet {
     /// A freshly initialised network: the last convolution of every block and the output are zero, so that it
     /// predicts the uniform distribution.
@@ -123,11 +99,7 @@ impl UNet {
         let middle = match &shape.patches {
             None => Middle::Attention(AttentionMiddle {
                 before: ResidualBlock::new(shape, [deepest; 2], &mut init),
-                attention: ImageAttention {
-                    norm: Norm::new(deepest, None, &mut init),
-                    qkv: init.linear([deepest, 3 * deepest], 1.0, true),
-                    out: init.linear([deepest, deepest], 1.0, true),
-                },
+                attention: ImageAttention::new(deepest, &mut init),
                 after: ResidualBlock::new(shape, [deepest; 2], &mut init),
             }),
             Some(patches) => {
@@ -162,16 +134,14 @@ impl UNet {
         network.conditioning.import(&mut file, device)?;
         file.conv("first", &mut network.first, device)?;
         middle.before.import("middle.before", &mut file, device)?;
-        file.group_norm("middle.attention.norm", &mut middle.attention.norm.norm, device)?;
-        middle.attention.qkv = file.linear("middle.attention.qkv", true, device)?;
-        middle.attention.out = file.linear("middle.attention.out", true, device)?;
+        middle.attention.import("middle.attention", &mut file, device)?;
         middle.after.import("middle.after", &mut file, device)?;
         for (way, blocks) in [("down", &mut network.down), ("up", &mut network.up)] {
             for (number, block) in blocks.iter_mut().enumerate() {
                 block.import(&format!("{way}.{number}"), &mut file, device)?;
             }
         }
-        file.group_norm("norm", &mut network.norm.norm, device)?;
+        network.norm.import("norm", &mut file, device)?;
         file.conv("last", &mut network.last, device)?;
         file.finish()?;
         Ok(network)
@@ -185,107 +155,9 @@ impl UNetShape {
     }
 
     /// Width of the condition where it modulates the norms.
-    fn film(&self) -> Option<usize> {
+    pub(super) fn film(&self) -> Option<usize> {
         (self.patches.is_some() && self.conditioning.is_some()).then_some(self.conditioning.width)
     }
-}
-
-impl Norm {
-    fn new(channels: usize, film: Option<usize>, init: &mut Init) -> Self {
-        let affine = film.is_none();
-        let norm = GroupNorm {
-            gamma: affine.then(|| init.constant([channels], 1.0)),
-            beta: affine.then(|| init.constant([channels], 0.0)),
-            // 32, as published; small networks take the largest number that leaves four channels a group. A group of one
-            // would remove what is constant over a channel, and with it all that the condition adds.
-            num_groups: (1..=32.min(channels / 4)).rev().find(|n| channels.is_multiple_of(*n)).unwrap_or(1),
-            num_channels: channels,
-            epsilon: 1e-6,
-            affine,
-        };
-        Self { norm, film: film.map(|width| init.zero_linear([width, 2 * channels], true)) }
-    }
-
-    fn forward(&self, x: Tensor<4>, condition: Option<&Tensor<2>>) -> Tensor<4> {
-        let channels = self.norm.num_channels;
-        let x = self.norm.forward(x);
-        match (&self.film, condition) {
-            (Some(film), Some(condition)) => {
-                let film = per_channel(film.forward(condition.clone()));
-                x * (film.clone().narrow(1, 0, channels) + 1.0) + film.narrow(1, channels, channels)
-            }
-            _ => x,
-        }
-    }
-}
-
-/// \[batch, channels\] to \[batch, channels, 1, 1\].
-fn per_channel(x: Tensor<2>) -> Tensor<4> {
-    let [batch, channels] = x.dims();
-    x.reshape([batch, channels, 1, 1])
-}
-
-impl ResidualBlock {
-    fn new(shape: &UNetShape, [from, to]: [usize; 2], init: &mut Init) -> Self {
-        let film = shape.film();
-        let added = shape.conditioning.is_some() && film.is_none();
-        Self {
-            norm1: Norm::new(from, film, init),
-            conv1: init.conv([from, to], 3, 1.0),
-            shift: added.then(|| init.zero_linear([shape.conditioning.width, to], false)),
-            norm2: Norm::new(to, film, init),
-            conv2: init.conv([to, to], 3, 0.0),
-            skip: (from != to).then(|| init.conv([from, to], 1, 1.0)),
-        }
-    }
-
-    fn import(&mut self, name: &str, file: &mut StateDict, device: &Device) -> Result<()> {
-        let name = |part: &str| format!("{name}.{part}");
-        file.group_norm(&name("norm1"), &mut self.norm1.norm, device)?;
-        file.conv(&name("conv1"), &mut self.conv1, device)?;
-        if let Some(shift) = &mut self.shift {
-            *shift = file.linear(&name("shift"), false, device)?;
-        }
-        file.group_norm(&name("norm2"), &mut self.norm2.norm, device)?;
-        file.conv(&name("conv2"), &mut self.conv2, device)?;
-        self.skip.as_mut().map_or(Ok(()), |skip| file.conv(&name("skip"), skip, device))
-    }
-
-    fn forward(&self, x: Tensor<4>, condition: Option<&Tensor<2>>, dropout: &Dropout) -> Tensor<4> {
-        let mut h = self.conv1.forward(silu(self.norm1.forward(x.clone(), condition)));
-        if let (Some(shift), Some(condition)) = (&self.shift, condition) {
-            h = h + per_channel(shift.forward(condition.clone()));
-        }
-        let h = self.conv2.forward(dropout.apply(silu(self.norm2.forward(h, condition))));
-        match &self.skip {
-            Some(skip) => skip.forward(x) + h,
-            None => x + h,
-        }
-    }
-}
-
-impl ImageAttention {
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [batch, channels, height, width] = x.dims();
-        let h = self.norm.forward(x.clone(), None).reshape([batch, channels, height * width]).swap_dims(1, 2);
-        let [q, k, v] = split_heads::<3>(self.qkv.forward(h), 1);
-        let h = self.out.forward(join_heads(attend(q, k, v, None, false)));
-        x + h.swap_dims(1, 2).reshape([batch, channels, height, width])
-    }
-}
-
-/// Half the resolution, by means over 2x2 pixels.
-fn halve(x: Tensor<4>) -> Tensor<4> {
-    let [batch, channels, height, width] = x.dims();
-    let squares = x.reshape([batch, channels, height / 2, 2, width / 2, 2]);
-    squares.mean_dim(5).mean_dim(3).reshape([batch, channels, height / 2, width / 2])
-}
-
-/// Twice the resolution, by repeating pixels.
-fn double(x: Tensor<4>) -> Tensor<4> {
-    let [batch, channels, height, width] = x.dims();
-    let repeated = x.reshape([batch, channels, height, 1, width, 1]).repeat(&[1, 1, 1, 2, 1, 2]);
-    repeated.reshape([batch, channels, 2 * height, 2 * width])
 }
 
 impl UNet {

@@ -9,6 +9,7 @@ pub mod optimizer;
 mod presets;
 pub mod run;
 pub mod settings;
+mod shape;
 
 pub use build::DataShape;
 pub use checkpoint::Checkpoint;

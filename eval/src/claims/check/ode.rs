@@ -107,7 +107,10 @@ impl Ode {
     fn draw(&self, name: &str, toy: &GaussianToy, ends: [f64; 2]) -> Figure {
         let noisy = noisy(&toy.data, ends);
         let y: Vec<f64> = (-80..=80).map(|k| f64::from(k) / 40.0).collect();
-        let ode = |belief: &Mixture| y.iter().map(|&y| (-self.code_length(belief, y, ends)).exp()).collect::<Vec<_>>();
+        let few: Vec<f64> = y.iter().step_by(5).copied().collect();
+        let ode = |belief: &Mixture, y: &[f64]| -> Vec<f64> {
+            y.iter().map(|&y| (-self.code_length(belief, y, ends)).exp()).collect()
+        };
         let series = vec![
             curve(
                 "the data's own",
@@ -115,8 +118,8 @@ impl Ode {
                 y.clone(),
                 y.iter().map(|&y| noisy.log_density([y, 0.0]).exp()).collect(),
             ),
-            curve("ODE of the exact denoiser", Style::Points, y.clone(), ode(&toy.data)),
-            curve("ODE of another denoiser", Style::Dashed, y.clone(), ode(&toy.belief)),
+            curve("ODE of the exact denoiser", Style::Points, few.clone(), ode(&toy.data, &few)),
+            curve("ODE of another denoiser", Style::Dashed, y.clone(), ode(&toy.belief, &y)),
         ];
         figure(
             "ode",

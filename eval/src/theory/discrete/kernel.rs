@@ -1,10 +1,6 @@
 //! The denoiser of a toy under any transition, and the reverse kernel that it makes.
 
-use std::fmt;
-use std::str::FromStr;
-
 use faer::Mat;
-use impls::UnknownName;
 
 use super::forward::Forward;
 use super::patterns::Patterns;
@@ -22,26 +18,7 @@ pub enum Parameterization {
     Mixture,
 }
 
-impl fmt::Display for Parameterization {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::D3pm => "d3pm",
-            Self::Mixture => "mixture",
-        })
-    }
-}
-
-impl FromStr for Parameterization {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        match name {
-            "d3pm" => Ok(Self::D3pm),
-            "mixture" => Ok(Self::Mixture),
-            _ => Err(UnknownName::new("parameterization", name, &["d3pm", "mixture"])),
-        }
-    }
-}
+impls::names!(Parameterization, "parameterization": D3pm = "d3pm", Mixture = "mixture");
 
 /// A toy under a forward process, with its denoiser.
 pub struct Model<'a> {

@@ -235,6 +235,41 @@ fn the_ode_has_the_exact_density() {
     assert!(worst < FLOW, "plane: {worst:e}");
 }
 
+/// F is the number of the class; 2 is "no class".
+struct ByClass;
+
+impl Denoiser for ByClass {
+    fn values(&self) -> usize {
+        2
+    }
+
+    fn sees_time(&self) -> bool {
+        false
+    }
+
+    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+        let [rows, length] = input.z.dims();
+        let class = input.class.clone().map(|class| class.float());
+        let class = class.unwrap_or_else(|| Tensor::full([rows], 2.0, &input.z.device()));
+        class.unsqueeze_dim::<2>(1).repeat(&[1, length])
+    }
+}
+
+#[test]
+fn guidance_mixes_the_scores_of_both_models() {
+    let device = Device::flex();
+    let z = [0.3, -0.5];
+    for (guidance, f, calls) in [(1.0, [0.0, 1.0], 1), (0.0, [2.0, 2.0], 1), (3.0, [-4.0, -1.0], 2)] {
+        let mut predictor = EpsPredictor::new(&ByClass, Prediction::V, &device).guided(vec![0, 1], guidance);
+        let found = predictor.eps(&z, 1, 0.4);
+        let level = Level::of_log_snr(0.4);
+        for ((found, z), f) in found.iter().zip(z).zip(f) {
+            assert!((found - (level.sigma * z + level.alpha * f)).abs() < 1e-6, "w = {guidance}: {found}");
+        }
+        assert_eq!(predictor.evaluations(), calls);
+    }
+}
+
 /// F(z) = tanh(A z) with a fixed A, on any device.
 struct Small;
 
