@@ -7,7 +7,7 @@ use impls::autoregressive::left_to_right;
 use impls::canvas::{Canvas, Predictor, Samples};
 use impls::d3pm::{Uniform, absorbing_ancestral, uniform_ancestral};
 use impls::data::{Dataset, Tokens};
-use impls::gaussian::{self, Churn, Cloud, EpsPredictor, Gaussian, LevelGrid, ddim, heun};
+use impls::gaussian::{self, Churn, Cloud, EpsPredictor, LevelGrid, ddim, heun};
 use impls::genmd4::vector_ancestral;
 use impls::maskgit::confidence;
 use impls::md4::{Grid, ancestral};
@@ -102,14 +102,14 @@ pub struct Request {
 
 impl Request {
     /// An implementation's own sampler with 64 steps on the cosine grid.
-    pub fn new(settings: &Settings, count: usize, length: usize, seed: u64) -> Self {
+    pub fn new(settings: &Settings, model: &Model, count: usize, length: usize, seed: u64) -> Self {
         let schedule = settings.schedule.as_ref().and_then(|name| name.parse().ok()).unwrap_or(MaskedSchedule::Linear);
         Self {
             sampler: Sampler::of(&settings.implementation)[0],
             steps: 64,
             grid: Grid::Cosine,
             schedule,
-            levels: level_grid(settings),
+            levels: level_grid(settings, model),
             churn: Churn::NONE,
             count,
             length,
@@ -140,9 +140,10 @@ impl Request {
     }
 }
 
-/// The grid that an implementation's authors use.
-fn level_grid(settings: &Settings) -> LevelGrid {
-    let schedule = settings.gaussian().ok().flatten().map_or(GaussianSchedule::VDM, |gaussian| gaussian.schedule);
+/// The grid that an implementation's authors use, under the model's schedule.
+fn level_grid(settings: &Settings, model: &Model) -> LevelGrid {
+    let objective = settings.gaussian().ok().flatten();
+    let schedule = objective.map_or(GaussianSchedule::VDM, |gaussian| gaussian.schedule_of(model));
     match schedule.ends() {
         Some(ends) if settings.implementation == "edm" => LevelGrid::edm(ends),
         _ => LevelGrid::Times(schedule),
@@ -225,7 +226,7 @@ fn one_batch(
             Some(known) => predictor.guided(classes(known), request.guidance),
             None => predictor,
         };
-        return Ok(points(predictor, &objective, model, request, Cloud::prior(count, window, key)));
+        return points(predictor, request, Cloud::prior(count, window, key));
     }
     let predictor = || {
         let plain = Predictor::new(model, device).with_nucleus(request.nucleus).trained_under(clock);
@@ -256,25 +257,18 @@ fn one_batch(
 }
 
 /// Points of Gaussian diffusion, from noise to tokens.
-fn points(
-    mut predictor: EpsPredictor,
-    objective: &Gaussian,
-    model: &Model,
-    request: &Request,
-    mut cloud: Cloud,
-) -> Samples {
-    let grid = match request.levels {
-        // The schedule of the settings has the ends that learning started from.
-        LevelGrid::Times(schedule) if schedule == objective.schedule => LevelGrid::Times(objective.schedule_of(model)),
-        other => other,
-    };
-    let log_snrs = grid.log_snrs(request.steps);
+fn points(mut predictor: EpsPredictor, request: &Request, mut cloud: Cloud) -> Result<Samples, Failure> {
+    let log_snrs = request.levels.log_snrs(request.steps);
     match request.sampler {
         Sampler::Heun => heun(&mut predictor, &log_snrs, request.churn, &mut cloud),
         Sampler::Ddim => ddim(&mut predictor, &log_snrs, &mut cloud),
         _ => gaussian::ancestral(&mut predictor, &log_snrs, &mut cloud),
     }
-    cloud.decode(predictor, log_snrs[request.steps])
+    if !cloud.is_finite() {
+        let what = "the network answered with what is no number: its training has diverged";
+        return Err(Failure::input(what, "train with a smaller learning_rate"));
+    }
+    Ok(cloud.decode(predictor, log_snrs[request.steps]))
 }
 
 /// The first `length` tokens of each sample: a network draws whole windows.

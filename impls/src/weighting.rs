@@ -26,8 +26,8 @@ pub enum Weighting {
     Simple,
     /// sech(lambda/2): iDDPM, eps-MSE under the cosine schedule.
     Iddpm,
-    /// N(lambda; 2.4, 2.4^2) (e^-lambda + 0.25): EDM.
-    Edm,
+    /// N(lambda; 2.4, 2.4^2) (e^-lambda + S^2), S the standard deviation of the data: EDM, 0.5 in the paper.
+    Edm(f64),
     /// sech(lambda/2) / (1 + e^lambda)^G: P2 under the cosine schedule.
     P2(f64),
     /// sech(lambda/2) min(1, G e^-lambda): min-SNR under the cosine schedule.
@@ -46,7 +46,7 @@ impl Weighting {
         Self::FlowMatching,
         Self::Simple,
         Self::Iddpm,
-        Self::Edm,
+        Self::Edm(0.5),
         Self::P2(1.0),
         Self::MinSnr(5.0),
         Self::Snr,
@@ -67,11 +67,12 @@ impl Weighting {
         }
     }
 
-    /// Whether w~(t) is non-decreasing in `t`: only then is the reweighted loss a sum of bounds (Theorem 2).
+    /// Whether w~(t) is non-decreasing in `t`: only then is the reweighted loss a sum of bounds (Theorem 2). But for `simple`,
+    /// which belongs to the schedule, over all log-SNRs, also where the schedule has only a part of them.
     pub fn is_monotone(&self, schedule: &(impl LogSnr + ?Sized)) -> bool {
         match self {
             Self::Elbo | Self::Sigmoid(_) | Self::FlowMatching | Self::Snr | Self::Indi => true,
-            Self::Iddpm | Self::Edm | Self::P2(_) | Self::MinSnr(_) => false,
+            Self::Iddpm | Self::Edm(_) | Self::P2(_) | Self::MinSnr(_) => false,
             Self::Simple => schedule.simple_is_monotone(),
         }
     }
@@ -104,11 +105,11 @@ impl Weighting {
             Self::Sigmoid(b) => sigmoid(b - lambda),
             Self::FlowMatching => (-lambda / 2.0).exp(),
             Self::Iddpm => sech(lambda / 2.0),
-            // The density times e^-lambda + 1/4, each with its own exponent: no 0 * inf far out.
-            Self::Edm => {
+            // The density times e^-lambda + S^2, each with its own exponent: no 0 * inf far out.
+            Self::Edm(sigma_data) => {
                 let normal =
                     |x: f64| (x - (lambda - 2.4).powi(2) / (2.0 * 2.4 * 2.4)).exp() / (2.4 * (2.0 * PI).sqrt());
-                if lambda.is_infinite() { 0.0 } else { normal(-lambda) + 0.25 * normal(0.0) }
+                if lambda.is_infinite() { 0.0 } else { normal(-lambda) + sigma_data * sigma_data * normal(0.0) }
             }
             Self::P2(g) => sech(lambda / 2.0) * sigmoid(-lambda).powf(*g),
             Self::MinSnr(g) => {
@@ -149,7 +150,8 @@ impl fmt::Display for Weighting {
             Self::FlowMatching => f.write_str("fm"),
             Self::Simple => f.write_str("simple"),
             Self::Iddpm => f.write_str("iddpm"),
-            Self::Edm => f.write_str("edm"),
+            Self::Edm(0.5) => f.write_str("edm"),
+            Self::Edm(sigma_data) => write!(f, "edm:{sigma_data}"),
             Self::P2(g) => write!(f, "p2:{g}"),
             Self::MinSnr(g) => write!(f, "min-snr:{g}"),
             Self::Snr => f.write_str("snr"),
@@ -163,7 +165,19 @@ impl FromStr for Weighting {
 
     fn from_str(name: &str) -> Result<Self, UnknownName> {
         let unknown = || {
-            let known = ["elbo", "sigmoid:B", "fm", "simple", "iddpm", "edm", "p2:G", "min-snr:G", "snr", "indi"];
+            let known = [
+                "elbo",
+                "sigmoid:B",
+                "fm",
+                "simple",
+                "iddpm",
+                "edm",
+                "edm:SIGMA_DATA",
+                "p2:G",
+                "min-snr:G",
+                "snr",
+                "indi",
+            ];
             UnknownName::new("weighting", name, &known)
         };
         let (kind, parameter) = match name.split_once(':') {
@@ -179,7 +193,8 @@ impl FromStr for Weighting {
             ("fm", None) => Ok(Self::FlowMatching),
             ("simple", None) => Ok(Self::Simple),
             ("iddpm", None) => Ok(Self::Iddpm),
-            ("edm", None) => Ok(Self::Edm),
+            ("edm", None) => Ok(Self::Edm(0.5)),
+            ("edm", Some(sigma_data)) if sigma_data > 0.0 => Ok(Self::Edm(sigma_data)),
             ("p2", Some(g)) if g > 0.0 => Ok(Self::P2(g)),
             ("min-snr", Some(g)) if g > 0.0 => Ok(Self::MinSnr(g)),
             ("snr", None) => Ok(Self::Snr),

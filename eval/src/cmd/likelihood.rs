@@ -42,14 +42,15 @@ pub struct Arguments {
     /// Also the likelihood of the probability-flow ODE (vdm, flow, edm); --draws draws its noise too
     #[arg(long)]
     ode: bool,
-    /// Runge-Kutta steps of the ODE, four evaluations each
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// Runge-Kutta steps of the ODE, four evaluations each; it is solved in half as many too, to see whether they are enough
+    #[arg(long, default_value_t = 50, requires = "ode", value_parser = clap::value_parser!(u32).range(2..=100_000))]
     ode_steps: u32,
     /// hutchinson (unbiased, one product a step), or exact (one a coordinate)
-    #[arg(long, default_value = "hutchinson", value_parser = ["hutchinson", "exact"])]
+    #[arg(long, default_value = "hutchinson", requires = "ode", value_parser = ["hutchinson", "exact"])]
     trace: String,
-    /// decoder (the bound's own, comparable with it), or uniform
-    #[arg(long, default_value = "decoder")]
+    /// decoder (the bound's own, comparable with it), or uniform (a looser number: the network never saw points so far from a
+    /// value's place)
+    #[arg(long, default_value = "decoder", requires = "ode", value_parser = ["decoder", "uniform"])]
     dequantisation: String,
 }
 
@@ -59,6 +60,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     let mut spec = model.settings.data(split);
     if let Some(name) = &arguments.dataset {
         spec.set.clone_from(name);
+    }
+    if arguments.ode && !model.settings.is_gaussian() {
+        let what = format!("--ode: {} is no Gaussian diffusion", model.settings.implementation);
+        return Err(Failure::input(what, "leave it out, or name a run of vdm, flow or edm"));
     }
     let data = workspace.open(&spec)?;
     model.check_fits(data.as_ref())?;
@@ -80,10 +85,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
 fn ode(workspace: &Workspace, arguments: &Arguments, data: &dyn Dataset) -> Result<OdeNll, Failure> {
     let device = workspace.device.clone().autodiff();
     let model = Trained::load(&arguments.run.checkpoint, &device)?;
-    let Some(objective) = model.settings.gaussian()? else {
-        let what = format!("--ode: {} is no Gaussian diffusion", model.settings.implementation);
-        return Err(Failure::input(what, "leave it out, or name a run of vdm, flow or edm"));
-    };
+    let objective = model.settings.gaussian()?.ok_or_else(|| Failure::internal("checked: a Gaussian diffusion"))?;
     let question = OdeQuestion {
         objective: &objective,
         model: &model.model,
@@ -91,7 +93,7 @@ fn ode(workspace: &Workspace, arguments: &Arguments, data: &dyn Dataset) -> Resu
         conditional: model.settings.class_conditioning,
         dequantisation: arguments.dequantisation.parse()?,
         exact_trace: arguments.trace == "exact",
-        steps: arguments.ode_steps as usize,
+        steps: arguments.ode_steps.next_multiple_of(2) as usize,
         draws: arguments.draws as usize,
         sequences: arguments.sequences,
         seed: workspace.seed,
@@ -128,6 +130,9 @@ fn describe(bound: &Bound, ode: Option<&OdeNll>, data: &dyn Dataset) -> String {
             "ODE NLL {:.4} +- {:.4} {unit}: {} sequences, {} draws, {} dequantisation, {} trace, {} steps",
             b.value, b.standard_error, ode.sequences, ode.draws, ode.dequantisation, ode.trace, ode.steps
         ));
+        let change = format!("  half as many steps change it by {:+.4}", ode.half_steps_difference);
+        let verdict = if ode.is_converged() { "" } else { ": not converged, use more --ode-steps" };
+        lines.push(change + verdict);
     }
     lines.extend(bound.protocol.iter().map(|(name, choice)| format!("  {name}: {choice}")));
     lines.join("\n")

@@ -7,7 +7,6 @@ use impls::UnknownName;
 use impls::data::{Dataset, Split};
 use impls::gaussian::{Churn, LevelGrid};
 use impls::schedule::GaussianSchedule;
-use impls::train::Settings;
 use serde_json::json;
 
 use super::{CheckpointFlag, Trained};
@@ -42,7 +41,7 @@ pub struct Arguments {
     /// implementation's]
     #[arg(long)]
     grid: Option<String>,
-    /// Schedule of the steps [default: that of training, or linear]
+    /// Schedule of the steps [default: that of training, or linear]; of Gaussian diffusion a curve, between the model's ends
     #[arg(long)]
     schedule: Option<String>,
     /// Noise that the heun sampler adds (S_churn of EDM); 0 follows the probability-flow ODE
@@ -132,12 +131,12 @@ fn judge(run: &Path, data: &dyn Dataset, request: &Request, workspace: &Workspac
 fn request(arguments: &Arguments, model: &Trained, data: &dyn Dataset, seed: u64) -> Result<Request, Failure> {
     let window = data.length();
     let length = arguments.length.unwrap_or(window);
-    let mut request = Request::new(&model.settings, arguments.count as usize, length, seed);
+    let mut request = Request::new(&model.settings, &model.model, arguments.count as usize, length, seed);
     request.steps = arguments.steps as usize;
     if let Some(name) = &arguments.sampler {
         request.sampler = name.parse::<Sampler>()?;
     }
-    place_steps(arguments, &model.settings, &mut request)?;
+    place_steps(arguments, model, &mut request)?;
     if !(arguments.nucleus > 0.0 && arguments.nucleus <= 1.0) {
         return Err(Failure::input(format!("--nucleus {}", arguments.nucleus), "a probability mass in (0, 1]"));
     }
@@ -148,8 +147,7 @@ fn request(arguments: &Arguments, model: &Trained, data: &dyn Dataset, seed: u64
         let what = format!("--class and --guidance: this model has {classes} classes");
         return Err(Failure::input(what, "train with class_conditioning = true, and count classes from 0"));
     }
-    let numbers =
-        [("guidance", arguments.guidance), ("temperature", arguments.temperature), ("churn", arguments.churn)];
+    let numbers = [("guidance", arguments.guidance), ("temperature", arguments.temperature)];
     if let Some((name, number)) = numbers.iter().find(|(_, number)| !number.is_finite()) {
         return Err(Failure::input(format!("--{name} {number}"), "give a finite number"));
     }
@@ -175,8 +173,16 @@ fn request(arguments: &Arguments, model: &Trained, data: &dyn Dataset, seed: u64
 }
 
 /// Where the steps lie: times of a schedule, or noise levels.
-fn place_steps(arguments: &Arguments, settings: &Settings, request: &mut Request) -> Result<(), Failure> {
-    let Some(gaussian) = settings.gaussian()? else {
+fn place_steps(arguments: &Arguments, model: &Trained, request: &mut Request) -> Result<(), Failure> {
+    if !(arguments.churn >= 0.0 && arguments.churn.is_finite()) {
+        return Err(Failure::input(format!("--churn {}", arguments.churn), "0 or more"));
+    }
+    if arguments.churn > 0.0 && request.sampler != Sampler::Heun {
+        let what = format!("--churn {}: the {} sampler adds no such noise", arguments.churn, request.sampler);
+        return Err(Failure::input(what, "use --sampler heun, of vdm, flow or edm"));
+    }
+    request.churn = Churn { amount: arguments.churn, ..Churn::NONE };
+    let Some(gaussian) = model.settings.gaussian()? else {
         if let Some(name) = &arguments.grid {
             request.grid = name.parse()?;
         }
@@ -185,13 +191,16 @@ fn place_steps(arguments: &Arguments, settings: &Settings, request: &mut Request
         }
         return Ok(());
     };
-    let schedule: GaussianSchedule = match &arguments.schedule {
-        Some(name) => name.parse()?,
-        None => gaussian.schedule,
-    };
-    let Some(ends) = schedule.ends() else {
-        let what = format!("--schedule {schedule}: it has no ends");
-        return Err(Failure::input(what, format!("write {schedule}:MIN:MAX (gamma)")));
+    let own = gaussian.schedule_of(&model.model);
+    let ends = own.ends().ok_or_else(|| Failure::internal("a trained schedule has ends"))?;
+    let schedule = match arguments.schedule.as_deref().map(str::parse).transpose()? {
+        None => own,
+        Some(GaussianSchedule::Whole(curve)) => format!("{curve}:{}:{}", ends[0], ends[1]).parse()?,
+        Some(named) if named.ends() == Some(ends) => named,
+        Some(named) => {
+            let what = format!("--schedule {named}: the model knows gamma from {} to {}", ends[0], ends[1]);
+            return Err(Failure::input(what, "name a curve without ends: cosine, ot or normal:MEAN:STD"));
+        }
     };
     match arguments.grid.as_deref() {
         Some("edm") => request.levels = LevelGrid::edm(ends),
@@ -200,7 +209,6 @@ fn place_steps(arguments: &Arguments, settings: &Settings, request: &mut Request
         None => {}
         Some(other) => return Err(UnknownName::new("grid", other, &["uniform", "edm"]).into()),
     }
-    request.churn = Churn { amount: arguments.churn, ..Churn::NONE };
     Ok(())
 }
 

@@ -149,7 +149,7 @@ impl Observer<'_> {
         let bound = question.answer(&self.workspace.device, &quiet)?;
         let folder = self.run.join("samples");
         let name = format!("step-{:07}", trainer.steps_done());
-        let request = Request::new(self.settings, SHOWN, data.length(), self.settings.seed);
+        let request = Request::new(self.settings, trainer.ema(), SHOWN, data.length(), self.settings.seed);
         let made = sampling::draw(self.workspace, self.settings, trainer.ema(), &request, &quiet)?;
         sampling::save(self.workspace, &folder, &name, &made.tokens, data.as_ref())?;
         let b = bound.bits_per_dim;

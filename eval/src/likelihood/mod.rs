@@ -9,4 +9,4 @@ mod ode_nll;
 pub use bound::{Bound, Estimator, Question, TextUnits};
 pub use estimate::{Estimate, student_interval};
 pub use generative::{Generative, generative};
-pub use ode_nll::{Dequantisation, OdeNll, OdeQuestion};
+pub use ode_nll::{Dequantisation, Dequantised, OdeNll, OdeQuestion};

@@ -6,7 +6,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use impls::Key;
-use impls::gaussian::{Level, Prediction, network_time};
+use impls::gaussian::{Asked, Level, Prediction};
 use impls::key::open_uniform;
 use impls::network::{Denoiser, Input};
 
@@ -131,10 +131,9 @@ impl NetworkField<'_> {
 
 impl Field for NetworkField<'_> {
     fn eps_and_trace(&self, z: &[f64], length: usize, log_snr: f64) -> (Vec<f64>, Vec<f64>) {
-        let level = Level::of_log_snr(log_snr);
-        let (affine, scale) = (self.prediction.affine(level), self.prediction.input_scale(level));
+        let Asked { affine, scale, time, .. } = self.prediction.at(log_snr);
         let input: Vec<f32> = z.iter().map(|z| (scale * z) as f32).collect();
-        let (f, trace) = self.output_and_trace(&input, length, network_time(log_snr));
+        let (f, trace) = self.output_and_trace(&input, length, time);
         let eps = z.iter().zip(f).map(|(z, f)| affine.eps_of_z * z + affine.eps_of_f * f).collect();
         let whole = |t: f64| affine.eps_of_z * length as f64 + affine.eps_of_f * scale * t;
         (eps, trace.into_iter().map(whole).collect())

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::Device;
-use impls::data::Dataset;
+use impls::data::{Dataset, Tokens};
 use impls::gaussian::{Decoder, Gaussian, Level};
 use impls::key::open_uniform;
 use impls::network::Model;
@@ -11,7 +11,7 @@ use rand_distr::{Distribution, StandardNormal};
 use serde::Serialize;
 
 use super::estimate::Estimate;
-use super::ode::{NetworkField, Trace, log_density};
+use super::ode::{Field, NetworkField, Trace, log_density};
 use crate::failure::Failure;
 use crate::progress::Bar;
 
@@ -37,7 +37,7 @@ pub struct OdeQuestion<'a> {
     pub dequantisation: Dequantisation,
     /// Whether the trace is computed, or estimated with one vector of signs a draw.
     pub exact_trace: bool,
-    /// Runge-Kutta steps.
+    /// Runge-Kutta steps; an even number.
     pub steps: usize,
     /// Draws of the dequantisation, and of the signs, for each sequence.
     pub draws: usize,
@@ -55,16 +55,28 @@ pub struct OdeNll {
     pub steps: usize,
     pub dequantisation: String,
     pub trace: String,
+    /// What the network's output means, and gamma at the ends.
+    pub prediction: String,
+    pub ends: [f64; 2],
     /// Network evaluations of a sequence and draw, each with a derivative.
     pub nfe: usize,
     pub nats: Estimate,
     pub bits_per_dim: Estimate,
+    /// The number in half the steps minus this one, bits/dim: the solver's error is smaller than this once it is small.
+    pub half_steps_difference: f64,
     #[serde(skip)]
     pub per_sequence: Vec<f64>,
 }
 
 /// Sequences of one solution.
 const CHUNK: usize = 16;
+
+impl OdeNll {
+    /// Whether half the steps give the same number, up to a tenth of its standard error.
+    pub fn is_converged(&self) -> bool {
+        self.half_steps_difference.abs() <= 0.1 * self.bits_per_dim.standard_error
+    }
+}
 
 impl OdeQuestion<'_> {
     /// Solves the ODE for every sequence.
@@ -76,20 +88,29 @@ impl OdeQuestion<'_> {
         }
         let all: Vec<usize> = (0..count).collect();
         let chunks: Vec<&[usize]> = all.chunks(CHUNK).collect();
-        bar.start((chunks.len() * self.draws * self.steps) as u64, &format!("ODE of {}", self.data.name()));
-        let parts = Workers::new(usize::MAX).map(&chunks, |number, chunk| -> Result<Vec<f64>, Failure> {
-            let mut sums = vec![0.0; chunk.len()];
+        bar.start(
+            (chunks.len() * self.draws * (self.steps + self.steps / 2)) as u64,
+            &format!("ODE of {}", self.data.name()),
+        );
+        let parts = Workers::new(usize::MAX).map(&chunks, |number, chunk| -> Result<[Vec<f64>; 2], Failure> {
+            let mut sums = [vec![0.0; chunk.len()], vec![0.0; chunk.len()]];
             for draw in 0..self.draws {
                 let key = Key::new(self.seed, "ode").fold(number as u64).fold(draw as u64);
-                for (sum, nats) in sums.iter_mut().zip(self.one(chunk, &key, device, bar)?) {
-                    *sum += nats / self.draws as f64;
+                for (sums, nats) in sums.iter_mut().zip(self.one(chunk, &key, device, bar)?) {
+                    sums.iter_mut().zip(nats).for_each(|(sum, nats)| *sum += nats / self.draws as f64);
                 }
             }
             Ok(sums)
         });
         bar.finish();
-        let per_sequence = parts.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
-        let nats = Estimate::of(&per_sequence);
+        let (mut per_sequence, mut in_half) = (Vec::new(), Vec::new());
+        for part in parts {
+            let [all, half] = part?;
+            per_sequence.extend(all);
+            in_half.extend(half);
+        }
+        let (nats, half) = (Estimate::of(&per_sequence), Estimate::of(&in_half));
+        let (length, to_bits) = (self.data.length(), 1.0 / (self.data.length() as f64 * std::f64::consts::LN_2));
         Ok(OdeNll {
             dataset: self.data.name(),
             sequences: count as u64,
@@ -97,41 +118,19 @@ impl OdeQuestion<'_> {
             steps: self.steps,
             dequantisation: self.dequantisation.to_string(),
             trace: if self.exact_trace { "exact".into() } else { "hutchinson, one vector of signs a draw".into() },
-            nfe: 4 * self.steps,
+            prediction: self.objective.prediction.to_string(),
+            ends: self.ends()?,
+            nfe: 4 * self.steps * if self.exact_trace { length } else { 1 },
             nats,
-            bits_per_dim: nats.scaled(1.0 / (self.data.length() as f64 * std::f64::consts::LN_2)),
+            bits_per_dim: nats.scaled(to_bits),
+            half_steps_difference: (half.value - nats.value) * to_bits,
             per_sequence,
         })
     }
 
-    /// One draw for some sequences, nats.
-    fn one(&self, chunk: &[usize], key: &Key, device: &Device, bar: &Bar) -> Result<Vec<f64>, Failure> {
+    /// One draw for some sequences, nats: solved in all steps, and in half as many.
+    fn one(&self, chunk: &[usize], key: &Key, device: &Device, bar: &Bar) -> Result<[Vec<f64>; 2], Failure> {
         let tokens = self.data.select(chunk)?;
-        let (length, decoder) = (tokens.length(), Decoder { values: self.data.values() });
-        let schedule = self.objective.schedule_of(self.model);
-        let ends = schedule.ends().ok_or_else(|| Failure::internal("a trained schedule has ends"))?;
-        let first = Level::of_log_snr(-ends[0]);
-        let s = first.sigma / first.alpha;
-        let mut rng = key.fold(0).rng();
-        let x = decoder.points(tokens.ids());
-        let bin = 2.0 / decoder.values as f64;
-        // y_0, and what beside -log p(y_0) the code length has.
-        let (mut y, mut nats) = (Vec::with_capacity(x.len()), vec![0.0; chunk.len()]);
-        for (at, (&x, &token)) in x.iter().zip(tokens.ids()).enumerate() {
-            let point = match self.dequantisation {
-                Dequantisation::Uniform => {
-                    nats[at / length] -= bin.ln();
-                    x + bin * (open_uniform(&mut rng) - 0.5)
-                }
-                Dequantisation::Decoder => {
-                    let eps: f64 = StandardNormal.sample(&mut rng);
-                    let log_q = -0.5 * (eps * eps + (2.0 * std::f64::consts::PI).ln()) - s.ln();
-                    nats[at / length] += decoder.nats(first.alpha * (x + s * eps), first, token) + log_q;
-                    x + s * eps
-                }
-            };
-            y.push(point);
-        }
         // A copy for this thread: two that differentiate through the same parameters wait for each other.
         let model = self.model.clone().fork(device);
         let field = NetworkField {
@@ -141,7 +140,56 @@ impl OdeQuestion<'_> {
             class: if self.conditional { self.data.labels(chunk) } else { Vec::new() },
             trace: if self.exact_trace { Trace::Exact } else { Trace::Hutchinson(key.fold(1)) },
         };
-        let density = log_density(&field, &y, length, ends, self.steps, || bar.advance(1));
-        Ok(nats.iter().zip(density).map(|(nats, log_p)| nats - log_p).collect())
+        let decoder = Decoder { values: self.data.values() };
+        let noisy = Dequantised::draw(&tokens, decoder, self.ends()?, self.dequantisation, &key.fold(0));
+        Ok([self.steps, self.steps / 2].map(|steps| noisy.code_lengths(&field, steps, || bar.advance(1))))
+    }
+
+    fn ends(&self) -> Result<[f64; 2], Failure> {
+        let schedule = self.objective.schedule_of(self.model);
+        schedule.ends().ok_or_else(|| Failure::internal("a trained schedule has ends"))
+    }
+}
+
+/// Tokens made points.
+pub struct Dequantised {
+    y: Vec<f64>,
+    length: usize,
+    ends: [f64; 2],
+    /// What the code length of each row has beside -log p(y_0), nats.
+    rest: Vec<f64>,
+}
+
+impl Dequantised {
+    /// y_0 of each token, drawn.
+    pub fn draw(tokens: &Tokens, decoder: Decoder, ends: [f64; 2], how: Dequantisation, key: &Key) -> Self {
+        let length = tokens.length();
+        let first = Level::of_log_snr(-ends[0]);
+        let s = first.sigma / first.alpha;
+        let bin = 2.0 / decoder.values as f64;
+        let mut rng = key.rng();
+        let (mut y, mut rest) = (Vec::with_capacity(tokens.ids().len()), vec![0.0; tokens.len()]);
+        for (at, &token) in tokens.ids().iter().enumerate() {
+            let x = decoder.point(token);
+            y.push(match how {
+                Dequantisation::Uniform => {
+                    rest[at / length] -= bin.ln();
+                    x + bin * (open_uniform(&mut rng) - 0.5)
+                }
+                Dequantisation::Decoder => {
+                    let eps: f64 = StandardNormal.sample(&mut rng);
+                    let log_q = -0.5 * (eps * eps + (2.0 * std::f64::consts::PI).ln()) - s.ln();
+                    rest[at / length] += decoder.nats(first.alpha * (x + s * eps), first, token) + log_q;
+                    x + s * eps
+                }
+            });
+        }
+        Self { y, length, ends, rest }
+    }
+
+    /// The code length of each row in so many steps, nats.
+    pub fn code_lengths(&self, field: &dyn Field, steps: usize, advanced: impl FnMut()) -> Vec<f64> {
+        let density = log_density(field, &self.y, self.length, self.ends, steps, advanced);
+        self.rest.iter().zip(density).map(|(rest, log_p)| rest - log_p).collect()
     }
 }

@@ -15,7 +15,7 @@ use crate::bench::fixture;
 
 const BATCHES: u64 = 200;
 const BATCH: usize = 128;
-/// Standard errors beyond which a mean is rejected: a right one is rejected once in 30,000 seeds.
+/// Standard errors beyond which a mean is rejected: a right one is rejected once in 16,000 seeds.
 const REJECT: f64 = 4.0;
 
 const PREDICTIONS: [Prediction; 5] =
@@ -132,8 +132,9 @@ fn witnesses_are_rejected() {
 #[test]
 fn bounds_agree_with_the_exact_cascade_and_lie_above_the_entropy() {
     let device = Device::flex();
-    let schedule = schedule("fixed-linear:-6:5");
-    for name in ["gaussian-objectives/levels", "gaussian-objectives/levels-exact"] {
+    let (toys, schedules) =
+        (["gaussian-objectives/levels", "gaussian-objectives/levels-exact"], ["fixed-linear:-6:5", "ot:-6:5"]);
+    for (name, schedule) in toys.into_iter().flat_map(|name| schedules.map(|one| (name, schedule(one)))) {
         let toy = toy(name);
         let mut last = f64::INFINITY;
         for steps in [Some(4), Some(32), None] {
@@ -148,13 +149,10 @@ fn bounds_agree_with_the_exact_cascade_and_lie_above_the_entropy() {
                     terms.iter().map(Terms::sum).sum::<f64>() / BATCH as f64
                 });
                 agrees(&format!("{name}, T = {steps:?}, {prediction}"), &found, nelbo);
-                assert!(found.value > exact.entropy - REJECT * found.standard_error, "{name}: below the entropy");
             }
-            assert!(
-                nelbo < last && nelbo > exact.entropy,
-                "{name}: {nelbo} at T = {steps:?}, entropy {}",
-                exact.entropy
-            );
+            assert!(nelbo > exact.entropy, "{name}: {nelbo} at T = {steps:?}, entropy {}", exact.entropy);
+            // More steps help a denoiser that knows more of less noise; a wrong one need not.
+            assert!(nelbo < last || !name.ends_with("exact"), "{name}: {nelbo} at T = {steps:?}, {last} in fewer");
             last = nelbo;
         }
     }

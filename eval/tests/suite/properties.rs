@@ -73,7 +73,7 @@ fn weighting() -> impl Strategy<Value = Weighting> {
         Just(Weighting::FlowMatching),
         Just(Weighting::Simple),
         Just(Weighting::Iddpm),
-        Just(Weighting::Edm),
+        Just(Weighting::Edm(0.5)),
         (0.2..2.0f64).prop_map(Weighting::P2),
         (0.5..10.0f64).prop_map(Weighting::MinSnr),
         Just(Weighting::Snr),

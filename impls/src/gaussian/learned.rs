@@ -48,13 +48,11 @@ pub fn learned_loss(
     let (late, weight) = match steps {
         None => (gamma(&batch.u), slope.clone().mul_scalar(0.5).unsqueeze_dim::<2>(1)),
         Some(steps) => {
-            let time = |back: f64| -> Vec<f64> {
-                let grid = |&u: &f64| (f64::from(step_of(u, steps)) - back) / f64::from(steps);
-                batch.u.iter().map(grid).collect()
-            };
-            let (early, late) = (gamma(&time(1.0)), gamma(&time(0.0)));
-            let gap = (late.clone() - early).exp() - 1.0;
-            (late, gap.mul_scalar(0.5 * f64::from(steps)))
+            let steps = f64::from(steps);
+            let times: Vec<f64> = batch.u.iter().map(|&u| f64::from(step_of(u, steps as u32)) / steps).collect();
+            // gamma_t - gamma_s is the same for all steps, and no difference of large numbers.
+            let gap = slope.clone().mul_scalar(1.0 / steps).exp() - 1.0;
+            (gamma(&times), gap.mul_scalar(0.5 * steps).unsqueeze_dim::<2>(1))
         }
     };
     let (alpha, sigma) = at(&late);

@@ -7,7 +7,7 @@ use rand_distr::{Distribution, StandardNormal};
 use super::decoder::{Decoder, prior_kl};
 use super::kernel::Level;
 use super::learned::{learned_loss, learned_schedule};
-use super::prediction::{Affine, Prediction, network_time};
+use super::prediction::{Asked, Prediction};
 use crate::corruption::{numbers, rows_tensor};
 use crate::key::Key;
 use crate::network::{Denoiser, Input};
@@ -68,19 +68,18 @@ pub fn squared_errors(
     let rows = noisy.log_snr.len();
     let length = noisy.x.len() / rows;
     let (mut z, mut target) = (Vec::with_capacity(noisy.x.len()), Vec::with_capacity(noisy.x.len()));
-    let mut factors = Vec::with_capacity(rows);
+    let (mut factors, mut times) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
     for (row, &log_snr) in noisy.log_snr.iter().enumerate() {
-        let level = Level::of_log_snr(log_snr);
-        let (affine, scale) = (prediction.affine(level), prediction.input_scale(level));
+        let Asked { level, affine, scale, time } = prediction.at(log_snr);
         for at in row * length..(row + 1) * length {
             let point = level.alpha * noisy.x[at] + level.sigma * noisy.eps[at];
             z.push((scale * point) as f32);
             target.push(affine.target(point, noisy.eps[at]) as f32);
         }
-        factors.push(Affine::eps_error(&affine));
+        factors.push(affine.eps_error());
+        times.push(time);
     }
     let tensor = |data: Vec<f32>| Tensor::<2>::from_data(TensorData::new(data, [rows, length]), device);
-    let times: Vec<f64> = noisy.log_snr.iter().map(|&log_snr| network_time(log_snr)).collect();
     let input = batch.accompany(Input::points(tensor(z), &times));
     let difference = denoiser.points(&input) - tensor(target);
     difference.square().sum_dim(1).squeeze_dim::<1>(1) * rows_tensor(&factors, device)
@@ -192,7 +191,7 @@ impl Objective for Gaussian {
             ("steps", interior),
             ("prediction", self.prediction.to_string()),
             ("reconstruction", "p(x|z_0) proportional to q(z_0|x) over the data's values, included".into()),
-            ("prior", "KL(q(z_1|x) || N(0, I)), included".into()),
+            ("prior", "KL(q(z_1|x) || N(0, I)) of the variance-preserving z_1, included".into()),
         ]
     }
 }

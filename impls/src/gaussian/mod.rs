@@ -35,5 +35,5 @@ pub use grid::LevelGrid;
 pub use kernel::{Kernel, Level};
 pub use learned::{learned_loss, learned_schedule};
 pub use loss::{Gaussian, Noisy, squared_errors};
-pub use prediction::{Affine, Prediction, network_time};
+pub use prediction::{Affine, Asked, Prediction, network_time};
 pub use sampler::{Churn, Cloud, EpsPredictor, ancestral, ddim, heun};

@@ -34,9 +34,26 @@ pub struct Affine {
     pub eps_of_f: f64,
 }
 
+/// What a network is asked at one noise level, and what its answer means there.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    pub level: Level,
+    pub affine: Affine,
+    /// What z is multiplied by on its way in.
+    pub scale: f64,
+    /// The time that the network is told.
+    pub time: f64,
+}
+
 impl Prediction {
+    /// The question at a log-SNR.
+    pub fn at(&self, log_snr: f64) -> Asked {
+        let level = Level::of_log_snr(log_snr);
+        Asked { level, affine: self.affine(level), scale: self.input_scale(level), time: network_time(log_snr) }
+    }
+
     /// The coefficients at a variance-preserving level.
-    pub fn affine(&self, level: Level) -> Affine {
+    fn affine(&self, level: Level) -> Affine {
         let Level { alpha, sigma, .. } = level;
         match self {
             Self::Eps => Affine { x_of_z: (1.0 - sigma) / alpha, x_of_f: -sigma / alpha, eps_of_z: 1.0, eps_of_f: 1.0 },
@@ -61,7 +78,7 @@ impl Prediction {
     }
 
     /// What the network's input is multiplied by: EDM's c_in, for z instead of y.
-    pub fn input_scale(&self, level: Level) -> f64 {
+    fn input_scale(&self, level: Level) -> f64 {
         match self {
             Self::Edm { sigma_data } => 1.0 / (level.alpha * sigma_data).hypot(level.sigma),
             _ => 1.0,

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::decoder::Decoder;
 use super::kernel::{Kernel, Level};
 use super::loss::normals;
-use super::prediction::{Prediction, network_time};
+use super::prediction::{Asked, Prediction};
 use crate::canvas::Samples;
 use crate::data::Tokens;
 use crate::key::Key;
@@ -39,6 +39,11 @@ impl Cloud {
     fn noise(&mut self) -> Vec<f64> {
         let length = self.length;
         self.rngs.iter_mut().flat_map(|rng| normals(rng, length)).collect()
+    }
+
+    /// Whether every point is a number: a network that diverged answers with others.
+    pub fn is_finite(&self) -> bool {
+        self.z.iter().all(|z| z.is_finite())
     }
 
     /// The tokens nearest to the points, and what they cost.
@@ -83,12 +88,11 @@ impl<'a> EpsPredictor<'a> {
 
     /// eps_hat for the points `z` of some rows at one log-SNR.
     pub fn eps(&mut self, z: &[f64], length: usize, log_snr: f64) -> Vec<f64> {
-        let level = Level::of_log_snr(log_snr);
-        let (affine, scale) = (self.prediction.affine(level), self.prediction.input_scale(level));
+        let Asked { affine, scale, time, .. } = self.prediction.at(log_snr);
         let rows = z.len() / length;
         let data: Vec<f32> = z.iter().map(|z| (scale * z) as f32).collect();
         let tensor = Tensor::<2>::from_data(TensorData::new(data, [rows, length]), self.device);
-        let input = Input::points(tensor, &vec![network_time(log_snr); rows]);
+        let input = Input::points(tensor, &vec![time; rows]);
         let mut call = |input: &Input<_>| -> Vec<f64> {
             self.evaluations += 1;
             self.denoiser.points(input).into_data().iter::<f64>().collect()

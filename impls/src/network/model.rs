@@ -27,8 +27,10 @@ enum Network {
 #[derive(Module, Debug)]
 pub struct Model {
     network: Network,
-    /// theta of a learned schedule.
+    /// What a learned schedule is made of.
     schedule: Option<Param<Tensor<1>>>,
+    #[module(skip)]
+    learned: Option<LearnedSchedule>,
     #[module(skip)]
     shape: NetworkShape,
 }
@@ -42,7 +44,7 @@ impl Model {
             NetworkShape::UNet(shape) => Network::UNet(UNet::new(shape, key, device)),
         };
         let schedule = learned.map(|learned| learned.parameters(shape.values(), device));
-        Self { network, schedule, shape: *shape }
+        Self { network, schedule, learned, shape: *shape }
     }
 
     /// Number of trained parameters; nothing is allocated for it.
@@ -72,7 +74,7 @@ impl Model {
 impl From<Dit> for Model {
     fn from(network: Dit) -> Self {
         let shape = NetworkShape::Dit(*network.shape());
-        Self { network: Network::Dit(network), schedule: None, shape }
+        Self { network: Network::Dit(network), schedule: None, learned: None, shape }
     }
 }
 
@@ -105,6 +107,6 @@ impl Denoiser for Model {
     }
 
     fn schedule_parameters(&self) -> Option<Tensor<1>> {
-        self.schedule.as_ref().map(Param::val)
+        Some(self.learned?.theta(self.schedule.as_ref()?.val()))
     }
 }

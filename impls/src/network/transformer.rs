@@ -118,12 +118,9 @@ impl Transformer {
             conditioned.then(|| init.zero_linear([shape.conditioning.width, parts * width], true))
         };
         let embedding = shape.embedding.unwrap_or(width);
-        let is_tokens = shape.signal == Signal::Tokens;
-        let token = is_tokens.then(|| init.embedding([shape.values + 1, embedding], 0.02));
-        let entering = if is_tokens { embedding } else { shape.signal.features() } * shape.tokens();
-        let widens = !is_tokens || shape.embedding.is_some() || shape.patches.is_some();
-        let widen = widens.then(|| init.linear([entering, width], 1.0, true));
-        let positions = shape.length / shape.tokens();
+        let token = (shape.signal == Signal::Tokens).then(|| init.embedding([shape.values + 1, embedding], 0.02));
+        let widen = shape.entering().map(|entering| init.linear([entering, width], 1.0, true));
+        let positions = shape.positions();
         let position = learned.then(|| init.normal([positions, width], 0.02));
         let conditioning = Conditioning::new(&shape.conditioning, &mut init);
         let blocks = (0..shape.layers)
@@ -225,8 +222,22 @@ impl Transformer {
 
 impl TransformerShape {
     /// Tokens of a position.
-    fn tokens(&self) -> usize {
+    pub(super) fn tokens(&self) -> usize {
         self.patches.map_or(1, |patches| patches.tokens())
+    }
+
+    /// Positions of a sequence.
+    pub(super) fn positions(&self) -> usize {
+        self.length / self.tokens()
+    }
+
+    /// Numbers that enter a position through a dense layer; none where the tokens' embeddings are the positions.
+    pub(super) fn entering(&self) -> Option<usize> {
+        match (self.signal, self.embedding) {
+            (Signal::Tokens, None) if self.patches.is_none() => None,
+            (Signal::Tokens, embedding) => Some(embedding.unwrap_or(self.width) * self.tokens()),
+            (Signal::Points { .. }, _) => Some(self.signal.features() * self.tokens()),
+        }
     }
 }
 

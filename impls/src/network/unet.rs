@@ -172,7 +172,8 @@ impl UNet {
             Signal::Points { .. } => silu(condition),
         });
         let condition = condition.as_ref();
-        // Channels of a pixel, each with all that enters for it; VDM has the features of a kind together instead.
+        // Tokens: each channel with all that enters for it. Points: all channels of z, then of each wave (VDM's own code has
+        // all sines before all cosines).
         let pixels = x.reshape([batch, height, width, channels, entering]);
         let pixels = match self.shape.signal {
             Signal::Tokens => pixels,

@@ -19,8 +19,8 @@ pub enum GaussianSchedule {
     FixedLinear { gamma_min: f64, gamma_max: f64 },
     /// A curve from infinite to zero signal-to-noise ratio.
     Whole(Curve),
-    /// The part of a curve between two noise levels; its times are stretched to fill \[0, 1\]. A bound needs an end where the
-    /// decoder takes over, and one where the prior does.
+    /// The part of a curve between two noise levels, variance-preserving; its times are stretched to fill \[0, 1\]. A bound
+    /// needs an end where the decoder takes over, and one where the prior N(0, I) does.
     Clipped { curve: Curve, gamma_min: f64, gamma_max: f64 },
 }
 
@@ -56,18 +56,16 @@ impl GaussianSchedule {
     /// The factor of the data in z_t.
     pub fn alpha(&self, t: f64) -> f64 {
         match self {
-            Self::FixedLinear { .. } => sigmoid(self.log_snr(t)).sqrt(),
             Self::Whole(curve) => curve.alpha(t),
-            Self::Clipped { curve, .. } => curve.alpha(self.stretched(t)),
+            Self::FixedLinear { .. } | Self::Clipped { .. } => sigmoid(self.log_snr(t)).sqrt(),
         }
     }
 
     /// The standard deviation of the noise in z_t.
     pub fn sigma(&self, t: f64) -> f64 {
         match self {
-            Self::FixedLinear { .. } => sigmoid(-self.log_snr(t)).sqrt(),
             Self::Whole(curve) => curve.sigma(t),
-            Self::Clipped { curve, .. } => curve.sigma(self.stretched(t)),
+            Self::FixedLinear { .. } | Self::Clipped { .. } => sigmoid(-self.log_snr(t)).sqrt(),
         }
     }
 
@@ -150,6 +148,14 @@ impl Curve {
             Self::Cosine => sech(log_snr / 2.0) / (2.0 * PI),
             Self::OptimalTransport => sech(log_snr / 4.0).powi(2) / 8.0,
             Self::Normal { mean, std } => Normal::standard().pdf((log_snr - mean) / std) / std,
+        }
+    }
+
+    /// Whether the curve's times tell these ends apart in double precision: far out in the tails of a normal law they do not.
+    fn reaches(&self, ends: [f64; 2]) -> bool {
+        match self {
+            Self::Cosine | Self::OptimalTransport => true,
+            Self::Normal { mean, std } => ends.iter().all(|gamma| ((gamma + mean) / std).abs() <= 7.0),
         }
     }
 
@@ -237,7 +243,7 @@ impl FromStr for GaussianSchedule {
                 "fixed-linear:MIN:MAX (gamma, MIN < MAX)",
                 "cosine:MIN:MAX",
                 "ot:MIN:MAX",
-                "normal:MEAN:STD:MIN:MAX",
+                "normal:MEAN:STD:MIN:MAX (ends within 7 STD of the mean)",
             ];
             UnknownName::new("schedule", name, &known)
         };
@@ -257,7 +263,9 @@ impl FromStr for GaussianSchedule {
         };
         match *ends {
             [] => Ok(Self::Whole(curve)),
-            [gamma_min, gamma_max] if gamma_min < gamma_max => Ok(Self::Clipped { curve, gamma_min, gamma_max }),
+            [gamma_min, gamma_max] if gamma_min < gamma_max && curve.reaches([gamma_min, gamma_max]) => {
+                Ok(Self::Clipped { curve, gamma_min, gamma_max })
+            }
             _ => Err(unknown()),
         }
     }

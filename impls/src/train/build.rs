@@ -15,6 +15,7 @@ use crate::network::LearnedSchedule;
 use crate::objective::Objective;
 use crate::schedule::{GaussianSchedule, MaskedSchedule};
 use crate::times::TimeSampling;
+use crate::weighting::Weighting;
 
 /// The implementations with the settings that they need beside those of all, and those that they may have.
 pub const IMPLEMENTATIONS: [(&str, &[&str], &[&str]); 11] = [
@@ -93,18 +94,32 @@ impl Settings {
     /// The objective, where it is one of Gaussian diffusion.
     pub fn gaussian(&self) -> Result<Option<Gaussian>> {
         let prediction = match self.implementation.as_str() {
-            "vdm" => self.prediction.clone().unwrap_or_default().parse()?,
+            "vdm" => match self.prediction.clone().unwrap_or_default().parse()? {
+                prediction @ (Prediction::Eps | Prediction::X | Prediction::V) => prediction,
+                other => return Err(UnknownName::new("prediction", &other.to_string(), &["eps", "x", "v"]).into()),
+            },
             "flow" => Prediction::Velocity,
-            "edm" => format!("edm:{}", self.sigma_data.unwrap_or(0.0)).parse()?,
+            "edm" => Prediction::Edm { sigma_data: self.sigma_data.unwrap_or(0.0) },
             _ => return Ok(None),
         };
+        if let Prediction::Edm { sigma_data } = prediction
+            && !(sigma_data > 0.0 && sigma_data.is_finite())
+        {
+            return Err(Error::Setting(format!("sigma_data = {sigma_data}: a standard deviation is positive")));
+        }
         let name = self.schedule.clone().unwrap_or_default();
         let ends = name.strip_prefix("learned:").filter(|_| self.implementation == "vdm");
         let schedule: GaussianSchedule = match ends {
             Some(ends) => format!("fixed-linear:{ends}").parse()?,
             None => name.parse()?,
         };
-        let weighting = self.weighting.clone().unwrap_or_default().parse()?;
+        let weighting: Weighting = self.weighting.clone().unwrap_or_default().parse()?;
+        if let (Weighting::Edm(one), Prediction::Edm { sigma_data: other }) = (weighting, prediction)
+            && one != other
+        {
+            let what = format!("weighting {weighting} is EDM's for sigma_data = {one}, not {other}");
+            return Err(Error::Setting(format!("{what}: use weighting = \"edm:{other}\"")));
+        }
         let steps = self.timesteps.filter(|&steps| steps > 0);
         let levels: Option<GaussianSchedule> = self.noise_levels.as_ref().map(|name| name.parse()).transpose()?;
         let Some(range) = schedule.ends() else {
@@ -120,7 +135,7 @@ impl Settings {
             let what = "noise_levels: only in continuous time under a schedule that is not learned";
             return Err(Error::Setting(format!("{what}, take it out or set timesteps = 0")));
         }
-        if learned && (weighting != crate::Weighting::Elbo || prediction != Prediction::Eps) {
+        if learned && (weighting != Weighting::Elbo || prediction != Prediction::Eps) {
             let what = format!("schedule {name}: learned ends are trained by the bound itself, for eps");
             return Err(Error::Setting(format!("{what}: use weighting = \"elbo\" and prediction = \"eps\"")));
         }

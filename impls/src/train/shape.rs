@@ -25,6 +25,10 @@ impl Settings {
         if self.class_conditioning && classes == 0 {
             return Err(Error::Setting(format!("class_conditioning = true: {} has no classes", self.dataset)));
         }
+        if self.is_gaussian() && data.image.is_none() {
+            let what = format!("{} needs images: the tokens of {} have no order", self.implementation, self.dataset);
+            return Err(Error::Setting(format!("{what}, use md4")));
+        }
         let width = self.condition_width.unwrap_or(0);
         // VDM's U-Net makes a wider condition of a sinusoid of its own width.
         let sinusoid = if self.is_gaussian() && self.network == "unet" { self.width } else { width };
@@ -114,6 +118,12 @@ impl Settings {
         let width = self.condition_width.unwrap_or(0);
         if (conditional || self.network == "dit") && (width < 4 || !width.is_multiple_of(2)) {
             return Err(Error::Setting("condition_width is missing, below 4 or odd: conditioning needs it".into()));
+        }
+        if self.is_gaussian() && self.network == "unet" && (self.width < 4 || !self.width.is_multiple_of(2)) {
+            return Err(Error::Setting(format!(
+                "width = {}: the time's sinusoid needs an even width from 4",
+                self.width
+            )));
         }
         let sizes = [
             ("hidden", self.hidden),

@@ -217,6 +217,23 @@ fn a_diverging_run_stops_with_the_step() {
     assert!(error.contains("step"), "{error}");
 }
 
+/// By hand: a position of vdm-digits has 2x2 pixels of five features; 16 positions, three blocks of width 64 and 256 hidden units.
+#[test]
+fn the_arithmetic_of_a_network_is_counted() {
+    let count = |preset: &str, length: usize| {
+        let data = DataShape { values: 17, length, classes: 10, image: Some([8, 8, 1]) };
+        let settings = Settings::resolve(preset, &[]).expect("a preset");
+        settings.network(&data).expect("a network").operations().expect("a transformer")
+    };
+    let block = 4.0 * 64.0 * 64.0 + 2.0 * 64.0 * 256.0;
+    let (weights, attention) = (3.0 * block + 20.0 * 64.0 + 64.0 * 4.0, 3.0 * 4.0 * 16.0 * 64.0);
+    let modulation = 2.0 * 64.0 * 64.0 * 20.0;
+    assert_eq!(count("vdm-digits", 64), 16.0 * (2.0 * weights + attention) + modulation);
+    // MD4: 64 positions of one token, 17 logits each, no condition.
+    let (weights, attention) = (3.0 * block + 64.0 * 17.0, 3.0 * 4.0 * 64.0 * 64.0);
+    assert_eq!(count("md4-digits", 64), 64.0 * (2.0 * weights + attention));
+}
+
 #[test]
 fn unknown_settings_and_wrong_types_are_refused() {
     let resolve = |pair: &str| Settings::resolve("md4-digits", &[pair.to_owned()]).map_err(|e| e.to_string());

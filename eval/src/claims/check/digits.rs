@@ -102,8 +102,10 @@ impl TrainedDigits {
         let network = digits_classifier(workspace)?;
         let metric = network.metric_name();
         let count = self.blocks * self.block_size;
-        let request =
-            Request { steps: self.steps, ..Request::new(&model.settings, count, train.length(), workspace.seed) };
+        let request = Request {
+            steps: self.steps,
+            ..Request::new(&model.settings, &model.model, count, train.length(), workspace.seed)
+        };
         let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, &workspace.bar)?;
         let ours = Images::from_tokens(&drawn.tokens, train.values(), shape);
         let pixels = Independent::fit(train)?;

@@ -36,7 +36,7 @@ pub struct Families {
     block_size: usize,
 }
 
-/// Runge-Kutta steps of the ODE: twice as many change the digits' number by 0.001 bits/dim.
+/// Runge-Kutta steps of the ODE.
 const ODE_STEPS: usize = 50;
 
 /// One model and what was measured of it.
@@ -140,7 +140,12 @@ impl Families {
             sequences: Some(self.ode_sequences),
             seed: workspace.seed,
         };
-        Ok(Some(question.answer(&device, &workspace.bar)?.bits_per_dim))
+        let found = question.answer(&device, &workspace.bar)?;
+        if !found.is_converged() {
+            let change = found.half_steps_difference;
+            return Err(Failure::internal(format!("the ODE has not converged: half the steps change it by {change}")));
+        }
+        Ok(Some(found.bits_per_dim))
     }
 
     /// The implementation's own sampler at every number of steps.
@@ -155,7 +160,8 @@ impl Families {
         let count = self.blocks * self.block_size;
         let (mut points, mut shown) = (Vec::new(), None);
         for &steps in &self.steps {
-            let request = Request { steps, ..Request::new(&model.settings, count, data.length(), workspace.seed) };
+            let request =
+                Request { steps, ..Request::new(&model.settings, &model.model, count, data.length(), workspace.seed) };
             let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, &workspace.bar)?;
             let images = Images::from_tokens(&drawn.tokens, data.values(), shape);
             let blocks = [self.blocks, self.block_size];
@@ -206,7 +212,7 @@ impl Families {
         }
         panels.extend(members.into_iter().map(|member| member.shown));
         let caption = format!(
-            "The same body, steps, batches and test images for all; means with standard errors over test images ({} draws each) \
+            "The same layers and width, optimiser steps, batches and test images for all; means with standard errors over test images ({} draws each) \
              and over {} blocks of {} samples by each implementation's own sampler. Training counts three evaluations a \
              sequence and step; positions are pixels for some and patches for others, as the presets say. The ODE's code length \
              (decoder's dequantisation, {ODE_STEPS} Runge-Kutta steps, Hutchinson's trace) is of the first {} test images. One \

@@ -151,7 +151,7 @@ impl Bench<'_> {
         let request = Request {
             sampler,
             steps,
-            ..Request::new(&self.model.settings, count, self.data.length(), self.workspace.seed)
+            ..Request::new(&self.model.settings, &self.model.model, count, self.data.length(), self.workspace.seed)
         };
         let bar = &self.workspace.bar;
         let drawn = sampling::draw(self.workspace, &self.model.settings, &self.model.model, &request, bar)?;

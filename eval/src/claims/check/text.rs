@@ -206,7 +206,7 @@ impl Texts {
         let real = judge_of(&data.select(&(0..self.samples.min(data.len())).collect::<Vec<_>>())?)?;
         let mut found = Vec::new();
         for &nucleus in &self.nuclei {
-            let plain = Request::new(&model.settings, self.samples, data.length(), workspace.seed);
+            let plain = Request::new(&model.settings, &model.model, self.samples, data.length(), workspace.seed);
             let request = Request { nucleus, ..plain };
             let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, &workspace.bar)?;
             found.push((nucleus, judge_of(&drawn.tokens)?));

@@ -155,7 +155,7 @@ const SHOWN: [Weighting; 6] = [
     Weighting::FlowMatching,
     Weighting::Simple,
     Weighting::Iddpm,
-    Weighting::Edm,
+    Weighting::Edm(0.5),
 ];
 
 /// w~(t), divided by its largest value on [0, 0.999] as in the paper.

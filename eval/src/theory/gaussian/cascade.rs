@@ -4,7 +4,7 @@ use std::f64::consts::{E, PI};
 
 use impls::Weighting;
 use impls::gaussian::{Kernel, Level};
-use impls::schedule::{GaussianSchedule, LogSnr, sigmoid};
+use impls::schedule::{GaussianSchedule, LogSnr};
 
 use super::chain;
 use super::mixture::{Mixture, Point, combine, log_normal, log_sum_exp, square};
@@ -112,7 +112,7 @@ pub fn weighted_loss(toy: &GaussianToy, schedule: &GaussianSchedule, weighting: 
 
 /// E |x - x_hat(z_t)|^2 over the data and the noise at a log-SNR. It does not depend on how z_t is scaled.
 pub fn expected_error(toy: &GaussianToy, log_snr: f64) -> f64 {
-    let level = Level { alpha: sigmoid(log_snr).sqrt(), sigma: sigmoid(-log_snr).sqrt(), log_snr };
+    let level = Level::of_log_snr(log_snr);
     average(&toy.data, |k| mean_squared_error(toy, &toy.belief, k, level)).value
 }
 

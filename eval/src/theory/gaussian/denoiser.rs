@@ -1,7 +1,7 @@
 //! The posterior mean of a mixture as a denoiser: the loss code that trains networks, run with an exact answer.
 
 use burn::tensor::{Float, Tensor, TensorData};
-use impls::gaussian::{Level, Prediction};
+use impls::gaussian::{Asked, Level, Prediction};
 use impls::network::{Denoiser, Input};
 use impls::schedule::{GaussianSchedule, LogSnr};
 
@@ -19,8 +19,7 @@ pub struct MixtureDenoiser {
 impl MixtureDenoiser {
     /// F at one point.
     fn output(&self, z: &[f64], log_snr: f64) -> Vec<f64> {
-        let level = Level::of_log_snr(log_snr);
-        let affine = self.prediction.affine(level);
+        let Asked { level, affine, .. } = self.prediction.at(log_snr);
         let point = [z[0], z.get(1).copied().unwrap_or(0.0)];
         let x = self.law.posterior_mean((level.alpha, level.sigma), point);
         let f = |(z, x): (&f64, f64)| affine.target(*z, (z - level.alpha * x) / level.sigma);
@@ -61,7 +60,7 @@ impl Denoiser for MixtureDenoiser {
         let times = input.time.to_data().iter::<f64>().collect::<Vec<_>>();
         let row = |(z, &time): (&[f64], &f64)| {
             let log_snr = GaussianSchedule::VDM.log_snr(time);
-            let scale = self.prediction.input_scale(Level::of_log_snr(log_snr));
+            let scale = self.prediction.at(log_snr).scale;
             self.output(&z.iter().map(|z| z / scale).collect::<Vec<_>>(), log_snr)
         };
         let f: Vec<f32> = z.chunks(length).zip(&times).flat_map(row).map(|f| f as f32).collect();

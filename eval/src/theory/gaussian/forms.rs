@@ -26,11 +26,7 @@ pub fn forms(toy: &GaussianToy, schedule: &GaussianSchedule, s: f64, t: f64) -> 
     // alpha'/alpha = -gamma'/2 sigma^2 and sigma'/sigma = gamma'/2 alpha^2 where alpha^2 + sigma^2 = 1; along a straight line
     // -alpha' = sigma'.
     let (alpha_prime, sigma_prime) = match schedule {
-        GaussianSchedule::Whole(Curve::OptimalTransport)
-        | GaussianSchedule::Clipped { curve: Curve::OptimalTransport, .. } => {
-            let slope = 0.5 * gamma_prime * alpha * sigma;
-            (-slope, slope)
-        }
+        GaussianSchedule::Whole(Curve::OptimalTransport) => (-1.0, 1.0),
         _ => (-0.5 * gamma_prime * alpha * sigma * sigma, 0.5 * gamma_prime * sigma * alpha * alpha),
     };
     let mut squares = [0.0; 6];

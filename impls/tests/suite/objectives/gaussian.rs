@@ -1,6 +1,8 @@
 //! Gaussian diffusion against golden values of the papers' formulas in 40 digits, and of VDM's in JAX
 //! (`fixtures/gaussian-objectives`).
 
+use std::sync::Mutex;
+
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Float, Tensor, TensorData};
 use impls::Weighting;
@@ -174,6 +176,69 @@ fn reconstruction_and_prior_equal_the_golden_values() {
     }
 }
 
+/// What a denoiser was asked.
+struct Recorder(Mutex<(Vec<f64>, Vec<f64>)>);
+
+impl Denoiser for Recorder {
+    fn values(&self) -> usize {
+        2
+    }
+
+    fn sees_time(&self) -> bool {
+        true
+    }
+
+    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+        let of = |data: TensorData| data.iter::<f64>().collect::<Vec<_>>();
+        *self.0.lock().expect("one thread") = (of(input.z.to_data()), of(input.time.to_data()));
+        input.z.zeros_like()
+    }
+}
+
+/// EDM's c_in, 1/sqrt(s^2 + S^2) of y = z/alpha; all others see the variance-preserving z. The time is VDM's, (gamma + 13.3)/18.3.
+#[test]
+fn networks_see_scaled_points_and_the_time_of_vdm() {
+    for case in golden().into_iter().map(Case::new) {
+        let length = case.batch.x.length();
+        let log_snr: Vec<f64> = case.batch.u.iter().map(|u| 11.0 - 15.0 * u).collect();
+        for name in PREDICTIONS {
+            let prediction: Prediction = name.parse().expect("a prediction");
+            let recorder = Recorder(Mutex::default());
+            let noisy = Noisy { x: case.x.clone(), eps: case.eps.clone(), log_snr: log_snr.clone() };
+            squared_errors(&prediction, &recorder, &noisy, &case.batch, &Device::flex());
+            let (inputs, times) = recorder.0.into_inner().expect("one thread");
+            for (at, input) in inputs.iter().enumerate() {
+                let (gamma, time) = (-log_snr[at / length], times[at / length]);
+                let s = (0.5 * gamma).exp();
+                let y = case.x[at] + s * case.eps[at];
+                let scale = if name == "edm:0.5" { (s * s + 0.25).sqrt() } else { (s * s + 1.0).sqrt() };
+                assert!((input - y / scale).abs() < 1e-6 * y.abs().max(1.0), "{name}: {input} for {y} at s = {s}");
+                assert!((time - (gamma + 13.3) / 18.3).abs() < 1e-6, "{name}: {time} for gamma = {gamma}");
+            }
+        }
+    }
+}
+
+/// With its own law of levels, weighting and preconditioning, EDM's loss weighs every level's |F - target|^2 the same.
+#[test]
+fn edm_weighs_every_level_the_same() {
+    let schedule: GaussianSchedule = "normal:2.4:2.4".parse().expect("a schedule");
+    let prediction = Prediction::Edm { sigma_data: 0.7 };
+    let weights = |weighting: Weighting| -> Vec<f64> {
+        let objective = Gaussian::new(schedule, weighting, prediction);
+        let weight = |k: u32| {
+            let (log_snr, weight) = objective.level(f64::from(k) / 50.0);
+            weight * prediction.at(log_snr).affine.eps_error()
+        };
+        (1..50).map(weight).collect()
+    };
+    let spread = |weights: &[f64]| weights.iter().map(|w| (w / weights[0] - 1.0).abs()).fold(0.0, f64::max);
+    let right = spread(&weights(Weighting::Edm(0.7)));
+    println!("{right:.1e}");
+    assert!(right < 1e-11, "{right:e}");
+    assert!(spread(&weights(Weighting::Edm(0.5))) > 0.5, "witness: the weighting of another sigma_data");
+}
+
 /// F(z, gamma) = 0.3 tanh(z) - 0.1 z sigmoid(-gamma), with learned ends.
 struct Learned {
     values: usize,
@@ -198,6 +263,46 @@ impl Denoiser for Learned {
 
     fn schedule_parameters(&self) -> Option<Tensor<1>> {
         Some(self.theta.clone())
+    }
+}
+
+/// The same F whatever it sees, with ends to learn.
+struct FixedLearned(Fixed, Tensor<1>, usize);
+
+impl Denoiser for FixedLearned {
+    fn values(&self) -> usize {
+        self.2
+    }
+
+    fn sees_time(&self) -> bool {
+        true
+    }
+
+    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+        self.0.points(input)
+    }
+
+    fn schedule_parameters(&self) -> Option<Tensor<1>> {
+        Some(self.1.clone())
+    }
+}
+
+#[test]
+fn the_learned_loss_is_the_whole_bound_in_any_number_of_steps() {
+    let device = Device::flex();
+    for case in golden().into_iter().map(Case::new) {
+        let number = |name: &str| case.golden[name].as_f64().expect("a number");
+        let (gamma_min, gamma_max) = (number("gamma_min"), number("gamma_max"));
+        let theta = vec![gamma_min as f32, (gamma_max - gamma_min).ln() as f32];
+        let theta = Tensor::<1>::from_data(TensorData::new(theta, [2]), &device);
+        let denoiser = FixedLearned(Fixed(case.fixed.0.clone()), theta, decoder(&case.golden).values);
+        let to_bits = 1.0 / (case.batch.x.length() as f64 * std::f64::consts::LN_2);
+        for (steps, name) in [(None, "continuous"), (Some(4), "4"), (Some(1000), "1000")] {
+            let noise = [case.eps.clone(), flat(&case.golden["eps0"])];
+            let found = numbers(learned_loss(steps, &denoiser, &case.batch, noise, &device));
+            let bits: Vec<f64> = found.iter().map(|nats| nats * to_bits).collect();
+            agrees(&format!("learned, T = {steps:?}"), &bits, &case.golden["bits_per_dim"][name], TOLERANCE_GRADIENT);
+        }
     }
 }
 
