@@ -107,6 +107,9 @@ fn importance_sampling_keeps_the_loss_and_changes_the_variance() {
     assert!(ratio < 0.3, "{ratio}");
 }
 
+/// What is wrong, and the weight that it makes of a log-SNR and the right weight.
+type Mistake<'a> = (&'a str, &'a dyn Fn(f64, f64) -> f64);
+
 /// A rate of the wrong sign, a weight that is applied twice, a log-SNR of the first power, a forgotten 1/2: each lies far from the
 /// exact loss.
 #[test]
@@ -117,7 +120,7 @@ fn witnesses_are_rejected() {
     let exact = weighted_loss(&toy, &schedule, &weighting).value;
     let objective = Gaussian::new(schedule, weighting, Prediction::Eps);
     let w = |lambda: f64| weighting.of_log_snr(&schedule, lambda);
-    let wrong: [(&str, &dyn Fn(f64, f64) -> f64); 4] = [
+    let wrong: [Mistake; 4] = [
         ("gamma' of the wrong sign", &|_, weight| -weight),
         ("the weight twice", &|lambda, weight| weight * w(lambda)),
         ("log(alpha/sigma) for the log-SNR", &|lambda, weight| weight * w(lambda / 2.0) / w(lambda)),

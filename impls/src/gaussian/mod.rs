@@ -9,7 +9,7 @@
 //! |---|---|---|---|
 //! | `vdm` | eps, x or v | `fixed-linear`, `cosine`, or learned ends | any |
 //! | `flow` | the velocity eps - x | `ot` | `fm`: the velocity's own squared error |
-//! | `edm` | EDM's preconditioning | `normal:2.4:2.4` | `edm` |
+//! | `edm` | EDM's preconditioning | `normal:2.4:2.4` | `edm`, of the same sigma_data |
 //!
 //! The bound is the same for all: p(x | z_0) over the data's values, a standard normal prior, and 1/2 the integral of
 //! E |eps - eps_hat|^2 over the log-SNR between the schedule's ends.
