@@ -108,13 +108,6 @@ pub fn row_sums(cost: Tensor<2>) -> Tensor<1> {
     cost.sum_dim(1).squeeze_dim(1)
 }
 
-/// Numbers, one a row, as a tensor: \[batch\].
-pub fn rows_tensor(numbers: &[f64], device: &Device) -> Tensor<1> {
-    let numbers: Vec<f32> = numbers.iter().map(|&x| x as f32).collect();
-    let count = numbers.len();
-    Tensor::from_data(TensorData::new(numbers, [count]), device)
-}
-
 /// A tensor's numbers in double precision.
 pub fn numbers(tensor: Tensor<1>) -> Vec<f64> {
     tensor.into_data().iter::<f64>().collect()

@@ -62,7 +62,7 @@ pub struct OdeNll {
     pub nfe: usize,
     pub nats: Estimate,
     pub bits_per_dim: Estimate,
-    /// The number in half the steps minus this one, bits/dim: the solver's error is smaller than this once it is small.
+    /// The number in half the steps minus this one, bits/dim: the error of this one is smaller, once the steps are small.
     pub half_steps_difference: f64,
     #[serde(skip)]
     pub per_sequence: Vec<f64>,
@@ -72,9 +72,9 @@ pub struct OdeNll {
 const CHUNK: usize = 16;
 
 impl OdeNll {
-    /// Whether half the steps give the same number, up to a tenth of its standard error.
+    /// Whether half the steps give the same number, up to a quarter of its standard error.
     pub fn is_converged(&self) -> bool {
-        self.half_steps_difference.abs() <= 0.1 * self.bits_per_dim.standard_error
+        self.half_steps_difference.abs() <= 0.25 * self.bits_per_dim.standard_error
     }
 }
 

@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use burn::tensor::{Device, Tensor};
 
-use crate::corruption::{Corrupted, hide_count, hide_each, numbers, row_sums, rows_tensor};
+use crate::corruption::{Corrupted, hide_count, hide_each, numbers, row_sums};
 use crate::error::UnknownName;
 use crate::key::Key;
-use crate::network::Denoiser;
+use crate::network::{Denoiser, rows_tensor};
 use crate::objective::{Batch, Objective, Terms};
 use crate::schedule::MaskedSchedule;
 

@@ -3,9 +3,9 @@
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor};
 
-use crate::corruption::{Corrupted, hide_each, negative_log, numbers, row_sums, rows_tensor};
+use crate::corruption::{Corrupted, hide_each, negative_log, numbers, row_sums};
 use crate::key::Key;
-use crate::network::Denoiser;
+use crate::network::{Denoiser, rows_tensor};
 use crate::objective::{Batch, Objective, Terms};
 use crate::times::step_of;
 

@@ -5,8 +5,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::decoder::Decoder;
 use super::prediction::network_time;
-use crate::corruption::rows_tensor;
-use crate::network::{Denoiser, Input, ids_tensor};
+use crate::network::{Denoiser, Input, ids_tensor, rows_tensor};
 use crate::objective::Batch;
 use crate::schedule::GaussianSchedule;
 use crate::times::step_of;

@@ -4,9 +4,9 @@ use burn::tensor::activation::softplus;
 use burn::tensor::{Device, Tensor};
 
 use super::sampler::powers;
-use crate::corruption::{Corrupted, hide_each, negative_log, numbers, row_sums, rows_tensor};
+use crate::corruption::{Corrupted, hide_each, negative_log, numbers, row_sums};
 use crate::key::Key;
-use crate::network::Denoiser;
+use crate::network::{Denoiser, rows_tensor};
 use crate::objective::{Batch, Objective, Terms};
 
 /// The objective; its schedule is part of the model.

@@ -6,9 +6,9 @@ use burn::tensor::{Device, Tensor};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::any_order::{AnyOrder, Form};
-use crate::corruption::{hide_count, negative_log, row_sums, rows_tensor};
+use crate::corruption::{hide_count, negative_log, row_sums};
 use crate::key::Key;
-use crate::network::Denoiser;
+use crate::network::{Denoiser, rows_tensor};
 use crate::objective::{Batch, Objective, Terms};
 
 /// The law of the mask rate, as the rate of a uniform number.

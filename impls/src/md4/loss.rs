@@ -2,9 +2,9 @@
 
 use burn::tensor::{Device, Tensor};
 
-use crate::corruption::{masked_cost, numbers, rows_tensor};
+use crate::corruption::{masked_cost, numbers};
 use crate::key::Key;
-use crate::network::Denoiser;
+use crate::network::{Denoiser, rows_tensor};
 use crate::objective::{Batch, Objective, Terms};
 use crate::schedule::MaskedSchedule;
 use crate::times::step_of;

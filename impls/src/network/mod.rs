@@ -47,7 +47,7 @@ pub struct Input<K: Basic = Int> {
 impl Input {
     /// A sequence a row, each at its own time, without classes and dropout.
     pub fn new(z: Tensor<2, Int>, times: &[f64]) -> Self {
-        let time = times_tensor(times, &z.device());
+        let time = rows_tensor(times, &z.device());
         Self { z, time, class: None, dropout: None }
     }
 }
@@ -55,7 +55,7 @@ impl Input {
 impl Input<Float> {
     /// Points, a row each at its own time, without classes and dropout.
     pub fn points(z: Tensor<2>, times: &[f64]) -> Self {
-        let time = times_tensor(times, &z.device());
+        let time = rows_tensor(times, &z.device());
         Self { z, time, class: None, dropout: None }
     }
 }
@@ -67,12 +67,6 @@ impl<K: Basic> Input<K> {
         let class = Tensor::from_data(TensorData::new(ids, [class.len()]), &self.time.device());
         Self { class: Some(class), ..self }
     }
-}
-
-fn times_tensor(times: &[f64], device: &Device) -> Tensor<1> {
-    let times: Vec<f32> = times.iter().map(|&t| t as f32).collect();
-    let count = times.len();
-    Tensor::from_data(TensorData::new(times, [count]), device)
 }
 
 /// A denoiser of tokens, mu_theta: for each position of a corrupted sequence a distribution over the data values; or one of
@@ -121,4 +115,11 @@ pub fn ids_tensor(ids: &[u32], length: usize, device: &Device) -> Tensor<2, Int>
     let data: Vec<i64> = ids.iter().map(|&id| i64::from(id)).collect();
     let rows = data.len() / length;
     Tensor::from_data(TensorData::new(data, [rows, length]), device)
+}
+
+/// Numbers, one a row, as a tensor: \[batch\].
+pub fn rows_tensor(numbers: &[f64], device: &Device) -> Tensor<1> {
+    let numbers: Vec<f32> = numbers.iter().map(|&x| x as f32).collect();
+    let count = numbers.len();
+    Tensor::from_data(TensorData::new(numbers, [count]), device)
 }

@@ -37,7 +37,7 @@ pub struct Families {
 }
 
 /// Runge-Kutta steps of the ODE.
-const ODE_STEPS: usize = 50;
+const ODE_STEPS: usize = 100;
 
 /// One model and what was measured of it.
 struct Member {

@@ -2,6 +2,7 @@
 
 mod gaussian;
 mod masked;
+mod ode;
 mod others;
 
 use impls::Key;

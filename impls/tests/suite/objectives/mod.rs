@@ -2,6 +2,7 @@
 
 mod gaussian;
 mod learned_and_uniform;
+mod learned_ends;
 mod masked;
 
 use std::path::Path;

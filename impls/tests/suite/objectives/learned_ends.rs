@@ -1,0 +1,108 @@
+//! VDM with learned ends: the whole bound, and its gradient, against golden values of JAX (`fixtures/gaussian-objectives`).
+
+use burn::tensor::activation::sigmoid;
+use burn::tensor::{Device, Float, Tensor, TensorData};
+use impls::corruption::numbers;
+use impls::gaussian::learned_loss;
+use impls::network::{Denoiser, Input};
+
+use super::flat;
+use super::gaussian::{Case, Fixed, agrees, decoder, golden};
+
+/// The same for a gradient through single-precision tensors. Measured: 9.4e-7.
+const TOLERANCE_GRADIENT: f64 = 9e-6;
+
+/// F(z, gamma) = 0.3 tanh(z) - 0.1 z sigmoid(-gamma), with learned ends.
+struct Learned {
+    values: usize,
+    theta: Tensor<1>,
+}
+
+impl Denoiser for Learned {
+    fn values(&self) -> usize {
+        self.values
+    }
+
+    fn sees_time(&self) -> bool {
+        true
+    }
+
+    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+        // The time at which VDM's schedule has this gamma.
+        let gamma = input.time.clone().mul_scalar(18.3).add_scalar(-13.3);
+        let z = input.z.clone();
+        z.clone().tanh().mul_scalar(0.3) - z * sigmoid(gamma.neg()).unsqueeze_dim::<2>(1).mul_scalar(0.1)
+    }
+
+    fn schedule_parameters(&self) -> Option<Tensor<1>> {
+        Some(self.theta.clone())
+    }
+}
+
+/// The same F whatever it sees, with ends to learn.
+struct FixedLearned(Fixed, Tensor<1>, usize);
+
+impl Denoiser for FixedLearned {
+    fn values(&self) -> usize {
+        self.2
+    }
+
+    fn sees_time(&self) -> bool {
+        true
+    }
+
+    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+        self.0.points(input)
+    }
+
+    fn schedule_parameters(&self) -> Option<Tensor<1>> {
+        Some(self.1.clone())
+    }
+}
+
+#[test]
+fn the_learned_loss_is_the_whole_bound_in_any_number_of_steps() {
+    let device = Device::flex();
+    for case in golden().into_iter().map(Case::new) {
+        let number = |name: &str| case.golden[name].as_f64().expect("a number");
+        let (gamma_min, gamma_max) = (number("gamma_min"), number("gamma_max"));
+        let theta = vec![gamma_min as f32, (gamma_max - gamma_min).ln() as f32];
+        let theta = Tensor::<1>::from_data(TensorData::new(theta, [2]), &device);
+        let denoiser = FixedLearned(Fixed(case.fixed.0.clone()), theta, decoder(&case.golden).values);
+        let to_bits = 1.0 / (case.batch.x.length() as f64 * std::f64::consts::LN_2);
+        for (steps, name) in [(None, "continuous"), (Some(4), "4"), (Some(1000), "1000")] {
+            let noise = [case.eps.clone(), flat(&case.golden["eps0"])];
+            let found = numbers(learned_loss(steps, &denoiser, &case.batch, noise, &device));
+            let bits: Vec<f64> = found.iter().map(|nats| nats * to_bits).collect();
+            agrees(&format!("learned, T = {steps:?}"), &bits, &case.golden["bits_per_dim"][name], TOLERANCE_GRADIENT);
+        }
+    }
+}
+
+#[test]
+fn the_learned_ends_have_the_gradient_of_jax() {
+    let device = Device::flex().autodiff();
+    for case in golden().into_iter().map(Case::new) {
+        for golden in case.golden["gradient"].as_array().expect("two ranges") {
+            let number = |name: &str| golden[name].as_f64().expect("a number");
+            let start = vec![number("gamma_min") as f32, number("slope") as f32];
+            let theta = Tensor::<1>::from_data(TensorData::new(start, [2]), &device).require_grad();
+            let denoiser = Learned { values: decoder(&case.golden).values, theta: theta.clone() };
+            let noise = [case.eps.clone(), flat(&case.golden["eps0"])];
+            let loss = learned_loss(None, &denoiser, &case.batch, noise, &device).sum();
+            let value = f64::from(loss.clone().into_scalar::<f32>());
+            let gradient = theta.grad(&loss.backward()).expect("it depends on theta").into_data();
+            let gradient: Vec<f64> = gradient.iter::<f64>().collect();
+            let relative = |a: f64, b: f64| (a - b).abs() / b.abs().max(1.0);
+            let errors = [
+                relative(value, number("value")),
+                relative(gradient[0], number("by_gamma_min")),
+                relative(gradient[1], number("by_slope")),
+            ];
+            println!("{errors:?}");
+            assert!(errors.iter().all(|error| *error < TOLERANCE_GRADIENT), "{errors:?}");
+            // Witness: the ends shape more than the diffusion term.
+            assert!(relative(gradient[1], golden["terms_by_slope"]["diffusion"].as_f64().expect("a part")) > 1e-4);
+        }
+    }
+}
