@@ -47,7 +47,18 @@ pub enum Sampler {
     Heun,
 }
 
-impls::names!(Sampler, "sampler": Ancestral = "ancestral", Cached = "cached", FirstHitting = "first-hitting", OneByOne = "one-by-one", Confidence = "confidence", Vector = "vector", D3pm = "d3pm", LeftToRight = "left-to-right", Ddim = "ddim", Heun = "heun");
+impls::names!(Sampler, "sampler":
+    Ancestral = "ancestral",
+    Cached = "cached",
+    FirstHitting = "first-hitting",
+    OneByOne = "one-by-one",
+    Confidence = "confidence",
+    Vector = "vector",
+    D3pm = "d3pm",
+    LeftToRight = "left-to-right",
+    Ddim = "ddim",
+    Heun = "heun",
+);
 
 impl Sampler {
     /// The samplers that draw from what an implementation trains; the first is its own.

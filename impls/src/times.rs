@@ -35,4 +35,8 @@ pub fn step_of(u: f64, steps: u32) -> u32 {
     ((u * f64::from(steps)) as u32 + 1).min(steps)
 }
 
-crate::names!(TimeSampling, "time sampling": Independent = "independent", Stratified = "stratified", Rotated = "rotated");
+crate::names!(TimeSampling, "time sampling":
+    Independent = "independent",
+    Stratified = "stratified",
+    Rotated = "rotated",
+);

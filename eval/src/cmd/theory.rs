@@ -92,7 +92,8 @@ pub struct Masked {
 pub struct Gaussian {
     #[command(flatten)]
     common: Common,
-    /// vdm, cosine, ot or fixed-linear:MIN:MAX [default: fixed-linear from --gamma-min to --gamma-max]
+    /// vdm, fixed-linear:MIN:MAX (gamma), or cosine, ot, normal:MEAN:STD, whole or with :MIN:MAX [default: fixed-linear from
+    /// --gamma-min to --gamma-max]
     #[arg(long, conflicts_with_all = ["gamma_min", "gamma_max"])]
     schedule: Option<String>,
     /// gamma(0) = -log-SNR at the data

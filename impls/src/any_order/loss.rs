@@ -98,12 +98,16 @@ impl Objective for AnyOrder {
     }
 
     fn protocol(&self) -> Vec<(&'static str, String)> {
+        let ends = match self.form {
+            Form::TDce(_) => ["length (1 - alpha(0)) ln V, included", "length alpha(1) ln V, included"],
+            Form::KDce | Form::LambdaDce => ["0, alpha runs from 1 to 0"; 2],
+        };
         vec![
             ("objective", "any-order".into()),
             ("form", self.form.to_string()),
             ("steps", "every order, one token a step".into()),
-            ("reconstruction", "length (1 - alpha(0)) ln V, 0 but for t-dce of some schedules".into()),
-            ("prior", "length alpha(1) ln V, 0 but for t-dce of some schedules".into()),
+            ("reconstruction", ends[0].into()),
+            ("prior", ends[1].into()),
         ]
     }
 

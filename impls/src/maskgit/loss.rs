@@ -37,7 +37,11 @@ impl MaskRates {
     }
 }
 
-crate::names!(MaskRates, "mask rates": Cosine = "cosine", Uniform = "uniform", TruncatedNormal = "truncated-normal");
+crate::names!(MaskRates, "mask rates":
+    Cosine = "cosine",
+    Uniform = "uniform",
+    TruncatedNormal = "truncated-normal",
+);
 
 /// What the sum of cross-entropies is divided by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
