@@ -134,8 +134,8 @@ impl Field for NetworkField<'_> {
         let Asked { affine, scale, time, .. } = self.prediction.at(log_snr);
         let input: Vec<f32> = z.iter().map(|z| (scale * z) as f32).collect();
         let (f, trace) = self.output_and_trace(&input, length, time);
-        let eps = z.iter().zip(f).map(|(z, f)| affine.eps_of_z * z + affine.eps_of_f * f).collect();
-        let whole = |t: f64| affine.eps_of_z * length as f64 + affine.eps_of_f * scale * t;
+        let eps = z.iter().zip(f).map(|(z, f)| affine.eps(*z, f)).collect();
+        let whole = |t: f64| affine.of_z * length as f64 + affine.of_f * scale * t;
         (eps, trace.into_iter().map(whole).collect())
     }
 }

@@ -25,13 +25,11 @@ pub enum Prediction {
     },
 }
 
-/// x_hat = `x_of_z` z + `x_of_f` F and eps_hat = `eps_of_z` z + `eps_of_f` F.
+/// eps_hat = `of_z` z + `of_f` F.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Affine {
-    pub x_of_z: f64,
-    pub x_of_f: f64,
-    pub eps_of_z: f64,
-    pub eps_of_f: f64,
+    pub of_z: f64,
+    pub of_f: f64,
 }
 
 /// What a network is asked at one noise level, and what its answer means there.
@@ -56,23 +54,18 @@ impl Prediction {
     fn affine(&self, level: Level) -> Affine {
         let Level { alpha, sigma, .. } = level;
         match self {
-            Self::Eps => Affine { x_of_z: (1.0 - sigma) / alpha, x_of_f: -sigma / alpha, eps_of_z: 1.0, eps_of_f: 1.0 },
-            Self::X => Affine { x_of_z: 0.0, x_of_f: 1.0, eps_of_z: 1.0 / sigma, eps_of_f: -alpha / sigma },
-            Self::V => Affine { x_of_z: alpha, x_of_f: -sigma, eps_of_z: sigma, eps_of_f: alpha },
+            Self::Eps => Affine { of_z: 1.0, of_f: 1.0 },
+            Self::X => Affine { of_z: 1.0 / sigma, of_f: -alpha / sigma },
+            Self::V => Affine { of_z: sigma, of_f: alpha },
             Self::Velocity => {
                 let path = 1.0 / (alpha + sigma);
-                Affine { x_of_z: path, x_of_f: -sigma * path, eps_of_z: path, eps_of_f: alpha * path }
+                Affine { of_z: path, of_f: alpha * path }
             }
             // With s = sigma / alpha: c_skip = S^2 / (s^2 + S^2), c_out = s S / sqrt(s^2 + S^2).
             Self::Edm { sigma_data } => {
                 let spread = alpha * sigma_data;
                 let total = spread.hypot(sigma);
-                Affine {
-                    x_of_z: spread * sigma_data / (total * total),
-                    x_of_f: sigma * sigma_data / total,
-                    eps_of_z: sigma / (total * total),
-                    eps_of_f: -spread / total,
-                }
+                Affine { of_z: sigma / (total * total), of_f: -spread / total }
             }
         }
     }
@@ -87,14 +80,19 @@ impl Prediction {
 }
 
 impl Affine {
+    /// The eps_hat of an F at this z.
+    pub fn eps(&self, z: f64, f: f64) -> f64 {
+        self.of_z * z + self.of_f * f
+    }
+
     /// The F that says eps at this z.
     pub fn target(&self, z: f64, eps: f64) -> f64 {
-        (eps - self.eps_of_z * z) / self.eps_of_f
+        (eps - self.of_z * z) / self.of_f
     }
 
     /// |eps - eps_hat|^2 of an error |F - target|^2 = 1.
     pub fn eps_error(&self) -> f64 {
-        self.eps_of_f * self.eps_of_f
+        self.of_f * self.of_f
     }
 }
 

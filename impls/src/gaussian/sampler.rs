@@ -107,7 +107,7 @@ impl<'a> EpsPredictor<'a> {
                 with.iter().zip(&without).map(|(with, without)| w * with + (1.0 - w) * without).collect()
             }
         };
-        z.iter().zip(f).map(|(z, f)| affine.eps_of_z * z + affine.eps_of_f * f).collect()
+        z.iter().zip(f).map(|(z, f)| affine.eps(*z, f)).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use impls::data::{Dataset, Split};
+use impls::train::Settings;
 use reports::record::{Figure, Input, Panel, Series, Style};
 use serde::Deserialize;
 
@@ -75,25 +76,29 @@ impl Families {
         Ok(inputs)
     }
 
+    /// The first preset: all are of one data set.
+    fn first(&self) -> Result<&str, Failure> {
+        self.presets.first().map(String::as_str).ok_or_else(|| Failure::internal("the claim names no preset"))
+    }
+
     pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+        let data = |split| workspace.open(&Settings::resolve(self.first()?, &self.set)?.data(split));
+        let (train, test) = (data(Split::Train)?, data(Split::Test)?);
+        let ruler = ruler(workspace, train.as_ref())?;
+        let count = self.sequences.unwrap_or(usize::MAX).min(test.len());
+        let to_bits = 1.0 / (test.length() as f64 * std::f64::consts::LN_2);
+        let pixels = Independent::fit(train.as_ref())?.nats(&test.select(&(0..count).collect::<Vec<_>>())?);
         let mut members: Vec<Member> = Vec::new();
-        let mut baseline = None;
         for preset in &self.presets {
             let (model, run) = trained_run(workspace, preset, &self.set)?;
-            let train = workspace.open(&model.settings.data(Split::Train))?;
-            let test = workspace.open(&model.settings.data(Split::Test))?;
-            let ruler = ruler(workspace, train.as_ref())?;
+            model.check_fits(test.as_ref())?;
             let bound = model
                 .question(test.as_ref(), Estimator::Auto, self.draws, self.sequences, workspace.seed)
                 .answer(&workspace.device, &workspace.bar)?;
-            let first: Vec<usize> = (0..bound.per_sequence.len()).collect();
-            let pixels = Independent::fit(train.as_ref())?.nats(&test.select(&first)?);
-            let to_bits = 1.0 / (bound.dims as f64 * std::f64::consts::LN_2);
             let gain: Vec<f64> = bound.per_sequence.iter().zip(&pixels).map(|(a, b)| (a - b) * to_bits).collect();
-            baseline.get_or_insert(Estimate::of(&pixels).scaled(to_bits));
             let (points, shown) = self.sample(workspace, &model, train.as_ref(), ruler.as_ref())?;
             let name = preset.split('-').next().unwrap_or(preset).to_owned();
-            let ode = self.ode(workspace, &run, test.as_ref())?;
+            let ode = self.ode(workspace, &model.settings, &run, test.as_ref())?;
             members.push(Member { name, model, bound, gain: Estimate::of(&gain), ode, points, shown });
         }
         let worst = members.iter().max_by(|a, b| a.gain.interval(0.99).1.total_cmp(&b.gain.interval(0.99).1));
@@ -115,19 +120,24 @@ impl Families {
                 }
             }
         }
-        if let Some(baseline) = baseline {
-            outcome.detail("independent pixels", baseline.value, Some(baseline.standard_error), "bits/dim");
-        }
+        let baseline = Estimate::of(&pixels).scaled(to_bits);
+        outcome.detail("independent pixels", baseline.value, Some(baseline.standard_error), "bits/dim");
         outcome.made.extend(members.iter().map(|member| weights_of(&member.model)));
         outcome.figures = self.draw(members);
         Ok(outcome)
     }
 
     /// The code length of the first test images under the ODE, where there is one.
-    fn ode(&self, workspace: &Workspace, run: &Path, test: &dyn Dataset) -> Result<Option<Estimate>, Failure> {
+    fn ode(
+        &self,
+        workspace: &Workspace,
+        settings: &Settings,
+        run: &Path,
+        test: &dyn Dataset,
+    ) -> Result<Option<Estimate>, Failure> {
+        let Some(objective) = settings.gaussian()? else { return Ok(None) };
         let device = workspace.device.clone().autodiff();
         let model = Trained::load(run, &device)?;
-        let Some(objective) = model.settings.gaussian()? else { return Ok(None) };
         let question = OdeQuestion {
             objective: &objective,
             model: &model.model,
