@@ -75,7 +75,12 @@ pub fn main() -> ExitCode {
     keep_large_buffers();
     let run = || -> Result<ExitCode, Failure> {
         let Common { json, seed, device, out, data, quiet } = common;
-        let workspace = Workspace::new(out, data, seed, &device, quiet, json)?;
+        let mut workspace = match verb {
+            // The feature network has a device of its own: ONNX Runtime's.
+            Verb::Fid(_) if device.starts_with("cuda") => Workspace::new(out, data, seed, "cpu", quiet, json)?,
+            _ => Workspace::new(out, data, seed, &device, quiet, json)?,
+        };
+        workspace.device_name = device;
         match verb {
             Verb::Eval(arguments) => return cmd::eval::run(&workspace, &arguments),
             Verb::Theory(process) => cmd::theory::run(&workspace, &process)?,

@@ -5,6 +5,7 @@ pub mod cli;
 mod cmd;
 pub mod failure;
 pub mod fid;
+pub mod files;
 pub mod likelihood;
 pub mod progress;
 pub mod provenance;

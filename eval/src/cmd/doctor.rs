@@ -33,6 +33,7 @@ pub fn run(workspace: &Workspace) -> Result<(), Failure> {
     ];
     let files = [
         ("digits classifier", "digits-classifier/digits-classifier.onnx"),
+        ("EfficientNet-Lite0", "lite0/lite0.onnx"),
         ("toy distributions", "toys/example-a.json"),
     ];
     for (what, name) in files {
@@ -67,20 +68,20 @@ pub fn run(workspace: &Workspace) -> Result<(), Failure> {
 
 fn native_runtime() -> Finding {
     let what = "ONNX Runtime";
-    match Runtime::find(None) {
-        Runtime::Native(path) if path.is_file() => {
-            Finding { what, found: true, detail: path.display().to_string(), advice: String::new() }
+    match Runtime::find(None, "cpu") {
+        Ok(Runtime::Native { library, .. }) if library.is_file() => {
+            Finding { what, found: true, detail: library.display().to_string(), advice: String::new() }
         }
-        Runtime::Native(path) => Finding {
+        Ok(Runtime::Native { library, .. }) => Finding {
             what,
             found: false,
-            detail: format!("ORT_DYLIB_PATH names {}, which does not exist", path.display()),
+            detail: format!("ORT_DYLIB_PATH names {}, which does not exist", library.display()),
             advice: "correct or unset ORT_DYLIB_PATH".into(),
         },
-        Runtime::Embedded => Finding {
+        Ok(Runtime::Embedded) | Err(_) => Finding {
             what,
             found: false,
-            detail: "no library named; networks run on the embedded tract".into(),
+            detail: "no library found; networks run on the embedded tract".into(),
             advice: "for speed: pip install onnxruntime, then set ORT_DYLIB_PATH to its capi/libonnxruntime.so.*"
                 .into(),
         },

@@ -30,6 +30,28 @@ pub struct Arguments {
     /// Samples to draw
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     count: u32,
+    #[command(flatten)]
+    sampler: SamplerFlags,
+    /// Tokens a sample; texts longer than the window are drawn window after window [default: the window]
+    #[arg(long)]
+    length: Option<usize>,
+    /// New tokens a window of a long text [default: half a window]
+    #[arg(long)]
+    stride: Option<usize>,
+    /// Known text, with '_' for each token that is to be drawn; what is left of the window is drawn too
+    #[arg(long, value_name = "TEXT")]
+    infill: Option<String>,
+    /// An autoregressive run of the same data: generative perplexity of the samples, with their entropy
+    #[arg(long, value_name = "DIR")]
+    judge: Option<PathBuf>,
+    /// Folder for the samples [default: RUN/samples]
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+}
+
+/// How samples are drawn.
+#[derive(Args)]
+pub struct SamplerFlags {
     /// ancestral, cached, first-hitting, one-by-one, confidence, vector, d3pm, left-to-right, ddim, heun [default: the
     /// implementation's]
     #[arg(long)]
@@ -59,21 +81,6 @@ pub struct Arguments {
     /// Guidance w: p_cond^w p_uncond^(1-w); 1 is the conditional model
     #[arg(long, default_value_t = 1.0)]
     guidance: f64,
-    /// Tokens a sample; texts longer than the window are drawn window after window [default: the window]
-    #[arg(long)]
-    length: Option<usize>,
-    /// New tokens a window of a long text [default: half a window]
-    #[arg(long)]
-    stride: Option<usize>,
-    /// Known text, with '_' for each token that is to be drawn; what is left of the window is drawn too
-    #[arg(long, value_name = "TEXT")]
-    infill: Option<String>,
-    /// An autoregressive run of the same data: generative perplexity of the samples, with their entropy
-    #[arg(long, value_name = "DIR")]
-    judge: Option<PathBuf>,
-    /// Folder for the samples [default: RUN/samples]
-    #[arg(long, value_name = "DIR")]
-    to: Option<PathBuf>,
 }
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
@@ -130,32 +137,8 @@ fn judge(run: &Path, data: &dyn Dataset, request: &Request, workspace: &Workspac
 
 fn request(arguments: &Arguments, model: &Trained, data: &dyn Dataset, seed: u64) -> Result<Request, Failure> {
     let window = data.length();
-    let length = arguments.length.unwrap_or(window);
-    let mut request = Request::new(&model.settings, &model.model, arguments.count as usize, length, seed);
-    request.steps = arguments.steps as usize;
-    if let Some(name) = &arguments.sampler {
-        request.sampler = name.parse::<Sampler>()?;
-    }
-    place_steps(arguments, model, &mut request)?;
-    if !(arguments.nucleus > 0.0 && arguments.nucleus <= 1.0) {
-        return Err(Failure::input(format!("--nucleus {}", arguments.nucleus), "a probability mass in (0, 1]"));
-    }
-    request.nucleus = arguments.nucleus;
-    request.temperature = arguments.temperature;
-    let classes = if model.settings.class_conditioning { data.classes() } else { 0 };
-    if arguments.class.is_some_and(|class| class as usize >= classes) || (arguments.guidance != 1.0 && classes == 0) {
-        let what = format!("--class and --guidance: this model has {classes} classes");
-        return Err(Failure::input(what, "train with class_conditioning = true, and count classes from 0"));
-    }
-    let numbers = [("guidance", arguments.guidance), ("temperature", arguments.temperature)];
-    if let Some((name, number)) = numbers.iter().find(|(_, number)| !number.is_finite()) {
-        return Err(Failure::input(format!("--{name} {number}"), "give a finite number"));
-    }
-    if arguments.guidance != 1.0 && model.settings.label_dropout == Some(0.0) {
-        let what = "--guidance: this model was trained with label_dropout = 0, it knows no \"no class\"";
-        return Err(Failure::input(what, "train with label_dropout = 0.1"));
-    }
-    (request.class, request.guidance) = (arguments.class, arguments.guidance);
+    let mut request = arguments.sampler.request(model, data, arguments.count as usize, seed)?;
+    request.length = arguments.length.unwrap_or(window);
     request.stride = arguments.stride.unwrap_or(window.div_ceil(2));
     let lengths = request.length == 0 || (request.length != window && data.text().is_none());
     if lengths || !(1..=window).contains(&request.stride) {
@@ -172,44 +155,76 @@ fn request(arguments: &Arguments, model: &Trained, data: &dyn Dataset, seed: u64
     Ok(request)
 }
 
-/// Where the steps lie: times of a schedule, or noise levels.
-fn place_steps(arguments: &Arguments, model: &Trained, request: &mut Request) -> Result<(), Failure> {
-    if !(arguments.churn >= 0.0 && arguments.churn.is_finite()) {
-        return Err(Failure::input(format!("--churn {}", arguments.churn), "0 or more"));
-    }
-    if arguments.churn > 0.0 && request.sampler != Sampler::Heun {
-        let what = format!("--churn {}: the {} sampler adds no such noise", arguments.churn, request.sampler);
-        return Err(Failure::input(what, "use --sampler heun, of vdm, flow or edm"));
-    }
-    request.churn = Churn { amount: arguments.churn, ..Churn::NONE };
-    let Some(gaussian) = model.settings.gaussian()? else {
-        if let Some(name) = &arguments.grid {
-            request.grid = name.parse()?;
+impl SamplerFlags {
+    /// What these flags ask of a model: `count` whole windows.
+    pub fn request(&self, model: &Trained, data: &dyn Dataset, count: usize, seed: u64) -> Result<Request, Failure> {
+        let mut request = Request::new(&model.settings, &model.model, count, data.length(), seed);
+        request.steps = self.steps as usize;
+        if let Some(name) = &self.sampler {
+            request.sampler = name.parse::<Sampler>()?;
         }
-        if let Some(name) = &arguments.schedule {
-            request.schedule = name.parse()?;
+        self.place_steps(model, &mut request)?;
+        if !(self.nucleus > 0.0 && self.nucleus <= 1.0) {
+            return Err(Failure::input(format!("--nucleus {}", self.nucleus), "a probability mass in (0, 1]"));
         }
-        return Ok(());
-    };
-    let own = gaussian.schedule_of(&model.model);
-    let ends = own.ends().ok_or_else(|| Failure::internal("a trained schedule has ends"))?;
-    let schedule = match arguments.schedule.as_deref().map(str::parse).transpose()? {
-        None => own,
-        Some(GaussianSchedule::Whole(curve)) => format!("{curve}:{}:{}", ends[0], ends[1]).parse()?,
-        Some(named) if named.ends() == Some(ends) => named,
-        Some(named) => {
-            let what = format!("--schedule {named}: the model knows gamma from {} to {}", ends[0], ends[1]);
-            return Err(Failure::input(what, "name a curve without ends: cosine, ot or normal:MEAN:STD"));
+        request.nucleus = self.nucleus;
+        request.temperature = self.temperature;
+        let classes = if model.settings.class_conditioning { data.classes() } else { 0 };
+        if self.class.is_some_and(|class| class as usize >= classes) || (self.guidance != 1.0 && classes == 0) {
+            let what = format!("--class and --guidance: this model has {classes} classes");
+            return Err(Failure::input(what, "train with class_conditioning = true, and count classes from 0"));
         }
-    };
-    match arguments.grid.as_deref() {
-        Some("edm") => request.levels = LevelGrid::edm(ends),
-        Some("uniform") => request.levels = LevelGrid::Times(schedule),
-        None if arguments.schedule.is_some() => request.levels = LevelGrid::Times(schedule),
-        None => {}
-        Some(other) => return Err(UnknownName::new("grid", other, &["uniform", "edm"]).into()),
+        let numbers = [("guidance", self.guidance), ("temperature", self.temperature)];
+        if let Some((name, number)) = numbers.iter().find(|(_, number)| !number.is_finite()) {
+            return Err(Failure::input(format!("--{name} {number}"), "give a finite number"));
+        }
+        if self.guidance != 1.0 && model.settings.label_dropout == Some(0.0) {
+            let what = "--guidance: this model was trained with label_dropout = 0, it knows no \"no class\"";
+            return Err(Failure::input(what, "train with label_dropout = 0.1"));
+        }
+        (request.class, request.guidance) = (self.class, self.guidance);
+        Ok(request)
     }
-    Ok(())
+
+    /// Where the steps lie: times of a schedule, or noise levels.
+    fn place_steps(&self, model: &Trained, request: &mut Request) -> Result<(), Failure> {
+        if !(self.churn >= 0.0 && self.churn.is_finite()) {
+            return Err(Failure::input(format!("--churn {}", self.churn), "0 or more"));
+        }
+        if self.churn > 0.0 && request.sampler != Sampler::Heun {
+            let what = format!("--churn {}: the {} sampler adds no such noise", self.churn, request.sampler);
+            return Err(Failure::input(what, "use --sampler heun, of vdm, flow or edm"));
+        }
+        request.churn = Churn { amount: self.churn, ..Churn::NONE };
+        let Some(gaussian) = model.settings.gaussian()? else {
+            if let Some(name) = &self.grid {
+                request.grid = name.parse()?;
+            }
+            if let Some(name) = &self.schedule {
+                request.schedule = name.parse()?;
+            }
+            return Ok(());
+        };
+        let own = gaussian.schedule_of(&model.model);
+        let ends = own.ends().ok_or_else(|| Failure::internal("a trained schedule has ends"))?;
+        let schedule = match self.schedule.as_deref().map(str::parse).transpose()? {
+            None => own,
+            Some(GaussianSchedule::Whole(curve)) => format!("{curve}:{}:{}", ends[0], ends[1]).parse()?,
+            Some(named) if named.ends() == Some(ends) => named,
+            Some(named) => {
+                let what = format!("--schedule {named}: the model knows gamma from {} to {}", ends[0], ends[1]);
+                return Err(Failure::input(what, "name a curve without ends: cosine, ot or normal:MEAN:STD"));
+            }
+        };
+        match self.grid.as_deref() {
+            Some("edm") => request.levels = LevelGrid::edm(ends),
+            Some("uniform") => request.levels = LevelGrid::Times(schedule),
+            None if self.schedule.is_some() => request.levels = LevelGrid::Times(schedule),
+            None => {}
+            Some(other) => return Err(UnknownName::new("grid", other, &["uniform", "edm"]).into()),
+        }
+        Ok(())
+    }
 }
 
 /// The known tokens of an infilling text: the tokens of what stands between `_`, and one to be drawn for each `_` and for what

@@ -1,11 +1,11 @@
 //! The Frechet distance between two Gaussians: ||mu_1 - mu_2||^2 + tr S_1 + tr S_2 - 2 tr (S_1 S_2)^(1/2).
 //!
 //! The trace is computed by two independent algorithms that must agree, and never by a matrix square root with a
-//! silent ridge: (i) eigenvalues of S_1^(1/2) S_2 S_1^(1/2) (symmetric); (ii) the nuclear norm of A^T B where
-//! S_1 = A A^T and S_2 = B B^T, from the centred features where they are at hand, which is exact for sets with
-//! fewer images than dimensions.
+//! silent ridge: (i) eigenvalues of S_1^(1/2) S_2 S_1^(1/2) (symmetric); (ii) the nuclear norm of A B^T where
+//! S_1 = A^T A and S_2 = B^T B: with fewer images than dimensions A and B are the centred features, which is exact
+//! there, otherwise Cholesky factors.
 
-use faer::{Mat, Side};
+use faer::{Mat, Side as Triangle};
 use serde::Serialize;
 
 use super::features::Features;
@@ -35,44 +35,71 @@ pub struct Distance {
     pub rank_deficient: bool,
 }
 
+/// One side of a distance: its Gaussian, and a root of the covariance (rows whose Gram matrix it is).
+pub struct Side {
+    pub statistics: Statistics,
+    root: Mat<f64>,
+}
+
+impl Side {
+    /// Of features: the root is the centred features where there are no more of them than dimensions.
+    pub fn of_features(features: &Features, metric: &str) -> Result<Self, Failure> {
+        let statistics = Statistics::of(features, metric)?;
+        match features.len() > features.dimension {
+            true => Self::of_statistics(statistics),
+            false => Ok(Self { root: centred(features, &statistics.mean), statistics }),
+        }
+    }
+
+    /// Of a Gaussian alone.
+    pub fn of_statistics(statistics: Statistics) -> Result<Self, Failure> {
+        // A singular covariance has no Cholesky factor; its eigenvectors do.
+        let root = match statistics.covariance.llt(Triangle::Lower) {
+            Ok(factor) => factor.L().transpose().to_owned(),
+            Err(_) => root_of_covariance(&statistics.covariance)?,
+        };
+        Ok(Self { statistics, root })
+    }
+
+    /// The distance to another side by the nuclear norm alone.
+    pub fn to(&self, other: &Self) -> Result<f64, Failure> {
+        self.statistics.check_comparable(&other.statistics)?;
+        let (mean_part, spread) = parts(&self.statistics, &other.statistics);
+        let singular = (&self.root * other.root.transpose()).singular_values().map_err(|_| no_convergence())?;
+        Ok(mean_part + spread - 2.0 * singular.iter().sum::<f64>())
+    }
+
+    /// The distance to another side by both algorithms.
+    pub fn distance(&self, other: &Self) -> Result<Distance, Failure> {
+        let value = self.to(other)?;
+        let (first, second) = (&self.statistics, &other.statistics);
+        let (mean_part, spread) = parts(first, second);
+        let by_eigenvalues = mean_part + spread - 2.0 * eigenvalue_trace(&first.covariance, &second.covariance)?;
+        let disagreement = (value - by_eigenvalues).abs();
+        if disagreement > AGREEMENT * spread.max(f64::MIN_POSITIVE) {
+            return Err(Failure::internal(format!("the trace algorithms disagree: {value} and {by_eigenvalues}")));
+        }
+        let dimension = first.mean.len();
+        let n = [first.n, second.n];
+        let rank_deficient = n.iter().flatten().any(|&n| n <= dimension as u64);
+        Ok(Distance { value, by_eigenvalues, disagreement, mean_part, n, dimension, rank_deficient })
+    }
+}
+
 /// The distance between two sets of features.
 pub fn between_features(a: &Features, b: &Features, metric: &str) -> Result<Distance, Failure> {
-    let (first, second) = (Statistics::of(a, metric)?, Statistics::of(b, metric)?);
-    first.check_comparable(&second)?;
-    distance(&first, &second, &root_of_features(a, &first), &root_of_features(b, &second))
+    Side::of_features(a, metric)?.distance(&Side::of_features(b, metric)?)
 }
 
-/// The distance between two statistics, from files of this or another tool.
-pub fn between_statistics(first: &Statistics, second: &Statistics) -> Result<Distance, Failure> {
-    first.check_comparable(second)?;
-    distance(first, second, &root_of_covariance(&first.covariance)?, &root_of_covariance(&second.covariance)?)
+/// ||mu_1 - mu_2||^2, and tr S_1 + tr S_2.
+fn parts(first: &Statistics, second: &Statistics) -> (f64, f64) {
+    let mean_part = first.mean.iter().zip(&second.mean).map(|(x, y)| (x - y).powi(2)).sum();
+    (mean_part, trace(&first.covariance) + trace(&second.covariance))
 }
 
-fn distance(first: &Statistics, second: &Statistics, a: &Mat<f64>, b: &Mat<f64>) -> Result<Distance, Failure> {
-    let mean_part: f64 = first.mean.iter().zip(&second.mean).map(|(x, y)| (x - y).powi(2)).sum();
-    let spread = trace(&first.covariance) + trace(&second.covariance);
-    let singular = (a * b.transpose()).singular_values().map_err(|_| no_convergence())?;
-    let value = mean_part + spread - 2.0 * singular.iter().sum::<f64>();
-    let by_eigenvalues = mean_part + spread - 2.0 * eigenvalue_trace(&first.covariance, &second.covariance)?;
-    let disagreement = (value - by_eigenvalues).abs();
-    if disagreement > AGREEMENT * spread.max(f64::MIN_POSITIVE) {
-        return Err(Failure::internal(format!("the trace algorithms disagree: {value} and {by_eigenvalues}")));
-    }
-    let dimension = first.mean.len();
-    let n = [first.n, second.n];
-    let rank_deficient = n.iter().flatten().any(|&n| n <= dimension as u64);
-    Ok(Distance { value, by_eigenvalues, disagreement, mean_part, n, dimension, rank_deficient })
-}
-
-/// Rows whose Gram matrix is the covariance: the centred features, or their R factor where that is smaller.
-fn root_of_features(features: &Features, statistics: &Statistics) -> Mat<f64> {
-    let rows = centred(features, &statistics.mean);
-    if rows.nrows() > rows.ncols() { rows.qr().thin_R().to_owned() } else { rows }
-}
-
-/// The same from the covariance alone: rows sqrt(eigenvalue) * eigenvector.
+/// Rows sqrt(eigenvalue) * eigenvector; the negative eigenvalues of rounding are cut.
 fn root_of_covariance(covariance: &Mat<f64>) -> Result<Mat<f64>, Failure> {
-    let eigen = covariance.self_adjoint_eigen(Side::Lower).map_err(|_| no_convergence())?;
+    let eigen = covariance.self_adjoint_eigen(Triangle::Lower).map_err(|_| no_convergence())?;
     let (u, s) = (eigen.U(), eigen.S().column_vector());
     Ok(Mat::from_fn(covariance.nrows(), covariance.nrows(), |i, j| s[i].max(0.0).sqrt() * u[(j, i)]))
 }
@@ -81,7 +108,7 @@ fn root_of_covariance(covariance: &Mat<f64>) -> Result<Mat<f64>, Failure> {
 fn eigenvalue_trace(first: &Mat<f64>, second: &Mat<f64>) -> Result<f64, Failure> {
     let root = root_of_covariance(first)?;
     let product = &root * (second * root.transpose());
-    let eigenvalues = product.self_adjoint_eigenvalues(Side::Lower).map_err(|_| no_convergence())?;
+    let eigenvalues = product.self_adjoint_eigenvalues(Triangle::Lower).map_err(|_| no_convergence())?;
     Ok(eigenvalues.iter().map(|v| v.max(0.0).sqrt()).sum())
 }
 

@@ -9,6 +9,7 @@ use zip::ZipArchive;
 use zip::write::SimpleFileOptions;
 
 use crate::failure::Failure;
+use crate::files;
 
 /// An npz file, open for reading.
 pub struct Npz {
@@ -50,12 +51,21 @@ impl Npz {
         Ok(Array { data: row_major(data, &shape, order), shape })
     }
 
+    /// An array of f32.
+    pub fn singles(&mut self, name: &str) -> Result<Array<f32>, Failure> {
+        self.of(name)
+    }
+
     /// An array of bytes.
     pub fn bytes(&mut self, name: &str) -> Result<Array<u8>, Failure> {
+        self.of(name)
+    }
+
+    fn of<T: npyz::Deserialize + Copy>(&mut self, name: &str) -> Result<Array<T>, Failure> {
         let failed = self.failed(name);
         let npy = self.array(name)?;
         let (shape, order) = layout(&npy);
-        let data = npy.into_vec::<u8>().map_err(|e| failed(&e.to_string()))?;
+        let data = npy.into_vec::<T>().map_err(|e| failed(&e.to_string()))?;
         Ok(Array { data: row_major(data, &shape, order), shape })
     }
 
@@ -93,10 +103,7 @@ pub struct NpzWriter {
 
 impl NpzWriter {
     pub fn create(path: &Path) -> Result<Self, Failure> {
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).map_err(Failure::writing(folder))?;
-        let file = tempfile::NamedTempFile::new_in(folder).map_err(Failure::writing(path))?;
-        Ok(Self { path: path.to_owned(), zip: zip::ZipWriter::new(file) })
+        Ok(Self { path: path.to_owned(), zip: zip::ZipWriter::new(files::beside(path)?) })
     }
 
     /// Adds one array, row-major.
@@ -123,8 +130,7 @@ impl NpzWriter {
     pub fn finish(self) -> Result<(), Failure> {
         let mut file = self.zip.finish().map_err(|e| Failure::internal(e.to_string()))?;
         file.flush().and_then(|()| file.rewind()).map_err(Failure::writing(&self.path))?;
-        file.persist(&self.path).map_err(|e| Failure::writing(&self.path)(e.error))?;
-        Ok(())
+        files::persist(file, &self.path)
     }
 }
 

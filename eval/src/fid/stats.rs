@@ -8,6 +8,9 @@ use super::features::Features;
 use super::npz::{Npz, NpzWriter};
 use crate::failure::Failure;
 
+/// Images a block of [`Statistics::of`].
+const BLOCK: usize = 1024;
+
 /// Mean and covariance (with n - 1) of a set of features, in f64.
 #[derive(Clone, Debug)]
 pub struct Statistics {
@@ -26,11 +29,30 @@ impl Statistics {
         if n < 2 {
             return Err(Failure::input(format!("{n} images: no covariance"), "give at least two images"));
         }
-        let mean: Vec<f64> =
-            (0..d).map(|j| (0..n).map(|i| features.values[i * d + j]).sum::<f64>() / n as f64).collect();
+        // Blocks of a fixed size: memory stays flat, and their own means as pilots keep the digits that raw moments lose.
+        let block = |first: usize| {
+            let rows: Vec<usize> = (first..(first + BLOCK).min(n)).collect();
+            Self::of_block(&features.select(&rows), metric)
+        };
+        let mut all = block(0);
+        for first in (BLOCK..n).step_by(BLOCK) {
+            all = all.merge(&block(first))?;
+        }
+        debug_assert_eq!((all.n, all.mean.len()), (Some(n as u64), d));
+        Ok(all)
+    }
+
+    /// All at once; of one image the covariance is zero, and merging gives it no weight.
+    fn of_block(features: &Features, metric: &str) -> Self {
+        let (n, d) = (features.len(), features.dimension);
+        let mut mean = vec![0.0; d];
+        for row in features.rows() {
+            mean.iter_mut().zip(row).for_each(|(sum, &v)| *sum += f64::from(v));
+        }
+        mean.iter_mut().for_each(|sum| *sum /= n as f64);
         let centred = centred(features, &mean);
         let covariance = centred.transpose() * &centred;
-        Ok(Self { mean, covariance, n: Some(n as u64), metric: Some(metric.to_owned()) })
+        Self { mean, covariance, n: Some(n as u64), metric: Some(metric.to_owned()) }
     }
 
     /// The statistics of two sets together (Chan's formula).
@@ -120,6 +142,6 @@ impl Statistics {
 /// (features - mean) / sqrt(n - 1): its Gram matrix is the covariance.
 pub(super) fn centred(features: &Features, mean: &[f64]) -> Mat<f64> {
     let (n, d) = (features.len(), features.dimension);
-    let scale = 1.0 / ((n - 1) as f64).sqrt();
-    Mat::from_fn(n, d, |i, j| (features.values[i * d + j] - mean[j]) * scale)
+    let scale = 1.0 / (n.max(2) as f64 - 1.0).sqrt();
+    Mat::from_fn(n, d, |i, j| (f64::from(features.values[i * d + j]) - mean[j]) * scale)
 }

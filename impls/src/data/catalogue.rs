@@ -8,7 +8,7 @@ use crate::error::{Error, Result, UnknownName};
 /// What to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec {
-    /// A name in [`SETS`], or the path of a text or of an npz file.
+    /// A name in [`SETS`], or the path of a text or of a file of images.
     pub set: String,
     pub split: Split,
     /// For texts only: see [`Alphabet::parse`].
@@ -114,20 +114,34 @@ pub static SETS: &[Set] = &[
     },
 ];
 
-/// Opens a data set: one of [`SETS`] from the first of the folders that has it, or the file whose path `spec.set` is:
-/// an `.npz` archive of images (split `all`), or else, if it has a `/` or ends in `.txt` or `.gz`, a text.
+/// Opens a data set: one of [`SETS`] from the first of the folders that has it, or the file whose path `spec.set` is: a
+/// file of images (split `all`), or else, if it has a `/` or ends in `.txt` or `.gz`, a text.
 pub fn open(spec: &Spec, folders: &[PathBuf]) -> Result<Box<dyn Dataset>> {
     if let Some(set) = SETS.iter().find(|set| set.name == spec.set) {
         return (set.open)(&set.find(folders)?, spec);
     }
     let path = Path::new(&spec.set);
     match &spec.set {
-        name if name.ends_with(".npz") => boxed(Npz::file(path, spec.split)),
+        _ if holds_images(path) => images(path, spec.split),
         name if name.contains('/') || name.ends_with(".txt") || name.ends_with(".gz") => open_text(path, spec),
         name => {
             let known: Vec<&str> = SETS.iter().map(|set| set.name).chain(["./FILE"]).collect();
             Err(UnknownName::new("data set", name, &known).into())
         }
+    }
+}
+
+/// Whether a file's name says that it holds images: `.npz`, `.npy`, CIFAR-10's `.bin`, IDX (`-ubyte`, plain or `.gz`).
+pub fn holds_images(path: &Path) -> bool {
+    let name = path.to_string_lossy().to_ascii_lowercase();
+    [".npz", ".npy", ".bin", "-ubyte", "-ubyte.gz"].iter().any(|ending| name.ends_with(ending))
+}
+
+fn images(path: &Path, split: Split) -> Result<Box<dyn Dataset>> {
+    match path.to_string_lossy().to_ascii_lowercase() {
+        name if name.ends_with(".bin") => boxed(cifar::file(path, split)),
+        name if name.ends_with("-ubyte") || name.ends_with(".gz") => boxed(idx::file(path, split)),
+        _ => boxed(Npz::file(path, split)),
     }
 }
 

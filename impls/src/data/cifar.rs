@@ -1,7 +1,7 @@
 //! CIFAR-10 (Krizhevsky, "Learning Multiple Layers of Features from Tiny Images"), the binary version: 32x32 pixels,
 //! 3 channels of 256 levels, 10 classes, 50,000 images for training and 10,000 for testing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::images::interleave;
 use super::{Images, Split, file};
@@ -22,29 +22,40 @@ pub fn load(folder: &Path, split: Split) -> Result<Images> {
     let files = split.choose(&[(Split::Train, TRAIN), (Split::Test, TEST)])?;
     let unpacked = folder.join("cifar-10-batches-bin");
     let folder = if unpacked.is_dir() { &unpacked } else { folder };
+    let missing = files.iter().find(|name| !folder.join(name).is_file());
+    if let Some(name) = missing {
+        let what = format!("{name} is missing: put the six .bin files of the binary version there");
+        return Err(Error::format(folder, what));
+    }
+    read(&files.iter().map(|name| folder.join(name)).collect::<Vec<_>>(), "cifar10".to_owned(), split)
+}
+
+/// Reads one batch alone (split `all`).
+pub fn file(path: &Path, split: Split) -> Result<Images> {
+    split.choose(&[(Split::All, ())])?;
+    read(&[path.to_owned()], file::stem(path), split)
+}
+
+fn read(paths: &[PathBuf], set: String, split: Split) -> Result<Images> {
     let (mut pixels, mut labels, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
     let mut first = None;
-    for name in files {
-        let path = folder.join(name);
-        if !path.is_file() {
-            let what = format!("{name} is missing: put the six .bin files of the binary version there");
-            return Err(Error::format(folder, what));
-        }
-        let content = file::read(&path)?;
+    for path in paths {
+        let content = file::read(path)?;
         let size = content.bytes.len();
         if size % RECORD != 0 {
             let what = format!("ends at byte {size}, inside record {}: records have {RECORD} bytes", size / RECORD);
-            return Err(Error::format(&path, what));
+            return Err(Error::format(path, what));
         }
         // A file that was cut between two records shows by its size alone.
         let expected = *first.get_or_insert(size);
         if size != expected {
-            let what = format!("ends at byte {size} where {expected} were expected, as in {}", files[0]);
-            return Err(Error::format(&path, what));
+            let name = paths[0].file_name().unwrap_or_default().to_string_lossy();
+            let what = format!("ends at byte {size} where {expected} were expected, as in {name}");
+            return Err(Error::format(path, what));
         }
         for (i, record) in content.bytes.chunks(RECORD).enumerate() {
             if record[0] >= CLASSES {
-                return Err(Error::format(&path, format!("byte {}: label {} is above 9", i * RECORD, record[0])));
+                return Err(Error::format(path, format!("byte {}: label {} is above 9", i * RECORD, record[0])));
             }
             labels.push(record[0]);
             pixels.extend(interleave(&record[1..]));
@@ -52,7 +63,7 @@ pub fn load(folder: &Path, split: Split) -> Result<Images> {
         hashes.push(content.hash);
     }
     Ok(Images {
-        set: "cifar10".to_owned(),
+        set,
         split,
         levels: 256,
         shape: [SIDE, SIDE, 3],

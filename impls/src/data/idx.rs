@@ -12,12 +12,10 @@ const FILES: &str = "the four IDX files (train- and t10k-, images-idx3-ubyte and
 /// Reads one split from the folder that holds the IDX files, plain or `.gz`. `name` is what the set is called.
 pub fn load(folder: &Path, name: &str, split: Split) -> Result<Images> {
     let stem = split.choose(&[(Split::Train, "train"), (Split::Test, "t10k")])?;
-    let images = Array::<3>::read(folder, &format!("{stem}-images-idx3-ubyte"))?;
-    let labels = Array::<1>::read(folder, &format!("{stem}-labels-idx1-ubyte"))?;
+    let find = |name: &str| file::plain_or_packed(folder, &format!("{stem}-{name}"), FILES);
+    let images = Array::<3>::images(find("images-idx3-ubyte")?)?;
+    let labels = Array::<1>::read(find("labels-idx1-ubyte")?)?;
     let ([count, height, width], [labelled]) = (images.shape, labels.shape);
-    if images.bytes.is_empty() {
-        return Err(Error::format(&images.path, format!("byte 4: {count} images of {height}x{width} pixels")));
-    }
     if labelled != count {
         let what = format!("byte 4: {labelled} labels where {} holds {count} images", images.path.display());
         return Err(Error::format(&labels.path, what));
@@ -38,6 +36,23 @@ pub fn load(folder: &Path, name: &str, split: Split) -> Result<Images> {
     })
 }
 
+/// Reads one file of images alone (split `all`), without labels.
+pub fn file(path: &Path, split: Split) -> Result<Images> {
+    split.choose(&[(Split::All, ())])?;
+    let images = Array::<3>::images(path.to_owned())?;
+    let [count, height, width] = images.shape;
+    Ok(Images {
+        set: file::stem(path),
+        split,
+        levels: 256,
+        shape: [height, width, 1],
+        pixels: images.bytes,
+        labels: vec![0; count],
+        classes: 0,
+        hash: images.hash,
+    })
+}
+
 /// An array of unsigned bytes with D dimensions.
 struct Array<const D: usize> {
     path: PathBuf,
@@ -50,8 +65,7 @@ impl<const D: usize> Array<D> {
     /// The magic number and D sizes, four bytes each, the most significant first.
     const HEADER: usize = 4 + 4 * D;
 
-    fn read(folder: &Path, name: &str) -> Result<Self> {
-        let path = file::plain_or_packed(folder, name, FILES)?;
+    fn read(path: PathBuf) -> Result<Self> {
         let file::Content { mut bytes, hash } = file::read(&path)?;
         let fail = |what: String| Err(Error::format(&path, what));
         if bytes.len() < Self::HEADER {
@@ -73,5 +87,17 @@ impl<const D: usize> Array<D> {
         }
         bytes.drain(..Self::HEADER);
         Ok(Self { path, shape, bytes, hash })
+    }
+}
+
+impl Array<3> {
+    /// At least one image of at least one pixel.
+    fn images(path: PathBuf) -> Result<Self> {
+        let images = Self::read(path)?;
+        let [count, height, width] = images.shape;
+        match images.bytes.is_empty() {
+            true => Err(Error::format(&images.path, format!("byte 4: {count} images of {height}x{width} pixels"))),
+            false => Ok(images),
+        }
     }
 }

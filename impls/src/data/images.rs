@@ -13,7 +13,7 @@ pub struct Images {
     pub(super) shape: [usize; 3],
     /// Whole images, one after another, channels innermost.
     pub(super) pixels: Vec<u8>,
-    /// A class for each image.
+    /// A class for each image; where classes are not known (`classes` is 0), zeros.
     pub(super) labels: Vec<u8>,
     pub(super) classes: usize,
     pub(super) hash: String,
@@ -53,7 +53,10 @@ impl Dataset for Images {
     }
 
     fn labels(&self, indices: &[usize]) -> Vec<u32> {
-        indices.iter().map(|&i| self.labels[i].into()).collect()
+        match self.classes {
+            0 => Vec::new(),
+            _ => indices.iter().map(|&i| self.labels[i].into()).collect(),
+        }
     }
 
     fn image(&self) -> Option<[usize; 3]> {

@@ -1,7 +1,8 @@
-//! Images in npz archives: downsampled ImageNet (arXiv:1707.08819) and the samples that ADM (arXiv:2105.05233) writes.
+//! Images in npz archives and npy files: downsampled ImageNet (arXiv:1707.08819), the samples that ADM
+//! (arXiv:2105.05233) writes, and any array of 8-bit images.
 //!
-//! An array that the archive stores as it is, as `numpy.savez` does, stays on disk and is read row by row; one that is
-//! deflated (`numpy.savez_compressed`) is unpacked into memory when the set is opened.
+//! An array that lies in the file as it is, as `numpy.save` and `numpy.savez` write it, stays on disk and is read row
+//! by row; one that is deflated (`numpy.savez_compressed`) is unpacked into memory when the set is opened.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
@@ -29,6 +30,7 @@ pub struct Npz {
     name: String,
     archives: Vec<Archive>,
     labels: Vec<u32>,
+    classes: usize,
     hash: String,
 }
 
@@ -47,7 +49,9 @@ impl Npz {
         Self::open(format!("{name}:{split}"), files.iter().map(|file| folder.join(file)))
     }
 
-    /// Reads one archive, as ImageNet's or as ADM's: `arr_0`, uint8 \[n, height, width, channels\], without labels.
+    /// Reads one archive, as ImageNet's or as ADM's: `arr_0`, uint8 \[n, height, width, channels\], and its classes
+    /// `arr_1`, 0 and up, if it has them. Planes before pixels, \[n, 1 or 3, height, width\], and grey images,
+    /// \[n, height, width\], are read too, and so is an npy file of such an array.
     pub fn file(path: &Path, split: Split) -> Result<Self> {
         split.choose(&[(Split::All, ())])?;
         Self::open(format!("{}:{split}", file::stem(path)), [path.to_owned()])
@@ -55,6 +59,7 @@ impl Npz {
 
     fn open(name: String, paths: impl IntoIterator<Item = PathBuf>) -> Result<Self> {
         let (mut archives, mut labels, mut hashes) = (Vec::<Archive>::new(), Vec::new(), Vec::new());
+        let mut known = 0;
         for path in paths {
             hashes.push(hash_of_ends(&path).map_err(Error::io(&path))?);
             let (archive, classes) = Archive::open(path)?;
@@ -62,10 +67,12 @@ impl Npz {
                 let ([h, w, c], other) = (archive.shape, first.path.display());
                 return Err(Error::format(&archive.path, format!("images of {h}x{w}x{c}, unlike those of {other}")));
             }
+            // ImageNet's classes are known; those of samples are as many as occur.
+            known = if archive.numbered_from == 1 { CLASSES } else { classes.iter().max().map_or(0, |&c| c as usize + 1) };
             archives.push(archive);
             labels.extend(classes);
         }
-        Ok(Self { name, archives, labels, hash: file::combine(hashes) })
+        Ok(Self { name, archives, labels, classes: known, hash: file::combine(hashes) })
     }
 
     /// The archive that holds an image, and the image's number there.
@@ -88,23 +95,32 @@ struct Archive {
     shape: [usize; 3],
     /// Whether an image is a plane after another.
     planar: bool,
+    /// The number of the first class: 1 in ImageNet's archives, 0 in others.
+    numbered_from: i64,
     pixels: Pixels,
 }
 
 enum Pixels {
-    /// The archive, and the byte at which the first image begins.
+    /// The file, and the byte at which the first image begins.
     Disk(Mutex<File>, u64),
     Memory(Vec<u8>),
 }
 
 impl Archive {
-    /// The images and their classes, which only planar images have.
+    /// The images and their classes, if it has them.
     fn open(path: PathBuf) -> Result<(Self, Vec<u32>)> {
-        let reader = BufReader::new(File::open(&path).map_err(Error::io(&path))?);
+        let mut reader = BufReader::new(File::open(&path).map_err(Error::io(&path))?);
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy")) {
+            let size = reader.get_ref().metadata().map_err(Error::io(&path))?.len();
+            let mut bytes = Vec::new();
+            reader.by_ref().take(HEADER).read_to_end(&mut bytes).map_err(Error::io(&path))?;
+            let array = Array { name: "of images", from: Some(0), size, bytes };
+            return Ok((array.images(path, 0)?, Vec::new()));
+        }
         let mut zip = ZipArchive::new(reader)
             .map_err(|e| Error::format(&path, format!("not a whole npz archive ({e}): fetch the file again")))?;
-        let planar = zip.index_for_name("data.npy").is_some();
-        let name = if planar { "data.npy" } else { "arr_0.npy" };
+        let imagenet = zip.index_for_name("data.npy").is_some();
+        let (name, labels, first) = if imagenet { ("data.npy", "labels.npy", 1) } else { ("arr_0.npy", "arr_1.npy", 0) };
         let fail = |what: String| Error::format(&path, format!("array {name}: {what}"));
 
         let mut entry = zip.by_name(name).map_err(|e| fail(format!("{e}; data or arr_0 was expected")))?;
@@ -115,25 +131,14 @@ impl Archive {
         read.map_err(|e| fail(format!("after {} bytes: {e}", bytes.len())))?;
         drop(entry);
 
-        let mut start = Cursor::new(&bytes[..]);
-        let header = NpyHeader::from_reader(&mut start).map_err(|e| fail(e.to_string()))?;
-        let header_size = start.position();
-        let (count, shape) = image_shape(&header, planar).map_err(fail)?;
-        let expected =
-            header.shape().iter().fold(1, |area: u64, &n| area.saturating_mul(n)).saturating_add(header_size);
-        if size != expected {
-            let what = format!("{size} bytes where {expected} were expected for the shape {:?}", header.shape());
-            return Err(fail(what));
-        }
-        let pixels = match stored {
-            true => Pixels::Disk(Mutex::new(File::open(&path).map_err(Error::io(&path))?), begin + header_size),
-            false => Pixels::Memory(bytes.split_off(header_size as usize)),
-        };
-        let labels = match planar {
-            true => labels(&mut zip, count).map_err(|e| Error::format(&path, format!("array labels.npy: {e}")))?,
+        let array = Array { name, from: stored.then_some(begin), size, bytes };
+        let images = array.images(path.clone(), first)?;
+        let labels = match imagenet || zip.index_for_name(labels).is_some() {
+            true => classes(&mut zip, labels, first, images.count)
+                .map_err(|e| Error::format(&path, format!("array {labels}: {e}")))?,
             false => Vec::new(),
         };
-        Ok((Self { path, count, shape, planar, pixels }, labels))
+        Ok((images, labels))
     }
 
     fn layout(&self) -> ([usize; 3], bool) {
@@ -156,38 +161,78 @@ impl Archive {
     }
 }
 
-/// Number of images, and their height, width and channels.
-fn image_shape(header: &NpyHeader, planar: bool) -> std::result::Result<(usize, [usize; 3]), String> {
+/// An array as it was found: its name, where it begins on the disk if it lies there as it is, its size with the header,
+/// and its first bytes, or all.
+struct Array<'a> {
+    name: &'a str,
+    from: Option<u64>,
+    size: u64,
+    bytes: Vec<u8>,
+}
+
+impl Array<'_> {
+    fn images(mut self, path: PathBuf, numbered_from: i64) -> Result<Archive> {
+        let fail = |what: String| Error::format(&path, format!("array {}: {what}", self.name));
+        let mut start = Cursor::new(&self.bytes[..]);
+        let header = NpyHeader::from_reader(&mut start).map_err(|e| fail(e.to_string()))?;
+        let header_size = start.position();
+        let (count, shape, planar) = image_shape(&header, numbered_from == 1).map_err(fail)?;
+        let expected =
+            header.shape().iter().fold(1, |area: u64, &n| area.saturating_mul(n)).saturating_add(header_size);
+        if self.size != expected {
+            let what = format!("{} bytes where {expected} were expected for the shape {:?}", self.size, header.shape());
+            return Err(fail(what));
+        }
+        let pixels = match self.from {
+            Some(begin) => Pixels::Disk(Mutex::new(File::open(&path).map_err(Error::io(&path))?), begin + header_size),
+            None => Pixels::Memory(self.bytes.split_off(header_size as usize)),
+        };
+        Ok(Archive { path, count, shape, planar, numbered_from, pixels })
+    }
+}
+
+/// Number of images, their height, width and channels, and whether an image is a plane after another. `rows`: an image
+/// is a row of planes, as in ImageNet's archives.
+fn image_shape(header: &NpyHeader, rows: bool) -> std::result::Result<(usize, [usize; 3], bool), String> {
     let dtype = header.dtype().descr();
     if dtype != "'|u1'" || header.order() != Order::C {
         return Err(format!("{dtype} in {:?} order where uint8 in C order was expected", header.order()));
     }
     let dims: Vec<usize> = header.shape().iter().map(|&n| n as usize).collect();
     let found = match dims[..] {
-        [n, row] if planar => {
+        [n, row] if rows => {
             let side = (row / 3).isqrt();
-            Some((n, [side, side, 3])).filter(|_| side * side * 3 == row)
+            Some((n, [side, side, 3], true)).filter(|_| side * side * 3 == row)
         }
-        [n, height, width, channels] if !planar => Some((n, [height, width, channels])),
+        [n, height, width, channels @ (1 | 3)] if !rows => Some((n, [height, width, channels], false)),
+        [n, channels @ (1 | 3), height, width] if !rows => Some((n, [height, width, channels], true)),
+        [n, height, width] if !rows => Some((n, [height, width, 1], false)),
         _ => None,
     };
     found.filter(|_| !dims.contains(&0)).ok_or_else(|| {
-        let expected = if planar { "[n, 3 s s]" } else { "[n, height, width, channels]" };
+        let expected =
+            if rows { "[n, 3 s s]" } else { "[n, height, width, channels], of 1 or 3 channels, or [n, height, width]" };
         format!("shape {dims:?} where {expected} was expected")
     })
 }
 
-/// Classes 0..1000 from labels 1..=1000.
-fn labels<R: Read + Seek>(zip: &mut ZipArchive<R>, count: usize) -> std::result::Result<Vec<u32>, String> {
-    let entry = zip.by_name("labels.npy").map_err(|e| e.to_string())?;
+/// Classes 0 and up from labels that begin at `first`: ImageNet's are 1..=1000.
+fn classes<R: Read + Seek>(
+    zip: &mut ZipArchive<R>,
+    name: &str,
+    first: i64,
+    count: usize,
+) -> std::result::Result<Vec<u32>, String> {
+    let entry = zip.by_name(name).map_err(|e| e.to_string())?;
     let npy = NpyFile::new(entry).map_err(|e| e.to_string())?;
     if npy.shape() != [count as u64] {
         return Err(format!("shape {:?} where [{count}] was expected: a label for each image", npy.shape()));
     }
     let numbers = integers(npy)?;
-    let class = |(i, label): (usize, i64)| match usize::try_from(label) {
-        Ok(label @ 1..=CLASSES) => Ok(label as u32 - 1),
-        _ => Err(format!("label {label} of image {i} is not in 1..={CLASSES}")),
+    let last = first + CLASSES as i64 - 1;
+    let class = |(i, label): (usize, i64)| match (first..=last).contains(&label) {
+        true => Ok((label - first) as u32),
+        false => Err(format!("label {label} of image {i} is not in {first}..={last}")),
     };
     numbers.into_iter().enumerate().map(class).collect()
 }
@@ -238,7 +283,7 @@ impl Dataset for Npz {
         for &index in indices {
             let (archive, within) = self.place(index);
             archive.read(within, &mut image)?;
-            match archive.planar {
+            match archive.planar && archive.shape[2] == 3 {
                 true => ids.extend(interleave(&image).map(u32::from)),
                 false => ids.extend(image.iter().map(|&level| u32::from(level))),
             }
@@ -247,7 +292,7 @@ impl Dataset for Npz {
     }
 
     fn classes(&self) -> usize {
-        if self.labels.is_empty() { 0 } else { CLASSES }
+        self.classes
     }
 
     fn labels(&self, indices: &[usize]) -> Vec<u32> {

@@ -10,7 +10,7 @@ mod model;
 mod patches;
 mod residual;
 mod signal;
-mod state_dict;
+pub mod state_dict;
 pub mod table;
 mod transformer;
 mod unet;

@@ -13,6 +13,11 @@ use safetensors::{Dtype, SafeTensors};
 
 use crate::error::{Error, Result};
 
+/// The tensors of a weights file by name, in single precision: [`StateDict::load`] says which files.
+pub fn tensors(path: &Path) -> Result<BTreeMap<String, TensorData>> {
+    Ok(StateDict::load(path)?.tensors)
+}
+
 /// Tensors by name, as they lie in the file.
 pub(super) struct StateDict {
     path: PathBuf,

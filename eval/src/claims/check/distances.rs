@@ -28,6 +28,6 @@ pub(super) fn first_images(title: &str, images: &Images, count: usize) -> Panel 
         height: images.height,
         channels: images.channels,
         columns: 8,
-        images: (0..count.min(images.len())).map(|i| images.image(i).to_vec()).collect(),
+        images: (0..count.min(images.len())).map(|i| images.pixels(i).to_vec()).collect(),
     }
 }

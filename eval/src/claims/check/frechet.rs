@@ -136,5 +136,7 @@ fn load(workspace: &Workspace, name: &str) -> Result<Features, Failure> {
     let file = File::open(&path).map_err(Failure::reading(&path))?;
     let npy = NpyFile::new(BufReader::new(file)).map_err(Failure::reading(&path))?;
     let dimension = npy.shape().last().map_or(0, |&d| d as usize);
-    Ok(Features { dimension, values: npy.into_vec::<f64>().map_err(Failure::reading(&path))? })
+    // Multiples of 1/1024: exact in single precision.
+    let values = npy.into_vec::<f64>().map_err(Failure::reading(&path))?;
+    Ok(Features { dimension, values: values.into_iter().map(|v| v as f32).collect() })
 }

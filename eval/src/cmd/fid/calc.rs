@@ -1,0 +1,254 @@
+//! `elbow fid calc`: distances between two sets.
+
+use std::path::Path;
+
+use clap::Args;
+use serde_json::json;
+
+use super::super::sample::SamplerFlags;
+use super::flags::{ImageFlags, NetworkFlags};
+use super::measured::{self, Measure, Metric, Options, Set};
+use super::side::{self, Input, Sampling};
+use crate::failure::Failure;
+use crate::fid::{Boundary, FeatureNetwork, Side, Statistics, Survey};
+use crate::workspace::Workspace;
+
+#[derive(Args)]
+#[command(after_long_help = "Examples:
+  elbow fid calc samples/ photos/ --json
+  elbow fid calc samples.npz cifar10:train --network inception.onnx --convention tf
+  elbow fid calc samples/ reference-stats.npz --network inception.onnx --convention pytorch --metrics fd
+  elbow fid calc out/runs/md4-digits digits:test --count 1000 --steps 64 --extrapolate 4
+
+A side is a folder (searched through), an npz or npy file of uint8 images, CIFAR's .bin, an IDX file, a data set as digits:test,
+an npz file of mu and sigma of this or another tool, or a trained run, whose samples are drawn and scored without being written.
+The first side is the generated one: precision counts its images, recall the reference's.
+
+Every number says which network, convention, images and errors it has; features are kept between runs, and found again only if
+nothing that shapes them has changed.")]
+pub struct Arguments {
+    /// Generated images
+    generated: String,
+    /// Reference images, or their statistics
+    reference: String,
+    /// What to measure: fd, kid, is, prdc, entropy, separated by commas [default: all that the inputs allow]
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    metrics: Vec<String>,
+    #[command(flatten)]
+    network: NetworkFlags,
+    #[command(flatten)]
+    images: ImageFlags,
+    /// Disjoint blocks of generated images, left out in turn, for the error of the Frechet distance; 0 for no error
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    blocks: u32,
+    /// Extrapolate the Frechet distance to infinitely many images, from 1, 2, ... CUTS disjoint blocks
+    #[arg(long, value_name = "CUTS", value_parser = clap::value_parser!(u32).range(2..=50))]
+    extrapolate: Option<u32>,
+    /// The Frechet distance of each class too: class folders, labelled data sets
+    #[arg(long)]
+    per_class: bool,
+    /// Splits of the Inception Score
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    splits: u32,
+    /// Neighbours that make a ball [default: 3 for precision and recall, 5 for density and coverage]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    neighbours: Option<u32>,
+    /// Whether balls are closed or open [default: closed for precision and recall, open for density and coverage]
+    #[arg(long, value_name = "closed|open")]
+    boundary: Option<String>,
+    /// Samples to draw where a trained run is named
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    count: u32,
+    #[command(flatten)]
+    sampler: SamplerFlags,
+}
+
+impl Arguments {
+    /// The metrics that were asked for; none: all that the inputs allow.
+    fn asked(&self) -> Result<Vec<Metric>, Failure> {
+        self.metrics.iter().filter(|name| *name != "all").map(|name| Ok(name.parse()?)).collect()
+    }
+
+    fn options(&self, seed: u64) -> Result<Options, Failure> {
+        let boundary: Option<Boundary> = self.boundary.as_deref().map(str::parse).transpose()?;
+        Ok(Options {
+            blocks: self.blocks as usize,
+            splits: self.splits as usize,
+            balls: measured::balls(self.neighbours.map(|k| k as usize), boundary),
+            seed,
+        })
+    }
+}
+
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
+    let (asked, options) = (arguments.asked()?, arguments.options(workspace.seed)?);
+    let on_bad = arguments.images.on_bad()?;
+    let sampling = Sampling { flags: &arguments.sampler, count: arguments.count as usize };
+    let names = [&arguments.generated, &arguments.reference];
+    let inputs = [side::open(workspace, names[0], Some(&sampling))?, side::open(workspace, names[1], Some(&sampling))?];
+    let survey = |i: usize| match &inputs[i] {
+        Input::Images(set) => Survey::take(set.as_ref(), [1, 1], on_bad, &workspace.bar).map(Some),
+        Input::Statistics(_) => Ok(None),
+    };
+    let surveys = [survey(0)?, survey(1)?];
+    let known: Vec<&Survey> = surveys.iter().flatten().collect();
+    let network = if known.is_empty() { None } else { Some(arguments.network.open(workspace, &known)?) };
+    let mut warnings = warnings(&surveys);
+    let metric = name_of(network.as_ref(), &inputs, names, &mut warnings);
+
+    let cache = arguments.images.cache(workspace);
+    let set = |i: usize| match (&surveys[i], &network) {
+        (Some(survey), Some(network)) => {
+            cache.features(network, survey, &workspace.bar).map(|extracted| Some(Set { survey, extracted }))
+        }
+        _ => Ok(None),
+    };
+    let sets = [set(0)?, set(1)?];
+    let measures = measure(workspace, arguments, (&asked, &options), &metric, network.as_ref(), &inputs, &sets, &mut warnings)?;
+
+    let summary = |i: usize| match (&surveys[i], &inputs[i]) {
+        (Some(survey), _) => json!(survey.summary),
+        (None, Input::Statistics(s)) => json!({ "statistics": names[i], "n": s.n, "metric": s.metric }),
+        (None, Input::Images(_)) => json!(null),
+    };
+    let first = &measures[0];
+    let result = json!({
+        "metric": first.metric, "value": first.value, "standard_error": first.standard_error,
+        "distance": measures.iter().find(|m| m.metric == metric).map(|m| &m.details),
+        "measures": measures, "generated": summary(0), "reference": summary(1), "warnings": warnings,
+        "seed": workspace.seed, "network_hash": network.as_ref().map(FeatureNetwork::hash),
+        "runtime": network.as_ref().map(|network| network.runtime().to_string()),
+    });
+    workspace.print(&result, || table(&measures, &warnings))
+}
+
+/// All that was asked for, or all that the inputs allow.
+#[allow(clippy::too_many_arguments)]
+fn measure(
+    workspace: &Workspace,
+    arguments: &Arguments,
+    (asked, options): (&[Metric], &Options),
+    metric: &str,
+    network: Option<&FeatureNetwork>,
+    inputs: &[Input; 2],
+    sets: &[Option<Set>; 2],
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Measure>, Failure> {
+    let bar = &workspace.bar;
+    let wanted = |m: Metric| asked.is_empty() || asked.contains(&m);
+    let mut measures = Vec::new();
+    let side = |i: usize| match (&sets[i], &inputs[i]) {
+        (Some(set), _) => Side::of_features(&set.extracted.features, metric),
+        (None, Input::Statistics(statistics)) => Side::of_statistics(statistics.clone()),
+        (None, Input::Images(_)) => Err(Failure::internal("images without features")),
+    };
+    if wanted(Metric::Fd) || arguments.extrapolate.is_some() {
+        let sides = [side(0)?, side(1)?];
+        if wanted(Metric::Fd) {
+            let found = measured::frechet(metric, [&sides[0], &sides[1]], sets[0].as_ref(), options, bar)?;
+            if found.details["rank_deficient"] == json!(true) {
+                warnings.push("no more images than feature dimensions on one side: the Frechet distance is biased upwards".into());
+            }
+            measures.push(found);
+        }
+        if let Some(cuts) = arguments.extrapolate {
+            let generated = sets[0].as_ref().ok_or_else(|| needs_images("--extrapolate"))?;
+            measures.push(measured::at_infinity(metric, generated, &sides[1], cuts as usize, options, bar)?);
+        }
+    }
+    let both = sets[0].as_ref().zip(sets[1].as_ref());
+    if arguments.per_class {
+        let (a, b) = both.ok_or_else(|| needs_images("--per-class"))?;
+        let (measure, alone) = measured::per_class(metric, [a, b])?;
+        if !alone.is_empty() {
+            warnings.push(format!("classes on one side only, left out of the per-class distances: {}", alone.join(", ")));
+        }
+        measures.push(measure);
+    }
+    for other in Metric::ALL.into_iter().filter(|&m| m != Metric::Fd && wanted(m)) {
+        let Some(((a, b), network)) = both.zip(network) else {
+            if asked.contains(&other) {
+                return Err(needs_images(&format!("--metrics {other}")));
+            }
+            continue;
+        };
+        match measured::of_features(other, &network.label(), [a, b], options, bar) {
+            Ok(found) if found.is_empty() && asked.contains(&other) => {
+                let what = format!("--metrics {other}: this network has no output named logits");
+                return Err(Failure::input(what, "use a classifier that names its logits, as lite0 or the exported Inception"));
+            }
+            Ok(found) => measures.extend(found),
+            // What nobody asked for by name is left out where there are too few images for it.
+            Err(few) if asked.is_empty() => warnings.push(format!("{other} left out: {}", few.what)),
+            Err(few) => return Err(few),
+        }
+    }
+    Ok(measures)
+}
+
+fn needs_images(what: &str) -> Failure {
+    Failure::input(format!("{what}: statistics have no features"), "give images")
+}
+
+/// The distance's name: of the network, or what the statistics say.
+fn name_of(
+    network: Option<&FeatureNetwork>,
+    inputs: &[Input; 2],
+    names: [&String; 2],
+    warnings: &mut Vec<String>,
+) -> String {
+    let stored = inputs.iter().zip(names).filter_map(|(input, name)| match input {
+        Input::Statistics(Statistics { metric, .. }) => Some((metric.as_ref(), name)),
+        Input::Images(_) => None,
+    });
+    let mut known = None;
+    for (metric, name) in stored {
+        known = known.or(metric);
+        if metric.is_none() {
+            let file = Path::new(name).display();
+            warnings.push(format!("{file} does not say of which network and convention it is: see that they are the same"));
+        }
+    }
+    match network {
+        Some(network) => network.metric_name(),
+        None => known.cloned().unwrap_or_else(|| "fd (network unknown)".to_owned()),
+    }
+}
+
+/// What a reader of the numbers should know of the images.
+fn warnings(surveys: &[Option<Survey>; 2]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for survey in surveys.iter().flatten() {
+        let summary = &survey.summary;
+        let mut say = |count: usize, what: &str| {
+            if count > 0 {
+                warnings.push(format!("{}: {count} of {} images {what}", summary.source, summary.n));
+            }
+        };
+        say(summary.duplicates, "are equal to an earlier one");
+        say(summary.skipped.len(), "beside these cannot be read and were skipped");
+        summary.converted.iter().for_each(|(what, &count)| say(count, what));
+    }
+    if let [Some(generated), Some(reference)] = surveys {
+        let shared = generated.shared_with(reference);
+        if shared > 0 {
+            warnings.push(format!("{shared} of {} generated images are also in the reference", generated.summary.n));
+        }
+    }
+    warnings
+}
+
+fn table(measures: &[Measure], warnings: &[String]) -> String {
+    let width = measures.iter().map(|m| m.metric.len()).max().unwrap_or(0);
+    let count = |n: Option<u64>| n.map_or("?".to_owned(), |n| n.to_string());
+    let line = |m: &Measure| {
+        let error = m.standard_error.map_or(String::new(), |error| format!(" +- {error:.4}"));
+        let n = match m.n[1] {
+            None if m.metric.starts_with(['i', 'e', 'd']) && m.n[0].is_some() => count(m.n[0]),
+            _ => format!("{} and {}", count(m.n[0]), count(m.n[1])),
+        };
+        format!("{:width$}  {:.6}{error}  (n = {n})", m.metric, m.value)
+    };
+    let lines = measures.iter().map(line).chain(warnings.iter().map(|warning| format!("  note: {warning}")));
+    lines.collect::<Vec<_>>().join("\n")
+}

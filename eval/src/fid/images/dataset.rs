@@ -1,0 +1,40 @@
+//! A data set of the catalogue, or a file that it reads, as a set of images.
+
+use impls::data::Dataset;
+
+use super::{Image, ImageSet, Images};
+use crate::failure::Failure;
+
+/// The images of a data set, its V levels spread over 0..=255.
+pub struct DatasetImages {
+    data: Box<dyn Dataset>,
+    shape: [usize; 3],
+}
+
+impl DatasetImages {
+    pub fn new(data: Box<dyn Dataset>) -> Result<Self, Failure> {
+        let shape = data.image().filter(|&[_, _, channels]| matches!(channels, 1 | 3));
+        let shape = shape.ok_or_else(|| {
+            Failure::input(format!("{} holds no grey or colour images", data.name()), "name a set of images")
+        })?;
+        Ok(Self { data, shape })
+    }
+}
+
+impl ImageSet for DatasetImages {
+    fn source(&self) -> String {
+        self.data.name()
+    }
+
+    fn len(&self) -> usize {
+        self.data.len()
+    }
+
+    fn image(&self, index: usize) -> Result<Image, Failure> {
+        ImageSet::image(&Images::from_tokens(&self.data.select(&[index])?, self.data.values(), self.shape), 0)
+    }
+
+    fn class(&self, index: usize) -> Option<String> {
+        self.data.labels(&[index]).first().map(u32::to_string)
+    }
+}

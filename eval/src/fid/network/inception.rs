@@ -1,0 +1,78 @@
+//! The canonical network of the FID: Inception-v3 of the TensorFlow graph of 2015-12-05, as pytorch-fid ported it.
+//!
+//! Its weights cannot be bundled. The graph is (`fixtures/inception`, made from a plain PyTorch description); this fills
+//! in the tensors of the user's weights file, each of which must have its place, without Python.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use impls::network::state_dict;
+use prost::Message;
+use tract_onnx::pb::{ModelProto, StringStringEntryProto};
+use tract_onnx::prelude::Framework;
+
+use crate::failure::Failure;
+
+/// SHA-256 of `pt_inception-2015-12-05-6726825d.pth`, the weights that pytorch-fid and torch-fidelity fetch.
+pub const CANONICAL_WEIGHTS: &str = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2";
+/// The ONNX metadata that says which weights a network was filled with.
+pub const WEIGHTS_KEY: &str = "weights-sha256";
+
+/// The graph without its weights.
+pub struct Inception(ModelProto);
+
+impl Inception {
+    /// Reads the graph: an ONNX file whose weight tensors have names and shapes, but no data.
+    pub fn skeleton(path: &Path) -> Result<Self, Failure> {
+        let bytes = std::fs::read(path).map_err(Failure::reading(path))?;
+        let model = tract_onnx::onnx().proto_model_for_read(&mut &bytes[..]);
+        let wrong = |e: &dyn std::fmt::Display| Failure::input(format!("{}: {e}", path.display()), "restore the file");
+        model.map(Self).map_err(|e| wrong(&e))
+    }
+
+    /// Names and shapes of the weights.
+    pub fn weights(&self) -> BTreeMap<String, Vec<usize>> {
+        let graph = self.0.graph.as_ref();
+        let empty = graph.into_iter().flat_map(|graph| &graph.initializer).filter(|tensor| tensor.raw_data.is_empty());
+        empty.map(|tensor| (tensor.name.clone(), tensor.dims.iter().map(|&n| n as usize).collect())).collect()
+    }
+
+    /// The network with the weights of a PyTorch file (`.pth` or `.safetensors`), as the bytes of an ONNX file, and the
+    /// file's SHA-256.
+    pub fn with_weights_of(self, path: &Path) -> Result<(Vec<u8>, String), Failure> {
+        let hash = impls::hash::sha256(&std::fs::read(path).map_err(Failure::reading(path))?);
+        let mut values = BTreeMap::new();
+        for (name, data) in state_dict::tensors(path)? {
+            let shape = data.shape().to_vec();
+            values.insert(name, (shape, data.iter::<f32>().collect::<Vec<f32>>()));
+        }
+        let bytes = self.with_weights(values, &hash).map_err(|failure| failure.in_file(path))?;
+        Ok((bytes, hash))
+    }
+
+    /// The network with these weights: name, shape, values. Every tensor must have its place, except the bias of the last
+    /// layer and the counters of the batch norms, which the graph does not need.
+    pub fn with_weights(
+        mut self,
+        mut values: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+        hash: &str,
+    ) -> Result<Vec<u8>, Failure> {
+        let wrong = |what: String| Failure::input(what, "give pt_inception-2015-12-05-6726825d.pth of pytorch-fid");
+        let expected = self.weights();
+        values.retain(|name, _| name != "fc.bias" && !name.ends_with(".num_batches_tracked"));
+        if let Some(stray) = values.keys().find(|name| !expected.contains_key(*name)) {
+            return Err(wrong(format!("tensor {stray} has no place in this network")));
+        }
+        let tensors = self.0.graph.iter_mut().flat_map(|graph| &mut graph.initializer);
+        for tensor in tensors.filter(|tensor| expected.contains_key(&tensor.name)) {
+            let (shape, data) = values.remove(&tensor.name).ok_or_else(|| wrong(format!("no tensor {}", tensor.name)))?;
+            if shape != expected[&tensor.name] || data.len() != shape.iter().product::<usize>() {
+                let place = &expected[&tensor.name];
+                return Err(wrong(format!("{} has shape {shape:?} where {place:?} was expected", tensor.name)));
+            }
+            tensor.raw_data = data.iter().flat_map(|v| v.to_le_bytes()).collect();
+        }
+        self.0.metadata_props.push(StringStringEntryProto { key: WEIGHTS_KEY.to_owned(), value: hash.to_owned() });
+        Ok(self.0.encode_to_vec())
+    }
+}

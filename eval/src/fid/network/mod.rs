@@ -1,0 +1,251 @@
+//! Feature networks: any ONNX file, the conventions of its input, and what runs it.
+
+mod convention;
+mod inception;
+mod resize;
+mod runtime;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use impls::hash::sha256;
+use tract_onnx::pb::{ModelProto, TypeProto, tensor_shape_proto::dimension::Value, type_proto};
+use tract_onnx::prelude::Framework;
+
+pub use convention::Convention;
+pub use inception::{CANONICAL_WEIGHTS, Inception};
+pub use resize::Resize;
+pub use runtime::Runtime;
+
+use super::features::{Extracted, Features};
+use super::images::{Image, ImageSet};
+use crate::failure::Failure;
+use crate::progress::Bar;
+use runtime::{Engine, native_environment};
+
+/// An ONNX network that gives a feature vector for each image of an NCHW input.
+///
+/// Features are its output `features`, or else the first one; class logits are its output `logits`, if it has one.
+pub struct FeatureNetwork {
+    name: String,
+    bytes: Vec<u8>,
+    hash: String,
+    convention: Convention,
+    runtime: Runtime,
+    channels: usize,
+    /// Height and width, where they are fixed.
+    size: Option<[usize; 2]>,
+    /// The numbers of the outputs `features` and `logits`.
+    outputs: Vec<usize>,
+    /// The canonical Inception of the FID.
+    canonical: bool,
+}
+
+impl FeatureNetwork {
+    /// Reads a network file. It is compiled for its input's size when features are computed.
+    pub fn load(path: &Path, convention: Convention, runtime: Runtime) -> Result<Self, Failure> {
+        let bytes = std::fs::read(path).map_err(Failure::reading(path))?;
+        let name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+        Self::from_bytes(name, bytes, convention, runtime).map_err(|failure| failure.in_file(path))
+    }
+
+    /// A network from the bytes of an ONNX file.
+    pub fn from_bytes(
+        name: String,
+        bytes: Vec<u8>,
+        convention: Convention,
+        runtime: Runtime,
+    ) -> Result<Self, Failure> {
+        let wrong = |what: String| Failure::input(what, "give an ONNX network of one image input [N, C, H, W]");
+        let model = tract_onnx::onnx().proto_model_for_read(&mut &bytes[..]);
+        let model = model.map_err(|e| wrong(format!("not an ONNX file: {e}")))?;
+        let (channels, size) = input_shape(&model).ok_or_else(|| wrong("its input is no image".to_owned()))?;
+        let graph = model.graph.as_ref().ok_or_else(|| wrong("no graph".to_owned()))?;
+        let output = |name: &str| graph.output.iter().position(|output| output.name == name);
+        let features = output("features").unwrap_or(0);
+        let logits = output("logits").filter(|&logits| logits != features);
+        let weights = model.metadata_props.iter().find(|entry| entry.key == inception::WEIGHTS_KEY);
+        Ok(Self {
+            name,
+            hash: sha256(&bytes),
+            convention,
+            runtime,
+            channels,
+            size,
+            outputs: [features].into_iter().chain(logits).collect(),
+            canonical: weights.is_some_and(|entry| entry.value == CANONICAL_WEIGHTS),
+            bytes,
+        })
+    }
+
+    /// What a distance on these features is called: `fd.NETWORK.CONVENTION`; of the canonical Inception in one of the
+    /// conventions of FID's tools, `fid.CONVENTION`.
+    pub fn metric_name(&self) -> String {
+        match (self.canonical, self.convention) {
+            (true, Convention::Tf | Convention::Pytorch | Convention::Clean) => format!("fid.{}", self.convention),
+            _ => format!("fd.{}", self.label()),
+        }
+    }
+
+    /// Network and convention, as the other metrics' names end: `kid.NETWORK.CONVENTION`.
+    pub fn label(&self) -> String {
+        format!("{}.{}", self.name, self.convention)
+    }
+
+    /// SHA-256 of the network file.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    pub fn convention(&self) -> Convention {
+        self.convention
+    }
+
+    /// The same network under another convention.
+    pub fn with_convention(&self, convention: Convention) -> Self {
+        Self {
+            name: self.name.clone(),
+            bytes: self.bytes.clone(),
+            hash: self.hash.clone(),
+            runtime: self.runtime.clone(),
+            outputs: self.outputs.clone(),
+            convention,
+            ..*self
+        }
+    }
+
+    /// Everything that shapes the features of an image: program, network, convention, runtime.
+    pub fn identity(&self) -> Result<String, Failure> {
+        let program = crate::provenance::program_hash();
+        Ok(format!("{program}\n{}\n{}\n{}", self.hash, self.convention, self.runtime.identity()?))
+    }
+
+    /// The features of a set of images; a row does not depend on the other images.
+    pub fn features(&self, images: &dyn ImageSet, bar: &Bar) -> Result<Features, Failure> {
+        bar.start(images.len() as u64, "features");
+        let found = self.extract(images, &(0..images.len()).collect::<Vec<_>>(), &mut None, bar);
+        bar.finish();
+        Ok(found?.features)
+    }
+
+    /// Features, and logits where the network has them, of some images of a set. The compiled network is left in `engine`
+    /// for the next call.
+    pub(super) fn extract(
+        &self,
+        images: &dyn ImageSet,
+        indices: &[usize],
+        engine: &mut Option<CompiledNetwork>,
+        bar: &Bar,
+    ) -> Result<Extracted, Failure> {
+        let first = indices.first().ok_or_else(|| Failure::input("no images", "give at least one"))?;
+        let compiled = match engine {
+            Some(compiled) => compiled,
+            None => engine.insert(self.compile(&images.image(*first)?)?),
+        };
+        let rows = in_threads(indices.len(), compiled.engine.threads(), |i| {
+            let named = |e: Failure| Failure { what: format!("{}: {}", images.name(indices[i]), e.what), ..e };
+            let row = images.image(indices[i]).and_then(|image| compiled.row(self, &image)).map_err(named)?;
+            bar.advance(1);
+            Ok(row)
+        })?;
+        let output = |k: usize| Features {
+            dimension: rows[0][k].len(),
+            values: rows.iter().flat_map(|row| &row[k]).copied().collect(),
+        };
+        Ok(Extracted { features: output(0), logits: (self.outputs.len() > 1).then(|| output(1)) })
+    }
+
+    fn compile(&self, image: &Image) -> Result<CompiledNetwork, Failure> {
+        if let Runtime::Native { library, .. } = &self.runtime {
+            native_environment(library)?;
+        }
+        let (_, [height, width]) = self.convention.prepare(image, self.channels, self.size)?;
+        let shape = [1, self.channels, height, width];
+        let engine = Engine::new(&self.bytes, &self.runtime, shape).map_err(|what| self.failed(shape, what))?;
+        Ok(CompiledNetwork { engine, shape })
+    }
+
+    fn failed(&self, [_, channels, height, width]: [usize; 4], what: String) -> Failure {
+        let size = format!("{channels}x{height}x{width}");
+        Failure::input(format!("{}: {what}", self.name), format!("its input was {size} (channels, height, width)"))
+    }
+}
+
+/// A network that is ready to run.
+pub(super) struct CompiledNetwork {
+    engine: Engine,
+    shape: [usize; 4],
+}
+
+impl CompiledNetwork {
+    /// The outputs for one image.
+    fn row(&self, network: &FeatureNetwork, image: &Image) -> Result<Vec<Vec<f32>>, Failure> {
+        let (input, [height, width]) = network.convention.prepare(image, network.channels, network.size)?;
+        let [_, _, h, w] = self.shape;
+        if [height, width] != [h, w] {
+            let what = format!("{height}x{width} pixels in a set of {h}x{w}");
+            return Err(Failure::input(what, "use images of one size, or a convention that resizes"));
+        }
+        let outputs = self.engine.run(input, self.shape, &network.outputs);
+        let outputs = outputs.map_err(|what| network.failed(self.shape, what))?;
+        if outputs.iter().flatten().any(|v| !v.is_finite()) {
+            return Err(Failure::input("its features are not finite", "check the network and its convention"));
+        }
+        Ok(outputs)
+    }
+}
+
+/// `work(i)` for i in 0..n in plain threads, in order; the first error ends them all. (tract has thread pools of its own
+/// and must not be called from another's.)
+fn in_threads<T: Send>(
+    n: usize,
+    threads: usize,
+    work: impl Fn(usize) -> Result<T, Failure> + Sync,
+) -> Result<Vec<T>, Failure> {
+    let next = AtomicUsize::new(0);
+    let share = || {
+        let mut done = Vec::new();
+        loop {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            if i >= n {
+                return Ok(done);
+            }
+            match work(i) {
+                Ok(result) => done.push((i, result)),
+                Err(failure) => {
+                    next.store(n, Ordering::Relaxed);
+                    return Err(failure);
+                }
+            }
+        }
+    };
+    let parts = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads.clamp(1, n.max(1))).map(|_| scope.spawn(share)).collect();
+        let join = |handle: std::thread::ScopedJoinHandle<'_, _>| {
+            handle.join().unwrap_or_else(|_| Err(Failure::internal("a feature thread panicked")))
+        };
+        handles.into_iter().map(join).collect::<Result<Vec<_>, Failure>>()
+    })?;
+    let mut all: Vec<(usize, T)> = parts.into_iter().flatten().collect();
+    all.sort_by_key(|(i, _)| *i);
+    Ok(all.into_iter().map(|(_, result)| result).collect())
+}
+
+/// Channels of the first input, and its height and width where they are fixed.
+fn input_shape(model: &ModelProto) -> Option<(usize, Option<[usize; 2]>)> {
+    let graph = model.graph.as_ref()?;
+    let is_weight = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
+    let input = graph.input.iter().find(|input| !is_weight(&input.name))?;
+    let Some(TypeProto { value: Some(type_proto::Value::TensorType(tensor)), .. }) = &input.r#type else { return None };
+    let fixed = |dim: Option<&Value>| match dim {
+        Some(Value::DimValue(n)) => usize::try_from(*n).ok().filter(|&n| n > 0),
+        _ => None,
+    };
+    let dims: Vec<Option<usize>> = tensor.shape.as_ref()?.dim.iter().map(|dim| fixed(dim.value.as_ref())).collect();
+    let &[_, channels, height, width] = &dims[..] else { return None };
+    Some((channels?, height.zip(width).map(|(height, width)| [height, width])))
+}

@@ -1,0 +1,38 @@
+//! All pairs of two sets of features, in blocks: memory grows with one set's length only.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, MatRef};
+
+use super::features::Features;
+
+/// Rows of the first set a block.
+const ROWS: usize = 128;
+/// Rows of the second set that are multiplied at once.
+const COLUMNS: usize = 4096;
+
+/// Calls `visit(first, products)` for block after block of x: products\[i, j\] = x_(first + i) . y_j, in f64.
+pub fn inner_products(x: &Features, y: &Features, mut visit: impl FnMut(usize, MatRef<'_, f64>)) {
+    let doubles = |features: &Features, first: usize, count: usize| {
+        Mat::from_fn(features.dimension, count, |k, i| f64::from(features.values[(first + i) * features.dimension + k]))
+    };
+    for first in (0..x.len()).step_by(ROWS) {
+        let rows = doubles(x, first, ROWS.min(x.len() - first));
+        let mut products = Mat::zeros(rows.ncols(), y.len());
+        for from in (0..y.len()).step_by(COLUMNS) {
+            let columns = doubles(y, from, COLUMNS.min(y.len() - from));
+            let place = products.as_mut().subcols_mut(from, columns.ncols());
+            matmul(place, Accum::Replace, rows.transpose(), &columns, 1.0, faer::get_global_parallelism());
+        }
+        visit(first, products.as_ref());
+    }
+}
+
+/// Squared lengths of the rows.
+pub fn squared_lengths(x: &Features) -> Vec<f64> {
+    x.rows().map(|row| row.iter().map(|&v| f64::from(v).powi(2)).sum()).collect()
+}
+
+/// ||a - b||^2 by differences, in f64.
+pub fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum()
+}
