@@ -28,7 +28,7 @@ struct Common {
     /// Seed of every random number
     #[arg(long, global = true, default_value_t = 0)]
     seed: u64,
-    /// Where to compute: cpu
+    /// Where to compute: cpu; the feature network of `fid` also on cuda:N
     #[arg(long, global = true, default_value = "cpu")]
     device: String,
     /// Folder for results
@@ -57,7 +57,7 @@ enum Verb {
     Sample(cmd::sample::Arguments),
     /// Published weights of an MDLM transformer as a run
     Import(cmd::import::Arguments),
-    /// Frechet distances between sets of images
+    /// Distances between sets of images: FID and its family
     #[command(subcommand)]
     Fid(cmd::fid::Task),
     /// Render recorded results again

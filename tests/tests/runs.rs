@@ -114,8 +114,16 @@ fn likelihood_and_samples_of_a_run() {
     assert_eq!(samples["count"], 10);
     assert!(samples["nfe"].as_f64().expect("a mean") <= 8.0);
     let npz = samples["npz"].as_str().expect("a path");
-    let distance = elbow(ELBOW, &["fid", "calc", npz, "digits:test", "--json", "-q"]).json();
+    let distance = elbow(ELBOW, &["fid", "calc", npz, "digits:test", "--no-cache", "--json", "-q"]).json();
     assert_eq!(distance["distance"]["rank_deficient"], true);
+    // The run itself on one side: the same samples, drawn and scored without being written.
+    let live = ["fid", "calc", run, "digits:test", "--count", "10", "--steps", "8", "--no-cache", "--json", "-q"];
+    let live = elbow(ELBOW, &live).json();
+    assert_eq!(
+        (&live["measures"], &live["generated"]["sha256"]),
+        (&distance["measures"], &distance["generated"]["sha256"])
+    );
+    assert!(live["generated"]["source"].as_str().is_some_and(|source| source.contains("NFE")));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::fid::Runtime;
+use crate::fid::{Convention, FeatureNetwork, Runtime};
 use crate::provenance;
 use crate::workspace::Workspace;
 
@@ -27,9 +27,10 @@ pub fn run(workspace: &Workspace) -> Result<(), Failure> {
             what: "CUDA device",
             found: false,
             detail: "not in this build".into(),
-            advice: "nothing here needs one; everything runs on the CPU".into(),
+            advice: "everything runs on the CPU; feature networks also on --device cuda:0 with onnxruntime-gpu".into(),
         },
         native_runtime(),
+        canonical_inception(workspace),
     ];
     let files = [
         ("digits classifier", "digits-classifier/digits-classifier.onnx"),
@@ -64,6 +65,25 @@ pub fn run(workspace: &Workspace) -> Result<(), Failure> {
         };
         findings.iter().map(line).collect::<Vec<_>>().join("\n")
     })
+}
+
+/// The network of the FID, which the user exports from its weights.
+fn canonical_inception(workspace: &Workspace) -> Finding {
+    let what = "FID's Inception";
+    let found = workspace.data_file("inception.onnx").and_then(|path| {
+        let network = FeatureNetwork::load(&path, Convention::Clean, Runtime::Embedded)?;
+        Ok((path.display().to_string(), network.is_canonical()))
+    });
+    let advice = "for numbers called FID: fetch pt_inception-2015-12-05-6726825d.pth (pytorch-fid's releases on GitHub, 95.6 MB), \
+                  then elbow fid export pt_inception-2015-12-05-6726825d.pth -o DIR/inception.onnx, and name DIR with --data or \
+                  ELBOW_DATA";
+    match found {
+        Ok((detail, true)) => Finding { what, found: true, detail, advice: String::new() },
+        Ok((path, false)) => {
+            Finding { what, found: false, detail: format!("{path} has other weights"), advice: advice.into() }
+        }
+        Err(_) => Finding { what, found: false, detail: "no inception.onnx".into(), advice: advice.into() },
+    }
 }
 
 fn native_runtime() -> Finding {

@@ -33,7 +33,7 @@ pub fn entropy(survey: &Survey, logits: Option<&Features>) -> Entropy {
             }
             of_probabilities(mean.into_iter())
         }),
-        distinct: 1.0 - survey.summary.duplicates as f64 / n,
+        distinct: (survey.summary.n - survey.summary.duplicates) as f64 / n,
     }
 }
 

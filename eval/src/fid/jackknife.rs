@@ -95,7 +95,8 @@ pub fn extrapolated(
     // Leaving out a block leaves less for the smallest one.
     let smallest = (n - n.div_ceil(left_out)) / cuts;
     if smallest <= generated.dimension {
-        let what = format!("{n} images in {cuts} blocks: {smallest} in the smallest, of {} dimensions", generated.dimension);
+        let what =
+            format!("{n} images in {cuts} blocks: {smallest} in the smallest, of {} dimensions", generated.dimension);
         return Err(Failure::input(what, "give more images, or a network of fewer features"));
     }
     let order = shuffled(n, key);
@@ -110,7 +111,9 @@ pub fn extrapolated(
             Ok((size, blocks.sum::<Result<f64, Failure>>()? / cut as f64))
         };
         let points = (1..=cuts).map(mean).collect::<Result<Vec<_>, Failure>>()?;
-        let line = line(&points.iter().enumerate().map(|(i, &(n, d))| [1.0 / n as f64, d, (i + 1) as f64]).collect::<Vec<_>>());
+        let line = line(
+            &points.iter().enumerate().map(|(i, &(n, d))| [1.0 / n as f64, d, (i + 1) as f64]).collect::<Vec<_>>(),
+        );
         Ok((points, line))
     };
     let (points, [value, slope]) = fit(&order)?;

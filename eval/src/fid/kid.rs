@@ -24,13 +24,15 @@ pub fn kid(x: &Features, y: &Features, bar: &Bar) -> Result<Estimate, Failure> {
     let [x_to_y, y_to_x] = kernel_sums(x, y, false, bar);
     bar.finish();
     let [xx, yy, xy] = [&among_x, &among_y, &x_to_y].map(|sums| sums.iter().sum::<f64>());
-    let estimate = |[xx, yy, xy]: [f64; 3], n: f64, m: f64| {
-        xx / (n * (n - 1.0)) + yy / (m * (m - 1.0)) - 2.0 * xy / (n * m)
-    };
+    let estimate =
+        |[xx, yy, xy]: [f64; 3], n: f64, m: f64| xx / (n * (n - 1.0)) + yy / (m * (m - 1.0)) - 2.0 * xy / (n * m);
     // Leaving out an image takes its row and its column from its own side's sum.
-    let without_x = among_x.iter().zip(&x_to_y).map(|(own, across)| estimate([xx - 2.0 * own, yy, xy - across], n - 1.0, m));
-    let without_y = among_y.iter().zip(&y_to_x).map(|(own, across)| estimate([xx, yy - 2.0 * own, xy - across], n, m - 1.0));
-    let [over_x, over_y] = [without_x.collect::<Vec<f64>>(), without_y.collect()].map(|values| spread_of_left_out(&values));
+    let without_x =
+        among_x.iter().zip(&x_to_y).map(|(own, across)| estimate([xx - 2.0 * own, yy, xy - across], n - 1.0, m));
+    let without_y =
+        among_y.iter().zip(&y_to_x).map(|(own, across)| estimate([xx, yy - 2.0 * own, xy - across], n, m - 1.0));
+    let [over_x, over_y] =
+        [without_x.collect::<Vec<f64>>(), without_y.collect()].map(|values| spread_of_left_out(&values));
     let standard_error = over_x.hypot(over_y);
     Ok(Estimate { value: estimate([xx, yy, xy], n, m), standard_error, n: x.len().min(y.len()) as u64 })
 }

@@ -3,7 +3,7 @@
 mod bench;
 mod discrete;
 mod estimator;
-mod frechet;
+mod fid;
 mod gaussian;
 mod gaussian_losses;
 mod objectives;

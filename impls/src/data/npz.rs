@@ -68,7 +68,8 @@ impl Npz {
                 return Err(Error::format(&archive.path, format!("images of {h}x{w}x{c}, unlike those of {other}")));
             }
             // ImageNet's classes are known; those of samples are as many as occur.
-            known = if archive.numbered_from == 1 { CLASSES } else { classes.iter().max().map_or(0, |&c| c as usize + 1) };
+            known =
+                if archive.numbered_from == 1 { CLASSES } else { classes.iter().max().map_or(0, |&c| c as usize + 1) };
             archives.push(archive);
             labels.extend(classes);
         }
@@ -120,7 +121,8 @@ impl Archive {
         let mut zip = ZipArchive::new(reader)
             .map_err(|e| Error::format(&path, format!("not a whole npz archive ({e}): fetch the file again")))?;
         let imagenet = zip.index_for_name("data.npy").is_some();
-        let (name, labels, first) = if imagenet { ("data.npy", "labels.npy", 1) } else { ("arr_0.npy", "arr_1.npy", 0) };
+        let (name, labels, first) =
+            if imagenet { ("data.npy", "labels.npy", 1) } else { ("arr_0.npy", "arr_1.npy", 0) };
         let fail = |what: String| Error::format(&path, format!("array {name}: {what}"));
 
         let mut entry = zip.by_name(name).map_err(|e| fail(format!("{e}; data or arr_0 was expected")))?;

@@ -41,10 +41,6 @@ enum Measure {
 const PAIRS: [[&str; 2]; 3] = [["a", "b"], ["c", "d"], ["e", "f"]];
 
 impl Frechet {
-    pub fn is_statistical(&self) -> bool {
-        false
-    }
-
     pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
         match self.measure {
             Measure::GoldenError => {

@@ -19,6 +19,9 @@ mod objectives;
 mod ode;
 mod order;
 mod parallel;
+mod parity;
+mod photographs;
+mod sample_size;
 mod samplers;
 mod text;
 mod toy_training;
@@ -84,6 +87,12 @@ pub enum Protocol {
     Text(text::Texts),
     /// Frechet distances of known sets.
     Frechet(frechet::Frechet),
+    /// Metrics of images beside the reference tools.
+    Parity(parity::Parity),
+    /// Distances of disturbed photographs.
+    Photographs(photographs::Photographs),
+    /// What the number of images does to a distance.
+    SampleSize(sample_size::SampleSize),
 }
 
 /// What a check found.
@@ -156,6 +165,9 @@ impl Protocol {
             Self::Samplers(check) => check.inputs(workspace),
             Self::Text(check) => check.inputs(workspace),
             Self::Frechet(check) => check.inputs(workspace),
+            Self::Parity(check) => check.inputs(workspace),
+            Self::Photographs(check) => check.inputs(workspace),
+            Self::SampleSize(_) => Ok(Vec::new()),
         }
     }
 
@@ -182,6 +194,9 @@ impl Protocol {
             Self::Samplers(check) => check.run(workspace),
             Self::Text(check) => check.run(workspace),
             Self::Frechet(check) => check.run(workspace),
+            Self::Parity(check) => check.run(workspace),
+            Self::Photographs(check) => check.run(workspace),
+            Self::SampleSize(check) => check.run(workspace),
         }
     }
 
@@ -197,7 +212,8 @@ impl Protocol {
             Self::Order(check) => check.is_statistical(),
             Self::Parallel(check) => check.is_statistical(),
             Self::Gumbel(check) => check.is_statistical(),
-            Self::Frechet(check) => check.is_statistical(),
+            Self::Frechet(_) | Self::Parity(_) | Self::Photographs(_) => false,
+            Self::SampleSize(_) => true,
         }
     }
 }

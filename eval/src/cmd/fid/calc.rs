@@ -104,7 +104,8 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
         _ => Ok(None),
     };
     let sets = [set(0)?, set(1)?];
-    let measures = measure(workspace, arguments, (&asked, &options), &metric, network.as_ref(), &inputs, &sets, &mut warnings)?;
+    let measures =
+        measure(workspace, arguments, (&asked, &options), &metric, network.as_ref(), &inputs, &sets, &mut warnings)?;
 
     let summary = |i: usize| match (&surveys[i], &inputs[i]) {
         (Some(survey), _) => json!(survey.summary),
@@ -147,7 +148,9 @@ fn measure(
         if wanted(Metric::Fd) {
             let found = measured::frechet(metric, [&sides[0], &sides[1]], sets[0].as_ref(), options, bar)?;
             if found.details["rank_deficient"] == json!(true) {
-                warnings.push("no more images than feature dimensions on one side: the Frechet distance is biased upwards".into());
+                warnings.push(
+                    "no more images than feature dimensions on one side: the Frechet distance is biased upwards".into(),
+                );
             }
             measures.push(found);
         }
@@ -161,7 +164,8 @@ fn measure(
         let (a, b) = both.ok_or_else(|| needs_images("--per-class"))?;
         let (measure, alone) = measured::per_class(metric, [a, b])?;
         if !alone.is_empty() {
-            warnings.push(format!("classes on one side only, left out of the per-class distances: {}", alone.join(", ")));
+            warnings
+                .push(format!("classes on one side only, left out of the per-class distances: {}", alone.join(", ")));
         }
         measures.push(measure);
     }
@@ -175,7 +179,10 @@ fn measure(
         match measured::of_features(other, &network.label(), [a, b], options, bar) {
             Ok(found) if found.is_empty() && asked.contains(&other) => {
                 let what = format!("--metrics {other}: this network has no output named logits");
-                return Err(Failure::input(what, "use a classifier that names its logits, as lite0 or the exported Inception"));
+                return Err(Failure::input(
+                    what,
+                    "use a classifier that names its logits, as lite0 or the exported Inception",
+                ));
             }
             Ok(found) => measures.extend(found),
             // What nobody asked for by name is left out where there are too few images for it.
@@ -206,7 +213,8 @@ fn name_of(
         known = known.or(metric);
         if metric.is_none() {
             let file = Path::new(name).display();
-            warnings.push(format!("{file} does not say of which network and convention it is: see that they are the same"));
+            warnings
+                .push(format!("{file} does not say of which network and convention it is: see that they are the same"));
         }
     }
     match network {
@@ -240,14 +248,11 @@ fn warnings(surveys: &[Option<Survey>; 2]) -> Vec<String> {
 
 fn table(measures: &[Measure], warnings: &[String]) -> String {
     let width = measures.iter().map(|m| m.metric.len()).max().unwrap_or(0);
-    let count = |n: Option<u64>| n.map_or("?".to_owned(), |n| n.to_string());
+    let count = |n: &Option<u64>| n.map_or("?".to_owned(), |n| n.to_string());
     let line = |m: &Measure| {
         let error = m.standard_error.map_or(String::new(), |error| format!(" +- {error:.4}"));
-        let n = match m.n[1] {
-            None if m.metric.starts_with(['i', 'e', 'd']) && m.n[0].is_some() => count(m.n[0]),
-            _ => format!("{} and {}", count(m.n[0]), count(m.n[1])),
-        };
-        format!("{:width$}  {:.6}{error}  (n = {n})", m.metric, m.value)
+        let n: Vec<String> = m.n.iter().map(count).collect();
+        format!("{:width$}  {:.6}{error}  (n = {})", m.metric, m.value, n.join(" and "))
     };
     let lines = measures.iter().map(line).chain(warnings.iter().map(|warning| format!("  note: {warning}")));
     lines.collect::<Vec<_>>().join("\n")

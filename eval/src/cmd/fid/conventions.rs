@@ -55,9 +55,9 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
         "runtime": network.runtime().to_string(),
     });
     workspace.print(&result, || {
-        let head: String = Convention::RESIZING.iter().map(|c| format!("{:>14}", format!("reference {c}"))).collect();
+        let head: String = Convention::RESIZING.iter().map(|c| format!("{:>20}", format!("reference {c}"))).collect();
         let line = |(convention, row): (&Convention, &Vec<f64>)| {
-            let cells: String = row.iter().map(|value| format!("{value:>14.4}")).collect();
+            let cells: String = row.iter().map(|value| format!("{value:>20.4}")).collect();
             format!("{:<18}{cells}", format!("generated {convention}"))
         };
         let rows: Vec<String> = Convention::RESIZING.iter().zip(&matrix).map(line).collect();

@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::files;
 use crate::fid::{CANONICAL_WEIGHTS, Inception};
+use crate::files;
 use crate::workspace::Workspace;
 
 #[derive(Args)]

@@ -9,19 +9,21 @@ use crate::failure::Failure;
 use crate::fid::{Cache, Convention, FeatureNetwork, OnBad, Runtime, Survey};
 use crate::workspace::Workspace;
 
-/// The networks that come with the program: name, file, convention.
-const BUNDLED: [(&str, &str, Convention); 2] = [
-    ("digits-classifier", "digits-classifier/digits-classifier.onnx", Convention::Unit),
-    ("lite0", "lite0/lite0.onnx", Convention::Lite),
+/// The networks that have a name: the file in a data folder, and the convention where there is one only. The last is the
+/// user's own export.
+const NAMED: [(&str, &str, Option<Convention>); 3] = [
+    ("digits-classifier", "digits-classifier/digits-classifier.onnx", Some(Convention::Unit)),
+    ("lite0", "lite0/lite0.onnx", Some(Convention::Lite)),
+    ("inception", "inception.onnx", None),
 ];
 
 #[derive(Args)]
 pub struct NetworkFlags {
-    /// digits-classifier, lite0 (EfficientNet-Lite0, ImageNet), or an ONNX file [default: digits-classifier for grey images of
-    /// 8x8, lite0 for others]
+    /// digits-classifier, lite0 (EfficientNet-Lite0, ImageNet), inception (inception.onnx in a data folder, from `elbow fid
+    /// export`), or an ONNX file [default: digits-classifier for grey images of 8x8, lite0 for others]
     #[arg(long, value_name = "NAME|FILE")]
     network: Option<String>,
-    /// How pixels become the input: unit, signed, tf, pytorch, clean or lite [default: the bundled network's own]
+    /// How pixels become the input: unit, signed, tf, pytorch, clean or lite [default: the bundled networks' own]
     #[arg(long, visible_alias = "network-convention", value_name = "NAME")]
     convention: Option<String>,
     /// ONNX Runtime's shared library [default: $ORT_DYLIB_PATH or a usual place, else the embedded tract]
@@ -34,38 +36,42 @@ impl NetworkFlags {
     pub fn open(&self, workspace: &Workspace, surveys: &[&Survey]) -> Result<FeatureNetwork, Failure> {
         let runtime = Runtime::find(self.ort_lib.as_deref(), &workspace.device_name)?;
         let small = surveys.iter().all(|survey| survey.is_all([8, 8, 1]));
-        let named = self.network.as_deref().unwrap_or(if small { BUNDLED[0].0 } else { BUNDLED[1].0 });
+        let named = self.network.as_deref().unwrap_or(if small { NAMED[0].0 } else { NAMED[1].0 });
         let convention = self.convention.as_deref().map(str::parse).transpose()?;
-        if BUNDLED.iter().any(|(name, ..)| *name == named) {
-            return bundled_network(workspace, named, convention, runtime);
-        }
-        let path = Path::new(named);
-        if !path.is_file() {
-            let known: Vec<&str> = BUNDLED.iter().map(|(name, ..)| *name).chain(["FILE.onnx"]).collect();
-            return Err(UnknownName::new("network", named, &known).into());
-        }
-        let convention = convention.ok_or_else(|| {
-            let what = format!("{named}: the convention of its input is not known");
-            Failure::input(what, "say --convention unit, signed, tf, pytorch, clean or lite: the number depends on it")
-        })?;
-        FeatureNetwork::load(path, convention, runtime)
+        named_network(workspace, named, convention, runtime)
     }
 }
 
-/// A network that comes with the program, under a convention or its own.
-pub fn bundled_network(
+/// A network by its name or its file, under a convention or its own.
+fn named_network(
     workspace: &Workspace,
-    name: &str,
+    named: &str,
     convention: Option<Convention>,
     runtime: Runtime,
 ) -> Result<FeatureNetwork, Failure> {
-    let (_, file, own) = BUNDLED.iter().find(|(known, ..)| *known == name).expect("a bundled network");
-    FeatureNetwork::load(&workspace.data_file(file)?, convention.unwrap_or(*own), runtime)
+    let (path, own) = match NAMED.iter().find(|(name, ..)| *name == named) {
+        Some((_, file, own)) => (workspace.data_file(file)?, *own),
+        None if Path::new(named).is_file() => (PathBuf::from(named), None),
+        None => {
+            let known: Vec<&str> = NAMED.iter().map(|(name, ..)| *name).chain(["FILE.onnx"]).collect();
+            return Err(UnknownName::new("network", named, &known).into());
+        }
+    };
+    let convention = convention.or(own).ok_or_else(|| {
+        let what = format!("{named}: the convention of its input is not known");
+        Failure::input(what, "say --convention unit, signed, tf, pytorch, clean or lite: the number depends on it")
+    })?;
+    FeatureNetwork::load(&path, convention, runtime)
 }
 
-/// The bundled classifier of the 8x8 digits under its own convention, on the embedded runtime: the same everywhere.
+/// A bundled network under its own convention, on the embedded runtime: the same everywhere.
+pub fn bundled_network(workspace: &Workspace, name: &str) -> Result<FeatureNetwork, Failure> {
+    named_network(workspace, name, None, Runtime::Embedded)
+}
+
+/// The bundled classifier of the 8x8 digits.
 pub fn digits_classifier(workspace: &Workspace) -> Result<FeatureNetwork, Failure> {
-    bundled_network(workspace, BUNDLED[0].0, None, Runtime::Embedded)
+    bundled_network(workspace, NAMED[0].0)
 }
 
 #[derive(Args)]

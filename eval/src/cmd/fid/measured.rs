@@ -38,8 +38,8 @@ pub struct Measure {
     pub standard_error: Option<f64>,
     /// What the standard error is over; why there is none.
     pub error_over: String,
-    /// Generated and reference images.
-    pub n: [Option<u64>; 2],
+    /// Generated and reference images, where known; of one side's own numbers, its images.
+    pub n: Vec<Option<u64>>,
     /// What else defines or explains the number.
     pub details: Value,
 }
@@ -91,7 +91,7 @@ pub fn frechet(
         value: distance.value,
         standard_error: error,
         error_over: over,
-        n: distance.n,
+        n: distance.n.to_vec(),
         details: json!(distance),
     })
 }
@@ -104,13 +104,13 @@ pub fn of_features(
     options: &Options,
     bar: &Bar,
 ) -> Result<Vec<Measure>, Failure> {
-    let both = [generated.n(), reference.n()];
-    let measure = |name: &str, estimate: Estimate, over: &str, n, details| Measure {
+    let both = vec![generated.n(), reference.n()];
+    let measure = |name: &str, estimate: Estimate, over: &str, n: &[Option<u64>], details| Measure {
         metric: format!("{name}.{label}"),
         value: estimate.value,
         standard_error: Some(estimate.standard_error),
         error_over: over.to_owned(),
-        n,
+        n: n.to_vec(),
         details,
     };
     let [x, y] = [&generated.extracted.features, &reference.extracted.features];
@@ -118,24 +118,24 @@ pub fn of_features(
         Metric::Fd => Vec::new(),
         Metric::Kid => {
             let details = json!({ "kernel": "(x.y / d + 1)^3", "estimate": "unbiased, over all pairs" });
-            vec![measure("kid", kid(x, y, bar)?, "images of both sides, left out one at a time", both, details)]
+            vec![measure("kid", kid(x, y, bar)?, "images of both sides, left out one at a time", &both, details)]
         }
         Metric::Is => {
             let Some(logits) = &generated.extracted.logits else { return Ok(Vec::new()) };
             let order = shuffled(logits.len(), &Key::new(options.seed, "splits of images"));
             let score = inception_score(logits, &order, options.splits)?;
             let details = json!({ "splits": options.splits, "order": "shuffled", "classes": logits.dimension });
-            vec![measure("is", score, "splits", [both[0], None], details)]
+            vec![measure("is", score, "splits", &both[..1], details)]
         }
         Metric::Prdc => {
             let [pr, dc] = options.balls;
             let found = prdc(x, y, pr, dc, bar)?;
             let (g, r) = ("generated images, the balls fixed", "reference images, the balls fixed");
             vec![
-                measure("precision", found.precision, g, both, json!(pr)),
-                measure("recall", found.recall, r, both, json!(pr)),
-                measure("density", found.density, g, both, json!(dc)),
-                measure("coverage", found.coverage, r, both, json!(dc)),
+                measure("precision", found.precision, g, &both, json!(pr)),
+                measure("recall", found.recall, r, &both, json!(pr)),
+                measure("density", found.density, g, &both, json!(dc)),
+                measure("coverage", found.coverage, r, &both, json!(dc)),
             ]
         }
         Metric::Entropy => entropies([generated, reference]),
@@ -145,13 +145,12 @@ pub fn of_features(
 /// Entropies of both sets side by side: samples of less entropy than the reference are too much alike.
 fn entropies(sets: [&Set; 2]) -> Vec<Measure> {
     let [ours, theirs] = sets.map(|set| entropy(set.survey, set.extracted.logits.as_ref()));
-    let n = [sets[0].n(), None];
     let plain = |metric: &str, value: f64, unit: &str, reference: f64| Measure {
         metric: metric.to_owned(),
         value,
         standard_error: None,
         error_over: "no error: of the set as a whole".to_owned(),
-        n,
+        n: vec![sets[0].n()],
         details: json!({ "unit": unit, "reference": reference }),
     };
     let mut all = vec![plain("entropy.pooled", ours.pooled_bits, "bits a value", theirs.pooled_bits)];
@@ -184,7 +183,7 @@ pub fn at_infinity(
         value: found.value,
         standard_error: Some(found.standard_error),
         error_over: "generated images, the reference fixed: disjoint blocks left out in turn".to_owned(),
-        n: [generated.n(), reference.statistics.n],
+        n: vec![generated.n(), reference.statistics.n],
         details: json!({ "slope": found.slope, "points": found.points }),
     })
 }
@@ -202,7 +201,8 @@ pub fn per_class(metric: &str, sets: [&Set; 2]) -> Result<(Measure, Vec<String>)
         let value = side(sets[0], own).and_then(|a| a.to(&side(sets[1], other)?)).map_err(named)?;
         let dimension = sets[0].extracted.features.dimension;
         let rank_deficient = own.len().min(other.len()) <= dimension;
-        classes.insert(class, json!({ "value": value, "n": [own.len(), other.len()], "rank_deficient": rank_deficient }));
+        classes
+            .insert(class, json!({ "value": value, "n": [own.len(), other.len()], "rank_deficient": rank_deficient }));
     }
     if classes.is_empty() {
         let fix = "give folders of class folders, data sets with labels, or npz files with arr_1";
@@ -215,7 +215,7 @@ pub fn per_class(metric: &str, sets: [&Set; 2]) -> Result<(Measure, Vec<String>)
         value: mean,
         standard_error: None,
         error_over: "no error: the mean over the classes".to_owned(),
-        n: [sets[0].n(), sets[1].n()],
+        n: vec![sets[0].n(), sets[1].n()],
         details: json!({ "classes": classes }),
     };
     Ok((measure, alone))

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use impls::data::catalogue::{Spec, holds_images};
 use impls::data::Split;
+use impls::data::catalogue::{Spec, holds_images};
 
 use super::super::Trained;
 use super::super::sample::SamplerFlags;

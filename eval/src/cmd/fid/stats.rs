@@ -69,7 +69,6 @@ pub fn merge(workspace: &Workspace, arguments: &MergeArguments) -> Result<(), Fa
 
 fn announce(workspace: &Workspace, statistics: &Statistics, output: &Path, of: Value) -> Result<(), Failure> {
     let (n, metric) = (statistics.n, statistics.metric.clone().unwrap_or_default());
-    let result =
-        json!({ "output": output, "n": n, "dimension": statistics.mean.len(), "metric": metric, "of": of });
+    let result = json!({ "output": output, "n": n, "dimension": statistics.mean.len(), "metric": metric, "of": of });
     workspace.print(&result, || format!("{metric}: statistics of {} images\n{}", n.unwrap_or(0), output.display()))
 }

@@ -25,7 +25,8 @@ impl Folder {
         let mut files = Vec::new();
         let mut others = 0;
         for entry in WalkDir::new(root).follow_links(true).into_iter().filter_entry(|entry| !hidden(entry)) {
-            let entry = entry.map_err(|e| Failure::input(format!("cannot read {e}"), "check the folder and its links"))?;
+            let entry =
+                entry.map_err(|e| Failure::input(format!("cannot read {e}"), "check the folder and its links"))?;
             if !entry.file_type().is_file() {
                 continue;
             }
@@ -58,12 +59,15 @@ impl ImageSet for Folder {
     fn image(&self, index: usize) -> Result<Image, Failure> {
         let path = self.root.join(&self.files[index]);
         let bad = |what: String| Failure::input(what, "remove or mend this file, or leave it out with --on-bad skip");
-        let reader = ImageReader::open(&path).and_then(ImageReader::with_guessed_format).map_err(|e| bad(e.to_string()))?;
+        let reader =
+            ImageReader::open(&path).and_then(ImageReader::with_guessed_format).map_err(|e| bad(e.to_string()))?;
         let lossy = reader.format() == Some(ImageFormat::Jpeg);
         let image = reader.decode().map_err(|e| bad(e.to_string()))?;
         let converted = match &image {
             DynamicImage::ImageLumaA8(_) | DynamicImage::ImageRgba8(_) => Some("transparency dropped"),
-            DynamicImage::ImageLuma8(_) | DynamicImage::ImageRgb8(_) => lossy.then_some("decoded from JPEG, which is lossy"),
+            DynamicImage::ImageLuma8(_) | DynamicImage::ImageRgb8(_) => {
+                lossy.then_some("decoded from JPEG, which is lossy")
+            }
             _ => Some("more than 8 bits rounded to 8"),
         };
         let (height, width) = (image.height() as usize, image.width() as usize);

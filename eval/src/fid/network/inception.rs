@@ -65,7 +65,8 @@ impl Inception {
         }
         let tensors = self.0.graph.iter_mut().flat_map(|graph| &mut graph.initializer);
         for tensor in tensors.filter(|tensor| expected.contains_key(&tensor.name)) {
-            let (shape, data) = values.remove(&tensor.name).ok_or_else(|| wrong(format!("no tensor {}", tensor.name)))?;
+            let (shape, data) =
+                values.remove(&tensor.name).ok_or_else(|| wrong(format!("no tensor {}", tensor.name)))?;
             if shape != expected[&tensor.name] || data.len() != shape.iter().product::<usize>() {
                 let place = &expected[&tensor.name];
                 return Err(wrong(format!("{} has shape {shape:?} where {place:?} was expected", tensor.name)));

@@ -21,7 +21,7 @@ use super::features::{Extracted, Features};
 use super::images::{Image, ImageSet};
 use crate::failure::Failure;
 use crate::progress::Bar;
-use runtime::{Engine, native_environment};
+use runtime::Engine;
 
 /// An ONNX network that gives a feature vector for each image of an NCHW input.
 ///
@@ -50,12 +50,7 @@ impl FeatureNetwork {
     }
 
     /// A network from the bytes of an ONNX file.
-    pub fn from_bytes(
-        name: String,
-        bytes: Vec<u8>,
-        convention: Convention,
-        runtime: Runtime,
-    ) -> Result<Self, Failure> {
+    pub fn from_bytes(name: String, bytes: Vec<u8>, convention: Convention, runtime: Runtime) -> Result<Self, Failure> {
         let wrong = |what: String| Failure::input(what, "give an ONNX network of one image input [N, C, H, W]");
         let model = tract_onnx::onnx().proto_model_for_read(&mut &bytes[..]);
         let model = model.map_err(|e| wrong(format!("not an ONNX file: {e}")))?;
@@ -85,6 +80,11 @@ impl FeatureNetwork {
             (true, Convention::Tf | Convention::Pytorch | Convention::Clean) => format!("fid.{}", self.convention),
             _ => format!("fd.{}", self.label()),
         }
+    }
+
+    /// Whether this is the network of the FID, with its canonical weights.
+    pub fn is_canonical(&self) -> bool {
+        self.canonical
     }
 
     /// Network and convention, as the other metrics' names end: `kid.NETWORK.CONVENTION`.
@@ -126,10 +126,15 @@ impl FeatureNetwork {
 
     /// The features of a set of images; a row does not depend on the other images.
     pub fn features(&self, images: &dyn ImageSet, bar: &Bar) -> Result<Features, Failure> {
+        Ok(self.outputs_of(images, bar)?.features)
+    }
+
+    /// The features of a set of images, and their logits where the network has them.
+    pub fn outputs_of(&self, images: &dyn ImageSet, bar: &Bar) -> Result<Extracted, Failure> {
         bar.start(images.len() as u64, "features");
         let found = self.extract(images, &(0..images.len()).collect::<Vec<_>>(), &mut None, bar);
         bar.finish();
-        Ok(found?.features)
+        found
     }
 
     /// Features, and logits where the network has them, of some images of a set. The compiled network is left in `engine`
@@ -160,13 +165,10 @@ impl FeatureNetwork {
     }
 
     fn compile(&self, image: &Image) -> Result<CompiledNetwork, Failure> {
-        if let Runtime::Native { library, .. } = &self.runtime {
-            native_environment(library)?;
-        }
         let (_, [height, width]) = self.convention.prepare(image, self.channels, self.size)?;
         let shape = [1, self.channels, height, width];
-        let engine = Engine::new(&self.bytes, &self.runtime, shape).map_err(|what| self.failed(shape, what))?;
-        Ok(CompiledNetwork { engine, shape })
+        let named = |e: Failure| Failure { what: format!("{}: {}", self.name, e.what), ..e };
+        Ok(CompiledNetwork { engine: Engine::new(&self.bytes, &self.runtime, shape).map_err(named)?, shape })
     }
 
     fn failed(&self, [_, channels, height, width]: [usize; 4], what: String) -> Failure {

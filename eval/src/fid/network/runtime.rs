@@ -27,8 +27,7 @@ pub enum Runtime {
 }
 
 /// Where the shared library is looked for when nobody names it.
-const PLACES: [&str; 4] =
-    ["/usr/local/lib", "/usr/lib", "/usr/lib/x86_64-linux-gnu", "/opt/onnxruntime/lib"];
+const PLACES: [&str; 4] = ["/usr/local/lib", "/usr/lib", "/usr/lib/x86_64-linux-gnu", "/opt/onnxruntime/lib"];
 const LIBRARIES: [&str; 3] = ["libonnxruntime.so", "libonnxruntime.dylib", "onnxruntime.dll"];
 
 impl Runtime {
@@ -44,9 +43,13 @@ impl Runtime {
             });
         let cuda = match device.strip_prefix("cuda") {
             None => None,
-            Some(index) => Some(index.strip_prefix(':').unwrap_or("0").parse::<i32>().map_err(|_| {
-                Failure::input(format!("device {device:?}"), "name a device as cpu or cuda:0")
-            })?),
+            Some(index) => Some(
+                index
+                    .strip_prefix(':')
+                    .unwrap_or("0")
+                    .parse::<i32>()
+                    .map_err(|_| Failure::input(format!("device {device:?}"), "name a device as cpu or cuda:0"))?,
+            ),
         };
         match (library, cuda) {
             (Some(library), cuda) => Ok(Self::Native { library, cuda }),
@@ -83,18 +86,33 @@ impl fmt::Display for Runtime {
 /// A network ready for inputs of one shape; threads share it.
 pub enum Engine {
     /// A session for each thread that asks at the same time.
-    Native { bytes: Vec<u8>, environment: &'static Environment, cuda: Option<i32>, idle: Mutex<Vec<Session>> },
+    Native {
+        bytes: Vec<u8>,
+        environment: &'static Environment,
+        cuda: Option<i32>,
+        idle: Mutex<Vec<Session>>,
+    },
     Embedded(Arc<TypedRunnableModel>),
 }
 
 impl Engine {
     /// Compiles a network for inputs \[1, channels, height, width\].
-    pub fn new(bytes: &[u8], runtime: &Runtime, shape: [usize; 4]) -> Result<Self, String> {
+    pub fn new(bytes: &[u8], runtime: &Runtime, shape: [usize; 4]) -> Result<Self, Failure> {
+        let wrong = |what: String| Failure::input(what, "give an ONNX network that takes one image");
         match runtime {
             Runtime::Native { library, cuda } => {
-                let environment = native_environment(library).map_err(|failure| failure.what)?;
-                let engine = Self::Native { bytes: bytes.to_vec(), environment, cuda: *cuda, idle: Mutex::default() };
-                Ok(engine)
+                let environment = native_environment(library)?;
+                let first = native_session(environment, bytes, *cuda).map_err(|e| match cuda {
+                    None => wrong(e.to_string()),
+                    Some(index) => {
+                        let what = format!("device cuda:{index}: {e}");
+                        Failure::environment(
+                            what,
+                            "use --device cpu, or name the library of onnxruntime-gpu with --ort-lib",
+                        )
+                    }
+                })?;
+                Ok(Self::Native { bytes: bytes.to_vec(), environment, cuda: *cuda, idle: Mutex::new(vec![first]) })
             }
             Runtime::Embedded => {
                 let plan = tract_onnx::onnx()
@@ -102,7 +120,7 @@ impl Engine {
                     .and_then(|model| model.with_input_fact(0, f32::fact(shape).into()))
                     .and_then(|model| model.into_optimized())
                     .and_then(TypedModel::into_runnable)
-                    .map_err(|e| format!("{e:#}"))?;
+                    .map_err(|e| wrong(format!("{e:#}")))?;
                 Ok(Self::Embedded(plan))
             }
         }
@@ -152,18 +170,13 @@ fn native_session(environment: &Environment, bytes: &[u8], cuda: Option<i32>) ->
     builder.commit_from_memory(bytes)
 }
 
-fn native_run(
-    session: &mut Session,
-    input: &[f32],
-    shape: [usize; 4],
-    wanted: &[usize],
-) -> ort::Result<Vec<Vec<f32>>> {
+fn native_run(session: &mut Session, input: &[f32], shape: [usize; 4], wanted: &[usize]) -> ort::Result<Vec<Vec<f32>>> {
     let outputs = session.run(ort::inputs![TensorRef::from_array_view((shape, input))?])?;
     wanted.iter().map(|&i| Ok(outputs[i].try_extract_tensor::<f32>()?.1.to_vec())).collect()
 }
 
 /// The environment of ONNX Runtime; a process can have one only, so the first library that is asked for stays.
-pub fn native_environment(library: &Path) -> Result<&'static Environment, Failure> {
+fn native_environment(library: &Path) -> Result<&'static Environment, Failure> {
     static ENVIRONMENT: OnceLock<Result<Environment, String>> = OnceLock::new();
     let open = || {
         if !library.is_file() {

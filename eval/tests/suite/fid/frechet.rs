@@ -1,26 +1,16 @@
-//! Frechet distances, statistics files and features against golden values.
+//! Frechet distances and statistics files against golden values.
 
-use std::fs::File;
-use std::io::BufReader;
+use eval::fid::{Features, Side, Statistics, between_features};
 
-use eval::fid::{
-    Convention, FeatureNetwork, Features, Images, Runtime, Statistics, between_features, between_statistics,
-};
-use eval::progress::Bar;
-use impls::data::{Dataset, Split, digits};
-use serde_json::Value;
-
+use super::{features_of, json};
 use crate::bench::fixture;
 
-fn json(name: &str) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(fixture(name)).expect("bundled")).expect("valid")
+fn features(name: &str) -> Features {
+    features_of(&format!("frechet/{name}.npy"))
 }
 
-fn features(name: &str) -> Features {
-    let file = File::open(fixture(&format!("frechet/{name}.npy"))).expect("bundled");
-    let npy = npyz::NpyFile::new(BufReader::new(file)).expect("npy");
-    let dimension = npy.shape()[1] as usize;
-    Features { dimension, values: npy.into_vec().expect("f64") }
+fn between_statistics(a: &Statistics, b: &Statistics) -> Result<eval::fid::Distance, eval::failure::Failure> {
+    Side::of_statistics(a.clone())?.distance(&Side::of_statistics(b.clone())?)
 }
 
 fn distance(a: &Features, b: &Features) -> f64 {
@@ -64,8 +54,8 @@ fn invariances() {
     assert!((distance(&b, &a) - value).abs() < 1e-12, "symmetry");
     let reversed: Vec<usize> = (0..a.len()).rev().collect();
     assert!((distance(&a.select(&reversed), &b) - value).abs() < 1e-12, "order of the images");
-    let scale = |f: &Features| Features { dimension: f.dimension, values: f.values.iter().map(|v| v * 3.0).collect() };
-    assert!((distance(&scale(&a), &scale(&b)) - 9.0 * value).abs() < 1e-10, "scaling");
+    let scale = |f: &Features| Features { dimension: f.dimension, values: f.values.iter().map(|v| v * 4.0).collect() };
+    assert!((distance(&scale(&a), &scale(&b)) - 16.0 * value).abs() < 1e-10, "scaling");
 }
 
 #[test]
@@ -123,52 +113,4 @@ fn damaged_statistics_are_refused() {
     assert_eq!(Statistics::load(&path).expect_err("not a zip").exit_code(), 2);
     let one = Features { dimension: 2, values: vec![1.0, 2.0] };
     assert!(Statistics::of(&one, "x").expect_err("one image").fix.contains("two images"));
-}
-
-#[test]
-fn the_bundled_network_gives_the_features_of_another_runtime() {
-    let golden = json("digits-classifier/golden.json");
-    let digits = digits::load(&fixture("digits/digits.csv.gz"), Split::Test).expect("bundled");
-    let images = Images::from_dataset(&digits).expect("images");
-    let path = fixture("digits-classifier/digits-classifier.onnx");
-    let network = FeatureNetwork::load(&path, Convention::Unit, Runtime::Embedded).expect("bundled");
-    let ours = network.features(&images.select(&(0..8).collect::<Vec<_>>()), &Bar::new(true)).expect("runs");
-    let rows = golden["features"].as_array().expect("rows");
-    assert_eq!((ours.dimension, ours.len()), (64, rows.len()));
-    let worst = |other: &Features| {
-        let golden = rows.iter().flat_map(|row| row.as_array().expect("a row")).map(|v| v.as_f64().expect("a number"));
-        other.values.iter().zip(golden).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
-    };
-    // Single precision sums in another order; features reach about 8.
-    assert!(worst(&ours) < 1e-5, "{:e}", worst(&ours));
-    // Witness: the other input convention.
-    let signed = FeatureNetwork::load(&path, Convention::Signed, Runtime::Embedded).expect("bundled");
-    let signed = signed.features(&images.select(&(0..8).collect::<Vec<_>>()), &Bar::new(true)).expect("runs");
-    assert!(worst(&signed) > 0.1);
-    // A row does not depend on what is beside it.
-    let all = network.features(&images, &Bar::new(true)).expect("runs");
-    assert_eq!(all.select(&(0..8).collect::<Vec<_>>()).values, ours.values);
-    assert_eq!(all.len(), digits.len());
-}
-
-#[test]
-fn images_round_trip_and_bad_folders_are_refused() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let digits = digits::load(&fixture("digits/digits.csv.gz"), Split::Test).expect("bundled");
-    let images = Images::from_dataset(&digits).expect("images");
-    let npz = folder.path().join("images.npz");
-    images.save_npz(&npz).expect("writable");
-    assert_eq!(Images::load(&npz).expect("readable").hash(), images.hash());
-    let pngs = folder.path().join("pngs");
-    std::fs::create_dir(&pngs).expect("a folder");
-    assert!(Images::load(&pngs).expect_err("empty").what.contains("no PNG"));
-    for i in 0..3 {
-        let one = image::GrayImage::from_raw(8, 8, images.image(i).to_vec()).expect("8x8");
-        one.save(pngs.join(format!("{i}.PNG"))).expect("writable");
-    }
-    assert_eq!(Images::load(&pngs).expect("readable").hash(), images.select(&[0, 1, 2]).hash());
-    image::GrayImage::new(9, 8).save(pngs.join("9.png")).expect("writable");
-    assert!(Images::load(&pngs).expect_err("mixed sizes").what.contains("9.png"));
-    std::fs::write(pngs.join("9.png"), "broken").expect("writable");
-    assert!(Images::load(&pngs).expect_err("broken").what.contains("9.png"));
 }
