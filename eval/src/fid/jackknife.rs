@@ -101,7 +101,7 @@ pub fn extrapolated(
     }
     let order = shuffled(n, key);
     bar.start(((1 + left_out) * cuts * (cuts + 1) / 2) as u64, "extrapolate");
-    let fit = |rows: &[usize]| -> Result<(Vec<(usize, f64)>, [f64; 2]), Failure> {
+    let fit = |rows: &[usize]| -> Result<Extrapolated, Failure> {
         let mean = |cut: usize| -> Result<(usize, f64), Failure> {
             let size = rows.len() / cut;
             let blocks = (0..cut).map(|b| {
@@ -111,19 +111,19 @@ pub fn extrapolated(
             Ok((size, blocks.sum::<Result<f64, Failure>>()? / cut as f64))
         };
         let points = (1..=cuts).map(mean).collect::<Result<Vec<_>, Failure>>()?;
-        let line = line(
-            &points.iter().enumerate().map(|(i, &(n, d))| [1.0 / n as f64, d, (i + 1) as f64]).collect::<Vec<_>>(),
-        );
-        Ok((points, line))
+        let weighted: Vec<[f64; 3]> =
+            points.iter().zip(1..).map(|(&(n, d), cut)| [1.0 / n as f64, d, f64::from(cut)]).collect();
+        let [value, slope] = line(&weighted);
+        Ok(Extrapolated { value, standard_error: 0.0, slope, points })
     };
-    let (points, [value, slope]) = fit(&order)?;
+    let whole = fit(&order)?;
     let without = |b: usize| {
         let (from, to) = (n * b / left_out, n * (b + 1) / left_out);
-        fit(&[&order[..from], &order[to..]].concat()).map(|(_, [value, _])| value)
+        Ok(fit(&[&order[..from], &order[to..]].concat())?.value)
     };
     let values = (0..left_out).map(without).collect::<Result<Vec<f64>, Failure>>()?;
     bar.finish();
-    Ok(Extrapolated { value, standard_error: spread_of_left_out(&values), slope, points })
+    Ok(Extrapolated { standard_error: spread_of_left_out(&values), ..whole })
 }
 
 /// Intercept and slope of the weighted least-squares line through points [x, y, weight].

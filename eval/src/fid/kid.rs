@@ -6,7 +6,7 @@
 
 use super::features::Features;
 use super::jackknife::spread_of_left_out;
-use super::pairs::inner_products;
+use super::pairs::{inner_products, own_products};
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::progress::Bar;
@@ -20,8 +20,8 @@ pub fn kid(x: &Features, y: &Features, bar: &Bar) -> Result<Estimate, Failure> {
     }
     bar.start((2 * x.len() + y.len()) as u64, "KID");
     // Sums over j != i of k(x_i, x_j) and k(y_i, y_j), and over all j of k(x_i, y_j) and k(x_j, y_i).
-    let ([among_x, _], [among_y, _]) = (kernel_sums(x, x, true, bar), kernel_sums(y, y, true, bar));
-    let [x_to_y, y_to_x] = kernel_sums(x, y, false, bar);
+    let (among_x, among_y) = (sums_among(x, bar), sums_among(y, bar));
+    let [x_to_y, y_to_x] = sums_across(x, y, bar);
     bar.finish();
     let [xx, yy, xy] = [&among_x, &among_y, &x_to_y].map(|sums| sums.iter().sum::<f64>());
     let estimate =
@@ -37,16 +37,41 @@ pub fn kid(x: &Features, y: &Features, bar: &Bar) -> Result<Estimate, Failure> {
     Ok(Estimate { value: estimate([xx, yy, xy], n, m), standard_error, n: x.len().min(y.len()) as u64 })
 }
 
-/// The kernel summed over the partners of each x and of each y. `same`: both are one set, and nobody is its own partner.
-fn kernel_sums(x: &Features, y: &Features, same: bool, bar: &Bar) -> [Vec<f64>; 2] {
-    let d = x.dimension as f64;
+/// The kernel of an inner product.
+fn kernel(product: f64, dimension: usize) -> f64 {
+    (product / dimension as f64 + 1.0).powi(3)
+}
+
+/// The kernel summed over the partners of each image among its own set; nobody is its own partner.
+fn sums_among(x: &Features, bar: &Bar) -> Vec<f64> {
+    let mut sums = vec![0.0; x.len()];
+    own_products(x, |first, products| {
+        let rows = products.nrows();
+        for j in 0..products.ncols() {
+            // Both halves of the block's own square are there; of the rest, only this one.
+            let both = j >= rows;
+            for i in (0..rows).filter(|&i| i != j) {
+                let value = kernel(products[(i, j)], x.dimension);
+                sums[first + i] += value;
+                if both {
+                    sums[first + j] += value;
+                }
+            }
+        }
+        bar.advance(rows as u64);
+    });
+    sums
+}
+
+/// The kernel summed over the partners of each x in y, and of each y in x.
+fn sums_across(x: &Features, y: &Features, bar: &Bar) -> [Vec<f64>; 2] {
     let (mut of_x, mut of_y) = (vec![0.0; x.len()], vec![0.0; y.len()]);
     inner_products(x, y, |first, products| {
         for (j, of_y) in of_y.iter_mut().enumerate() {
-            for i in (0..products.nrows()).filter(|i| !(same && first + i == j)) {
-                let kernel = (products[(i, j)] / d + 1.0).powi(3);
-                of_x[first + i] += kernel;
-                *of_y += kernel;
+            for i in 0..products.nrows() {
+                let value = kernel(products[(i, j)], x.dimension);
+                of_x[first + i] += value;
+                *of_y += value;
             }
         }
         bar.advance(products.nrows() as u64);

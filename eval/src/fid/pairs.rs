@@ -6,25 +6,37 @@ use faer::{Accum, Mat, MatRef};
 use super::features::Features;
 
 /// Rows of the first set a block.
-const ROWS: usize = 128;
+const ROWS: usize = 512;
 /// Rows of the second set that are multiplied at once.
 const COLUMNS: usize = 4096;
 
 /// Calls `visit(first, products)` for block after block of x: products\[i, j\] = x_(first + i) . y_j, in f64.
 pub fn inner_products(x: &Features, y: &Features, mut visit: impl FnMut(usize, MatRef<'_, f64>)) {
+    for first in (0..x.len()).step_by(ROWS) {
+        visit(first, products(x, first, y, 0).as_ref());
+    }
+}
+
+/// The same of a set with itself, each pair of blocks once: products\[i, j\] = x_(first + i) . x_(first + j).
+pub fn own_products(x: &Features, mut visit: impl FnMut(usize, MatRef<'_, f64>)) {
+    for first in (0..x.len()).step_by(ROWS) {
+        visit(first, products(x, first, x, first).as_ref());
+    }
+}
+
+/// A block of rows of x from `first`, by all of y from `start`.
+fn products(x: &Features, first: usize, y: &Features, start: usize) -> Mat<f64> {
     let doubles = |features: &Features, first: usize, count: usize| {
         Mat::from_fn(features.dimension, count, |k, i| f64::from(features.values[(first + i) * features.dimension + k]))
     };
-    for first in (0..x.len()).step_by(ROWS) {
-        let rows = doubles(x, first, ROWS.min(x.len() - first));
-        let mut products = Mat::zeros(rows.ncols(), y.len());
-        for from in (0..y.len()).step_by(COLUMNS) {
-            let columns = doubles(y, from, COLUMNS.min(y.len() - from));
-            let place = products.as_mut().subcols_mut(from, columns.ncols());
-            matmul(place, Accum::Replace, rows.transpose(), &columns, 1.0, faer::get_global_parallelism());
-        }
-        visit(first, products.as_ref());
+    let rows = doubles(x, first, ROWS.min(x.len() - first));
+    let mut products = Mat::zeros(rows.ncols(), y.len() - start);
+    for from in (start..y.len()).step_by(COLUMNS) {
+        let columns = doubles(y, from, COLUMNS.min(y.len() - from));
+        let place = products.as_mut().subcols_mut(from - start, columns.ncols());
+        matmul(place, Accum::Replace, rows.transpose(), &columns, 1.0, faer::get_global_parallelism());
     }
+    products
 }
 
 /// Squared lengths of the rows.

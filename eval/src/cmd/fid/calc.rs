@@ -6,11 +6,12 @@ use clap::Args;
 use serde_json::json;
 
 use super::super::sample::SamplerFlags;
+use super::comparison::{Comparison, Set};
 use super::flags::{ImageFlags, NetworkFlags};
-use super::measured::{self, Measure, Metric, Options, Set};
+use super::measured::{self, Measure, Metric, Options};
 use super::side::{self, Input, Sampling};
 use crate::failure::Failure;
-use crate::fid::{Boundary, FeatureNetwork, Side, Statistics, Survey};
+use crate::fid::{Boundary, FeatureNetwork, Statistics, Survey};
 use crate::workspace::Workspace;
 
 #[derive(Args)]
@@ -74,6 +75,8 @@ impl Arguments {
         Ok(Options {
             blocks: self.blocks as usize,
             splits: self.splits as usize,
+            extrapolate: self.extrapolate.map(|cuts| cuts as usize),
+            per_class: self.per_class,
             balls: measured::balls(self.neighbours.map(|k| k as usize), boundary),
             seed,
         })
@@ -104,15 +107,18 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
         _ => Ok(None),
     };
     let sets = [set(0)?, set(1)?];
-    let measures =
-        measure(workspace, arguments, (&asked, &options), &metric, network.as_ref(), &inputs, &sets, &mut warnings)?;
+    let label = network.as_ref().map(FeatureNetwork::label).unwrap_or_default();
+    let mut comparison = Comparison { metric: &metric, label: &label, inputs: &inputs, sets: &sets, options, warnings };
+    let measures = comparison.measure(&asked, &workspace.bar)?;
+    let warnings = comparison.warnings;
 
     let summary = |i: usize| match (&surveys[i], &inputs[i]) {
         (Some(survey), _) => json!(survey.summary),
         (None, Input::Statistics(s)) => json!({ "statistics": names[i], "n": s.n, "metric": s.metric }),
         (None, Input::Images(_)) => json!(null),
     };
-    let first = &measures[0];
+    let first =
+        measures.first().ok_or_else(|| Failure::input("nothing was measured", "name a metric with --metrics"))?;
     let result = json!({
         "metric": first.metric, "value": first.value, "standard_error": first.standard_error,
         "distance": measures.iter().find(|m| m.metric == metric).map(|m| &m.details),
@@ -121,80 +127,6 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
         "runtime": network.as_ref().map(|network| network.runtime().to_string()),
     });
     workspace.print(&result, || table(&measures, &warnings))
-}
-
-/// All that was asked for, or all that the inputs allow.
-#[allow(clippy::too_many_arguments)]
-fn measure(
-    workspace: &Workspace,
-    arguments: &Arguments,
-    (asked, options): (&[Metric], &Options),
-    metric: &str,
-    network: Option<&FeatureNetwork>,
-    inputs: &[Input; 2],
-    sets: &[Option<Set>; 2],
-    warnings: &mut Vec<String>,
-) -> Result<Vec<Measure>, Failure> {
-    let bar = &workspace.bar;
-    let wanted = |m: Metric| asked.is_empty() || asked.contains(&m);
-    let mut measures = Vec::new();
-    let side = |i: usize| match (&sets[i], &inputs[i]) {
-        (Some(set), _) => Side::of_features(&set.extracted.features, metric),
-        (None, Input::Statistics(statistics)) => Side::of_statistics(statistics.clone()),
-        (None, Input::Images(_)) => Err(Failure::internal("images without features")),
-    };
-    if wanted(Metric::Fd) || arguments.extrapolate.is_some() {
-        let sides = [side(0)?, side(1)?];
-        if wanted(Metric::Fd) {
-            let found = measured::frechet(metric, [&sides[0], &sides[1]], sets[0].as_ref(), options, bar)?;
-            if found.details["rank_deficient"] == json!(true) {
-                warnings.push(
-                    "no more images than feature dimensions on one side: the Frechet distance is biased upwards".into(),
-                );
-            }
-            measures.push(found);
-        }
-        if let Some(cuts) = arguments.extrapolate {
-            let generated = sets[0].as_ref().ok_or_else(|| needs_images("--extrapolate"))?;
-            measures.push(measured::at_infinity(metric, generated, &sides[1], cuts as usize, options, bar)?);
-        }
-    }
-    let both = sets[0].as_ref().zip(sets[1].as_ref());
-    if arguments.per_class {
-        let (a, b) = both.ok_or_else(|| needs_images("--per-class"))?;
-        let (measure, alone) = measured::per_class(metric, [a, b])?;
-        if !alone.is_empty() {
-            warnings
-                .push(format!("classes on one side only, left out of the per-class distances: {}", alone.join(", ")));
-        }
-        measures.push(measure);
-    }
-    for other in Metric::ALL.into_iter().filter(|&m| m != Metric::Fd && wanted(m)) {
-        let Some(((a, b), network)) = both.zip(network) else {
-            if asked.contains(&other) {
-                return Err(needs_images(&format!("--metrics {other}")));
-            }
-            continue;
-        };
-        match measured::of_features(other, &network.label(), [a, b], options, bar) {
-            Ok(found) if found.is_empty() && asked.contains(&other) => {
-                let what = format!("--metrics {other}: this network has no output named logits");
-                return Err(Failure::input(
-                    what,
-                    "use a classifier that names its logits, as lite0 or the exported Inception",
-                ));
-            }
-            Ok(found) => measures.extend(found),
-            // What nobody asked for by name is left out where there are too few images for it.
-            Err(few) if asked.is_empty() => warnings.push(format!("{other} left out: {}", few.what)),
-            Err(few) => return Err(few),
-        }
-    }
-    Ok(measures)
-}
-
-fn needs_images(what: &str) -> Failure {
-    Failure::input(format!("{what}: statistics have no features"), "give images")
 }
 
 /// The distance's name: of the network, or what the statistics say.

@@ -6,10 +6,10 @@ use impls::Key;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::comparison::Set;
 use crate::failure::Failure;
 use crate::fid::{
-    Balls, Boundary, Extracted, Side, Survey, entropy, extrapolated, inception_score, kid, prdc, shuffled,
-    standard_error,
+    Balls, Boundary, Entropy, Side, entropy, extrapolated, inception_score, kid, prdc, shuffled, standard_error,
 };
 use crate::likelihood::Estimate;
 use crate::progress::Bar;
@@ -50,37 +50,29 @@ pub struct Options {
     pub blocks: usize,
     /// Parts of the Inception Score.
     pub splits: usize,
+    /// Cuts of the extrapolation to infinitely many images, if it is wanted.
+    pub extrapolate: Option<usize>,
+    /// Whether each class is measured too.
+    pub per_class: bool,
     /// k and boundary of precision and recall, and of density and coverage.
     pub balls: [Balls; 2],
     pub seed: u64,
 }
 
-/// A set of images with its features.
-pub struct Set<'a> {
-    pub survey: &'a Survey<'a>,
-    pub extracted: Extracted,
-}
-
-impl Set<'_> {
-    fn n(&self) -> Option<u64> {
-        Some(self.extracted.features.len() as u64)
-    }
-}
-
 /// The Frechet distance of two sides, with its error where the generated side has features.
 pub fn frechet(
     metric: &str,
-    sides: [&Side; 2],
+    sides: &[Side; 2],
     generated: Option<&Set>,
     options: &Options,
     bar: &Bar,
 ) -> Result<Measure, Failure> {
-    let distance = sides[0].distance(sides[1])?;
+    let distance = sides[0].distance(&sides[1])?;
     let blocks = options.blocks;
     let (error, over) = match generated {
         Some(set) if blocks >= 2 && set.extracted.features.len() >= 2 * blocks => {
             let key = Key::new(options.seed, "blocks of images");
-            let error = standard_error(&set.extracted.features, sides[1], metric, blocks, &key, bar)?;
+            let error = standard_error(&set.extracted.features, &sides[1], metric, blocks, &key, bar)?;
             (Some(error), format!("generated images, the reference fixed: {blocks} disjoint blocks left out in turn"))
         }
         Some(_) => (None, "no error: it needs two blocks of two images at least".to_owned()),
@@ -96,73 +88,81 @@ pub fn frechet(
     })
 }
 
-/// KID, precision and the like, of features on both sides. `label`: network and convention.
-pub fn of_features(
-    metric: Metric,
-    label: &str,
-    [generated, reference]: [&Set; 2],
-    options: &Options,
-    bar: &Bar,
-) -> Result<Vec<Measure>, Failure> {
-    let both = vec![generated.n(), reference.n()];
-    let measure = |name: &str, estimate: Estimate, over: &str, n: &[Option<u64>], details| Measure {
+/// An estimate under its name.
+fn measure(name: &str, label: &str, estimate: Estimate, over: &str, n: &[Option<u64>], details: Value) -> Measure {
+    Measure {
         metric: format!("{name}.{label}"),
         value: estimate.value,
         standard_error: Some(estimate.standard_error),
         error_over: over.to_owned(),
         n: n.to_vec(),
         details,
-    };
-    let [x, y] = [&generated.extracted.features, &reference.extracted.features];
-    Ok(match metric {
-        Metric::Fd => Vec::new(),
-        Metric::Kid => {
-            let details = json!({ "kernel": "(x.y / d + 1)^3", "estimate": "unbiased, over all pairs" });
-            vec![measure("kid", kid(x, y, bar)?, "images of both sides, left out one at a time", &both, details)]
-        }
-        Metric::Is => {
-            let Some(logits) = &generated.extracted.logits else { return Ok(Vec::new()) };
-            let order = shuffled(logits.len(), &Key::new(options.seed, "splits of images"));
-            let score = inception_score(logits, &order, options.splits)?;
-            let details = json!({ "splits": options.splits, "order": "shuffled", "classes": logits.dimension });
-            vec![measure("is", score, "splits", &both[..1], details)]
-        }
-        Metric::Prdc => {
-            let [pr, dc] = options.balls;
-            let found = prdc(x, y, pr, dc, bar)?;
-            let (g, r) = ("generated images, the balls fixed", "reference images, the balls fixed");
-            vec![
-                measure("precision", found.precision, g, &both, json!(pr)),
-                measure("recall", found.recall, r, &both, json!(pr)),
-                measure("density", found.density, g, &both, json!(dc)),
-                measure("coverage", found.coverage, r, &both, json!(dc)),
-            ]
-        }
-        Metric::Entropy => entropies([generated, reference]),
-    })
+    }
 }
 
-/// Entropies of both sets side by side: samples of less entropy than the reference are too much alike.
-fn entropies(sets: [&Set; 2]) -> Vec<Measure> {
-    let [ours, theirs] = sets.map(|set| entropy(set.survey, set.extracted.logits.as_ref()));
-    let plain = |metric: &str, value: f64, unit: &str, reference: f64| Measure {
+/// KID. `label`: network and convention, here and below.
+pub fn kernel_distance(label: &str, [generated, reference]: [&Set; 2], bar: &Bar) -> Result<Vec<Measure>, Failure> {
+    let found = kid(&generated.extracted.features, &reference.extracted.features, bar)?;
+    let details = json!({ "kernel": "(x.y / d + 1)^3", "estimate": "unbiased, over all pairs" });
+    let n = [generated.n(), reference.n()];
+    Ok(vec![measure("kid", label, found, "images of both sides, left out one at a time", &n, details)])
+}
+
+/// The Inception Score of the generated images.
+pub fn score(label: &str, generated: &Set, options: &Options) -> Result<Vec<Measure>, Failure> {
+    let logits = generated.extracted.logits.as_ref().ok_or_else(|| {
+        let fix = "use a classifier that names its logits, as lite0 or the exported Inception";
+        Failure::input("this network has no output named logits", fix)
+    })?;
+    let order = shuffled(logits.len(), &Key::new(options.seed, "splits of images"));
+    let found = inception_score(logits, &order, options.splits)?;
+    let details = json!({ "splits": options.splits, "order": "shuffled", "classes": logits.dimension });
+    Ok(vec![measure("is", label, found, "splits", &[generated.n()], details)])
+}
+
+/// Precision, recall, density and coverage.
+pub fn shares(
+    label: &str,
+    [generated, reference]: [&Set; 2],
+    options: &Options,
+    bar: &Bar,
+) -> Result<Vec<Measure>, Failure> {
+    let [pr, dc] = options.balls;
+    let found = prdc(&generated.extracted.features, &reference.extracted.features, pr, dc, bar)?;
+    let n = [generated.n(), reference.n()];
+    let over = ["generated images, the balls fixed", "reference images, the balls fixed"];
+    Ok(vec![
+        measure("precision", label, found.precision, over[0], &n, json!(pr)),
+        measure("recall", label, found.recall, over[1], &n, json!(pr)),
+        measure("density", label, found.density, over[0], &n, json!(dc)),
+        measure("coverage", label, found.coverage, over[1], &n, json!(dc)),
+    ])
+}
+
+/// Entropies of the generated images, the reference's beside them where it has images: samples of less entropy are too
+/// much alike.
+pub fn entropies(generated: &Set, reference: Option<&Set>) -> Vec<Measure> {
+    let of = |set: &Set| entropy(set.survey, set.extracted.logits.as_ref());
+    let (ours, theirs) = (of(generated), reference.map(of));
+    let plain = |metric: &str, value: f64, unit: &str, reference: Option<f64>| Measure {
         metric: metric.to_owned(),
         value,
         standard_error: None,
         error_over: "no error: of the set as a whole".to_owned(),
-        n: vec![sets[0].n()],
+        n: vec![generated.n()],
         details: json!({ "unit": unit, "reference": reference }),
     };
-    let mut all = vec![plain("entropy.pooled", ours.pooled_bits, "bits a value", theirs.pooled_bits)];
+    let their = |number: &dyn Fn(&Entropy) -> f64| theirs.as_ref().map(number);
+    let mut all = vec![plain("entropy.pooled", ours.pooled_bits, "bits a value", their(&|e| e.pooled_bits))];
     all.push(Measure {
         standard_error: Some(ours.image_bits.standard_error),
         error_over: "generated images".to_owned(),
-        ..plain("entropy.image", ours.image_bits.value, "bits a value", theirs.image_bits.value)
+        ..plain("entropy.image", ours.image_bits.value, "bits a value", their(&|e| e.image_bits.value))
     });
-    if let (Some(ours), Some(theirs)) = (ours.class_bits, theirs.class_bits) {
-        all.push(plain("entropy.class", ours, "bits", theirs));
+    if let Some(bits) = ours.class_bits {
+        all.push(plain("entropy.class", bits, "bits", theirs.as_ref().and_then(|e| e.class_bits)));
     }
-    all.push(plain("distinct", ours.distinct, "share", theirs.distinct));
+    all.push(plain("distinct", ours.distinct, "share", their(&|e| e.distinct)));
     all
 }
 

@@ -1,6 +1,7 @@
 //! `elbow fid`: distances between sets of images. One task, one file.
 
 mod calc;
+mod comparison;
 mod conventions;
 mod export;
 mod flags;

@@ -5,7 +5,7 @@ use eval::fid::{Balls, Boundary, Features, Prdc, Side, Statistics, between_featu
 use eval::progress::Bar;
 use serde_json::Value;
 
-use super::{features_of, json, number, numbers};
+use super::{features_of, json, number, numbers, splitmix};
 
 fn pair(name: &str) -> [Features; 2] {
     ["generated", "reference"].map(|side| features_of(&format!("metrics/{name}.{side}.npy")))
@@ -208,4 +208,49 @@ fn the_inception_score_is_exact_and_that_of_torch_fidelity() {
     assert_eq!(inception_score(&tiny, &[0, 1], 1).expect("enough").value, 1.0);
     assert_eq!(golden["inception_score_underflow"]["torch-fidelity"]["value"], "nan");
     assert!(inception_score(&tiny, &[0, 1], 3).expect_err("too few").what.contains("2 images in 3 splits"));
+}
+
+/// Made features of any number.
+fn made(n: usize, dimension: usize, seed: u64) -> Features {
+    let value = |i: u64| (splitmix((seed << 32) + i) >> 40) as f32 / (1 << 24) as f32;
+    Features { dimension, values: (0..(n * dimension) as u64).map(value).collect() }
+}
+
+/// More images than a block of rows (512), of columns (4096) and of statistics (1024) hold: brute force is the judge.
+#[test]
+fn blocks_change_nothing() {
+    let (x, y) = (made(1025, 3, 1), made(4200, 3, 2));
+    let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
+    let kernel = |a: &[f32], b: &[f32]| (product(a, b) / 3.0 + 1.0).powi(3);
+    let mean = |a: &Features, b: &Features, same: bool| {
+        let sum: f64 = a
+            .rows()
+            .enumerate()
+            .map(|(i, p)| {
+                b.rows().enumerate().filter(|(j, _)| !(same && i == *j)).map(|(_, q)| kernel(p, q)).sum::<f64>()
+            })
+            .sum();
+        sum / (a.len() * (b.len() - usize::from(same))) as f64
+    };
+    let brute = mean(&x, &x, true) + mean(&y, &y, true) - 2.0 * mean(&x, &y, false);
+    let ours = kid(&x, &y, &quiet()).expect("enough");
+    // The terms are about 2: measured 1e-14.
+    assert!((ours.value - brute).abs() < 1e-13, "{} against {brute}", ours.value);
+
+    let squared =
+        |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum::<f64>();
+    let radius = |set: &Features, i: usize, k: usize| {
+        let mut all: Vec<f64> = (0..set.len()).filter(|&j| j != i).map(|j| squared(set.row(i), set.row(j))).collect();
+        *all.select_nth_unstable_by(k - 1, f64::total_cmp).1
+    };
+    let radii: Vec<f64> = (0..y.len()).map(|j| radius(&y, j, 3)).collect();
+    let precise = (0..x.len()).filter(|&i| (0..y.len()).any(|j| squared(x.row(i), y.row(j)) <= radii[j])).count();
+    let found = prdc(&x, &y, Balls::PRECISION_RECALL, Balls::DENSITY_COVERAGE, &quiet()).expect("enough");
+    assert_eq!(found.precision.value, precise as f64 / x.len() as f64);
+
+    let whole = Statistics::of(&x, "made").expect("enough");
+    let mean: f64 = x.rows().map(|row| f64::from(row[1])).sum::<f64>() / 1025.0;
+    let variance = x.rows().map(|row| (f64::from(row[1]) - mean).powi(2)).sum::<f64>() / 1024.0;
+    close(whole.covariance[(1, 1)], variance, 1e-13, "a last block of one image");
+    assert_eq!(whole.n, Some(1025));
 }

@@ -1,0 +1,99 @@
+//! Two sides, and all that can be measured of them.
+
+use serde_json::json;
+
+use super::measured::{self, Measure, Metric, Options};
+use super::side::Input;
+use crate::failure::Failure;
+use crate::fid::{Extracted, Side, Survey};
+use crate::progress::Bar;
+
+/// A set of images with its features.
+pub struct Set<'a> {
+    pub survey: &'a Survey<'a>,
+    pub extracted: Extracted,
+}
+
+impl Set<'_> {
+    /// Number of images.
+    pub fn n(&self) -> Option<u64> {
+        Some(self.extracted.features.len() as u64)
+    }
+}
+
+/// The generated side and the reference.
+pub struct Comparison<'a> {
+    /// The Frechet distance's name.
+    pub metric: &'a str,
+    /// Network and convention, as the other metrics' names end.
+    pub label: &'a str,
+    pub inputs: &'a [Input; 2],
+    /// The sides that are images.
+    pub sets: &'a [Option<Set<'a>>; 2],
+    pub options: Options,
+    /// What a reader of the numbers should know.
+    pub warnings: Vec<String>,
+}
+
+impl Comparison<'_> {
+    /// What was asked for by name, or all that the inputs allow.
+    pub fn measure(&mut self, asked: &[Metric], bar: &Bar) -> Result<Vec<Measure>, Failure> {
+        let mut measures = Vec::new();
+        for metric in Metric::ALL.into_iter().filter(|metric| asked.is_empty() || asked.contains(metric)) {
+            match self.one(metric, bar) {
+                Ok(found) => measures.extend(found),
+                // What nobody asked for by name is left out where the inputs are not made for it.
+                Err(unfit) if asked.is_empty() && metric != Metric::Fd => {
+                    self.warnings.push(format!("{metric} left out: {}", unfit.what));
+                }
+                Err(unfit) => return Err(Failure { what: format!("{metric}: {}", unfit.what), ..unfit }),
+            }
+        }
+        if let Some(cuts) = self.options.extrapolate {
+            let generated = self.images(0)?;
+            measures.push(measured::at_infinity(self.metric, generated, &self.side(1)?, cuts, &self.options, bar)?);
+        }
+        if self.options.per_class {
+            let (measure, alone) = measured::per_class(self.metric, [self.images(0)?, self.images(1)?])?;
+            if !alone.is_empty() {
+                let alone = alone.join(", ");
+                self.warnings.push(format!("classes on one side only, left out of the per-class distances: {alone}"));
+            }
+            measures.push(measure);
+        }
+        Ok(measures)
+    }
+
+    fn one(&mut self, metric: Metric, bar: &Bar) -> Result<Vec<Measure>, Failure> {
+        match metric {
+            Metric::Fd => {
+                let sides = [self.side(0)?, self.side(1)?];
+                let found = measured::frechet(self.metric, &sides, self.sets[0].as_ref(), &self.options, bar)?;
+                if found.details["rank_deficient"] == json!(true) {
+                    let what =
+                        "no more images than feature dimensions on one side: the Frechet distance is biased upwards";
+                    self.warnings.push(what.to_owned());
+                }
+                Ok(vec![found])
+            }
+            Metric::Kid => measured::kernel_distance(self.label, [self.images(0)?, self.images(1)?], bar),
+            Metric::Is => measured::score(self.label, self.images(0)?, &self.options),
+            Metric::Prdc => measured::shares(self.label, [self.images(0)?, self.images(1)?], &self.options, bar),
+            Metric::Entropy => Ok(measured::entropies(self.images(0)?, self.sets[1].as_ref())),
+        }
+    }
+
+    fn side(&self, i: usize) -> Result<Side, Failure> {
+        match (&self.sets[i], &self.inputs[i]) {
+            (Some(set), _) => Side::of_features(&set.extracted.features, self.metric),
+            (None, Input::Statistics(statistics)) => Side::of_statistics(statistics.clone()),
+            (None, Input::Images(_)) => Err(Failure::internal("images without features")),
+        }
+    }
+
+    fn images(&self, i: usize) -> Result<&Set<'_>, Failure> {
+        let side = ["generated", "reference"][i];
+        let missing = || Failure::input(format!("statistics on the {side} side have no features"), "give images");
+        self.sets[i].as_ref().ok_or_else(missing)
+    }
+}
