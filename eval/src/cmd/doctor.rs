@@ -70,18 +70,19 @@ pub fn run(workspace: &Workspace) -> Result<(), Failure> {
 /// The network of the FID, which the user exports from its weights.
 fn canonical_inception(workspace: &Workspace) -> Finding {
     let what = "FID's Inception";
-    let found = workspace.data_file("inception.onnx").and_then(|path| {
-        let network = FeatureNetwork::load(&path, Convention::Clean, Runtime::Embedded)?;
-        Ok((path.display().to_string(), network.is_canonical()))
+    let found = workspace.data_file("inception.onnx").map(|path| {
+        let network = FeatureNetwork::load(&path, Convention::Clean, Runtime::Embedded);
+        (path.display().to_string(), network.map(|network| network.is_canonical()))
     });
     let advice = "for numbers called FID: fetch pt_inception-2015-12-05-6726825d.pth (pytorch-fid's releases on GitHub, 95.6 MB), \
                   then elbow fid export pt_inception-2015-12-05-6726825d.pth -o DIR/inception.onnx, and name DIR with --data or \
                   ELBOW_DATA";
     match found {
-        Ok((detail, true)) => Finding { what, found: true, detail, advice: String::new() },
-        Ok((path, false)) => {
+        Ok((detail, Ok(true))) => Finding { what, found: true, detail, advice: String::new() },
+        Ok((path, Ok(false))) => {
             Finding { what, found: false, detail: format!("{path} has other weights"), advice: advice.into() }
         }
+        Ok((_, Err(damaged))) => Finding { what, found: false, detail: damaged.what, advice: advice.into() },
         Err(_) => Finding { what, found: false, detail: "no inception.onnx".into(), advice: advice.into() },
     }
 }

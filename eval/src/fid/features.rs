@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use impls::hash::sha256;
 
-use super::images::Survey;
+use super::images::{ImageSet, Survey};
 use super::network::FeatureNetwork;
 use super::npz::{Npz, NpzWriter};
 use crate::failure::Failure;
@@ -79,7 +79,8 @@ impl Cache {
 
     /// The features of the images that a survey kept. What an interrupted run had finished is not computed again.
     pub fn features(&self, network: &FeatureNetwork, survey: &Survey, bar: &Bar) -> Result<Extracted, Failure> {
-        let n = survey.kept.len();
+        network.check_sizes(survey)?;
+        let n = survey.len();
         let identity = network.identity()?;
         let (mut engine, mut reused) = (None, 0);
         let mut all: Option<Extracted> = None;
@@ -88,14 +89,14 @@ impl Cache {
             let range = first..(first + SHARD).min(n);
             let key = sha256(format!("{identity}\n{}", survey.hash_of(range.clone())).as_bytes());
             let file = self.folder.as_ref().map(|folder| folder.join(format!("{key}.npz")));
-            let shard = match file.as_deref().and_then(|file| stored(file, &key, range.len())) {
+            let shard = match file.as_deref().and_then(|file| stored(file, &key, range.len(), network.has_logits())) {
                 Some(shard) => {
                     bar.advance(range.len() as u64);
                     reused += range.len();
                     shard
                 }
                 None => {
-                    let shard = network.extract(survey.set, &survey.kept[range], &mut engine, bar)?;
+                    let shard = network.extract(survey, range, &mut engine, bar)?;
                     file.map_or(Ok(()), |file| store(&file, &key, &shard))?;
                     shard
                 }
@@ -129,7 +130,7 @@ fn store(file: &Path, key: &str, shard: &Extracted) -> Result<(), Failure> {
 }
 
 /// A shard from its file, if it is there and whole (the archive has checksums).
-fn stored(file: &Path, key: &str, n: usize) -> Option<Extracted> {
+fn stored(file: &Path, key: &str, n: usize, with_logits: bool) -> Option<Extracted> {
     let mut npz = file.is_file().then(|| Npz::open(file).ok())??;
     if npz.bytes("key").ok()?.data != key.as_bytes() {
         return None;
@@ -139,5 +140,7 @@ fn stored(file: &Path, key: &str, n: usize) -> Option<Extracted> {
         let &[images, dimension] = &array.shape[..] else { return None };
         (images == n).then_some(Features { dimension, values: array.data })
     };
-    Some(Extracted { features: rows("features")?, logits: rows("logits") })
+    let features = rows("features")?;
+    let logits = if with_logits { Some(rows("logits")?) } else { None };
+    Some(Extracted { features, logits })
 }

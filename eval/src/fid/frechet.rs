@@ -5,16 +5,19 @@
 //! S_1 = A^T A and S_2 = B^T B: with fewer images than dimensions A and B are the centred features, which is exact
 //! there, otherwise Cholesky factors.
 
-use faer::{Mat, Side as Triangle};
+use faer::{Mat, Par, Side as Triangle};
 use serde::Serialize;
 
 use super::features::Features;
-use super::stats::{Statistics, centred};
+use super::stats::{Origin, Statistics, centred};
 use crate::failure::Failure;
 
 /// Largest disagreement of the two algorithms, relative to tr S_1 + tr S_2. Where a covariance is (nearly)
 /// singular its smallest eigenvalues are rounding errors of about 1e-16, and their roots are 1e-8.
 const AGREEMENT: f64 = 1e-6;
+
+/// How negative an eigenvalue may be, relative to the largest: statistics in single precision have such.
+const NEGATIVE: f64 = 1e-5;
 
 /// A Frechet distance and how far its two algorithms are apart.
 #[derive(Clone, Debug, Serialize)]
@@ -35,6 +38,11 @@ pub struct Distance {
     pub rank_deficient: bool,
 }
 
+/// faer splits the sums of large decompositions among its threads; on one thread their digits are the same everywhere.
+fn on_one_thread() {
+    faer::set_global_parallelism(Par::Seq);
+}
+
 /// One side of a distance: its Gaussian, and a root of the covariance (rows whose Gram matrix it is).
 pub struct Side {
     pub statistics: Statistics,
@@ -43,8 +51,8 @@ pub struct Side {
 
 impl Side {
     /// Of features: the root is the centred features where there are no more of them than dimensions.
-    pub fn of_features(features: &Features, metric: &str) -> Result<Self, Failure> {
-        let statistics = Statistics::of(features, metric)?;
+    pub fn of_features(features: &Features, origin: &Origin) -> Result<Self, Failure> {
+        let statistics = Statistics::of(features, origin)?;
         match features.len() > features.dimension {
             true => Self::of_statistics(statistics),
             false => Ok(Self { root: centred(features, &statistics.mean), statistics }),
@@ -53,6 +61,7 @@ impl Side {
 
     /// Of a Gaussian alone.
     pub fn of_statistics(statistics: Statistics) -> Result<Self, Failure> {
+        on_one_thread();
         // A singular covariance has no Cholesky factor; its eigenvectors do.
         let root = match statistics.covariance.llt(Triangle::Lower) {
             Ok(factor) => factor.L().transpose().to_owned(),
@@ -65,20 +74,27 @@ impl Side {
     pub fn to(&self, other: &Self) -> Result<f64, Failure> {
         self.statistics.check_comparable(&other.statistics)?;
         let (mean_part, spread) = parts(&self.statistics, &other.statistics);
+        Ok(mean_part + spread - 2.0 * self.nuclear_trace(other)?)
+    }
+
+    /// tr (S_1 S_2)^(1/2) as the nuclear norm of A B^T.
+    fn nuclear_trace(&self, other: &Self) -> Result<f64, Failure> {
+        on_one_thread();
         let singular = (&self.root * other.root.transpose()).singular_values().map_err(|_| no_convergence())?;
-        Ok(mean_part + spread - 2.0 * singular.iter().sum::<f64>())
+        Ok(singular.iter().sum())
     }
 
     /// The distance to another side by both algorithms.
     pub fn distance(&self, other: &Self) -> Result<Distance, Failure> {
-        let value = self.to(other)?;
         let (first, second) = (&self.statistics, &other.statistics);
+        first.check_comparable(second)?;
+        let eigenvalues = || eigenvalue_trace(&first.covariance, &second.covariance);
+        let (nuclear, eigenvalues) = rayon::join(|| self.nuclear_trace(other), eigenvalues);
+        let (nuclear, eigenvalues) = (nuclear?, eigenvalues?);
         let (mean_part, spread) = parts(first, second);
-        let by_eigenvalues = mean_part + spread - 2.0 * eigenvalue_trace(&first.covariance, &second.covariance)?;
+        check_agreement(nuclear, eigenvalues, spread)?;
+        let [value, by_eigenvalues] = [nuclear, eigenvalues].map(|trace| mean_part + spread - 2.0 * trace);
         let disagreement = (value - by_eigenvalues).abs();
-        if disagreement > AGREEMENT * spread.max(f64::MIN_POSITIVE) {
-            return Err(Failure::internal(format!("the trace algorithms disagree: {value} and {by_eigenvalues}")));
-        }
         let dimension = first.mean.len();
         let n = [first.n, second.n];
         let rank_deficient = n.iter().flatten().any(|&n| n <= dimension as u64);
@@ -86,9 +102,17 @@ impl Side {
     }
 }
 
+/// Refuses traces of the two algorithms that are too far apart.
+fn check_agreement(nuclear: f64, eigenvalues: f64, spread: f64) -> Result<(), Failure> {
+    match (nuclear - eigenvalues).abs() <= AGREEMENT * spread.max(f64::MIN_POSITIVE) {
+        true => Ok(()),
+        false => Err(Failure::internal(format!("the trace algorithms disagree: {nuclear} and {eigenvalues}"))),
+    }
+}
+
 /// The distance between two sets of features.
-pub fn between_features(a: &Features, b: &Features, metric: &str) -> Result<Distance, Failure> {
-    Side::of_features(a, metric)?.distance(&Side::of_features(b, metric)?)
+pub fn between_features(a: &Features, b: &Features, origin: &Origin) -> Result<Distance, Failure> {
+    Side::of_features(a, origin)?.distance(&Side::of_features(b, origin)?)
 }
 
 /// ||mu_1 - mu_2||^2, and tr S_1 + tr S_2.
@@ -97,15 +121,21 @@ fn parts(first: &Statistics, second: &Statistics) -> (f64, f64) {
     (mean_part, trace(&first.covariance) + trace(&second.covariance))
 }
 
-/// Rows sqrt(eigenvalue) * eigenvector; the negative eigenvalues of rounding are cut.
+/// Rows sqrt(eigenvalue) * eigenvector; the negative eigenvalues of rounding are cut, larger ones refused.
 fn root_of_covariance(covariance: &Mat<f64>) -> Result<Mat<f64>, Failure> {
     let eigen = covariance.self_adjoint_eigen(Triangle::Lower).map_err(|_| no_convergence())?;
     let (u, s) = (eigen.U(), eigen.S().column_vector());
+    let (least, most) = s.iter().fold((0.0_f64, 0.0_f64), |(least, most), &v| (least.min(v), most.max(v)));
+    if least < -NEGATIVE * most {
+        let what = format!("a covariance has the eigenvalue {least:e} beside {most:e}");
+        return Err(Failure::input(what, "no covariance has negative eigenvalues: make the statistics again"));
+    }
     Ok(Mat::from_fn(covariance.nrows(), covariance.nrows(), |i, j| s[i].max(0.0).sqrt() * u[(j, i)]))
 }
 
 /// tr (S_1 S_2)^(1/2) as the sum of the roots of the eigenvalues of R S_2 R^T, R^T R = S_1.
 fn eigenvalue_trace(first: &Mat<f64>, second: &Mat<f64>) -> Result<f64, Failure> {
+    on_one_thread();
     let root = root_of_covariance(first)?;
     let product = &root * (second * root.transpose());
     let eigenvalues = product.self_adjoint_eigenvalues(Triangle::Lower).map_err(|_| no_convergence())?;
@@ -118,4 +148,16 @@ fn trace(matrix: &Mat<f64>) -> f64 {
 
 fn no_convergence() -> Failure {
     Failure::internal("an eigenvalue iteration did not converge")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_agreement;
+
+    #[test]
+    fn algorithms_that_disagree_are_refused() {
+        assert!(check_agreement(1.0, 1.0 + 5e-6, 10.0).is_ok());
+        assert!(check_agreement(1.0, 1.0 + 5e-5, 10.0).is_err());
+        assert!(check_agreement(f64::NAN, 1.0, 10.0).is_err() && check_agreement(1.0, f64::NAN, 10.0).is_err());
+    }
 }

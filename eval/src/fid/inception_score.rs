@@ -6,7 +6,8 @@ use crate::failure::Failure;
 use crate::likelihood::Estimate;
 
 /// The score of each of `splits` equal parts of the images in this order (logits \[images, classes\]), and their mean with
-/// the standard error over splits. The field reports the splits' standard deviation: sqrt(splits) times as much.
+/// the standard error over splits. The field reports the splits' own standard deviation (with n): sqrt(splits - 1) times as
+/// much.
 pub fn inception_score(logits: &Features, order: &[usize], splits: usize) -> Result<Estimate, Failure> {
     let n = order.len();
     if splits == 0 || n < splits {

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::features::Features;
 use super::frechet::Side;
-use super::stats::Statistics;
+use super::stats::{Origin, Statistics};
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::progress::Bar;
@@ -27,25 +27,27 @@ pub fn shuffled(n: usize, key: &Key) -> Vec<usize> {
 pub fn standard_error(
     generated: &Features,
     reference: &Side,
-    metric: &str,
+    origin: &Origin,
     blocks: usize,
     key: &Key,
     bar: &Bar,
 ) -> Result<f64, Failure> {
     let order = shuffled(generated.len(), key);
-    let rows = |b: usize| &order[generated.len() * b / blocks..generated.len() * (b + 1) / blocks];
+    // Blocks of equal size, or the distance's own dependence on the number of images would be taken for noise.
+    let size = generated.len() / blocks;
+    let rows = |b: usize| &order[size * b..size * (b + 1)];
     let thin = generated.len() <= generated.dimension;
     let parts = match thin {
         true => Vec::new(),
         false => (0..blocks)
-            .map(|b| Statistics::of(&generated.select(rows(b)), metric))
+            .map(|b| Statistics::of(&generated.select(rows(b)), origin))
             .collect::<Result<Vec<_>, Failure>>()?,
     };
     bar.start(blocks as u64, "standard error");
     let without = |left_out: usize| -> Result<f64, Failure> {
         let others = (0..blocks).filter(|&b| b != left_out);
         let side = match thin {
-            true => Side::of_features(&generated.select(&others.flat_map(rows).copied().collect::<Vec<_>>()), metric)?,
+            true => Side::of_features(&generated.select(&others.flat_map(rows).copied().collect::<Vec<_>>()), origin)?,
             false => {
                 let mut others = others.map(|b| &parts[b]);
                 let first = others.next().cloned().ok_or_else(|| Failure::internal("one block"))?;
@@ -80,20 +82,21 @@ pub struct Extrapolated {
 }
 
 /// Fits distance = value + slope / n (Chong and Forsyth, arXiv:1911.07023) to the mean distances of the generated images
-/// in 1, 2, ... `cuts` disjoint blocks, each point weighted by its number of blocks. Only the generated side is
-/// extrapolated: the reference is what it is. Needs more images in the smallest block than dimensions, where the
-/// distance is near its asymptotic law.
+/// in 1, 2, ... `cuts` disjoint blocks, with weights 1, 1/2, ...: what the points do not share of their noise has a
+/// variance in proportion to the cuts, and the terms of higher order are in the smallest blocks. Only the generated side
+/// is extrapolated: the reference keeps its own bias. Needs more images in the smallest block than dimensions.
 pub fn extrapolated(
     generated: &Features,
     reference: &Side,
-    metric: &str,
+    origin: &Origin,
     [cuts, left_out]: [usize; 2],
     key: &Key,
     bar: &Bar,
 ) -> Result<Extrapolated, Failure> {
     let n = generated.len();
     // Leaving out a block leaves less for the smallest one.
-    let smallest = (n - n.div_ceil(left_out)) / cuts;
+    let size = n / left_out;
+    let smallest = (n - size) / cuts;
     if smallest <= generated.dimension {
         let what =
             format!("{n} images in {cuts} blocks: {smallest} in the smallest, of {} dimensions", generated.dimension);
@@ -106,19 +109,19 @@ pub fn extrapolated(
             let size = rows.len() / cut;
             let blocks = (0..cut).map(|b| {
                 bar.advance(1);
-                Side::of_features(&generated.select(&rows[b * size..(b + 1) * size]), metric)?.to(reference)
+                Side::of_features(&generated.select(&rows[b * size..(b + 1) * size]), origin)?.to(reference)
             });
             Ok((size, blocks.sum::<Result<f64, Failure>>()? / cut as f64))
         };
         let points = (1..=cuts).map(mean).collect::<Result<Vec<_>, Failure>>()?;
         let weighted: Vec<[f64; 3]> =
-            points.iter().zip(1..).map(|(&(n, d), cut)| [1.0 / n as f64, d, f64::from(cut)]).collect();
+            points.iter().zip(1..).map(|(&(n, d), cut)| [1.0 / n as f64, d, 1.0 / f64::from(cut)]).collect();
         let [value, slope] = line(&weighted);
         Ok(Extrapolated { value, standard_error: 0.0, slope, points })
     };
     let whole = fit(&order)?;
     let without = |b: usize| {
-        let (from, to) = (n * b / left_out, n * (b + 1) / left_out);
+        let (from, to) = (size * b, size * (b + 1));
         Ok(fit(&[&order[..from], &order[to..]].concat())?.value)
     };
     let values = (0..left_out).map(without).collect::<Result<Vec<f64>, Failure>>()?;

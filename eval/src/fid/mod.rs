@@ -26,4 +26,4 @@ pub use kid::kid;
 pub use network::{CANONICAL_WEIGHTS, Convention, FeatureNetwork, Inception, Resize, Runtime};
 pub use npz::is_statistics;
 pub use prdc::{Balls, Boundary, Prdc, prdc};
-pub use stats::Statistics;
+pub use stats::{Origin, Statistics};

@@ -1,11 +1,12 @@
 //! Reading and writing npz archives as NumPy, pytorch-fid, clean-fid and ADM do.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, Write};
+use std::io::{BufReader, Cursor, Read, Seek, Write};
 use std::path::Path;
 
 use npyz::{DType, NpyFile, Order, WriterBuilder};
 use zip::ZipArchive;
+use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 
 use crate::failure::Failure;
@@ -69,10 +70,15 @@ impl Npz {
         Ok(Array { data: row_major(data, &shape, order), shape })
     }
 
-    fn array(&mut self, name: &str) -> Result<NpyFile<impl Read>, Failure> {
+    /// Unpacks an array to its end, where its checksum is compared.
+    fn array(&mut self, name: &str) -> Result<NpyFile<Cursor<Vec<u8>>>, Failure> {
         let failed = self.failed(name);
-        let entry = self.archive.by_name(&format!("{name}.npy")).map_err(|e| failed(&e.to_string()))?;
-        NpyFile::new(entry).map_err(|e| failed(&e.to_string()))
+        let mut entry = self.archive.by_name(&format!("{name}.npy")).map_err(|e| failed(&e.to_string()))?;
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).map_err(|e| failed(&e.to_string()))?;
+        let npy = NpyFile::new(Cursor::new(bytes)).map_err(|e| failed(&e.to_string()))?;
+        let entries = npy.shape().iter().try_fold(1_u64, |product, &n| product.checked_mul(n));
+        entries.map(|_| npy).ok_or_else(|| failed("a shape that no memory holds"))
     }
 
     fn failed(&self, name: &str) -> impl Fn(&str) -> Failure + use<> {
@@ -123,19 +129,40 @@ impl NpzWriter {
         write().map_err(Failure::writing(&self.path))?;
         // A fixed date: the same arrays give the same bytes.
         let options = SimpleFileOptions::default().last_modified_time(zip::DateTime::default());
-        self.zip.start_file(format!("{name}.npy"), options).map_err(|e| Failure::internal(e.to_string()))?;
+        self.zip.start_file(format!("{name}.npy"), options).map_err(zip_failed(&self.path))?;
         self.zip.write_all(&buffer).map_err(Failure::writing(&self.path))
     }
 
     pub fn finish(self) -> Result<(), Failure> {
-        let mut file = self.zip.finish().map_err(|e| Failure::internal(e.to_string()))?;
+        let mut file = self.zip.finish().map_err(zip_failed(&self.path))?;
         file.flush().and_then(|()| file.rewind()).map_err(Failure::writing(&self.path))?;
         files::persist(file, &self.path)
     }
 }
 
-/// Whether an npz file holds statistics (`mu` and `sigma`).
-pub fn is_statistics(path: &Path) -> Result<bool, Failure> {
+/// A full disk is the environment's fault, anything else ours.
+fn zip_failed(path: &Path) -> impl FnOnce(ZipError) -> Failure + '_ {
+    move |error| match error {
+        ZipError::Io(error) => Failure::writing(path)(error),
+        other => Failure::internal(other.to_string()),
+    }
+}
+
+/// Whether an npz file holds statistics (`mu` and `sigma`), and whether it holds images too (`arr_0`), as ADM's do.
+pub fn is_statistics(path: &Path) -> Result<(bool, bool), Failure> {
     let file = Npz::open(path)?;
-    Ok(file.has("mu") && file.has("sigma"))
+    Ok((file.has("mu") && file.has("sigma"), file.has("arr_0")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Order, row_major};
+
+    #[test]
+    fn columns_first_is_turned() {
+        // [[1, 2, 3], [4, 5, 6]]
+        assert_eq!(row_major(vec![1, 4, 2, 5, 3, 6], &[2, 3], Order::Fortran), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(row_major(vec![1, 2, 3, 4, 5, 6], &[2, 3], Order::C), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(row_major(vec![1, 2, 3], &[1, 3], Order::Fortran), [1, 2, 3]);
+    }
 }

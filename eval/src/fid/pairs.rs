@@ -1,7 +1,7 @@
 //! All pairs of two sets of features, in blocks: memory grows with one set's length only.
 
 use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatRef};
+use faer::{Accum, Mat, MatRef, Par};
 
 use super::features::Features;
 
@@ -34,7 +34,8 @@ fn products(x: &Features, first: usize, y: &Features, start: usize) -> Mat<f64> 
     for from in (start..y.len()).step_by(COLUMNS) {
         let columns = doubles(y, from, COLUMNS.min(y.len() - from));
         let place = products.as_mut().subcols_mut(from - start, columns.ncols());
-        matmul(place, Accum::Replace, rows.transpose(), &columns, 1.0, faer::get_global_parallelism());
+        // Threads share out places, never the sum of one product.
+        matmul(place, Accum::Replace, rows.transpose(), &columns, 1.0, Par::rayon(0));
     }
     products
 }

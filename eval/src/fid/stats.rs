@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use faer::Mat;
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, Par};
 
 use super::features::Features;
 use super::npz::{Npz, NpzWriter};
@@ -18,13 +19,37 @@ pub struct Statistics {
     pub covariance: Mat<f64>,
     /// Images behind the numbers; absent from files of other tools.
     pub n: Option<u64>,
-    /// Name of the metric whose features these are (network and convention); absent from files of other tools.
-    pub metric: Option<String>,
+    /// What made the features; absent from files of other tools.
+    pub origin: Option<Origin>,
+}
+
+/// What made features: they are comparable only if all of it is the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The Frechet distance's name: network and convention.
+    pub metric: String,
+    /// SHA-256 of the network file; empty where no file made the features.
+    pub network: String,
+    pub convention: String,
+}
+
+impl Origin {
+    /// Of features that no network file made.
+    pub fn made(metric: &str) -> Self {
+        Self { metric: metric.to_owned(), network: String::new(), convention: String::new() }
+    }
+
+    /// Whether the features of both can be compared: the same network, whatever its file is called, in the same convention.
+    fn matches(&self, other: &Self) -> bool {
+        let same_name = self.metric == other.metric;
+        let same = (&self.network, &self.convention) == (&other.network, &other.convention);
+        same && (same_name || !self.network.is_empty())
+    }
 }
 
 impl Statistics {
     /// The statistics of at least two images.
-    pub fn of(features: &Features, metric: &str) -> Result<Self, Failure> {
+    pub fn of(features: &Features, origin: &Origin) -> Result<Self, Failure> {
         let (n, d) = (features.len(), features.dimension);
         if n < 2 {
             return Err(Failure::input(format!("{n} images: no covariance"), "give at least two images"));
@@ -32,7 +57,7 @@ impl Statistics {
         // Blocks of a fixed size: memory stays flat, and their own means as pilots keep the digits that raw moments lose.
         let block = |first: usize| {
             let rows: Vec<usize> = (first..(first + BLOCK).min(n)).collect();
-            Self::of_block(&features.select(&rows), metric)
+            Self::of_block(&features.select(&rows), origin)
         };
         let mut all = block(0);
         for first in (BLOCK..n).step_by(BLOCK) {
@@ -43,7 +68,7 @@ impl Statistics {
     }
 
     /// All at once; of one image the covariance is zero, and merging gives it no weight.
-    fn of_block(features: &Features, metric: &str) -> Self {
+    fn of_block(features: &Features, origin: &Origin) -> Self {
         let (n, d) = (features.len(), features.dimension);
         let mut mean = vec![0.0; d];
         for row in features.rows() {
@@ -51,8 +76,10 @@ impl Statistics {
         }
         mean.iter_mut().for_each(|sum| *sum /= n as f64);
         let centred = centred(features, &mean);
-        let covariance = centred.transpose() * &centred;
-        Self { mean, covariance, n: Some(n as u64), metric: Some(metric.to_owned()) }
+        let mut covariance = Mat::zeros(d, d);
+        // Threads share out places, never the sum of one product.
+        matmul(&mut covariance, Accum::Replace, centred.transpose(), &centred, 1.0, Par::rayon(0));
+        Self { mean, covariance, n: Some(n as u64), origin: Some(origin.clone()) }
     }
 
     /// The statistics of two sets together (Chan's formula).
@@ -72,7 +99,7 @@ impl Statistics {
             let within = (a - 1.0) * self.covariance[(i, j)] + (b - 1.0) * other.covariance[(i, j)];
             (within + delta[i] * delta[j] * a * b / n) / (n - 1.0)
         });
-        Ok(Self { mean, covariance, n: Some(n1 + n2), metric: self.metric.clone() })
+        Ok(Self { mean, covariance, n: Some(n1 + n2), origin: self.origin.clone() })
     }
 
     /// Refuses statistics of other features: another dimension, network or convention.
@@ -81,20 +108,26 @@ impl Statistics {
             let what = format!("features of {} and of {} dimensions", self.mean.len(), other.mean.len());
             return Err(Failure::input(what, "compare statistics of the same network"));
         }
-        match (&self.metric, &other.metric) {
-            (Some(a), Some(b)) if a != b => {
-                Err(Failure::input(format!("statistics of {a} and of {b}"), "compare the same network and convention"))
+        match (&self.origin, &other.origin) {
+            (Some(a), Some(b)) if !a.matches(b) => {
+                let short = |origin: &Origin| format!("{} (network {:.8})", origin.metric, origin.network);
+                let what = format!("statistics of {} and of {}", short(a), short(b));
+                Err(Failure::input(what, "compare the same network and convention"))
             }
             _ => Ok(()),
         }
     }
 
-    /// Reads `mu` and `sigma`; files of pytorch-fid, clean-fid, EDM and ADM have them, in any float type and order.
+    /// Reads `mu` and `sigma`; files of pytorch-fid, clean-fid, EDM and ADM have them, in double or single
+    /// precision and in any order.
     pub fn load(path: &Path) -> Result<Self, Failure> {
         let mut file = Npz::open(path)?;
         let mean = file.floats("mu")?.data;
         let sigma = file.floats("sigma")?;
         let d = mean.len();
+        if d == 0 {
+            return Err(Failure::input(format!("{}: mu is empty", path.display()), "make it again"));
+        }
         let sides: Vec<usize> = sigma.shape.iter().copied().filter(|&side| side != 1 || d == 1).collect();
         if sides != [d, d] {
             let what = format!("{}: mu has {d} entries, sigma shape {:?}", path.display(), sigma.shape);
@@ -114,15 +147,27 @@ impl Statistics {
                 "make it again",
             ));
         }
-        let n = if file.has("n") { file.floats("n")?.data.first().map(|&n| n as u64) } else { None };
-        let metric = match file.has("metric") {
-            true => Some(String::from_utf8_lossy(&file.bytes("metric")?.data).into_owned()),
-            false => None,
+        let n = if file.has("n") { file.floats("n")?.data.first().copied() } else { None };
+        if let Some(n) = n.filter(|n| !(*n >= 2.0 && n.fract() == 0.0 && *n < 9e15)) {
+            return Err(Failure::input(
+                format!("{}: n is {n}", path.display()),
+                "expected a whole number of images, 2 or more",
+            ));
+        }
+        let mut text = |name: &str| -> Result<Option<String>, Failure> {
+            let bytes = if file.has(name) { Some(file.bytes(name)?.data) } else { None };
+            Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
         };
-        Ok(Self { mean, covariance, n, metric })
+        let [metric, network, convention] = [text("metric")?, text("network")?, text("convention")?];
+        let origin = metric.map(|metric| Origin {
+            metric,
+            network: network.unwrap_or_default(),
+            convention: convention.unwrap_or_default(),
+        });
+        Ok(Self { mean, covariance, n: n.map(|n| n as u64), origin })
     }
 
-    /// Writes `mu` and `sigma` (f64), and `n` and `metric` beside them.
+    /// Writes `mu` and `sigma` (f64), and beside them `n`, and `metric`, `network`, `convention` as bytes.
     pub fn save(&self, path: &Path) -> Result<(), Failure> {
         let d = self.mean.len();
         let sigma: Vec<f64> = (0..d * d).map(|i| self.covariance[(i / d, i % d)]).collect();
@@ -132,8 +177,10 @@ impl Statistics {
         if let Some(n) = self.n {
             file.array("n", &[1], &[n as f64])?;
         }
-        if let Some(metric) = &self.metric {
-            file.array("metric", &[metric.len()], metric.as_bytes())?;
+        if let Some(Origin { metric, network, convention }) = &self.origin {
+            for (name, text) in [("metric", metric), ("network", network), ("convention", convention)] {
+                file.array(name, &[text.len()], text.as_bytes())?;
+            }
         }
         file.finish()
     }

@@ -126,12 +126,15 @@ impl Archive {
         let fail = |what: String| Error::format(&path, format!("array {name}: {what}"));
 
         let mut entry = zip.by_name(name).map_err(|e| fail(format!("{e}; data or arr_0 was expected")))?;
-        let (stored, begin, size) =
-            (entry.compression() == CompressionMethod::Stored, entry.data_start(), entry.size());
+        let (stored, begin) = (entry.compression() == CompressionMethod::Stored, entry.data_start());
+        let claimed = entry.size();
         let mut bytes = Vec::new();
         let read = entry.by_ref().take(if stored { HEADER } else { u64::MAX }).read_to_end(&mut bytes);
         read.map_err(|e| fail(format!("after {} bytes: {e}", bytes.len())))?;
         drop(entry);
+        // What an archive says of its sizes need not be so.
+        let on_disk = std::fs::metadata(&path).map_err(Error::io(&path))?.len().saturating_sub(begin);
+        let size = if stored { claimed.min(on_disk) } else { bytes.len() as u64 };
 
         let array = Array { name, from: stored.then_some(begin), size, bytes };
         let images = array.images(path.clone(), first)?;
@@ -231,7 +234,7 @@ fn classes<R: Read + Seek>(
         return Err(format!("shape {:?} where [{count}] was expected: a label for each image", npy.shape()));
     }
     let numbers = integers(npy)?;
-    let last = first + CLASSES as i64 - 1;
+    let last = if first == 1 { CLASSES as i64 } else { i64::from(u32::MAX) - 1 };
     let class = |(i, label): (usize, i64)| match (first..=last).contains(&label) {
         true => Ok((label - first) as u32),
         false => Err(format!("label {label} of image {i} is not in {first}..={last}")),
@@ -242,11 +245,12 @@ fn classes<R: Read + Seek>(
 fn integers<R: Read>(npy: NpyFile<R>) -> std::result::Result<Vec<i64>, String> {
     let DType::Plain(kind) = npy.dtype() else { return Err("a record where an integer was expected".to_owned()) };
     let numbers = match kind.to_string().trim_start_matches(['<', '>']) {
+        "u1" | "|u1" => npy.into_vec::<u8>().map(|v| v.into_iter().map(i64::from).collect()),
         "i2" => npy.into_vec::<i16>().map(|v| v.into_iter().map(i64::from).collect()),
         "u2" => npy.into_vec::<u16>().map(|v| v.into_iter().map(i64::from).collect()),
         "i4" => npy.into_vec::<i32>().map(|v| v.into_iter().map(i64::from).collect()),
         "i8" => npy.into_vec::<i64>(),
-        _ => return Err(format!("type {kind} where an integer of 2 to 8 bytes was expected")),
+        _ => return Err(format!("type {kind} where an integer was expected")),
     };
     numbers.map_err(|e| e.to_string())
 }

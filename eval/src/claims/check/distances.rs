@@ -15,9 +15,8 @@ pub(super) fn of_blocks(
     bar: &Bar,
 ) -> Result<Vec<f64>, Failure> {
     let features = network.features(images, bar)?;
-    let metric = network.metric_name();
     let block = |b: usize| features.select(&(b * size..(b + 1) * size).collect::<Vec<_>>());
-    (0..blocks).map(|b| Ok(between_features(&block(b), reference, &metric)?.value)).collect()
+    (0..blocks).map(|b| Ok(between_features(&block(b), reference, &network.origin())?.value)).collect()
 }
 
 /// The first `count` images, eight a line.

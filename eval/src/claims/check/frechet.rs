@@ -10,10 +10,10 @@ use rand_distr::{Distribution, StandardNormal};
 use reports::record::{Input, Style};
 use serde::Deserialize;
 
-use super::{Outcome, axis, curve, figure, load_golden, plot};
+use super::{Outcome, axis, curve, figure, largest, load_golden, plot, smallest};
 use crate::cmd::fid::digits_classifier;
 use crate::failure::Failure;
-use crate::fid::{Features, Images, between_features};
+use crate::fid::{Features, Images, Origin, between_features};
 use crate::provenance;
 use crate::workspace::Workspace;
 
@@ -72,10 +72,10 @@ impl Frechet {
         let distance = |&level: &f64| -> Result<f64, Failure> {
             let noisy = add_noise(test.as_ref(), level, &Key::new(workspace.seed, "pixel noise"))?;
             let images = Images::from_tokens(&noisy, test.values(), [8, 8, 1]);
-            Ok(between_features(&network.features(&images, &workspace.bar)?, &reference, &metric)?.value)
+            Ok(between_features(&network.features(&images, &workspace.bar)?, &reference, &network.origin())?.value)
         };
         let distances = self.noise.iter().map(distance).collect::<Result<Vec<f64>, Failure>>()?;
-        let smallest = distances.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
+        let smallest = smallest(distances.windows(2).map(|pair| pair[1] - pair[0]));
         let mut outcome = Outcome::exact(&format!("smallest rise of {metric}"), smallest, "1")
             .over(distances.len() - 1, "steps of noise");
         for (level, value) in self.noise.iter().zip(&distances) {
@@ -117,9 +117,9 @@ fn golden_error(workspace: &Workspace) -> Result<Outcome, Failure> {
         let name = format!("{a}-{b}");
         let exact = golden[&name]["distance"].as_f64();
         let exact = exact.ok_or_else(|| Failure::input(format!("{GOLDEN}: no {name}"), ""))?;
-        let ours = between_features(&load(workspace, a)?, &load(workspace, b)?, "fixture")?;
+        let ours = between_features(&load(workspace, a)?, &load(workspace, b)?, &Origin::made("fixture"))?;
         let error = (ours.value / exact - 1.0).abs();
-        outcome.measured.value = outcome.measured.value.max(error);
+        outcome.measured.value = largest([outcome.measured.value, error]);
         outcome.detail(format!("{name}: distance"), ours.value, None, "1");
         outcome.detail(format!("{name}: difference of the two algorithms"), ours.disagreement, None, "1");
     }

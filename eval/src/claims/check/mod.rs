@@ -245,6 +245,18 @@ fn chi_square(counts: &[usize], law: &[f64]) -> f64 {
     sum / (possible().count() as f64 - 1.0)
 }
 
+/// The largest of some numbers, from 0 up; one that is no number is not passed over.
+fn largest(numbers: impl IntoIterator<Item = f64>) -> f64 {
+    numbers.into_iter().fold(0.0, |worst, number| if worst.is_nan() || worst >= number { worst } else { number })
+}
+
+/// The smallest of some numbers; one that is no number is not passed over.
+fn smallest(numbers: impl IntoIterator<Item = f64>) -> f64 {
+    numbers
+        .into_iter()
+        .fold(f64::INFINITY, |least, number| if least.is_nan() || least <= number { least } else { number })
+}
+
 /// Trains a network with a progress bar.
 fn train<'a>(
     workspace: &Workspace,

@@ -8,15 +8,15 @@ use reports::record::{Input, Panel};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Outcome, figure, load_golden};
+use super::{Outcome, figure, largest, load_golden};
 use crate::failure::Failure;
-use crate::fid::{Balls, Features, between_features, inception_score, kid, prdc};
+use crate::fid::{Balls, Features, Origin, between_features, inception_score, kid, prdc};
 use crate::provenance;
 use crate::workspace::Workspace;
 
 const GOLDEN: &str = "metrics/golden.json";
-/// Pairs of feature sets of the fixture.
-const PAIRS: [&str; 3] = ["full", "uneven", "thin"];
+/// Pairs of feature sets of the fixture; the last, of many equal images, for the metrics of neighbours.
+const PAIRS: [&str; 4] = ["full", "uneven", "thin", "ties"];
 
 /// The largest relative difference between a metric and what the tools make of the same features.
 #[derive(Debug, Deserialize)]
@@ -67,13 +67,14 @@ impl Parity {
                 }
             }
             _ => {
-                for name in PAIRS {
+                let pairs = if self.metric == Metric::FrechetDistance { &PAIRS[..3] } else { &PAIRS[..] };
+                for name in pairs {
                     rows.extend(self.of_pair(workspace, name, &golden)?);
                 }
             }
         }
         let difference = |(_, ours, _, theirs): &Row| (ours / theirs - 1.0).abs();
-        let worst = rows.iter().map(difference).fold(0.0, f64::max);
+        let worst = largest(rows.iter().map(difference));
         let mut outcome = Outcome::exact("largest relative difference", worst, "1").over(rows.len(), "comparisons");
         let cells = |row: &Row| {
             let (what, ours, tool, theirs) = row;
@@ -106,15 +107,19 @@ impl Parity {
         let row = |what: &str, ours: f64, tool: &str, theirs: &Value| -> Result<Row, Failure> {
             Ok((format!("{name}, {what}"), ours, tool.to_owned(), number(theirs)?))
         };
-        let tools = |metric: &str| golden[metric][name]["tools"].as_object().cloned().unwrap_or_default();
+        let tools = |metric: &str| {
+            let tools = golden[metric][name]["tools"].as_object();
+            tools
+                .ok_or_else(|| Failure::input(format!("{GOLDEN}: no tools for {metric} of {name}"), "restore the file"))
+        };
         match self.metric {
             Metric::FrechetDistance => {
-                let ours = between_features(&x, &y, "fixture")?.value;
-                tools("frechet").iter().map(|(tool, theirs)| row("distance", ours, tool, &theirs["value"])).collect()
+                let ours = between_features(&x, &y, &Origin::made("fixture"))?.value;
+                tools("frechet")?.iter().map(|(tool, theirs)| row("distance", ours, tool, &theirs["value"])).collect()
             }
             Metric::Kid => {
                 let ours = kid(&x, &y, bar)?.value;
-                tools("kid").iter().map(|(tool, theirs)| row("KID", ours, tool, &theirs["value"])).collect()
+                tools("kid")?.iter().map(|(tool, theirs)| row("KID", ours, tool, &theirs["value"])).collect()
             }
             _ => {
                 let (pr, dc) = (Balls::PRECISION_RECALL, Balls::DENSITY_COVERAGE);

@@ -7,10 +7,10 @@ use rand_distr::{Distribution, StandardNormal};
 use reports::record::{Input, Panel, Style};
 use serde::Deserialize;
 
-use super::{Outcome, axis, curve, figure, plot};
+use super::{Outcome, axis, curve, figure, largest, plot, smallest};
 use crate::cmd::fid::bundled_network;
 use crate::failure::Failure;
-use crate::fid::{Convention, FeatureNetwork, Images, Side};
+use crate::fid::{Convention, FeatureNetwork, Images, Origin, Side};
 use crate::provenance;
 use crate::workspace::Workspace;
 
@@ -80,8 +80,7 @@ impl Photographs {
         let metric = network.metric_name();
         let side = |images: &[RgbImage]| side(network, images, workspace);
         let reference = side(crops)?;
-        let mut smallest = f64::INFINITY;
-        let (mut panels, mut details, mut steps) = (Vec::new(), Vec::new(), 0);
+        let (mut panels, mut details, mut rises) = (Vec::new(), Vec::new(), Vec::new());
         for (disturbance, label, levels) in self.levels() {
             let mut distances = Vec::new();
             for &level in levels {
@@ -89,13 +88,13 @@ impl Photographs {
                 details.push((format!("{metric}, {label}: {level}"), value));
                 distances.push(value);
             }
-            steps += distances.len().saturating_sub(1);
-            smallest = distances.windows(2).map(|pair| pair[1] / pair[0]).fold(smallest, f64::min);
+            rises.extend(distances.windows(2).map(|pair| pair[1] / pair[0]));
             let shown = curve("", Style::LinePoints, levels.to_vec(), distances);
             panels.push(plot("", axis(label), axis(&metric), vec![shown]));
         }
         let mut outcome =
-            Outcome::exact("smallest ratio of neighbouring distances", smallest, "1").over(steps, "steps");
+            Outcome::exact("smallest ratio of neighbouring distances", smallest(rises.iter().copied()), "1")
+                .over(rises.len(), "steps");
         details.into_iter().for_each(|(name, value)| outcome.detail(name, value, None, "1"));
         let caption = format!(
             "{metric} between {} crops of photographs, {SIDE}x{SIDE} pixels, and the same crops disturbed. There are fewer \
@@ -125,7 +124,7 @@ impl Photographs {
         };
         let (changed, same) = (sides(&disturbed(crops, disturbance, level, workspace.seed)?)?, sides(crops)?);
         let own = changed.iter().zip(&same).map(|(a, b)| a.to(b)).collect::<Result<Vec<f64>, Failure>>()?;
-        let ratio = own.iter().copied().fold(0.0, f64::max) / own.iter().copied().fold(f64::INFINITY, f64::min);
+        let ratio = largest(own.iter().copied()) / smallest(own.iter().copied());
         let mut outcome =
             Outcome::exact("largest ratio between two conventions", ratio, "1").over(crops.len(), "images");
         for (convention, value) in known.iter().zip(&own) {
@@ -136,16 +135,21 @@ impl Photographs {
                 "1",
             );
         }
-        let row = |(convention, a): (&Convention, &Side)| -> Result<Vec<String>, Failure> {
-            // Rounding may leave less than nothing on the diagonal.
-            let cells = same.iter().map(|b| Ok(format!("{:.2}", a.to(b)?.max(0.0))));
-            [Ok(format!("{convention}"))].into_iter().chain(cells).collect()
-        };
-        let table = Panel::Table {
-            title: String::new(),
-            header: [String::new()].into_iter().chain(known.map(|c| c.to_string())).collect(),
-            rows: known.iter().zip(&same).map(row).collect::<Result<_, Failure>>()?,
-        };
+        let mut rows = Vec::new();
+        for (i, (one, a)) in known.iter().zip(&same).enumerate() {
+            let mut cells = vec![one.to_string()];
+            for (j, (other, b)) in known.iter().zip(&same).enumerate() {
+                // Rounding may leave less than nothing on the diagonal.
+                let value = a.to(b)?.max(0.0);
+                cells.push(format!("{value:.2}"));
+                if i < j {
+                    outcome.detail(format!("the same images, {one} against {other}"), value, None, "1");
+                }
+            }
+            rows.push(cells);
+        }
+        let header = [String::new()].into_iter().chain(known.map(|c| c.to_string())).collect();
+        let table = Panel::Table { title: String::new(), header, rows };
         let caption = format!(
             "{} crops of photographs and nothing else: distances of the set under one convention to the very same set under \
              another, as they come of statistics that another tool made.",
@@ -179,7 +183,7 @@ fn crops(workspace: &Workspace) -> Result<Vec<RgbImage>, Failure> {
 fn side(network: &FeatureNetwork, crops: &[RgbImage], workspace: &Workspace) -> Result<Side, Failure> {
     let pixels = crops.iter().flat_map(|crop| crop.as_raw()).copied().collect();
     let images = Images::new(pixels, [SIDE as usize, SIDE as usize, 3]);
-    Side::of_features(&network.features(&images, &workspace.bar)?, "crops of photographs")
+    Side::of_features(&network.features(&images, &workspace.bar)?, &Origin::made("crops of photographs"))
 }
 
 fn disturbed(crops: &[RgbImage], disturbance: Disturbance, level: f64, seed: u64) -> Result<Vec<RgbImage>, Failure> {

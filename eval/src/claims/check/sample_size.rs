@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Outcome, axis, figure, plot};
 use crate::failure::Failure;
-use crate::fid::{Features, Side, Statistics, extrapolated, kid, standard_error};
+use crate::fid::{Features, Origin, Side, Statistics, extrapolated, kid, standard_error};
 use crate::likelihood::Estimate;
 use crate::progress::Bar;
 use crate::workspace::Workspace;
@@ -79,6 +79,10 @@ impl SampleSize {
             Outcome::exact(quantity, estimate.value, "1").over(self.sets, "sets").with_error(estimate.standard_error);
         outcome.detail("true distance", truth, None, "1");
         outcome.detail("mean", mean.value, Some(mean.standard_error), "1");
+        if matches!(self.measure, Measure::KidOfEqualLaws) {
+            let negative = Estimate::of(&values.iter().map(|v| f64::from(u8::from(*v < 0.0))).collect::<Vec<_>>());
+            outcome.detail("share below zero", negative.value, Some(negative.standard_error), "1");
+        }
         if matches!(self.measure, Measure::BiasAtInfinity) {
             outcome.figures.push(self.lines(&key, truth)?);
         }
@@ -90,9 +94,9 @@ impl SampleSize {
         let x = self.draw(self.shift, &key.fold(0));
         let reference = self.law()?;
         match self.measure {
-            Measure::Bias => Ok([Side::of_features(&x, "law")?.to(&reference)?, 0.0]),
+            Measure::Bias => Ok([Side::of_features(&x, &Origin::made("law"))?.to(&reference)?, 0.0]),
             Measure::BiasAtInfinity => {
-                let found = extrapolated(&x, &reference, "law", [self.cuts, self.blocks], key, bar)?;
+                let found = extrapolated(&x, &reference, &Origin::made("law"), [self.cuts, self.blocks], key, bar)?;
                 Ok([found.value, found.standard_error])
             }
             Measure::KidOfEqualLaws => {
@@ -100,8 +104,8 @@ impl SampleSize {
                 Ok([found.value, found.standard_error])
             }
             Measure::ErrorCalibration => {
-                let value = Side::of_features(&x, "law")?.to(&reference)?;
-                Ok([value, standard_error(&x, &reference, "law", self.blocks, key, bar)?])
+                let value = Side::of_features(&x, &Origin::made("law"))?.to(&reference)?;
+                Ok([value, standard_error(&x, &reference, &Origin::made("law"), self.blocks, key, bar)?])
             }
         }
     }
@@ -114,13 +118,20 @@ impl SampleSize {
 
     fn law(&self) -> Result<Side, Failure> {
         let covariance = faer::Mat::identity(self.dimension, self.dimension);
-        Side::of_statistics(Statistics { mean: vec![0.0; self.dimension], covariance, n: None, metric: None })
+        Side::of_statistics(Statistics { mean: vec![0.0; self.dimension], covariance, n: None, origin: None })
     }
 
     /// The mean distances of blocks of the first set against 1/n, with the fitted line.
     fn lines(&self, key: &Key, truth: f64) -> Result<reports::record::Figure, Failure> {
         let x = self.draw(self.shift, &key.fold(0).fold(0));
-        let found = extrapolated(&x, &self.law()?, "law", [self.cuts, self.blocks], &key.fold(0), &Bar::new(true))?;
+        let found = extrapolated(
+            &x,
+            &self.law()?,
+            &Origin::made("law"),
+            [self.cuts, self.blocks],
+            &key.fold(0),
+            &Bar::new(true),
+        )?;
         let (at, seen): (Vec<f64>, Vec<f64>) = found.points.iter().map(|&(n, d)| (1.0 / n as f64, d)).unzip();
         let end = at.last().copied().unwrap_or(0.0);
         let series = |label: &str, style, x: Vec<f64>, y: Vec<f64>, error| Series {

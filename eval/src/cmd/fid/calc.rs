@@ -1,7 +1,5 @@
 //! `elbow fid calc`: distances between two sets.
 
-use std::path::Path;
-
 use clap::Args;
 use serde_json::json;
 
@@ -11,7 +9,7 @@ use super::flags::{ImageFlags, NetworkFlags};
 use super::measured::{self, Measure, Metric, Options};
 use super::side::{self, Input, Sampling};
 use crate::failure::Failure;
-use crate::fid::{Boundary, FeatureNetwork, Statistics, Survey};
+use crate::fid::{Boundary, FeatureNetwork, Origin, Statistics, Survey};
 use crate::workspace::Workspace;
 
 #[derive(Args)]
@@ -32,7 +30,7 @@ pub struct Arguments {
     generated: String,
     /// Reference images, or their statistics
     reference: String,
-    /// What to measure: fd, kid, is, prdc, entropy, separated by commas [default: all that the inputs allow]
+    /// What to measure: fd, kid, is, prdc, entropy, separated by commas [default: all, as far as the inputs allow]
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     metrics: Vec<String>,
     #[command(flatten)]
@@ -40,7 +38,7 @@ pub struct Arguments {
     #[command(flatten)]
     images: ImageFlags,
     /// Disjoint blocks of generated images, left out in turn, for the error of the Frechet distance; 0 for no error
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=50))]
     blocks: u32,
     /// Extrapolate the Frechet distance to infinitely many images, from 1, 2, ... CUTS disjoint blocks
     #[arg(long, value_name = "CUTS", value_parser = clap::value_parser!(u32).range(2..=50))]
@@ -67,7 +65,8 @@ pub struct Arguments {
 impl Arguments {
     /// The metrics that were asked for; none: all that the inputs allow.
     fn asked(&self) -> Result<Vec<Metric>, Failure> {
-        self.metrics.iter().filter(|name| *name != "all").map(|name| Ok(name.parse()?)).collect()
+        let all = self.metrics.iter().any(|name| name == "all");
+        if all { Ok(Vec::new()) } else { self.metrics.iter().map(|name| Ok(name.parse()?)).collect() }
     }
 
     fn options(&self, seed: u64) -> Result<Options, Failure> {
@@ -88,16 +87,24 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     let on_bad = arguments.images.on_bad()?;
     let sampling = Sampling { flags: &arguments.sampler, count: arguments.count as usize };
     let names = [&arguments.generated, &arguments.reference];
-    let inputs = [side::open(workspace, names[0], Some(&sampling))?, side::open(workspace, names[1], Some(&sampling))?];
+    arguments.network.check(workspace)?;
+    // The reference first: samples may take long, and be drawn in vain.
+    let reference = side::open(workspace, names[1], Some(&sampling))?;
+    let inputs = [side::open(workspace, names[0], Some(&sampling))?, reference];
     let survey = |i: usize| match &inputs[i] {
         Input::Images(set) => Survey::take(set.as_ref(), [1, 1], on_bad, &workspace.bar).map(Some),
         Input::Statistics(_) => Ok(None),
     };
-    let surveys = [survey(0)?, survey(1)?];
+    // Both are looked at before either is refused.
+    let [generated, reference] = [survey(0), survey(1)];
+    let surveys = match (generated, reference) {
+        (Err(one), Err(other)) => return Err(Failure { what: format!("{}\n{}", one.what, other.what), ..one }),
+        (generated, reference) => [generated?, reference?],
+    };
     let known: Vec<&Survey> = surveys.iter().flatten().collect();
     let network = if known.is_empty() { None } else { Some(arguments.network.open(workspace, &known)?) };
     let mut warnings = warnings(&surveys);
-    let metric = name_of(network.as_ref(), &inputs, names, &mut warnings);
+    let origin = origin_of(network.as_ref(), &inputs, names, &mut warnings);
 
     let cache = arguments.images.cache(workspace);
     let set = |i: usize| match (&surveys[i], &network) {
@@ -108,20 +115,22 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     };
     let sets = [set(0)?, set(1)?];
     let label = network.as_ref().map(FeatureNetwork::label).unwrap_or_default();
-    let mut comparison = Comparison { metric: &metric, label: &label, inputs: &inputs, sets: &sets, options, warnings };
+    let mut comparison = Comparison { origin: &origin, label: &label, inputs: &inputs, sets: &sets, options, warnings };
     let measures = comparison.measure(&asked, &workspace.bar)?;
     let warnings = comparison.warnings;
 
     let summary = |i: usize| match (&surveys[i], &inputs[i]) {
         (Some(survey), _) => json!(survey.summary),
-        (None, Input::Statistics(s)) => json!({ "statistics": names[i], "n": s.n, "metric": s.metric }),
+        (None, Input::Statistics(s)) => {
+            json!({ "statistics": names[i], "n": s.n, "metric": s.origin.as_ref().map(|origin| &origin.metric) })
+        }
         (None, Input::Images(_)) => json!(null),
     };
     let first =
         measures.first().ok_or_else(|| Failure::input("nothing was measured", "name a metric with --metrics"))?;
     let result = json!({
         "metric": first.metric, "value": first.value, "standard_error": first.standard_error,
-        "distance": measures.iter().find(|m| m.metric == metric).map(|m| &m.details),
+        "distance": measures.iter().find(|m| m.metric == origin.metric).map(|m| &m.details),
         "measures": measures, "generated": summary(0), "reference": summary(1), "warnings": warnings,
         "seed": workspace.seed, "network_hash": network.as_ref().map(FeatureNetwork::hash),
         "runtime": network.as_ref().map(|network| network.runtime().to_string()),
@@ -129,29 +138,25 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     workspace.print(&result, || table(&measures, &warnings))
 }
 
-/// The distance's name: of the network, or what the statistics say.
-fn name_of(
+/// What makes the features: the network, or what the statistics say.
+fn origin_of(
     network: Option<&FeatureNetwork>,
     inputs: &[Input; 2],
     names: [&String; 2],
     warnings: &mut Vec<String>,
-) -> String {
-    let stored = inputs.iter().zip(names).filter_map(|(input, name)| match input {
-        Input::Statistics(Statistics { metric, .. }) => Some((metric.as_ref(), name)),
-        Input::Images(_) => None,
-    });
+) -> Origin {
     let mut known = None;
-    for (metric, name) in stored {
-        known = known.or(metric);
-        if metric.is_none() {
-            let file = Path::new(name).display();
+    for (input, name) in inputs.iter().zip(names) {
+        let Input::Statistics(Statistics { origin, .. }) = input else { continue };
+        if origin.is_none() {
             warnings
-                .push(format!("{file} does not say of which network and convention it is: see that they are the same"));
+                .push(format!("{name} does not say of which network and convention it is: see that they are the same"));
         }
+        known = known.or(origin.clone());
     }
     match network {
-        Some(network) => network.metric_name(),
-        None => known.cloned().unwrap_or_else(|| "fd (network unknown)".to_owned()),
+        Some(network) => network.origin(),
+        None => known.unwrap_or_else(|| Origin::made("fd (network unknown)")),
     }
 }
 

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::measured::{self, Measure, Metric, Options};
 use super::side::Input;
-use crate::failure::Failure;
-use crate::fid::{Extracted, Side, Survey};
+use crate::failure::{Failure, Kind};
+use crate::fid::{Extracted, Origin, Side, Survey};
 use crate::progress::Bar;
 
 /// A set of images with its features.
@@ -23,8 +23,8 @@ impl Set<'_> {
 
 /// The generated side and the reference.
 pub struct Comparison<'a> {
-    /// The Frechet distance's name.
-    pub metric: &'a str,
+    /// What makes the features.
+    pub origin: &'a Origin,
     /// Network and convention, as the other metrics' names end.
     pub label: &'a str,
     pub inputs: &'a [Input; 2],
@@ -43,7 +43,7 @@ impl Comparison<'_> {
             match self.one(metric, bar) {
                 Ok(found) => measures.extend(found),
                 // What nobody asked for by name is left out where the inputs are not made for it.
-                Err(unfit) if asked.is_empty() && metric != Metric::Fd => {
+                Err(unfit) if asked.is_empty() && metric != Metric::Fd && unfit.kind == Kind::Input => {
                     self.warnings.push(format!("{metric} left out: {}", unfit.what));
                 }
                 Err(unfit) => return Err(Failure { what: format!("{metric}: {}", unfit.what), ..unfit }),
@@ -51,13 +51,13 @@ impl Comparison<'_> {
         }
         if let Some(cuts) = self.options.extrapolate {
             let generated = self.images(0)?;
-            measures.push(measured::at_infinity(self.metric, generated, &self.side(1)?, cuts, &self.options, bar)?);
+            measures.push(measured::at_infinity(self.origin, generated, &self.side(1)?, cuts, &self.options, bar)?);
         }
         if self.options.per_class {
-            let (measure, alone) = measured::per_class(self.metric, [self.images(0)?, self.images(1)?])?;
-            if !alone.is_empty() {
-                let alone = alone.join(", ");
-                self.warnings.push(format!("classes on one side only, left out of the per-class distances: {alone}"));
+            let (measure, left_out) = measured::per_class(self.origin, [self.images(0)?, self.images(1)?])?;
+            if !left_out.is_empty() {
+                let classes = left_out.join(", ");
+                self.warnings.push(format!("classes without two images on each side, left out: {classes}"));
             }
             measures.push(measure);
         }
@@ -68,7 +68,7 @@ impl Comparison<'_> {
         match metric {
             Metric::Fd => {
                 let sides = [self.side(0)?, self.side(1)?];
-                let found = measured::frechet(self.metric, &sides, self.sets[0].as_ref(), &self.options, bar)?;
+                let found = measured::frechet(self.origin, &sides, self.sets[0].as_ref(), &self.options, bar)?;
                 if found.details["rank_deficient"] == json!(true) {
                     let what =
                         "no more images than feature dimensions on one side: the Frechet distance is biased upwards";
@@ -85,7 +85,7 @@ impl Comparison<'_> {
 
     fn side(&self, i: usize) -> Result<Side, Failure> {
         match (&self.sets[i], &self.inputs[i]) {
-            (Some(set), _) => Side::of_features(&set.extracted.features, self.metric),
+            (Some(set), _) => Side::of_features(&set.extracted.features, self.origin),
             (None, Input::Statistics(statistics)) => Side::of_statistics(statistics.clone()),
             (None, Input::Images(_)) => Err(Failure::internal("images without features")),
         }

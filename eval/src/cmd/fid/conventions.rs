@@ -3,25 +3,26 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::flags::{ImageFlags, NetworkFlags};
+use super::flags::{ImageFlags, WhichNetwork};
 use super::side;
 use crate::failure::Failure;
-use crate::fid::{Convention, Side, Survey};
+use crate::fid::{Convention, Origin, Side, Survey};
 use crate::workspace::Workspace;
 
 #[derive(Args)]
 #[command(after_long_help = "Example:
-  elbow fid conventions samples/ reference/ --network inception.onnx --convention tf
+  elbow fid conventions samples/ reference/ --network inception.onnx
 
-A matrix: row and column are the conventions of the generated and of the reference images. The diagonal has the numbers that
-tools with these conventions report; beside it stands what one gets from statistics that were made under another convention.")]
+A matrix over the conventions that resize (tf, pytorch, clean, lite): rows are those of the generated images, columns those of the
+reference. With the canonical Inception its diagonal has the numbers that torch-fidelity, pytorch-fid and clean-fid report; beside
+it stands what one gets from statistics that were made under another convention.")]
 pub struct Arguments {
     /// Generated images
     generated: String,
     /// Reference images
     reference: String,
     #[command(flatten)]
-    network: NetworkFlags,
+    network: WhichNetwork,
     #[command(flatten)]
     images: ImageFlags,
 }
@@ -33,15 +34,15 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     let sets = [generated?, reference?];
     let look = |i: usize| Survey::take(sets[i].as_ref(), [1, 1], on_bad, &workspace.bar);
     let surveys = [look(0)?, look(1)?];
-    let network = arguments.network.open(workspace, &[&surveys[0], &surveys[1]])?;
+    let network = arguments.network.open(workspace, &[&surveys[0], &surveys[1]], Some(Convention::Tf))?;
     let cache = arguments.images.cache(workspace);
     let mut sides: [Vec<Side>; 2] = Default::default();
     for convention in Convention::RESIZING {
         let network = network.with_convention(convention);
         for (survey, sides) in surveys.iter().zip(&mut sides) {
             let features = cache.features(&network, survey, &workspace.bar)?.features;
-            // One name for all: here features of different conventions are compared on purpose.
-            sides.push(Side::of_features(&features, "of any convention")?);
+            // One origin for all: here features of different conventions are compared on purpose.
+            sides.push(Side::of_features(&features, &Origin::made("of any convention"))?);
         }
     }
     let row = |a: &Side| sides[1].iter().map(|b| a.to(b)).collect::<Result<Vec<f64>, Failure>>();

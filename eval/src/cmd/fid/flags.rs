@@ -17,28 +17,69 @@ const NAMED: [(&str, &str, Option<Convention>); 3] = [
     ("inception", "inception.onnx", None),
 ];
 
+/// Which network, in which convention.
 #[derive(Args)]
 pub struct NetworkFlags {
+    #[command(flatten)]
+    which: WhichNetwork,
+    /// How pixels become the input: unit, signed, tf, pytorch, clean or lite [default: the bundled networks' own]
+    #[arg(long, visible_alias = "network-convention", value_name = "NAME")]
+    convention: Option<String>,
+}
+
+/// Which network, and what runs it.
+#[derive(Args)]
+pub struct WhichNetwork {
     /// digits-classifier, lite0 (EfficientNet-Lite0, ImageNet), inception (inception.onnx in a data folder, from `elbow fid
     /// export`), or an ONNX file [default: digits-classifier for grey images of 8x8, lite0 for others]
     #[arg(long, value_name = "NAME|FILE")]
     network: Option<String>,
-    /// How pixels become the input: unit, signed, tf, pytorch, clean or lite [default: the bundled networks' own]
-    #[arg(long, visible_alias = "network-convention", value_name = "NAME")]
-    convention: Option<String>,
-    /// ONNX Runtime's shared library [default: $ORT_DYLIB_PATH or a usual place, else the embedded tract]
+    /// ONNX Runtime's shared library, or none for the embedded tract [default: $ORT_DYLIB_PATH or a usual place, else tract]
     #[arg(long, value_name = "FILE")]
     ort_lib: Option<PathBuf>,
 }
 
 impl NetworkFlags {
+    /// Refuses a network or a convention that does not exist.
+    pub fn check(&self, workspace: &Workspace) -> Result<(), Failure> {
+        self.convention()?;
+        self.which.network.as_deref().map_or(Ok(()), |named| place(workspace, named).map(|_| ()))
+    }
+
     /// The network that was asked for, or that fits the images.
     pub fn open(&self, workspace: &Workspace, surveys: &[&Survey]) -> Result<FeatureNetwork, Failure> {
+        self.which.open(workspace, surveys, self.convention()?)
+    }
+
+    fn convention(&self) -> Result<Option<Convention>, Failure> {
+        Ok(self.convention.as_deref().map(str::parse).transpose()?)
+    }
+}
+
+impl WhichNetwork {
+    /// The network that was asked for, or that fits the images.
+    pub fn open(
+        &self,
+        workspace: &Workspace,
+        surveys: &[&Survey],
+        convention: Option<Convention>,
+    ) -> Result<FeatureNetwork, Failure> {
         let runtime = Runtime::find(self.ort_lib.as_deref(), &workspace.device_name)?;
         let small = surveys.iter().all(|survey| survey.is_all([8, 8, 1]));
         let named = self.network.as_deref().unwrap_or(if small { NAMED[0].0 } else { NAMED[1].0 });
-        let convention = self.convention.as_deref().map(str::parse).transpose()?;
         named_network(workspace, named, convention, runtime)
+    }
+}
+
+/// The file of a network, and its convention where there is one only.
+fn place(workspace: &Workspace, named: &str) -> Result<(PathBuf, Option<Convention>), Failure> {
+    match NAMED.iter().find(|(name, ..)| *name == named) {
+        Some((_, file, own)) => Ok((workspace.data_file(file)?, *own)),
+        None if Path::new(named).is_file() => Ok((PathBuf::from(named), None)),
+        None => {
+            let known: Vec<&str> = NAMED.iter().map(|(name, ..)| *name).chain(["FILE.onnx"]).collect();
+            Err(UnknownName::new("network", named, &known).into())
+        }
     }
 }
 
@@ -49,14 +90,7 @@ fn named_network(
     convention: Option<Convention>,
     runtime: Runtime,
 ) -> Result<FeatureNetwork, Failure> {
-    let (path, own) = match NAMED.iter().find(|(name, ..)| *name == named) {
-        Some((_, file, own)) => (workspace.data_file(file)?, *own),
-        None if Path::new(named).is_file() => (PathBuf::from(named), None),
-        None => {
-            let known: Vec<&str> = NAMED.iter().map(|(name, ..)| *name).chain(["FILE.onnx"]).collect();
-            return Err(UnknownName::new("network", named, &known).into());
-        }
-    };
+    let (path, own) = place(workspace, named)?;
     let convention = convention.or(own).ok_or_else(|| {
         let what = format!("{named}: the convention of its input is not known");
         Failure::input(what, "say --convention unit, signed, tf, pytorch, clean or lite: the number depends on it")

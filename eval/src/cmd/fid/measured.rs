@@ -1,6 +1,6 @@
 //! Everything that is measured of two sets of features.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use impls::Key;
 use serde::Serialize;
@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::comparison::Set;
 use crate::failure::Failure;
 use crate::fid::{
-    Balls, Boundary, Entropy, Side, entropy, extrapolated, inception_score, kid, prdc, shuffled, standard_error,
+    Balls, Boundary, Entropy, ImageSet, Origin, Side, entropy, extrapolated, inception_score, kid, prdc, shuffled,
+    standard_error,
 };
 use crate::likelihood::Estimate;
 use crate::progress::Bar;
@@ -61,7 +62,7 @@ pub struct Options {
 
 /// The Frechet distance of two sides, with its error where the generated side has features.
 pub fn frechet(
-    metric: &str,
+    origin: &Origin,
     sides: &[Side; 2],
     generated: Option<&Set>,
     options: &Options,
@@ -72,14 +73,14 @@ pub fn frechet(
     let (error, over) = match generated {
         Some(set) if blocks >= 2 && set.extracted.features.len() >= 2 * blocks => {
             let key = Key::new(options.seed, "blocks of images");
-            let error = standard_error(&set.extracted.features, &sides[1], metric, blocks, &key, bar)?;
+            let error = standard_error(&set.extracted.features, &sides[1], origin, blocks, &key, bar)?;
             (Some(error), format!("generated images, the reference fixed: {blocks} disjoint blocks left out in turn"))
         }
-        Some(_) => (None, "no error: it needs two blocks of two images at least".to_owned()),
+        Some(_) => (None, "no error: it needs two blocks, and two images in each".to_owned()),
         None => (None, "no error: it needs images on the generated side".to_owned()),
     };
     Ok(Measure {
-        metric: metric.to_owned(),
+        metric: origin.metric.clone(),
         value: distance.value,
         standard_error: error,
         error_over: over,
@@ -93,8 +94,8 @@ fn measure(name: &str, label: &str, estimate: Estimate, over: &str, n: &[Option<
     Measure {
         metric: format!("{name}.{label}"),
         value: estimate.value,
-        standard_error: Some(estimate.standard_error),
-        error_over: over.to_owned(),
+        standard_error: estimate.standard_error.is_finite().then_some(estimate.standard_error),
+        error_over: if estimate.n > 1 { over.to_owned() } else { format!("no error: one unit only of {over}") },
         n: n.to_vec(),
         details,
     }
@@ -154,9 +155,10 @@ pub fn entropies(generated: &Set, reference: Option<&Set>) -> Vec<Measure> {
     };
     let their = |number: &dyn Fn(&Entropy) -> f64| theirs.as_ref().map(number);
     let mut all = vec![plain("entropy.pooled", ours.pooled_bits, "bits a value", their(&|e| e.pooled_bits))];
+    let error = ours.image_bits.standard_error;
     all.push(Measure {
-        standard_error: Some(ours.image_bits.standard_error),
-        error_over: "generated images".to_owned(),
+        standard_error: error.is_finite().then_some(error),
+        error_over: if error.is_finite() { "generated images" } else { "no error: one image only" }.to_owned(),
         ..plain("entropy.image", ours.image_bits.value, "bits a value", their(&|e| e.image_bits.value))
     });
     if let Some(bits) = ours.class_bits {
@@ -168,64 +170,75 @@ pub fn entropies(generated: &Set, reference: Option<&Set>) -> Vec<Measure> {
 
 /// The Frechet distance extrapolated to infinitely many generated images.
 pub fn at_infinity(
-    metric: &str,
+    origin: &Origin,
     generated: &Set,
     reference: &Side,
     cuts: usize,
     options: &Options,
     bar: &Bar,
 ) -> Result<Measure, Failure> {
+    let blocks = options.blocks;
+    if blocks < 2 {
+        return Err(Failure::input(
+            format!("--extrapolate with --blocks {blocks}"),
+            "leave two blocks or more for its error",
+        ));
+    }
     let key = Key::new(options.seed, "extrapolated images");
-    let features = &generated.extracted.features;
-    let found = extrapolated(features, reference, metric, [cuts, options.blocks.max(2)], &key, bar)?;
+    let found = extrapolated(&generated.extracted.features, reference, origin, [cuts, blocks], &key, bar)?;
     Ok(Measure {
-        metric: format!("{metric}.infinity"),
+        metric: format!("{}.infinity", origin.metric),
         value: found.value,
         standard_error: Some(found.standard_error),
-        error_over: "generated images, the reference fixed: disjoint blocks left out in turn".to_owned(),
+        error_over: format!("generated images, the reference fixed: {blocks} disjoint blocks left out in turn"),
         n: vec![generated.n(), reference.statistics.n],
         details: json!({ "slope": found.slope, "points": found.points }),
     })
 }
 
-/// The Frechet distance of each class that both sides have, and their mean; the classes that only one side has.
-pub fn per_class(metric: &str, sets: [&Set; 2]) -> Result<(Measure, Vec<String>), Failure> {
+/// The Frechet distance of each class that has two images or more on both sides, and their mean; the classes left out.
+pub fn per_class(origin: &Origin, sets: [&Set; 2]) -> Result<(Measure, Vec<String>), Failure> {
     let [ours, theirs] = sets.map(by_class);
-    let mut alone: Vec<String> = ours.keys().filter(|class| !theirs.contains_key(*class)).cloned().collect();
-    alone.extend(theirs.keys().filter(|class| !ours.contains_key(*class)).cloned());
-    let mut classes = BTreeMap::new();
-    for (class, own) in &ours {
-        let Some(other) = theirs.get(class) else { continue };
-        let side = |set: &Set, rows: &[usize]| Side::of_features(&set.extracted.features.select(rows), metric);
+    let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+    let (mut classes, mut left_out) = (BTreeMap::new(), Vec::new());
+    for class in names {
+        let (Some(own), Some(other)) = (ours.get(class), theirs.get(class)) else {
+            left_out.push(class.clone());
+            continue;
+        };
+        if own.len().min(other.len()) < 2 {
+            left_out.push(class.clone());
+            continue;
+        }
+        let side = |set: &Set, rows: &[usize]| Side::of_features(&set.extracted.features.select(rows), origin);
         let named = |e: Failure| Failure { what: format!("class {class}: {}", e.what), ..e };
         let value = side(sets[0], own).and_then(|a| a.to(&side(sets[1], other)?)).map_err(named)?;
-        let dimension = sets[0].extracted.features.dimension;
-        let rank_deficient = own.len().min(other.len()) <= dimension;
+        let rank_deficient = own.len().min(other.len()) <= sets[0].extracted.features.dimension;
         classes
             .insert(class, json!({ "value": value, "n": [own.len(), other.len()], "rank_deficient": rank_deficient }));
     }
     if classes.is_empty() {
         let fix = "give folders of class folders, data sets with labels, or npz files with arr_1";
-        return Err(Failure::input("no class is known on both sides", fix));
+        return Err(Failure::input("no class has two images or more on both sides", fix));
     }
     let values: Vec<f64> = classes.values().filter_map(|class| class["value"].as_f64()).collect();
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let measure = Measure {
-        metric: format!("{metric}.per-class"),
+        metric: format!("{}.per-class", origin.metric),
         value: mean,
         standard_error: None,
         error_over: "no error: the mean over the classes".to_owned(),
         n: vec![sets[0].n(), sets[1].n()],
         details: json!({ "classes": classes }),
     };
-    Ok((measure, alone))
+    Ok((measure, left_out))
 }
 
 /// The rows of each class.
 fn by_class(set: &Set) -> BTreeMap<String, Vec<usize>> {
     let mut classes = BTreeMap::<String, Vec<usize>>::new();
-    for (row, &index) in set.survey.kept.iter().enumerate() {
-        if let Some(class) = set.survey.set.class(index) {
+    for row in 0..set.survey.len() {
+        if let Some(class) = set.survey.class(row) {
             classes.entry(class).or_default().push(row);
         }
     }

@@ -20,7 +20,7 @@ pub use flags::{bundled_network, digits_classifier};
 pub enum Task {
     /// Distances between two sets: FD (FID), KID, Inception Score, precision, recall, density, coverage, entropy
     Calc(calc::Arguments),
-    /// The Frechet distance of one pair of sets under every input convention
+    /// The Frechet distance of one pair of sets under every input convention that resizes
     Conventions(conventions::Arguments),
     /// Mean and covariance of a set's features, as an npz file that other tools read
     Stats(stats::StatsArguments),

@@ -28,8 +28,14 @@ pub struct Sampling<'a> {
 /// images, or a data set with its split.
 pub fn open(workspace: &Workspace, name: &str, samples: Option<&Sampling>) -> Result<Input, Failure> {
     let path = Path::new(name);
-    if path.is_file() && name.to_ascii_lowercase().ends_with(".npz") && is_statistics(path)? {
-        return Ok(Input::Statistics(Statistics::load(path)?));
+    if path.is_file() && name.to_ascii_lowercase().ends_with(".npz") {
+        let (statistics, images) = is_statistics(path)?;
+        if statistics && images {
+            workspace.bar.say(&format!("{name}: its statistics are used; its images (arr_0) are left alone"));
+        }
+        if statistics {
+            return Ok(Input::Statistics(Statistics::load(path)?));
+        }
     }
     Ok(Input::Images(images(workspace, name, samples)?))
 }
@@ -49,10 +55,10 @@ pub fn images(workspace: &Workspace, name: &str, samples: Option<&Sampling>) -> 
             return Err(Failure::input(format!("{name}: not a file of images"), fix));
         }
         let spec = Spec { set: name.to_owned(), split: Split::All, alphabet: None, length: None };
-        return Ok(Box::new(DatasetImages::new(workspace.open(&spec)?)?));
+        return Ok(Box::new(DatasetImages::new(workspace.open(&spec)?, name)?));
     }
     if name.contains(':') {
-        return Ok(Box::new(DatasetImages::new(workspace.dataset(name)?)?));
+        return Ok(Box::new(DatasetImages::new(workspace.dataset(name)?, name)?));
     }
     let fix = "give a folder, a file of images or statistics, a trained run, or a data set as digits:test";
     Err(Failure::input(format!("{name}: no such file or folder"), fix))

@@ -49,11 +49,12 @@ fn parse_part(text: &str) -> Result<[usize; 2], String> {
 }
 
 pub fn run(workspace: &Workspace, arguments: &StatsArguments) -> Result<(), Failure> {
+    arguments.network.check(workspace)?;
     let set = side::images(workspace, &arguments.set, None)?;
     let survey = Survey::take(set.as_ref(), arguments.part, arguments.images.on_bad()?, &workspace.bar)?;
     let network = arguments.network.open(workspace, &[&survey])?;
     let features = arguments.images.cache(workspace).features(&network, &survey, &workspace.bar)?.features;
-    let statistics = Statistics::of(&features, &network.metric_name())?;
+    let statistics = Statistics::of(&features, &network.origin())?;
     statistics.save(&arguments.output)?;
     announce(workspace, &statistics, &arguments.output, json!({ "images": survey.summary, "part": arguments.part }))
 }
@@ -68,7 +69,11 @@ pub fn merge(workspace: &Workspace, arguments: &MergeArguments) -> Result<(), Fa
 }
 
 fn announce(workspace: &Workspace, statistics: &Statistics, output: &Path, of: Value) -> Result<(), Failure> {
-    let (n, metric) = (statistics.n, statistics.metric.clone().unwrap_or_default());
+    let metric = statistics.origin.as_ref().map_or("network unknown", |origin| &origin.metric);
+    let n = statistics.n;
     let result = json!({ "output": output, "n": n, "dimension": statistics.mean.len(), "metric": metric, "of": of });
-    workspace.print(&result, || format!("{metric}: statistics of {} images\n{}", n.unwrap_or(0), output.display()))
+    workspace.print(&result, || {
+        let images = n.map_or("an unknown number of".to_owned(), |n| n.to_string());
+        format!("{metric}: statistics of {images} images\n{}", output.display())
+    })
 }

@@ -9,21 +9,23 @@ use crate::failure::Failure;
 pub struct DatasetImages {
     data: Box<dyn Dataset>,
     shape: [usize; 3],
+    source: String,
 }
 
 impl DatasetImages {
-    pub fn new(data: Box<dyn Dataset>) -> Result<Self, Failure> {
+    /// `source`: what a person calls it.
+    pub fn new(data: Box<dyn Dataset>, source: &str) -> Result<Self, Failure> {
         let shape = data.image().filter(|&[_, _, channels]| matches!(channels, 1 | 3));
         let shape = shape.ok_or_else(|| {
             Failure::input(format!("{} holds no grey or colour images", data.name()), "name a set of images")
         })?;
-        Ok(Self { data, shape })
+        Ok(Self { data, shape, source: source.to_owned() })
     }
 }
 
 impl ImageSet for DatasetImages {
     fn source(&self) -> String {
-        self.data.name()
+        self.source.clone()
     }
 
     fn len(&self) -> usize {

@@ -25,13 +25,19 @@ impl Folder {
         let mut files = Vec::new();
         let mut others = 0;
         for entry in WalkDir::new(root).follow_links(true).into_iter().filter_entry(|entry| !hidden(entry)) {
-            let entry =
-                entry.map_err(|e| Failure::input(format!("cannot read {e}"), "check the folder and its links"))?;
-            if !entry.file_type().is_file() {
+            let (path, is_file) = match &entry {
+                Ok(entry) => (entry.path(), entry.file_type().is_file()),
+                // A link to nowhere is a file that cannot be read, if it is called an image.
+                Err(e) => match e.path().filter(|path| e.loop_ancestor().is_none() && path.is_symlink()) {
+                    Some(path) => (path, !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))),
+                    None => return Err(Failure::input(format!("cannot read {e}"), "check the folder and its links")),
+                },
+            };
+            if !is_file {
                 continue;
             }
-            match entry.path().extension().is_some_and(|e| ENDINGS.iter().any(|known| e.eq_ignore_ascii_case(known))) {
-                true => files.extend(entry.path().strip_prefix(root).map(Path::to_owned)),
+            match path.extension().is_some_and(|e| ENDINGS.iter().any(|known| e.eq_ignore_ascii_case(known))) {
+                true => files.extend(path.strip_prefix(root).map(Path::to_owned)),
                 false => others += 1,
             }
         }
@@ -71,6 +77,9 @@ impl ImageSet for Folder {
             _ => Some("more than 8 bits rounded to 8"),
         };
         let (height, width) = (image.height() as usize, image.width() as usize);
+        if height == 0 || width == 0 {
+            return Err(bad(format!("{height}x{width} pixels")));
+        }
         let (pixels, channels) = match image.color().has_color() {
             true => (image.into_rgb8().into_raw(), 3),
             false => (image.into_luma8().into_raw(), 1),

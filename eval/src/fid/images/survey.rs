@@ -29,7 +29,7 @@ const NAMED: usize = 20;
 
 /// A set that was read once.
 pub struct Survey<'a> {
-    pub set: &'a dyn ImageSet,
+    set: &'a dyn ImageSet,
     /// The images that can be read.
     pub kept: Vec<usize>,
     /// SHA-256 of the size and the pixels of each of them.
@@ -104,7 +104,12 @@ impl<'a> Survey<'a> {
     /// Reads every image of the set, or of its part `share[0]` of `share[1]`, counted from 1.
     pub fn take(set: &'a dyn ImageSet, share: [usize; 2], on_bad: OnBad, bar: &Bar) -> Result<Self, Failure> {
         let [part, parts] = share;
-        let indices: Vec<usize> = (set.len() * (part - 1) / parts..set.len() * part / parts).collect();
+        let border = |part: usize| (set.len() as u128 * part as u128 / parts as u128) as usize;
+        let indices: Vec<usize> = (border(part - 1)..border(part)).collect();
+        if indices.is_empty() {
+            let what = format!("{}: part {part} of {parts} of {} images is empty", set.source(), set.len());
+            return Err(Failure::input(what, "make fewer parts"));
+        }
         bar.start(indices.len() as u64, "look at images");
         let chunks: Vec<&[usize]> = indices.chunks(CHUNK).collect();
         let found = Workers::new(usize::MAX).map(&chunks, |_, chunk| {
@@ -172,5 +177,35 @@ impl<'a> Survey<'a> {
     /// Whether every image has this size: height, width, channels.
     pub fn is_all(&self, [height, width, channels]: [usize; 3]) -> bool {
         self.summary.sizes.keys().eq([&format!("{height}x{width}x{channels}")])
+    }
+}
+
+/// The images that were kept, by their place among them.
+impl ImageSet for Survey<'_> {
+    fn source(&self) -> String {
+        self.summary.source.clone()
+    }
+
+    fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// The image as the survey saw it: one that was changed since is refused.
+    fn image(&self, index: usize) -> Result<Image, Failure> {
+        let image = self.set.image(self.kept[index])?;
+        match hash(&image) == self.hashes[index] {
+            true => Ok(image),
+            false => {
+                Err(Failure::input("it was changed while the set was being read", "measure a set that is finished"))
+            }
+        }
+    }
+
+    fn name(&self, index: usize) -> String {
+        self.set.name(self.kept[index])
+    }
+
+    fn class(&self, index: usize) -> Option<String> {
+        self.set.class(self.kept[index])
     }
 }

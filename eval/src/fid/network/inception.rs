@@ -16,7 +16,21 @@ use crate::failure::Failure;
 /// SHA-256 of `pt_inception-2015-12-05-6726825d.pth`, the weights that pytorch-fid and torch-fidelity fetch.
 pub const CANONICAL_WEIGHTS: &str = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2";
 /// The ONNX metadata that says which weights a network was filled with.
-pub const WEIGHTS_KEY: &str = "weights-sha256";
+const WEIGHTS_KEY: &str = "weights-sha256";
+/// The ONNX metadata with the SHA-256 of the model as it was exported, without these two entries.
+const MODEL_KEY: &str = "model-sha256";
+
+/// Whether a network was filled with the canonical weights, as its metadata says, and has not been changed since: one that
+/// was quantised or simplified afterwards is another network.
+pub fn is_canonical(model: &ModelProto) -> bool {
+    let entry = |key: &str| model.metadata_props.iter().find(|entry| entry.key == key).map(|entry| &entry.value);
+    if entry(WEIGHTS_KEY).is_none_or(|weights| weights != CANONICAL_WEIGHTS) {
+        return false;
+    }
+    let mut plain = model.clone();
+    plain.metadata_props.retain(|entry| entry.key != WEIGHTS_KEY && entry.key != MODEL_KEY);
+    entry(MODEL_KEY).is_some_and(|hash| *hash == impls::hash::sha256(&plain.encode_to_vec()))
+}
 
 /// The graph without its weights.
 pub struct Inception(ModelProto);
@@ -73,7 +87,10 @@ impl Inception {
             }
             tensor.raw_data = data.iter().flat_map(|v| v.to_le_bytes()).collect();
         }
-        self.0.metadata_props.push(StringStringEntryProto { key: WEIGHTS_KEY.to_owned(), value: hash.to_owned() });
+        let model = impls::hash::sha256(&self.0.encode_to_vec());
+        for (key, value) in [(WEIGHTS_KEY, hash), (MODEL_KEY, &model)] {
+            self.0.metadata_props.push(StringStringEntryProto { key: key.to_owned(), value: value.to_owned() });
+        }
         Ok(self.0.encode_to_vec())
     }
 }

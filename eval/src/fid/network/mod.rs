@@ -5,11 +5,12 @@ mod inception;
 mod resize;
 mod runtime;
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use impls::hash::sha256;
-use tract_onnx::pb::{ModelProto, TypeProto, tensor_shape_proto::dimension::Value, type_proto};
+use tract_onnx::pb::{ModelProto, TensorProto, TypeProto, tensor_shape_proto::dimension::Value, type_proto};
 use tract_onnx::prelude::Framework;
 
 pub use convention::Convention;
@@ -18,10 +19,14 @@ pub use resize::Resize;
 pub use runtime::Runtime;
 
 use super::features::{Extracted, Features};
-use super::images::{Image, ImageSet};
+use super::images::{Image, ImageSet, Survey};
+use super::stats::Origin;
 use crate::failure::Failure;
 use crate::progress::Bar;
 use runtime::Engine;
+
+/// More features than any network in use has pooled; a covariance of more would not fit into memory.
+const MOST_FEATURES: usize = 16384;
 
 /// An ONNX network that gives a feature vector for each image of an NCHW input.
 ///
@@ -59,7 +64,12 @@ impl FeatureNetwork {
         let output = |name: &str| graph.output.iter().position(|output| output.name == name);
         let features = output("features").unwrap_or(0);
         let logits = output("logits").filter(|&logits| logits != features);
-        let weights = model.metadata_props.iter().find(|entry| entry.key == inception::WEIGHTS_KEY);
+        let outside =
+            |tensor: &&TensorProto| !tensor.external_data.is_empty() || tensor.data_location.unwrap_or(0) != 0;
+        if let Some(tensor) = graph.initializer.iter().find(outside) {
+            let what = format!("tensor {} lies in another file, which a hash of this one does not see", tensor.name);
+            return Err(Failure::input(what, "save the network as one file, with its weights inside"));
+        }
         Ok(Self {
             name,
             hash: sha256(&bytes),
@@ -68,7 +78,7 @@ impl FeatureNetwork {
             channels,
             size,
             outputs: [features].into_iter().chain(logits).collect(),
-            canonical: weights.is_some_and(|entry| entry.value == CANONICAL_WEIGHTS),
+            canonical: inception::is_canonical(&model),
             bytes,
         })
     }
@@ -101,8 +111,24 @@ impl FeatureNetwork {
         &self.runtime
     }
 
-    pub fn convention(&self) -> Convention {
-        self.convention
+    /// What its statistics say of where they come from.
+    pub fn origin(&self) -> Origin {
+        Origin { metric: self.metric_name(), network: self.hash.clone(), convention: self.convention.to_string() }
+    }
+
+    /// Whether it gives class logits beside the features.
+    pub fn has_logits(&self) -> bool {
+        self.outputs.len() > 1
+    }
+
+    /// Refuses images of several sizes where nothing resizes them.
+    pub(super) fn check_sizes(&self, survey: &Survey) -> Result<(), Failure> {
+        let sizes: Vec<&str> = survey.summary.sizes.keys().map(String::as_str).collect();
+        if self.convention.resize().is_some() || sizes.len() <= 1 {
+            return Ok(());
+        }
+        let what = format!("{}: images of {} sizes: {}", survey.summary.source, sizes.len(), sizes.join(", "));
+        Err(Failure::input(what, "use images of one size, or a convention that resizes"))
     }
 
     /// The same network under another convention.
@@ -132,7 +158,7 @@ impl FeatureNetwork {
     /// The features of a set of images, and their logits where the network has them.
     pub fn outputs_of(&self, images: &dyn ImageSet, bar: &Bar) -> Result<Extracted, Failure> {
         bar.start(images.len() as u64, "features");
-        let found = self.extract(images, &(0..images.len()).collect::<Vec<_>>(), &mut None, bar);
+        let found = self.extract(images, 0..images.len(), &mut None, bar);
         bar.finish();
         found
     }
@@ -142,26 +168,34 @@ impl FeatureNetwork {
     pub(super) fn extract(
         &self,
         images: &dyn ImageSet,
-        indices: &[usize],
+        range: Range<usize>,
         engine: &mut Option<CompiledNetwork>,
         bar: &Bar,
     ) -> Result<Extracted, Failure> {
-        let first = indices.first().ok_or_else(|| Failure::input("no images", "give at least one"))?;
+        if range.is_empty() {
+            return Err(Failure::input(format!("{}: no images", images.source()), "give at least one"));
+        }
         let compiled = match engine {
             Some(compiled) => compiled,
-            None => engine.insert(self.compile(&images.image(*first)?)?),
+            None => engine.insert(self.compile(&images.image(range.start)?)?),
         };
-        let rows = in_threads(indices.len(), compiled.engine.threads(), |i| {
-            let named = |e: Failure| Failure { what: format!("{}: {}", images.name(indices[i]), e.what), ..e };
-            let row = images.image(indices[i]).and_then(|image| compiled.row(self, &image)).map_err(named)?;
+        let rows = in_threads(range.len(), compiled.engine.threads(), |i| {
+            let index = range.start + i;
+            let named = |e: Failure| Failure { what: format!("{}: {}", images.name(index), e.what), ..e };
+            let row = images.image(index).and_then(|image| compiled.row(self, &image)).map_err(named)?;
             bar.advance(1);
             Ok(row)
         })?;
+        let dimension = rows[0][0].len();
+        if !(1..=MOST_FEATURES).contains(&dimension) {
+            let what = format!("{}: {dimension} features an image", self.name);
+            return Err(Failure::input(what, format!("give a network with a pooled output of 1 to {MOST_FEATURES}")));
+        }
         let output = |k: usize| Features {
             dimension: rows[0][k].len(),
             values: rows.iter().flat_map(|row| &row[k]).copied().collect(),
         };
-        Ok(Extracted { features: output(0), logits: (self.outputs.len() > 1).then(|| output(1)) })
+        Ok(Extracted { features: output(0), logits: self.has_logits().then(|| output(1)) })
     }
 
     fn compile(&self, image: &Image) -> Result<CompiledNetwork, Failure> {

@@ -32,8 +32,11 @@ const LIBRARIES: [&str; 3] = ["libonnxruntime.so", "libonnxruntime.dylib", "onnx
 
 impl Runtime {
     /// The library named on the command line or by `ORT_DYLIB_PATH`, or in one of the usual places; the embedded runtime
-    /// where there is none. `device`: `cpu` or `cuda:N`, which needs the library.
+    /// where there is none, or where it is named `none`. `device`: `cpu` or `cuda:N`, which needs the library.
     pub fn find(named: Option<&Path>, device: &str) -> Result<Self, Failure> {
+        if named == Some(Path::new("none")) && device == "cpu" {
+            return Ok(Self::Embedded);
+        }
         let library = named
             .map(Path::to_owned)
             .or_else(|| std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from))
@@ -41,16 +44,13 @@ impl Runtime {
                 let places = PLACES.iter().flat_map(|place| LIBRARIES.map(|name| Path::new(place).join(name)));
                 places.into_iter().find(|path| path.is_file())
             });
-        let cuda = match device.strip_prefix("cuda") {
-            None => None,
-            Some(index) => Some(
-                index
-                    .strip_prefix(':')
-                    .unwrap_or("0")
-                    .parse::<i32>()
-                    .map_err(|_| Failure::input(format!("device {device:?}"), "name a device as cpu or cuda:0"))?,
-            ),
+        let number = match device {
+            "cpu" => None,
+            "cuda" => Some("0"),
+            other => Some(other.strip_prefix("cuda:").unwrap_or(other)),
         };
+        let unknown = |_| Failure::input(format!("device {device:?}"), "name a device as cpu or cuda:0");
+        let cuda = number.map(str::parse::<u16>).transpose().map_err(unknown)?.map(i32::from);
         match (library, cuda) {
             (Some(library), cuda) => Ok(Self::Native { library, cuda }),
             (None, None) => Ok(Self::Embedded),

@@ -3,7 +3,7 @@
 use eval::fid::{Convention, Image};
 use serde_json::Value;
 
-use super::{colour, json, noise, number, numbers};
+use super::{colour, json, largest, noise, number, numbers};
 
 /// The image of a case.
 fn image(case: &Value) -> Image {
@@ -38,13 +38,15 @@ fn ours(convention: Convention, case: &Value) -> (Vec<f64>, f64) {
 /// Largest difference of the values at the positions, and of the means, over all cases.
 fn worst(convention: Convention, of: &str, golden: &Value) -> [f64; 2] {
     let cases = golden["cases"].as_array().expect("cases").iter();
-    let errors = cases.map(|case| {
-        let (values, mean) = ours(convention, case);
-        let golden = numbers(&case["values"][of]);
-        let value = values.iter().zip(golden).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-        [value, (mean - number(&case["means"][of])).abs()]
-    });
-    errors.fold([0.0, 0.0], |worst, error| [worst[0].max(error[0]), worst[1].max(error[1])])
+    let errors: Vec<[f64; 2]> = cases
+        .map(|case| {
+            let (values, mean) = ours(convention, case);
+            let golden = numbers(&case["values"][of]);
+            let value = largest(values.iter().zip(golden).map(|(a, b)| (a - b).abs()));
+            [value, (mean - number(&case["means"][of])).abs()]
+        })
+        .collect();
+    [0, 1].map(|k| largest(errors.iter().map(|error| error[k])))
 }
 
 #[test]

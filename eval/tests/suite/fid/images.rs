@@ -1,14 +1,17 @@
 //! Sets of images: what is read, what is converted, what is refused, and the cache of their features.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::Path;
 
-use eval::fid::{Cache, Convention, FeatureNetwork, Folder, ImageSet, Images, OnBad, Runtime, Survey, entropy};
+use eval::fid::{
+    Cache, Convention, FeatureNetwork, Features, Folder, ImageSet, Images, OnBad, Runtime, Survey, entropy,
+};
 use eval::progress::Bar;
 use impls::data::{Split, digits};
 use serde_json::Value;
 
-use super::{json, numbers};
+use super::{json, largest, numbers};
 use crate::bench::fixture;
 
 fn bar() -> Bar {
@@ -35,11 +38,18 @@ fn odd_files_are_read_as_pillow_reads_them_or_counted() {
             1 => image.pixels.iter().flat_map(|&v| [f64::from(v); 3]).collect(),
             _ => image.pixels.iter().map(|&v| f64::from(v)).collect(),
         };
-        let worst = ours.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert_eq!(ours.len(), expected.len(), "{name}");
+        let worst = largest(ours.iter().zip(&expected).map(|(a, b)| (a - b).abs()));
         println!("{name}: {worst} {:?}", image.converted);
         match name.as_str() {
-            // Pillow clips 16 bits to 8, which makes nearly everything white; we round.
-            "odd/grey16.png" => assert!(worst > 100.0 && image.converted == Some("more than 8 bits rounded to 8")),
+            // Pillow clips 16 bits to 8, which makes nearly everything white; here they are rounded.
+            "odd/grey16.png" => {
+                let path = fixture("photos/odd/grey16.png");
+                let deep = image::open(path).expect("whole").into_luma16().into_raw();
+                let rounded: Vec<u8> = deep.iter().map(|&v| (f64::from(v) / 257.0).round() as u8).collect();
+                assert!(image.pixels == rounded && worst > 100.0, "{worst}");
+                assert_eq!(image.converted, Some("more than 8 bits rounded to 8"));
+            }
             "odd/rgba.png" => assert!(worst == 0.0 && image.converted == Some("transparency dropped")),
             "odd/cmyk.jpg" => assert!(worst <= 2.0, "{name}: {worst}"),
             _ => assert!(worst == 0.0 && image.converted.is_none(), "{name}: {worst}"),
@@ -55,9 +65,9 @@ fn odd_files_are_read_as_pillow_reads_them_or_counted() {
         let npy = fs::read(fixture(&format!("photos/jpeg/{name}.npy"))).expect("bundled");
         let expected: Vec<u8> = npyz::NpyFile::new(&npy[..]).expect("npy").into_vec().expect("bytes");
         let apart = image.pixels.iter().zip(&expected).map(|(&a, &b)| (f64::from(a) - f64::from(b)).abs());
-        let worst = apart.clone().fold(0.0, f64::max);
-        println!("{name}: {worst}, mean {}", apart.sum::<f64>() / expected.len() as f64);
-        assert!(worst <= tolerance, "{name}: {worst}");
+        let (worst, mean) = (largest(apart.clone()), apart.sum::<f64>() / expected.len() as f64);
+        println!("{name}: {worst}, mean {mean}");
+        assert!(worst <= tolerance && mean < 1.0, "{name}: {worst}, mean {mean}");
         assert_eq!(image.converted, Some("decoded from JPEG, which is lossy"));
     }
 }
@@ -137,11 +147,18 @@ fn nothing_stale_comes_from_the_cache() {
     let fresh = network.features(&images, &bar()).expect("runs").values;
     assert_eq!(ask(&network, &images), fresh);
     assert_eq!(files().len(), 1);
-    // The stored features are what comes back: changed by hand, they show.
+    // The stored features are what comes back: changed by hand under the right key, they show.
     let stored = files()[0].clone();
     let whole = fs::read(&stored).expect("readable");
+    change_last_feature(&stored);
+    let changed = ask(&network, &images);
+    assert_eq!((&changed[..changed.len() - 1], changed.last()), (&fresh[..fresh.len() - 1], Some(&-1.0)));
+    // One flipped bit is seen by the archive's checksums: computed again.
+    let mut flipped = whole.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    fs::write(&stored, flipped).expect("writable");
     assert_eq!(ask(&network, &images), fresh);
-    assert_eq!(fs::read(&stored).expect("readable"), whole, "found, not written again");
     // A damaged file is computed again.
     fs::write(&stored, &whole[..whole.len() / 2]).expect("writable");
     assert_eq!(ask(&network, &images), fresh);
@@ -170,6 +187,96 @@ fn nothing_stale_comes_from_the_cache() {
     fs::write(&files()[1], &a).expect("writable");
     assert_eq!(ask(&network, &images), fresh);
     assert_ne!(ask(&network, &changed), fresh);
+}
+
+/// Writes -1 in the place of the last feature of a shard, checksums and all.
+fn change_last_feature(path: &Path) {
+    let mut old = zip::ZipArchive::new(fs::File::open(path).expect("readable")).expect("an archive");
+    let mut new = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for i in 0..old.len() {
+        let mut entry = old.by_index(i).expect("an entry");
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).expect("readable");
+        if entry.name() == "features.npy" {
+            let last = bytes.len() - 4;
+            bytes[last..].copy_from_slice(&(-1.0_f32).to_le_bytes());
+        }
+        new.start_file(entry.name(), zip::write::SimpleFileOptions::default()).expect("memory");
+        new.write_all(&bytes).expect("memory");
+    }
+    fs::write(path, new.finish().expect("memory").into_inner()).expect("writable");
+}
+
+#[test]
+fn the_resizing_is_part_of_the_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cache = Cache::new(Some(folder.path().to_owned()));
+    let photos = Folder::open(&fixture("photos/jpeg")).expect("a folder");
+    let survey = Survey::take(&photos, [1, 1], OnBad::Error, &bar()).expect("whole");
+    let network =
+        FeatureNetwork::load(&fixture("lite0/lite0.onnx"), Convention::Tf, Runtime::Embedded).expect("bundled");
+    let ask = |convention| {
+        let network = network.with_convention(convention);
+        cache.features(&network, &survey, &bar()).expect("runs").features.values
+    };
+    let [tf, clean] = [Convention::Tf, Convention::Clean].map(ask);
+    assert_ne!(tf, clean);
+    assert_eq!([ask(Convention::Tf), ask(Convention::Clean)], [tf, clean]);
+}
+
+#[test]
+fn a_set_that_changes_while_it_is_read_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let images = digits_images();
+    save(folder.path(), "0.png", images.pixels(0));
+    save(folder.path(), "1.png", images.pixels(1));
+    let files = Folder::open(folder.path()).expect("images");
+    let survey = Survey::take(&files, [1, 1], OnBad::Error, &bar()).expect("whole");
+    save(folder.path(), "1.png", images.pixels(2));
+    let path = fixture("digits-classifier/digits-classifier.onnx");
+    let network = FeatureNetwork::load(&path, Convention::Unit, Runtime::Embedded).expect("bundled");
+    let failure = Cache::new(None).features(&network, &survey, &bar()).expect_err("changed");
+    assert!(failure.what.contains("1.png") && failure.what.contains("changed"), "{failure}");
+    // Sizes that nothing resizes are refused before anything is computed.
+    image::GrayImage::new(9, 8).save(folder.path().join("2.png")).expect("writable");
+    let files = Folder::open(folder.path()).expect("images");
+    let survey = Survey::take(&files, [1, 1], OnBad::Error, &bar()).expect("whole");
+    let failure = Cache::new(None).features(&network, &survey, &bar()).expect_err("two sizes");
+    assert!(failure.what.contains("images of 2 sizes: 8x8x1, 8x9x1"), "{failure}");
+    // An image without pixels, and a link to nowhere, are bad images among others.
+    fs::write(folder.path().join("3.pgm"), "P5 0 0 255\n").expect("writable");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("nowhere", folder.path().join("4.png")).expect("writable");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("nowhere", folder.path().join(".#notes")).expect("writable");
+    let files = Folder::open(folder.path()).expect("images");
+    let failure = Survey::take(&files, [1, 1], OnBad::Error, &bar()).err().expect("bad images");
+    assert!(failure.what.contains("3.pgm") && !failure.what.contains("notes"), "{failure}");
+    #[cfg(unix)]
+    assert!(failure.what.contains("4.png") && failure.what.contains("2 of 5 images"), "{failure}");
+}
+
+#[test]
+fn entropies_are_exact() {
+    // Levels 0, 0, 1, 1: one bit; 0, 1, 2, 3: two. Together 3/8, 3/8, 1/8, 1/8.
+    let images = Images::new(vec![0, 0, 1, 1, 0, 1, 2, 3], [2, 2, 1]);
+    let survey = Survey::take(&images, [1, 1], OnBad::Error, &bar()).expect("whole");
+    // Class probabilities 1/2, 1/2 and 1, 0: in the mean 3/4, 1/4.
+    let logits = Features { dimension: 2, values: vec![0.0, 0.0, 0.0, -1e4] };
+    let found = entropy(&survey, Some(&logits));
+    let pooled = 0.75 * (8.0_f64 / 3.0).log2() + 0.25 * 3.0;
+    let class = 0.75 * (4.0_f64 / 3.0).log2() + 0.25 * 2.0;
+    for (name, value, exact) in [
+        ("pooled", found.pooled_bits, pooled),
+        ("image", found.image_bits.value, 1.5),
+        ("error", found.image_bits.standard_error, 0.5),
+        ("class", found.class_bits.expect("logits"), class),
+        ("distinct", found.distinct, 1.0),
+    ] {
+        assert!((value - exact).abs() < 1e-15, "{name}: {value} against {exact}");
+    }
+    // Witness: nats.
+    assert!((found.pooled_bits * std::f64::consts::LN_2 - pooled).abs() > 0.1);
 }
 
 #[test]

@@ -11,7 +11,7 @@
 //! | NaN of a square root of eigenvalues; a square root of a singular product | torch-fidelity, SciPy | `metrics`: singular covariances; `frechet`: two algorithms agree |
 //! | the reference scored in place of the samples | dgm-eval | black box: both sides' scores differ |
 //! | a spread over subsets taken for a standard error; a bootstrap | torch-fidelity, dgm-eval | `metrics`: KID's witness; `errors`: the bootstrap is biased |
-//! | unseeded subsets, listings in hash order | clean-fid | black box: the same question, the same bytes |
+//! | unseeded subsets, listings in hash order | clean-fid | black box: the same question, the same bytes; every kind of file, the same numbers |
 //! | features of an older preprocessing found in the cache | StyleGAN3 | `images`: nothing stale comes from the cache |
 //! | raw moments in single precision | torch-fidelity (the mean), EDM | `metrics`: statistics far from the origin |
 //! | results that could not be written, and an exit code of 0 | lm-eval | black box: refused in one line |
@@ -52,6 +52,16 @@ fn features_of(name: &str) -> Features {
         false => open().into_vec::<f32>().expect("f32"),
     };
     Features { dimension, values }
+}
+
+/// The largest of some numbers, from 0 up; one that is no number is not passed over.
+fn largest(numbers: impl IntoIterator<Item = f64>) -> f64 {
+    numbers.into_iter().fold(0.0, |worst, number| if worst.is_nan() || worst >= number { worst } else { number })
+}
+
+/// Whether a value is right to a relative tolerance.
+fn agrees(value: f64, exact: f64, tolerance: f64) -> bool {
+    (value / exact - 1.0).abs() < tolerance
 }
 
 /// SplitMix64 (Steele et al. 2014), as the generators have it.

@@ -8,7 +8,7 @@ use impls::data::{Dataset, Split, digits};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{colour, features_of, json, noise, number, numbers, splitmix};
+use super::{colour, features_of, json, largest, noise, number, numbers, splitmix};
 use crate::bench::fixture;
 
 /// Images of any sizes.
@@ -67,7 +67,7 @@ fn inception(weights: Tensors, convention: Convention) -> FeatureNetwork {
 
 fn worst(ours: &[f32], golden: &[f32]) -> f64 {
     assert_eq!(ours.len(), golden.len());
-    ours.iter().zip(golden).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max)
+    largest(ours.iter().zip(golden).map(|(a, b)| f64::from((a - b).abs())))
 }
 
 #[test]
@@ -158,8 +158,16 @@ fn every_tensor_of_a_weights_file_must_have_its_place() {
     tensors.insert("fc.bias".into(), (vec![1008], vec![0.0; 1008]));
     tensors.insert("Mixed_5b.branch1x1.bn.num_batches_tracked".into(), (vec![], vec![0.0]));
     let bytes = skeleton().with_weights(tensors, CANONICAL_WEIGHTS).expect("every tensor");
-    let network =
-        FeatureNetwork::from_bytes("mine".into(), bytes, Convention::Clean, Runtime::Embedded).expect("a network");
+    let changed = {
+        // The producer's name: nothing that any runtime looks at, but not the file that was exported.
+        let place = bytes.windows(7).position(|w| w == b"pytorch").expect("its producer is named");
+        let mut bytes = bytes.clone();
+        bytes[place] = b'P';
+        bytes
+    };
+    let named = |bytes| FeatureNetwork::from_bytes("mine".into(), bytes, Convention::Clean, Runtime::Embedded);
+    assert_eq!(named(changed).expect("a network").metric_name(), "fd.mine.clean", "changed after it was exported");
+    let network = named(bytes).expect("a network");
     assert_eq!((network.metric_name(), network.label()), ("fid.clean".to_owned(), "mine.clean".to_owned()));
     assert_eq!(network.with_convention(Convention::Lite).metric_name(), "fd.mine.lite", "no tool's convention");
 }
