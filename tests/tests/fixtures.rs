@@ -1,6 +1,7 @@
 //! Every bundled file is listed in its folder's manifest, with source, licence and the hash that it has.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use tests::root;
@@ -29,11 +30,17 @@ fn manifests_list_every_file_with_its_hash() {
             assert_eq!(field("sha256"), Some(hash.as_str()), "{place}: {name}");
             listed.insert(name.to_owned());
         }
-        let present =
-            std::fs::read_dir(&folder).expect("a folder").filter_map(|e| e.ok()?.file_name().into_string().ok());
-        for name in present.filter(|name| !name.ends_with(".py") && name != "MANIFEST.toml" && name != "__pycache__") {
-            assert!(listed.contains(&name), "{place}: {name} is not in the manifest");
+        for path in files_in(&folder) {
+            let name = path.strip_prefix(&folder).expect("inside").to_str().expect("UTF-8").replace('\\', "/");
+            let own = name.ends_with(".py") || name == "MANIFEST.toml" || name.starts_with("__pycache__/");
+            assert!(own || listed.contains(&name), "{place}: {name} is not in the manifest");
         }
     }
     assert!(folders >= 6, "{folders} folders");
+}
+
+/// The files of a folder and of the folders in it.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { files_in(&path) } else { vec![path] }).collect()
 }

@@ -108,10 +108,15 @@ impl Statistics {
             let what = format!("features of {} and of {} dimensions", self.mean.len(), other.mean.len());
             return Err(Failure::input(what, "compare statistics of the same network"));
         }
-        match (&self.origin, &other.origin) {
-            (Some(a), Some(b)) if !a.matches(b) => {
+        other.origin.as_ref().map_or(Ok(()), |origin| self.check_origin(origin))
+    }
+
+    /// Refuses features of another origin, where both are known.
+    pub fn check_origin(&self, other: &Origin) -> Result<(), Failure> {
+        match &self.origin {
+            Some(own) if !own.matches(other) => {
                 let short = |origin: &Origin| format!("{} (network {:.8})", origin.metric, origin.network);
-                let what = format!("statistics of {} and of {}", short(a), short(b));
+                let what = format!("statistics of {} and of {}", short(own), short(other));
                 Err(Failure::input(what, "compare the same network and convention"))
             }
             _ => Ok(()),

@@ -10,6 +10,7 @@ use super::measured::{self, Measure, Metric, Options};
 use super::side::{self, Input, Sampling};
 use crate::failure::Failure;
 use crate::fid::{Boundary, FeatureNetwork, Origin, Statistics, Survey};
+use crate::provenance;
 use crate::workspace::Workspace;
 
 #[derive(Args)]
@@ -105,6 +106,11 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     let network = if known.is_empty() { None } else { Some(arguments.network.open(workspace, &known)?) };
     let mut warnings = warnings(&surveys);
     let origin = origin_of(network.as_ref(), &inputs, names, &mut warnings);
+    for input in &inputs {
+        if let Input::Statistics(statistics) = input {
+            statistics.check_origin(&origin)?;
+        }
+    }
 
     let cache = arguments.images.cache(workspace);
     let set = |i: usize| match (&surveys[i], &network) {
@@ -133,7 +139,8 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
         "distance": measures.iter().find(|m| m.metric == origin.metric).map(|m| &m.details),
         "measures": measures, "generated": summary(0), "reference": summary(1), "warnings": warnings,
         "seed": workspace.seed, "network_hash": network.as_ref().map(FeatureNetwork::hash),
-        "runtime": network.as_ref().map(|network| network.runtime().to_string()),
+        "convention": origin.convention, "runtime": network.as_ref().map(|network| network.runtime().to_string()),
+        "version": provenance::VERSION, "program_hash": provenance::program_hash(),
     });
     workspace.print(&result, || table(&measures, &warnings))
 }
