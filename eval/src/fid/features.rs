@@ -79,7 +79,7 @@ impl Cache {
 
     /// The features of the images that a survey kept. What an interrupted run had finished is not computed again.
     pub fn features(&self, network: &FeatureNetwork, survey: &Survey, bar: &Bar) -> Result<Extracted, Failure> {
-        network.check_sizes(survey)?;
+        network.check_sizes(&[survey])?;
         let n = survey.len();
         let identity = network.identity()?;
         let (mut engine, mut reused) = (None, 0);

@@ -106,6 +106,9 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     let network = if known.is_empty() { None } else { Some(arguments.network.open(workspace, &known)?) };
     let mut warnings = warnings(&surveys);
     let origin = origin_of(network.as_ref(), &inputs, names, &mut warnings);
+    if let Some(network) = &network {
+        network.check_sizes(&known)?;
+    }
     for input in &inputs {
         if let Input::Statistics(statistics) = input {
             statistics.check_origin(&origin)?;

@@ -5,6 +5,7 @@ mod inception;
 mod resize;
 mod runtime;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -121,13 +122,16 @@ impl FeatureNetwork {
         self.outputs.len() > 1
     }
 
-    /// Refuses images of several sizes where nothing resizes them.
-    pub(super) fn check_sizes(&self, survey: &Survey) -> Result<(), Failure> {
-        let sizes: Vec<&str> = survey.summary.sizes.keys().map(String::as_str).collect();
+    /// Refuses images of several heights or widths, within a set or between sets, where nothing resizes them.
+    pub fn check_sizes(&self, surveys: &[&Survey]) -> Result<(), Failure> {
+        let all = surveys.iter().flat_map(|survey| survey.summary.sizes.keys());
+        let sizes: BTreeSet<&str> = all.filter_map(|size| Some(size.rsplit_once('x')?.0)).collect();
         if self.convention.resize().is_some() || sizes.len() <= 1 {
             return Ok(());
         }
-        let what = format!("{}: images of {} sizes: {}", survey.summary.source, sizes.len(), sizes.join(", "));
+        let sources: Vec<&str> = surveys.iter().map(|survey| survey.summary.source.as_str()).collect();
+        let listed = sizes.iter().copied().collect::<Vec<_>>().join(", ");
+        let what = format!("{}: images of {} sizes: {listed}", sources.join(" and "), sizes.len());
         Err(Failure::input(what, "use images of one size, or a convention that resizes"))
     }
 

@@ -242,7 +242,12 @@ fn a_set_that_changes_while_it_is_read_is_refused() {
     let files = Folder::open(folder.path()).expect("images");
     let survey = Survey::take(&files, [1, 1], OnBad::Error, &bar()).expect("whole");
     let failure = Cache::new(None).features(&network, &survey, &bar()).expect_err("two sizes");
-    assert!(failure.what.contains("images of 2 sizes: 8x8x1, 8x9x1"), "{failure}");
+    assert!(failure.what.contains("images of 2 sizes: 8x8, 8x9"), "{failure}");
+    // So are two sets of one size each, though each has but one.
+    let [small, large] = [[8, 8, 1], [8, 9, 1]].map(|[h, w, c]| Images::new(vec![0; h * w * c], [h, w, c]));
+    let look = |set| Survey::take(set, [1, 1], OnBad::Error, &bar()).expect("whole");
+    let (small, large) = (look(&small), look(&large));
+    assert!(network.check_sizes(&[&small, &small]).is_ok() && network.check_sizes(&[&small, &large]).is_err());
     // An image without pixels, and a link to nowhere, are bad images among others.
     fs::write(folder.path().join("3.pgm"), "P5 0 0 255\n").expect("writable");
     #[cfg(unix)]
