@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use impls::hash::sha256;
+use npyz::NpyFile;
 
 use super::images::{ImageSet, Survey};
 use super::network::FeatureNetwork;
@@ -18,6 +19,21 @@ pub struct Features {
 }
 
 impl Features {
+    /// Reads an npy file of \[images, dimension\], in single precision or in double that single holds.
+    pub fn load(path: &Path) -> Result<Self, Failure> {
+        let bytes = std::fs::read(path).map_err(Failure::reading(path))?;
+        let npy = NpyFile::new(&bytes[..]).map_err(Failure::reading(path))?;
+        let &[_, dimension] = npy.shape() else {
+            return Err(Failure::input(format!("{}: shape {:?}", path.display(), npy.shape()), "expected a matrix"));
+        };
+        let double = npy.dtype().descr().contains("f8");
+        let values = match double {
+            true => npy.into_vec::<f64>().map(|values| values.into_iter().map(|v| v as f32).collect()),
+            false => npy.into_vec::<f32>(),
+        };
+        Ok(Self { dimension: dimension as usize, values: values.map_err(Failure::reading(path))? })
+    }
+
     /// Number of images.
     pub fn len(&self) -> usize {
         self.values.len() / self.dimension

@@ -90,7 +90,7 @@ impl Measure {
 
     /// The measure of one cascade; `ScheduleSpread` compares with the same toy's `reference`.
     fn of(self, c: &Cascade, reference: &Cascade) -> f64 {
-        let lowest = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::INFINITY, f64::min);
+        let lowest = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::INFINITY, super::smaller);
         match self {
             Self::Theorem1Residual => c.theorem1_residual,
             // Relative to the largest weight: a sum with weights of e^10 rounds e^10 times as coarsely.
@@ -110,7 +110,7 @@ impl Measure {
             Self::Unavoidable => {
                 let floor = if c.kernel_mismatch.is_empty() { &c.factorization } else { &c.kernel_mismatch };
                 let excess = c.gap.iter().zip(floor).filter(|(g, _)| g.is_finite()).map(|(g, f)| (g - f).abs());
-                excess.fold(0.0, f64::max)
+                excess.fold(0.0, super::larger)
             }
             // The reference is the cascade of one step.
             Self::OneOverSteps => {

@@ -116,7 +116,7 @@ impl Measure {
         let bound = any_order_nll(all);
         let length = sums.loss.len() as f64 - 1.0;
         let over_times = |f: fn(&Enumeration, &MaskedSchedule, f64) -> f64| {
-            TIMES.iter().map(|&t| f(all, schedule, t)).fold(0.0, f64::max)
+            TIMES.iter().map(|&t| f(all, schedule, t)).fold(0.0, super::larger)
         };
         match self {
             Self::Mdlm => (mdlm(all) - weighted_loss(all, schedule, &Weighting::Elbo)).abs(),
@@ -137,7 +137,7 @@ impl Measure {
             Self::DceMean => {
                 // What lambda-DCE leaves out below 1e-15 is smaller than rounding.
                 let means = [sums.k_dce().mean, sums.one_token().mean, ao_arm(all).mean, sums.lambda_dce(1e-15).mean];
-                means.iter().map(|mean| (mean - bound).abs()).fold(0.0, f64::max)
+                means.iter().map(|mean| (mean - bound).abs()).fold(0.0, super::larger)
             }
             Self::DceVariance => (sums.k_dce().variance / sums.lambda_dce(1e-3).variance).ln(),
             Self::DceDivergence => {
@@ -159,7 +159,7 @@ fn implied_error(schedule: &MaskedSchedule, length: usize) -> f64 {
         let rate = n as f64 / length as f64;
         (implied_ce_weight(schedule, n, length) * rate / rate_density(schedule, rate) - 1.0).abs()
     };
-    (length / 10..=length * 9 / 10).map(error).fold(0.0, f64::max)
+    (length / 10..=length * 9 / 10).map(error).fold(0.0, super::larger)
 }
 
 fn draw_batches(sums: &SetSums, schedules: &[MaskedSchedule], toy: &str) -> Figure {

@@ -1,19 +1,15 @@
 //! Check: Frechet distances of sets whose distance, or whose order, is known.
 
-use std::fs::File;
-use std::io::BufReader;
-
 use impls::Key;
 use impls::data::{Dataset, Tokens};
-use npyz::NpyFile;
 use rand_distr::{Distribution, StandardNormal};
 use reports::record::{Input, Style};
 use serde::Deserialize;
 
-use super::{Outcome, axis, curve, figure, largest, load_golden, plot, smallest};
+use super::{Outcome, axis, curve, figure, larger, load_features, load_golden, plot, smaller};
 use crate::cmd::fid::digits_classifier;
 use crate::failure::Failure;
-use crate::fid::{Features, Images, Origin, between_features};
+use crate::fid::{Images, Origin, between_features};
 use crate::provenance;
 use crate::workspace::Workspace;
 
@@ -75,7 +71,7 @@ impl Frechet {
             Ok(between_features(&network.features(&images, &workspace.bar)?, &reference, &network.origin())?.value)
         };
         let distances = self.noise.iter().map(distance).collect::<Result<Vec<f64>, Failure>>()?;
-        let smallest = smallest(distances.windows(2).map(|pair| pair[1] - pair[0]));
+        let smallest = distances.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, smaller);
         let mut outcome = Outcome::exact(&format!("smallest rise of {metric}"), smallest, "1")
             .over(distances.len() - 1, "steps of noise");
         for (level, value) in self.noise.iter().zip(&distances) {
@@ -113,26 +109,16 @@ fn add_noise(data: &dyn Dataset, deviation: f64, key: &Key) -> Result<Tokens, Fa
 fn golden_error(workspace: &Workspace) -> Result<Outcome, Failure> {
     let golden = load_golden(workspace, GOLDEN)?;
     let mut outcome = Outcome::exact("largest relative error", 0.0, "1").over(PAIRS.len(), "pairs of feature sets");
+    let load = |name: &str| load_features(workspace, &format!("frechet/{name}.npy"));
     for [a, b] in PAIRS {
         let name = format!("{a}-{b}");
         let exact = golden[&name]["distance"].as_f64();
         let exact = exact.ok_or_else(|| Failure::input(format!("{GOLDEN}: no {name}"), ""))?;
-        let ours = between_features(&load(workspace, a)?, &load(workspace, b)?, &Origin::made("fixture"))?;
+        let ours = between_features(&load(a)?, &load(b)?, &Origin::made("fixture"))?;
         let error = (ours.value / exact - 1.0).abs();
-        outcome.measured.value = largest([outcome.measured.value, error]);
+        outcome.measured.value = larger(outcome.measured.value, error);
         outcome.detail(format!("{name}: distance"), ours.value, None, "1");
         outcome.detail(format!("{name}: difference of the two algorithms"), ours.disagreement, None, "1");
     }
     Ok(outcome)
-}
-
-/// A feature matrix of the fixture.
-fn load(workspace: &Workspace, name: &str) -> Result<Features, Failure> {
-    let path = workspace.data_file(&format!("frechet/{name}.npy"))?;
-    let file = File::open(&path).map_err(Failure::reading(&path))?;
-    let npy = NpyFile::new(BufReader::new(file)).map_err(Failure::reading(&path))?;
-    let dimension = npy.shape().last().map_or(0, |&d| d as usize);
-    // Multiples of 1/1024: exact in single precision.
-    let values = npy.into_vec::<f64>().map_err(Failure::reading(&path))?;
-    Ok(Features { dimension, values: values.into_iter().map(|v| v as f32).collect() })
 }

@@ -55,7 +55,7 @@ impl GapProfile {
         }
         let networks = trained.iter().flat_map(|(_, runs)| runs).chain([&untrained]);
         let residuals: Vec<f64> = networks.map(|c| c.theorem1_residual).collect();
-        let worst = residuals.iter().copied().fold(0.0, f64::max);
+        let worst = residuals.iter().copied().fold(0.0, super::larger);
         let mut outcome =
             Outcome::exact("largest |E L^(i+1) − E L^(i) − g_i|", worst, "nats").over(residuals.len(), "networks");
         outcome.detail("entropy of the patches", untrained.entropy, None, "nats");

@@ -68,7 +68,7 @@ impl Gaussian {
                 }
             }
         }
-        let worst = details.iter().map(|(_, v)| *v).fold(0.0, f64::max);
+        let worst = details.iter().map(|(_, v)| *v).fold(0.0, super::larger);
         let quantity = match self.measure {
             Measure::Forms => "largest relative difference of five forms of the loss",
             Measure::FiniteForms => "largest relative difference of three forms of a step's KL",
@@ -102,12 +102,12 @@ impl Gaussian {
 
     /// The largest relative difference between forms over a few times.
     fn forms(&self, toy: &GaussianToy, schedule: &GaussianSchedule) -> f64 {
-        let spread = |values: &[f64]| values.iter().map(|v| (v / values[0] - 1.0).abs()).fold(0.0, f64::max);
+        let spread = |values: &[f64]| values.iter().map(|v| (v / values[0] - 1.0).abs()).fold(0.0, super::larger);
         let one = |&(s, t): &(f64, f64)| {
             let forms = forms(toy, schedule, s, t);
             if let Measure::Forms = self.measure { spread(&forms.continuous) } else { spread(&forms.finite) }
         };
-        [(0.05, 0.1), (0.3, 0.5), (0.5, 0.51), (0.7, 0.95)].iter().map(one).fold(0.0, f64::max)
+        [(0.05, 0.1), (0.3, 0.5), (0.5, 0.51), (0.7, 0.95)].iter().map(one).fold(0.0, super::larger)
     }
 }
 
@@ -124,7 +124,7 @@ fn interior(toy: &GaussianToy, schedule: &GaussianSchedule) -> Result<f64, Failu
         |t| ((PI / 2.0 * t).sin(), PI / 2.0 * (PI / 2.0 * t).cos()),
     ];
     let values = warps.map(|warp| warped_diffusion(toy, (gamma_min, gamma_max), warp).value);
-    Ok(values.iter().map(|v| (v / values[0] - 1.0).abs()).fold(0.0, f64::max))
+    Ok(values.iter().map(|v| (v / values[0] - 1.0).abs()).fold(0.0, super::larger))
 }
 
 /// Both sides of Kingma and Gao's identity on the grid, relative.

@@ -27,7 +27,7 @@ impl Grids {
             Ok((0..=self.steps).map(|i| schedule.alpha(grid.time(i, self.steps))).collect())
         };
         let (first, second) = (alphas(&self.first)?, alphas(&self.second)?);
-        let difference = first.iter().zip(&second).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        let difference = first.iter().zip(&second).map(|(a, b)| (a - b).abs()).fold(0.0, super::larger);
         let linear = alphas(&["linear".into(), "uniform".into()])?;
         let x: Vec<f64> = (1..=self.steps).map(|i| i as f64).collect();
         // Step T of the grid is the sampler's first.

@@ -56,7 +56,7 @@ impl Integrand {
             Measure::Genmd4 | Measure::Genmd4Equal => (self.costs(), "largest relative difference of the cost"),
             Measure::Genmd4Step => (self.steps(), "largest relative difference of the step KL"),
         };
-        let worst = differences.iter().copied().fold(0.0, f64::max);
+        let worst = differences.iter().copied().fold(0.0, super::larger);
         Ok(Outcome::exact(quantity, worst, "1").over(differences.len(), "cases"))
     }
 

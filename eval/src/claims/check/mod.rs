@@ -38,6 +38,7 @@ use serde::Deserialize;
 use crate::cmd::Trained;
 use crate::cmd::train::run_training;
 use crate::failure::Failure;
+use crate::fid::Features;
 use crate::likelihood::Estimate;
 use crate::provenance;
 use crate::theory::{Alphabet, Toy};
@@ -245,16 +246,19 @@ fn chi_square(counts: &[usize], law: &[f64]) -> f64 {
     sum / (possible().count() as f64 - 1.0)
 }
 
-/// The largest of some numbers, from 0 up; one that is no number is not passed over.
-fn largest(numbers: impl IntoIterator<Item = f64>) -> f64 {
-    numbers.into_iter().fold(0.0, |worst, number| if worst.is_nan() || worst >= number { worst } else { number })
+/// The larger of two numbers, for folds; unlike `f64::max` it does not pass over what is no number.
+fn larger(a: f64, b: f64) -> f64 {
+    if a.is_nan() || a >= b { a } else { b }
 }
 
-/// The smallest of some numbers; one that is no number is not passed over.
-fn smallest(numbers: impl IntoIterator<Item = f64>) -> f64 {
-    numbers
-        .into_iter()
-        .fold(f64::INFINITY, |least, number| if least.is_nan() || least <= number { least } else { number })
+/// The smaller of two numbers, for folds; unlike `f64::min` it does not pass over what is no number.
+fn smaller(a: f64, b: f64) -> f64 {
+    if a.is_nan() || a <= b { a } else { b }
+}
+
+/// A feature matrix among the fixtures.
+fn load_features(workspace: &Workspace, name: &str) -> Result<Features, Failure> {
+    Features::load(&workspace.data_file(name)?)
 }
 
 /// Trains a network with a progress bar.

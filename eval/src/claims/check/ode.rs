@@ -65,11 +65,11 @@ impl Ode {
         let (quantity, value) = match self.measure {
             Measure::Difference => (
                 "largest |ODE's code length − NELBO|",
-                found.iter().map(|e| (e.ode - e.nelbo).abs()).fold(0.0, f64::max),
+                found.iter().map(|e| (e.ode - e.nelbo).abs()).fold(0.0, super::larger),
             ),
             Measure::SmallestExcess => (
                 "smallest code length − entropy",
-                found.iter().map(|e| e.ode.min(e.nelbo)).fold(f64::INFINITY, f64::min),
+                found.iter().map(|e| e.ode.min(e.nelbo)).fold(f64::INFINITY, super::smaller),
             ),
         };
         let mut outcome = Outcome::exact(quantity, value, "nats").over(self.toys.len(), "mixtures");

@@ -56,7 +56,7 @@ impl Order {
         }
         let law = order_law(&toy, &schedule);
         let uniform = 1.0 / law.len() as f64;
-        let from_uniform = law.iter().map(|(_, p)| (p - uniform).abs()).fold(0.0, f64::max);
+        let from_uniform = law.iter().map(|(_, p)| (p - uniform).abs()).fold(0.0, super::larger);
         let expected: Vec<f64> = match self.measure {
             Measure::ChiSquareUniform => vec![uniform; law.len()],
             _ => law.iter().map(|(_, p)| *p).collect(),

@@ -104,9 +104,9 @@ impl Parallel {
             }
             measure => {
                 let worst = match measure {
-                    Measure::PathSlack => values.iter().copied().fold(f64::INFINITY, f64::min),
-                    Measure::Order => values.iter().map(|v| (v - 2.0).abs()).fold(0.0, f64::max),
-                    _ => values.iter().copied().fold(0.0, f64::max),
+                    Measure::PathSlack => values.iter().copied().fold(f64::INFINITY, super::smaller),
+                    Measure::Order => values.iter().map(|v| (v - 2.0).abs()).fold(0.0, super::larger),
+                    _ => values.iter().copied().fold(0.0, super::larger),
                 };
                 let quantity = match measure {
                     Measure::ExpectedReveals => "largest |E revealed − length (α_s − α_t)|, tokens",

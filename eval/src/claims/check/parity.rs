@@ -1,16 +1,12 @@
-//! Check: the metrics of images against the reference tools, on the same features and through the same network.
+//! Check: the metrics of images against the reference tools, on the same features.
 
-use std::fs::File;
-use std::io::BufReader;
-
-use npyz::NpyFile;
 use reports::record::{Input, Panel};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Outcome, figure, largest, load_golden};
+use super::{Outcome, figure, larger, load_features, load_golden};
 use crate::failure::Failure;
-use crate::fid::{Balls, Features, Origin, between_features, inception_score, kid, prdc};
+use crate::fid::{Balls, Origin, between_features, inception_score, kid, prdc};
 use crate::provenance;
 use crate::workspace::Workspace;
 
@@ -57,7 +53,7 @@ impl Parity {
         let mut rows = Vec::new();
         match self.metric {
             Metric::InceptionScore => {
-                let logits = features(workspace, "logits.npy")?;
+                let logits = load_features(workspace, "metrics/logits.npy")?;
                 let order: Vec<usize> = (0..logits.len()).collect();
                 for splits in [1, 10] {
                     let ours = inception_score(&logits, &order, splits)?.value;
@@ -74,7 +70,7 @@ impl Parity {
             }
         }
         let difference = |(_, ours, _, theirs): &Row| (ours / theirs - 1.0).abs();
-        let worst = largest(rows.iter().map(difference));
+        let worst = rows.iter().map(difference).fold(0.0, larger);
         let mut outcome = Outcome::exact("largest relative difference", worst, "1").over(rows.len(), "comparisons");
         let cells = |row: &Row| {
             let (what, ours, tool, theirs) = row;
@@ -99,8 +95,8 @@ impl Parity {
 
     fn of_pair(&self, workspace: &Workspace, name: &str, golden: &Value) -> Result<Vec<Row>, Failure> {
         let [x, y] = [
-            features(workspace, &format!("{name}.generated.npy")),
-            features(workspace, &format!("{name}.reference.npy")),
+            load_features(workspace, &format!("metrics/{name}.generated.npy")),
+            load_features(workspace, &format!("metrics/{name}.reference.npy")),
         ];
         let (x, y) = (x?, y?);
         let bar = &workspace.bar;
@@ -143,12 +139,4 @@ impl Parity {
 
 fn number(value: &Value) -> Result<f64, Failure> {
     value.as_f64().ok_or_else(|| Failure::input(format!("{GOLDEN}: a number is missing"), "restore the file"))
-}
-
-fn features(workspace: &Workspace, name: &str) -> Result<Features, Failure> {
-    let path = workspace.data_file(&format!("metrics/{name}"))?;
-    let npy = NpyFile::new(BufReader::new(File::open(&path).map_err(Failure::reading(&path))?))
-        .map_err(Failure::reading(&path))?;
-    let dimension = npy.shape().last().map_or(0, |&d| d as usize);
-    Ok(Features { dimension, values: npy.into_vec().map_err(Failure::reading(&path))? })
 }

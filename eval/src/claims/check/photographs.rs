@@ -7,7 +7,7 @@ use rand_distr::{Distribution, StandardNormal};
 use reports::record::{Input, Panel, Style};
 use serde::Deserialize;
 
-use super::{Outcome, axis, curve, figure, largest, plot, smallest};
+use super::{Outcome, axis, curve, figure, larger, plot, smaller};
 use crate::cmd::fid::bundled_network;
 use crate::failure::Failure;
 use crate::fid::{Convention, FeatureNetwork, Images, Origin, Side};
@@ -92,9 +92,12 @@ impl Photographs {
             let shown = curve("", Style::LinePoints, levels.to_vec(), distances);
             panels.push(plot("", axis(label), axis(&metric), vec![shown]));
         }
-        let mut outcome =
-            Outcome::exact("smallest ratio of neighbouring distances", smallest(rises.iter().copied()), "1")
-                .over(rises.len(), "steps");
+        let mut outcome = Outcome::exact(
+            "smallest ratio of neighbouring distances",
+            rises.iter().copied().fold(f64::INFINITY, smaller),
+            "1",
+        )
+        .over(rises.len(), "steps");
         details.into_iter().for_each(|(name, value)| outcome.detail(name, value, None, "1"));
         let caption = format!(
             "{metric} between {} crops of photographs, {SIDE}x{SIDE} pixels, and the same crops disturbed. There are fewer \
@@ -124,7 +127,7 @@ impl Photographs {
         };
         let (changed, same) = (sides(&disturbed(crops, disturbance, level, workspace.seed)?)?, sides(crops)?);
         let own = changed.iter().zip(&same).map(|(a, b)| a.to(b)).collect::<Result<Vec<f64>, Failure>>()?;
-        let ratio = largest(own.iter().copied()) / smallest(own.iter().copied());
+        let ratio = own.iter().copied().fold(0.0, larger) / own.iter().copied().fold(f64::INFINITY, smaller);
         let mut outcome =
             Outcome::exact("largest ratio between two conventions", ratio, "1").over(crops.len(), "images");
         for (convention, value) in known.iter().zip(&own) {

@@ -110,7 +110,7 @@ fn constant_error(weighting: &Weighting, schedule: &MaskedSchedule) -> f64 {
         let t = k as f64 / STEPS as f64;
         (weighting.at(schedule, t) * schedule.elbo_weight(t) - 1.0).abs()
     };
-    (1..STEPS).map(error).fold(0.0, f64::max)
+    (1..STEPS).map(error).fold(0.0, super::larger)
 }
 
 /// The maximum of w(lambda) by a fine scan and ternary search.
@@ -145,7 +145,7 @@ fn golden_error(
         let w = (weighting.at(schedule, t) / w_tilde[k] - 1.0).abs();
         w.max((weighting.ce_weight(schedule, t) / ce_weight[k] - 1.0).abs())
     };
-    Ok((0..times.len()).map(error).fold(0.0, f64::max))
+    Ok((0..times.len()).map(error).fold(0.0, super::larger))
 }
 
 /// The weightings of the paper's figures.

@@ -39,8 +39,14 @@ impl Comparison<'_> {
     /// What was asked for by name, or all that the inputs allow.
     pub fn measure(&mut self, asked: &[Metric], bar: &Bar) -> Result<Vec<Measure>, Failure> {
         let mut measures = Vec::new();
-        for metric in Metric::ALL.into_iter().filter(|metric| asked.is_empty() || asked.contains(metric)) {
-            match self.one(metric, bar) {
+        let wanted = |metric: &Metric| asked.is_empty() || asked.contains(metric);
+        // Its covariance and root serve the distance, its error and the one at infinity.
+        let reference = match wanted(&Metric::Fd) || self.options.extrapolate.is_some() {
+            true => Some(self.side(1)?),
+            false => None,
+        };
+        for metric in Metric::ALL.into_iter().filter(wanted) {
+            match self.one(metric, reference.as_ref(), bar) {
                 Ok(found) => measures.extend(found),
                 // What nobody asked for by name is left out where the inputs are not made for it.
                 Err(unfit) if asked.is_empty() && metric != Metric::Fd && unfit.kind == Kind::Input => {
@@ -49,9 +55,9 @@ impl Comparison<'_> {
                 Err(unfit) => return Err(Failure { what: format!("{metric}: {}", unfit.what), ..unfit }),
             }
         }
-        if let Some(cuts) = self.options.extrapolate {
+        if let (Some(cuts), Some(reference)) = (self.options.extrapolate, &reference) {
             let generated = self.images(0)?;
-            measures.push(measured::at_infinity(self.origin, generated, &self.side(1)?, cuts, &self.options, bar)?);
+            measures.push(measured::at_infinity(self.origin, generated, reference, cuts, &self.options, bar)?);
         }
         if self.options.per_class {
             let (measure, left_out) = measured::per_class(self.origin, [self.images(0)?, self.images(1)?])?;
@@ -64,11 +70,12 @@ impl Comparison<'_> {
         Ok(measures)
     }
 
-    fn one(&mut self, metric: Metric, bar: &Bar) -> Result<Vec<Measure>, Failure> {
+    fn one(&mut self, metric: Metric, reference: Option<&Side>, bar: &Bar) -> Result<Vec<Measure>, Failure> {
         match metric {
             Metric::Fd => {
-                let sides = [self.side(0)?, self.side(1)?];
-                let found = measured::frechet(self.origin, &sides, self.sets[0].as_ref(), &self.options, bar)?;
+                let reference = reference.ok_or_else(|| Failure::internal("a distance without a reference"))?;
+                let sides = [&self.side(0)?, reference];
+                let found = measured::frechet(self.origin, sides, self.sets[0].as_ref(), &self.options, bar)?;
                 if found.details["rank_deficient"] == json!(true) {
                     let what =
                         "no more images than feature dimensions on one side: the Frechet distance is biased upwards";

@@ -63,17 +63,17 @@ pub struct Options {
 /// The Frechet distance of two sides, with its error where the generated side has features.
 pub fn frechet(
     origin: &Origin,
-    sides: &[Side; 2],
+    [own, reference]: [&Side; 2],
     generated: Option<&Set>,
     options: &Options,
     bar: &Bar,
 ) -> Result<Measure, Failure> {
-    let distance = sides[0].distance(&sides[1])?;
+    let distance = own.distance(reference)?;
     let blocks = options.blocks;
     let (error, over) = match generated {
         Some(set) if blocks >= 2 && set.extracted.features.len() >= 2 * blocks => {
             let key = Key::new(options.seed, "blocks of images");
-            let error = standard_error(&set.extracted.features, &sides[1], origin, blocks, &key, bar)?;
+            let error = standard_error(&set.extracted.features, reference, origin, blocks, &key, bar)?;
             (Some(error), format!("generated images, the reference fixed: {blocks} disjoint blocks left out in turn"))
         }
         Some(_) => (None, "no error: it needs two blocks, and two images in each".to_owned()),

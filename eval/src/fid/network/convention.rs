@@ -85,7 +85,10 @@ impl Convention {
         };
         let planes = (0..image.channels).map(|c| {
             let plane: Vec<f32> = image.pixels.iter().skip(c).step_by(image.channels).map(|&v| f32::from(v)).collect();
-            let plane = self.resize().map_or(Ok(plane.clone()), |resize| resize.plane(&plane, from, to))?;
+            let plane = match self.resize() {
+                Some(resize) => resize.plane(&plane, from, to)?,
+                None => plane,
+            };
             Ok(plane.into_iter().map(|level| self.scale(level)).collect::<Vec<f32>>())
         });
         let planes = planes.collect::<Result<Vec<_>, Failure>>()?.concat();

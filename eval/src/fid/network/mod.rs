@@ -8,6 +8,7 @@ mod runtime;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use impls::hash::sha256;
@@ -34,7 +35,7 @@ const MOST_FEATURES: usize = 16384;
 /// Features are its output `features`, or else the first one; class logits are its output `logits`, if it has one.
 pub struct FeatureNetwork {
     name: String,
-    bytes: Vec<u8>,
+    bytes: Arc<[u8]>,
     hash: String,
     convention: Convention,
     runtime: Runtime,
@@ -80,7 +81,7 @@ impl FeatureNetwork {
             size,
             outputs: [features].into_iter().chain(logits).collect(),
             canonical: inception::is_canonical(&model),
-            bytes,
+            bytes: bytes.into(),
         })
     }
 
@@ -139,7 +140,7 @@ impl FeatureNetwork {
     pub fn with_convention(&self, convention: Convention) -> Self {
         Self {
             name: self.name.clone(),
-            bytes: self.bytes.clone(),
+            bytes: Arc::clone(&self.bytes),
             hash: self.hash.clone(),
             runtime: self.runtime.clone(),
             outputs: self.outputs.clone(),

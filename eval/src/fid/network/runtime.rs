@@ -87,7 +87,7 @@ impl fmt::Display for Runtime {
 pub enum Engine {
     /// A session for each thread that asks at the same time.
     Native {
-        bytes: Vec<u8>,
+        bytes: Arc<[u8]>,
         environment: &'static Environment,
         cuda: Option<i32>,
         idle: Mutex<Vec<Session>>,
@@ -97,7 +97,7 @@ pub enum Engine {
 
 impl Engine {
     /// Compiles a network for inputs \[1, channels, height, width\].
-    pub fn new(bytes: &[u8], runtime: &Runtime, shape: [usize; 4]) -> Result<Self, Failure> {
+    pub fn new(bytes: &Arc<[u8]>, runtime: &Runtime, shape: [usize; 4]) -> Result<Self, Failure> {
         let wrong = |what: String| Failure::input(what, "give an ONNX network that takes one image");
         match runtime {
             Runtime::Native { library, cuda } => {
@@ -112,7 +112,7 @@ impl Engine {
                         )
                     }
                 })?;
-                Ok(Self::Native { bytes: bytes.to_vec(), environment, cuda: *cuda, idle: Mutex::new(vec![first]) })
+                Ok(Self::Native { bytes: Arc::clone(bytes), environment, cuda: *cuda, idle: Mutex::new(vec![first]) })
             }
             Runtime::Embedded => {
                 let plan = tract_onnx::onnx()

@@ -5,7 +5,7 @@ use std::io::Write;
 use eval::fid::{Distance, Features, Origin, Side, Statistics, between_features};
 use npyz::WriterBuilder;
 
-use super::{agrees, features_of, json, splitmix};
+use super::{agrees, features_of, json, made};
 use crate::bench::fixture;
 
 fn features(name: &str) -> Features {
@@ -151,13 +151,11 @@ fn damaged_statistics_are_refused() {
 #[test]
 fn no_digit_depends_on_the_number_of_threads() {
     // Large enough for the decompositions to be split among threads, were they let.
-    let made = |seed: u64| {
-        let value = |i: u64| (splitmix((seed << 32) + i) >> 40) as f32 / (1 << 24) as f32;
-        Features { dimension: 600, values: (0..700 * 600).map(value).collect() }
-    };
     let distance = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-        let found = pool.install(|| between_features(&made(1), &made(2), &fixture_origin())).expect("comparable");
+        let found = pool
+            .install(|| between_features(&made(700, 600, 1), &made(700, 600, 2), &fixture_origin()))
+            .expect("comparable");
         (found.value.to_bits(), found.by_eigenvalues.to_bits())
     };
     let one = distance(1);

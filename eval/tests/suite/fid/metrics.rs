@@ -7,7 +7,7 @@ use eval::fid::{
 use eval::progress::Bar;
 use serde_json::Value;
 
-use super::{agrees, features_of, json, number, numbers, splitmix};
+use super::{agrees, features_of, json, made, number, numbers};
 
 fn pair(name: &str) -> [Features; 2] {
     ["generated", "reference"].map(|side| features_of(&format!("metrics/{name}.{side}.npy")))
@@ -218,12 +218,6 @@ fn the_inception_score_is_exact_and_that_of_torch_fidelity() {
     assert_eq!(inception_score(&tiny, &[0, 1], 1).expect("enough").value, 1.0);
     assert_eq!(golden["inception_score_underflow"]["torch-fidelity"]["value"], "nan");
     assert!(inception_score(&tiny, &[0, 1], 3).expect_err("too few").what.contains("2 images in 3 splits"));
-}
-
-/// Made features of any number.
-fn made(n: usize, dimension: usize, seed: u64) -> Features {
-    let value = |i: u64| (splitmix((seed << 32) + i) >> 40) as f32 / (1 << 24) as f32;
-    Features { dimension, values: (0..(n * dimension) as u64).map(value).collect() }
 }
 
 /// More images than a block of rows (512), of columns (4096) and of statistics (1024) hold: brute force is the judge.

@@ -23,9 +23,6 @@ mod images;
 mod metrics;
 mod networks;
 
-use std::fs::File;
-use std::io::BufReader;
-
 use eval::fid::{Features, Image};
 use serde_json::Value;
 
@@ -43,15 +40,15 @@ fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().expect("a list").iter().map(number).collect()
 }
 
-/// A matrix of a fixture: f32, or f64 that f32 holds exactly.
+/// A matrix of a fixture.
 fn features_of(name: &str) -> Features {
-    let open = || npyz::NpyFile::new(BufReader::new(File::open(fixture(name)).expect("bundled"))).expect("npy");
-    let dimension = open().shape()[1] as usize;
-    let values = match open().dtype().descr().contains("f8") {
-        true => open().into_vec::<f64>().expect("f64").into_iter().map(|v| v as f32).collect(),
-        false => open().into_vec::<f32>().expect("f32"),
-    };
-    Features { dimension, values }
+    Features::load(&fixture(name)).expect("bundled")
+}
+
+/// Made features of any number.
+fn made(n: usize, dimension: usize, seed: u64) -> Features {
+    let value = |i: u64| (splitmix((seed << 32) + i) >> 40) as f32 / (1 << 24) as f32;
+    Features { dimension, values: (0..(n * dimension) as u64).map(value).collect() }
 }
 
 /// The largest of some numbers, from 0 up; one that is no number is not passed over.
