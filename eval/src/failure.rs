@@ -93,7 +93,8 @@ impl From<impls::Error> for Failure {
             E::Io { ref source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 Self::input(error.to_string(), "check the path; bundled data is found under --data DIR")
             }
-            E::Io { .. } => Self::environment(error.to_string(), "check permissions and free room"),
+            E::Io { .. } => Self::environment(error.to_string(), "check permissions"),
+            E::Write { path, source } => Self::writing(&path)(source),
             E::Device { .. } => Self::environment(error.to_string(), "use --device cpu; `elbow doctor` lists devices"),
             E::Format { .. } | E::Setting(_) | E::Diverged { .. } => Self::input(error.to_string(), ""),
         }

@@ -27,6 +27,8 @@ pub enum Error {
     UnknownName(#[from] UnknownName),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
+    #[error("cannot write {}: {source}", path.display())]
+    Write { path: PathBuf, source: std::io::Error },
     #[error("{}: {message}", path.display())]
     Format { path: PathBuf, message: String },
     #[error("{0}")]
@@ -41,9 +43,14 @@ pub enum Error {
 }
 
 impl Error {
-    /// An input or output error with the path that it happened at.
+    /// A file that could not be read.
     pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
         move |source| Self::Io { path: path.to_owned(), source }
+    }
+
+    /// A file or a folder that could not be made, changed or removed.
+    pub fn writing(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| Self::Write { path: path.to_owned(), source }
     }
 
     /// A file whose content is not what it should be.

@@ -238,7 +238,14 @@ pub enum Style {
 /// A torn last line (the program was killed while it wrote) is dropped; any other bad line, and any row
 /// without a version, is an error that names the line.
 pub fn read_rows(path: &Path) -> Result<Vec<Row>> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let reading = || format!("cannot read {}", path.display());
+    let bytes = fs::read(path).with_context(reading)?;
+    // The tear may go through a character.
+    let whole = match std::str::from_utf8(&bytes) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => bytes.len(),
+    };
+    let text = std::str::from_utf8(&bytes[..whole]).with_context(reading)?;
     let lines: Vec<&str> = text.lines().collect();
     let mut rows = Vec::with_capacity(lines.len());
     for (index, line) in lines.iter().enumerate() {

@@ -91,10 +91,8 @@ impl Checkpoint {
         about: (DataShape, &str),
     ) -> Result<()> {
         let new = self.beside("new");
-        if new.exists() {
-            fs::remove_dir_all(&new).map_err(Error::io(&new))?;
-        }
-        fs::create_dir_all(&new).map_err(Error::io(&new))?;
+        discard(&new)?;
+        fs::create_dir_all(&new).map_err(Error::writing(&new))?;
         let mut files = BTreeMap::new();
         for (name, bytes) in FILES.iter().zip([to_bytes(model)?, to_bytes(ema)?, optimizer]) {
             files.insert((*name).to_owned(), sha256(&bytes));
@@ -105,17 +103,12 @@ impl Checkpoint {
         let text = serde_json::to_string_pretty(&state).expect("plain fields always serialise");
         write_atomic(&new.join("state.json"), text.as_bytes())?;
         let old = self.beside("old");
-        if old.exists() {
-            fs::remove_dir_all(&old).map_err(Error::io(&old))?;
-        }
+        discard(&old)?;
         if self.dir.exists() {
-            fs::rename(&self.dir, &old).map_err(Error::io(&self.dir))?;
+            fs::rename(&self.dir, &old).map_err(Error::writing(&self.dir))?;
         }
-        fs::rename(&new, &self.dir).map_err(Error::io(&new))?;
-        if old.exists() {
-            fs::remove_dir_all(&old).map_err(Error::io(&old))?;
-        }
-        Ok(())
+        fs::rename(&new, &self.dir).map_err(Error::writing(&new))?;
+        discard(&old)
     }
 
     /// Loads the trained weights into a network of the same shape.
@@ -153,11 +146,23 @@ fn to_bytes<M: Module>(module: &M) -> Result<Vec<u8>> {
     store.get_bytes().map_err(|e| failed(e.to_string()))
 }
 
+/// Removes a checkpoint that is there, `state.json` first: a kill in the middle leaves none, not half of one.
+fn discard(dir: &Path) -> Result<()> {
+    let state = dir.join("state.json");
+    if state.exists() {
+        fs::remove_file(&state).map_err(Error::writing(&state))?;
+    }
+    if dir.exists() {
+        fs::remove_dir_all(dir).map_err(Error::writing(dir))?;
+    }
+    Ok(())
+}
+
 /// Writes a file whole or not at all: beside its place, synchronised, then renamed.
 pub(super) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let beside = path.with_extension("tmp");
-    let mut file = fs::File::create(&beside).map_err(Error::io(&beside))?;
-    file.write_all(bytes).map_err(Error::io(&beside))?;
-    file.sync_all().map_err(Error::io(&beside))?;
-    fs::rename(&beside, path).map_err(Error::io(path))
+    let mut file = fs::File::create(&beside).map_err(Error::writing(&beside))?;
+    file.write_all(bytes).map_err(Error::writing(&beside))?;
+    file.sync_all().map_err(Error::writing(&beside))?;
+    fs::rename(&beside, path).map_err(Error::writing(path))
 }

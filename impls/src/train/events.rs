@@ -20,9 +20,9 @@ pub(super) struct EventWriter {
 impl EventWriter {
     /// Starts the file in this folder.
     pub fn create(folder: &Path) -> Result<Self> {
-        fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        fs::create_dir_all(folder).map_err(Error::writing(folder))?;
         let path = folder.join("events.out.tfevents.0.elbow");
-        let file = fs::File::create(&path).map_err(Error::io(&path))?;
+        let file = fs::File::create(&path).map_err(Error::writing(&path))?;
         let mut writer = Self { path, file };
         writer.write(&version(0.0))?;
         Ok(writer)
@@ -39,7 +39,7 @@ impl EventWriter {
     }
 
     fn write(&mut self, event: &[u8]) -> Result<()> {
-        self.file.write_all(&record(event)).map_err(Error::io(&self.path))
+        self.file.write_all(&record(event)).map_err(Error::writing(&self.path))
     }
 }
 

@@ -41,7 +41,7 @@ impl MetricsLog {
         for row in &kept {
             events.scalars(step(row).unwrap_or(0), row)?;
         }
-        let file = fs::OpenOptions::new().append(true).open(&path).map_err(Error::io(&path))?;
+        let file = fs::OpenOptions::new().append(true).open(&path).map_err(Error::writing(&path))?;
         Ok(Self { path, file, events })
     }
 
@@ -59,7 +59,7 @@ impl MetricsLog {
     }
 
     fn write(&mut self, row: &Map<String, Value>) -> Result<()> {
-        self.file.write_all(line(row).as_bytes()).map_err(Error::io(&self.path))?;
+        self.file.write_all(line(row).as_bytes()).map_err(Error::writing(&self.path))?;
         self.events.scalars(step(row).unwrap_or(0), row)
     }
 }

@@ -1,5 +1,6 @@
 //! Sets of images in memory.
 
+use std::io::Cursor;
 use std::path::Path;
 
 use impls::data::{Dataset, Tokens};
@@ -7,6 +8,7 @@ use impls::data::{Dataset, Tokens};
 use super::{Image, ImageSet};
 use crate::failure::Failure;
 use crate::fid::npz::NpzWriter;
+use crate::files;
 
 /// Equally sized 8-bit images, NHWC.
 #[derive(Clone, Debug)]
@@ -83,8 +85,9 @@ impl Images {
                 }
             }
         }
-        let failed = |e: image::ImageError| Failure::environment(format!("cannot write {}: {e}", path.display()), "");
-        grid.save(path).map_err(failed)
+        let mut png = Cursor::new(Vec::new());
+        grid.write_to(&mut png, image::ImageFormat::Png).map_err(|e| Failure::internal(e.to_string()))?;
+        files::write(path, png.get_ref())
     }
 }
 
