@@ -8,6 +8,7 @@ use impls::train::{Checkpoint, DataShape, Settings};
 use serde_json::json;
 
 use crate::failure::Failure;
+use crate::files;
 use crate::workspace::Workspace;
 
 #[derive(Args)]
@@ -46,7 +47,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
         let what = format!("{} exists", arguments.run.display());
         return Err(Failure::input(what, "name a new folder with --run"));
     }
-    let network = Dit::import(&arguments.file, named.time_conditioning, &workspace.device)?;
+    let length = named.sequence_length.ok_or_else(|| {
+        Failure::input("sequence_length is missing", "name the window with --set sequence_length=1024")
+    })?;
+    let network = Dit::import(&arguments.file, length, named.time_conditioning, &workspace.device)?;
     let shape = *network.shape();
     let settings = Settings {
         width: shape.width,
@@ -56,9 +60,6 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
         ..named
     };
     settings.check()?;
-    let length = settings.sequence_length.ok_or_else(|| {
-        Failure::input("sequence_length is missing", "name the window with --set sequence_length=1024")
-    })?;
     let model = Model::from(network);
     let data = DataShape { values: model.values(), length, classes: 0, image: None };
     let hash = impls::hash::sha256(&std::fs::read(&arguments.file).map_err(Failure::reading(&arguments.file))?);
@@ -78,7 +79,6 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
 /// A run folder without a past: settings, and a checkpoint at step 0.
 fn write_run(run: &Path, settings: &Settings, model: &Model, about: (DataShape, &str)) -> Result<(), Failure> {
     std::fs::create_dir_all(run).map_err(Failure::writing(run))?;
-    let config = run.join("config.toml");
-    std::fs::write(&config, settings.to_toml()).map_err(Failure::writing(&config))?;
+    files::write(&run.join("config.toml"), settings.to_toml().as_bytes())?;
     Ok(Checkpoint::of_run(run).save(0, model, model, Vec::new(), about)?)
 }

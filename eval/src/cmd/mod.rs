@@ -37,6 +37,8 @@ pub struct Trained {
     pub objective: Box<dyn Objective>,
     pub model: Model,
     pub state: State,
+    /// Floating-point operations of one evaluation of one sequence.
+    pub operations: f64,
     /// SHA-256 of the averaged weights.
     pub hash: String,
 }
@@ -63,15 +65,11 @@ impl Trained {
         Ok(Self {
             objective: settings.objective()?,
             model: checkpoint.load_ema(model)?,
+            operations: shape.operations(),
             hash: state.files["ema.safetensors"].clone(),
             settings,
             state,
         })
-    }
-
-    /// Floating-point operations of one evaluation of one sequence, where they are counted.
-    pub fn operations(&self) -> Option<f64> {
-        self.settings.network(&self.state.data).ok()?.operations()
     }
 
     /// Refuses data that the network was not made for.

@@ -18,13 +18,15 @@ use crate::error::Result;
 use crate::key::Key;
 
 /// Sinusoids of the noise level.
-const FREQUENCIES: usize = 256;
+pub(super) const FREQUENCIES: usize = 256;
 
 /// The size of a [`Dit`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DitShape {
     /// Data values V; the table and the output have V + 1 rows, the last for the mask.
     pub values: usize,
+    /// Tokens a sequence. No weight depends on it; the work and the memory do.
+    pub length: usize,
     pub width: usize,
     pub heads: usize,
     pub layers: usize,
@@ -92,8 +94,9 @@ impl Dit {
     /// Reads the weights of a published checkpoint (`backbone.vocab_embed.embedding`, `backbone.blocks.0.norm1.weight`, ...):
     /// the shape is that of the tensors, and every tensor must have its place.
     ///
-    /// Whether the network was trained with the noise level is not in the file: the published ones were not.
-    pub fn import(path: &Path, time: bool, device: &Device) -> Result<Self> {
+    /// Neither the sequences' length nor whether the network was trained with the noise level (the published ones were not) is
+    /// in the file.
+    pub fn import(path: &Path, length: usize, time: bool, device: &Device) -> Result<Self> {
         let mut file = StateDict::load(path)?;
         let name = |rest: &str| format!("backbone.{rest}");
         let [ids, width] = file.shape(&name("vocab_embed.embedding"))?;
@@ -106,8 +109,8 @@ impl Dit {
         }
         // The frequencies themselves are a formula.
         file.ignore(&frequencies);
-        let shape =
-            DitShape { values: ids - 1, width, heads: width / (2 * half), layers, condition, time, dropout: 0.0 };
+        let (values, heads) = (ids - 1, width / (2 * half));
+        let shape = DitShape { values, length, width, heads, layers, condition, time, dropout: 0.0 };
         let mut network = Self::new(&shape, &Key::new(0, "replaced"), device);
         network.vocab_embed = file.take(&name("vocab_embed.embedding"), device)?;
         for (layer, number) in network.sigma_map.iter_mut().zip([0, 2]) {

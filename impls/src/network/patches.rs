@@ -9,7 +9,8 @@ use super::attention::{Dropout, attend, join_heads, last_norm, modulation_of, re
 use super::init::Init;
 
 const EPSILON: f64 = 1e-6;
-const PATCH: usize = 2;
+/// Pixels on a side of a patch.
+pub(super) const PATCH: usize = 2;
 
 /// The size of a [`PatchTransformer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

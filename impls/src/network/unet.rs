@@ -82,19 +82,8 @@ impl UNet {
         let conditioning = Conditioning::new(&shape.conditioning, &mut init);
         let entering = if is_tokens { width } else { shape.signal.features() };
         let first = init.conv([channels * entering, width], 3, 1.0);
-        let mut block = |from: usize, to: usize| ResidualBlock::new(shape, [from, to], &mut init);
-        // Channels of what each skip carries.
-        let mut skips = vec![width];
-        let mut down = Vec::new();
-        for level in 0..shape.levels {
-            for _ in 0..shape.layers {
-                down.push(block(skips[skips.len() - 1], shape.channels(level)));
-                skips.push(shape.channels(level));
-            }
-            if level + 1 < shape.levels {
-                skips.push(shape.channels(level));
-            }
-        }
+        let [down, up] = shape.blocks();
+        let down = down.iter().map(|(_, channels)| ResidualBlock::new(shape, *channels, &mut init)).collect();
         let deepest = shape.channels(shape.levels - 1);
         let middle = match &shape.patches {
             None => Middle::Attention(AttentionMiddle {
@@ -108,14 +97,7 @@ impl UNet {
                 Middle::Patches(PatchTransformer::new(patches, size, deepest, condition, &mut init))
             }
         };
-        let (mut up, mut above) = (Vec::new(), deepest);
-        for level in (0..shape.levels).rev() {
-            for _ in 0..=shape.layers {
-                let from = above + skips.pop().expect("as many ways up as down");
-                above = shape.channels(level);
-                up.push(ResidualBlock::new(shape, [from, above], &mut init));
-            }
-        }
+        let up = up.iter().map(|(_, channels)| ResidualBlock::new(shape, *channels, &mut init)).collect();
         let norm = Norm::new(width, shape.film(), &mut init);
         let leaving = if is_tokens { shape.values } else { 1 };
         let last = init.conv([width, channels * leaving], 3, 0.0);
@@ -150,8 +132,34 @@ impl UNet {
 
 impl UNetShape {
     /// Channels of a level.
-    fn channels(&self, level: usize) -> usize {
+    pub(super) fn channels(&self, level: usize) -> usize {
         if level == 0 { self.width } else { 2 * self.width }
+    }
+
+    /// Level, and channels in and out, of each residual block on the way down; the same on the way up, where a block reads the
+    /// last skip that is left too.
+    pub(super) fn blocks(&self) -> [Vec<(usize, [usize; 2])>; 2] {
+        let (mut down, mut up) = (Vec::new(), Vec::new());
+        // Channels of what each skip carries.
+        let mut skips = vec![self.width];
+        for level in 0..self.levels {
+            for _ in 0..self.layers {
+                down.push((level, [skips[skips.len() - 1], self.channels(level)]));
+                skips.push(self.channels(level));
+            }
+            if level + 1 < self.levels {
+                skips.push(self.channels(level));
+            }
+        }
+        let mut above = self.channels(self.levels - 1);
+        for level in (0..self.levels).rev() {
+            for _ in 0..=self.layers {
+                let from = above + skips.pop().expect("as many ways up as down");
+                above = self.channels(level);
+                up.push((level, [from, above]));
+            }
+        }
+        [down, up]
     }
 
     /// Width of the condition where it modulates the norms.

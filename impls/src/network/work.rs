@@ -1,28 +1,261 @@
-//! The arithmetic of a network, counted from its shape.
+//! What a network costs, counted from its shape layer by layer: trained numbers, arithmetic, memory of a backward pass.
 
-use super::{NetworkShape, TransformerShape};
+use super::dit::FREQUENCIES;
+use super::patches::PATCH;
+use super::{
+    ConditioningShape, DitShape, NetworkShape, PatchTransformerShape, Perceptron, Positions, Signal, TransformerShape,
+    UNetShape,
+};
 
 impl NetworkShape {
-    /// Floating-point operations of one evaluation of one sequence: two a multiplication with a weight, and those of attention;
-    /// norms, activations and the making of the condition are left out. Counted for transformers only.
-    pub fn operations(&self) -> Option<f64> {
+    /// Trained numbers. What is learned of a schedule is not among them.
+    pub fn parameters(&self) -> usize {
+        self.work().parameters
+    }
+
+    /// Floating-point operations of one evaluation of one sequence, as PyTorch's counter has them: two a multiplication, in
+    /// dense layers (the condition's too), in convolutions with their zero padding, and in the two products of attention, all
+    /// of whose pairs are computed where it is causal too. Embeddings, norms, activations and biases are left out.
+    pub fn operations(&self) -> f64 {
+        self.work().operations as f64
+    }
+
+    /// Numbers (f32) that the evaluation of one sequence in training leaves for its backward pass, without checkpointing: an
+    /// estimate.
+    ///
+    /// Each tensor that burn keeps, once: the inputs of dense layers and convolutions; a norm's input less its mean, the
+    /// normed and what comes out; q, k and v; scores less their maximum, their exponentials and the softmax; what activations
+    /// and gates multiply; the masks of dropout; and what leaves the network, of which a loss keeps one copy. Left out are
+    /// conditions, statistics of norms and the like, which have no number for each position and channel.
+    pub fn activations(&self) -> f64 {
+        self.work().kept as f64
+    }
+
+    fn work(&self) -> Work {
         match self {
-            Self::Transformer(shape) => Some(shape.operations()),
-            Self::Dit(_) | Self::UNet(_) => None,
+            Self::Transformer(shape) => shape.work(),
+            Self::Dit(shape) => shape.work(),
+            Self::UNet(shape) => shape.work(),
         }
     }
 }
 
+/// The costs of some layers.
+#[derive(Default)]
+struct Work {
+    /// Trained numbers.
+    parameters: usize,
+    /// Floating-point operations.
+    operations: usize,
+    /// Numbers left for the backward pass.
+    kept: usize,
+}
+
+impl Work {
+    /// A dense layer for `rows` vectors. Its input is counted where it is made, for several layers may share it.
+    fn dense(&mut self, rows: usize, [from, to]: [usize; 2], bias: bool) {
+        self.parameters += (from + usize::from(bias)) * to;
+        self.operations += 2 * rows * from * to;
+    }
+
+    /// A convolution with bias that keeps the size of the image; likewise.
+    fn convolution(&mut self, pixels: usize, [from, to]: [usize; 2], side: usize) {
+        self.dense(pixels, [side * side * from, to], true);
+    }
+
+    /// The condition of a network.
+    fn condition(&mut self, shape: &ConditioningShape) {
+        let ConditioningShape { time, classes, width, sinusoid } = *shape;
+        if classes > 0 {
+            self.parameters += (classes + 1) * if time { sinusoid } else { width };
+        }
+        if time {
+            self.dense(1, [sinusoid * (1 + usize::from(classes > 0)), 4 * sinusoid], true);
+            self.dense(1, [4 * sinusoid, width], true);
+        }
+    }
+
+    /// Norms of `rows` vectors: modulated by a condition of this width, or else with a learned scale. `gated`: before a branch
+    /// whose output the condition gates.
+    fn norms(&mut self, norms: usize, rows: usize, width: usize, condition: Option<usize>, gated: bool) {
+        self.kept += 3 * norms * rows * width;
+        match condition {
+            Some(condition) => {
+                let parts = 2 + usize::from(gated);
+                self.dense(1, [condition, norms * parts * width], true);
+                self.kept += if gated { norms * rows * width } else { 0 };
+            }
+            None => self.parameters += norms * width,
+        }
+    }
+
+    /// Self-attention, with the layer of q, k and v and the last one; `biases` are theirs.
+    fn attention(&mut self, positions: usize, width: usize, heads: usize, biases: [bool; 2]) {
+        self.dense(positions, [width, 3 * width], biases[0]);
+        self.dense(positions, [width, width], biases[1]);
+        self.operations += 4 * positions * positions * width;
+        self.kept += 4 * positions * width + 3 * heads * positions * positions;
+    }
+
+    /// A perceptron of tanh-GELU, with biases. Kept are x, the argument of tanh, 1 + tanh and the product.
+    fn gelu_perceptron(&mut self, rows: usize, [width, hidden]: [usize; 2]) {
+        self.dense(rows, [width, hidden], true);
+        self.dense(rows, [hidden, width], true);
+        self.kept += 4 * rows * hidden;
+    }
+
+    /// The masks of this many applications of dropout, of so many numbers each.
+    fn dropout(&mut self, rate: f64, applications: usize, numbers: usize) {
+        self.kept += if rate > 0.0 { applications * numbers } else { 0 };
+    }
+}
+
 impl TransformerShape {
-    fn operations(&self) -> f64 {
-        let (tokens, positions) = (self.tokens(), self.positions());
-        let gates = if self.perceptron == super::Perceptron::SquaredRelu { 2 } else { 3 };
-        let block = 4 * self.width * self.width + gates * self.width * self.hidden;
-        let weights = self.layers * block + self.width * (self.entering().unwrap_or(0) + self.outputs * tokens);
-        // adaLN: six vectors a block and two at the end, once a sequence.
-        let modulations = if self.conditioning.is_some() { 6 * self.layers + 2 } else { 0 };
-        let modulation = 2 * self.conditioning.width * modulations * self.width;
-        let attention = self.layers * 4 * positions * self.width;
-        (positions * (2 * weights + attention) + modulation) as f64
+    fn work(&self) -> Work {
+        let mut work = Work::default();
+        let (positions, width) = (self.positions(), self.width);
+        let is_learned = self.positions == Positions::Learned;
+        let condition = self.conditioning.is_some().then_some(self.conditioning.width);
+        if self.signal == Signal::Tokens {
+            work.parameters += (self.values + 1) * self.embedding.unwrap_or(width);
+        }
+        if let Some(entering) = self.entering() {
+            work.dense(positions, [entering, width], true);
+            work.kept += positions * entering;
+        }
+        if is_learned {
+            work.parameters += positions * width;
+        }
+        work.condition(&self.conditioning);
+        // Layers before the activation, and the tensors kept: gate, sigmoid, up and product; with swish the gate times its
+        // sigmoid too; or x, relu(x) and its square.
+        let (inner, kept) = match self.perceptron {
+            Perceptron::Glu => (2, 4),
+            Perceptron::SwiGlu => (2, 5),
+            Perceptron::SquaredRelu => (1, 3),
+        };
+        for _ in 0..self.layers {
+            work.norms(2, positions, width, condition, true);
+            work.attention(positions, width, self.heads, [false; 2]);
+            if is_learned {
+                work.parameters += self.heads * (2 * positions - 1);
+            }
+            work.dense(positions, [width, inner * self.hidden], false);
+            work.dense(positions, [self.hidden, width], false);
+            work.kept += kept * positions * self.hidden;
+            work.dropout(self.dropout, 2, positions * width);
+        }
+        work.norms(1, positions, width, condition, false);
+        let leaving = self.outputs * self.tokens();
+        work.dense(positions, [width, leaving], false);
+        work.kept += positions * leaving;
+        work
+    }
+}
+
+impl DitShape {
+    fn work(&self) -> Work {
+        let mut work = Work::default();
+        let (rows, width, condition) = (self.length, self.width, self.condition);
+        work.parameters += (self.values + 1) * width;
+        work.dense(1, [FREQUENCIES, condition], true);
+        work.dense(1, [condition; 2], true);
+        let norms = |work: &mut Work, norms: usize, gated: bool| {
+            work.norms(norms, rows, width, Some(condition), gated);
+            // A learned scale comes before the modulation.
+            work.parameters += norms * width;
+            work.kept += norms * rows * width;
+        };
+        for _ in 0..self.layers {
+            norms(&mut work, 2, true);
+            work.attention(rows, width, self.heads, [false; 2]);
+            work.gelu_perceptron(rows, [width, 4 * width]);
+            work.dropout(self.dropout, 2, rows * width);
+        }
+        norms(&mut work, 1, false);
+        work.dense(rows, [width, self.values + 1], true);
+        work.kept += rows * (self.values + 1);
+        work
+    }
+}
+
+impl UNetShape {
+    fn work(&self) -> Work {
+        let mut work = Work::default();
+        let [height, across, channels] = self.image;
+        let pixels = |level: usize| (height * across) >> (2 * level);
+        let (entering, leaving) = match self.signal {
+            Signal::Tokens => (self.width, self.values),
+            Signal::Points { .. } => (self.signal.features(), 1),
+        };
+        if self.signal == Signal::Tokens {
+            work.parameters += (self.values + 1) * self.width;
+        }
+        work.condition(&self.conditioning);
+        work.convolution(pixels(0), [channels * entering, self.width], 3);
+        work.kept += pixels(0) * channels * entering;
+        for (level, channels) in self.blocks().into_iter().flatten() {
+            self.residual_block(&mut work, pixels(level), channels);
+        }
+        let (deepest, fewest) = (self.channels(self.levels - 1), pixels(self.levels - 1));
+        match &self.patches {
+            None => {
+                self.residual_block(&mut work, fewest, [deepest; 2]);
+                self.residual_block(&mut work, fewest, [deepest; 2]);
+                group_norm(&mut work, fewest, deepest, None);
+                work.attention(fewest, deepest, 1, [true; 2]);
+            }
+            Some(patches) => self.patch_transformer(&mut work, patches, fewest / (PATCH * PATCH), deepest),
+        }
+        self.swished_norm(&mut work, pixels(0), self.width);
+        work.convolution(pixels(0), [self.width, channels * leaving], 3);
+        work.kept += pixels(0) * channels * leaving;
+        work
+    }
+
+    fn residual_block(&self, work: &mut Work, pixels: usize, [from, to]: [usize; 2]) {
+        self.swished_norm(work, pixels, from);
+        work.convolution(pixels, [from, to], 3);
+        if self.conditioning.is_some() && self.film().is_none() {
+            work.dense(1, [self.conditioning.width, to], false);
+        }
+        self.swished_norm(work, pixels, to);
+        work.dropout(self.dropout, 1, pixels * to);
+        work.convolution(pixels, [to; 2], 3);
+        if from != to {
+            work.convolution(pixels, [from, to], 1);
+            work.kept += pixels * from;
+        }
+    }
+
+    /// A norm and x sigmoid(x), of which the sigmoid and the product are kept beside x, the norm's output.
+    fn swished_norm(&self, work: &mut Work, pixels: usize, channels: usize) {
+        group_norm(work, pixels, channels, self.film());
+        work.kept += 2 * pixels * channels;
+    }
+
+    fn patch_transformer(&self, work: &mut Work, shape: &PatchTransformerShape, positions: usize, channels: usize) {
+        let PatchTransformerShape { width, heads, layers } = *shape;
+        let (patch, condition) = (PATCH * PATCH * channels, self.film());
+        work.dense(positions, [patch, width], true);
+        work.parameters += positions * width;
+        work.kept += positions * patch;
+        for _ in 0..layers {
+            work.norms(2, positions, width, condition, true);
+            work.attention(positions, width, heads, [true, false]);
+            work.gelu_perceptron(positions, [width, 4 * width]);
+            work.dropout(self.dropout, 2, positions * width);
+        }
+        work.norms(1, positions, width, condition, false);
+        work.dense(positions, [width, patch], true);
+    }
+}
+
+/// Group norm: with scale and shift from a condition of this width, or learned ones.
+fn group_norm(work: &mut Work, pixels: usize, channels: usize, film: Option<usize>) {
+    work.kept += 3 * pixels * channels;
+    match film {
+        Some(condition) => work.dense(1, [condition, 2 * channels], true),
+        None => work.parameters += 2 * channels,
     }
 }

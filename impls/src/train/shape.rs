@@ -62,6 +62,7 @@ impl Settings {
             }),
             "dit" => NetworkShape::Dit(DitShape {
                 values: data.values,
+                length: data.length,
                 width: self.width,
                 heads,
                 layers: self.layers,

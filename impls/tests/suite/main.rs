@@ -3,7 +3,9 @@
 mod data;
 mod networks;
 mod objectives;
+mod plan;
 mod schedules;
 mod training;
 mod traps;
 mod unet;
+mod work;

@@ -19,7 +19,7 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/networks").join(name)
 }
 
-fn golden(name: &str) -> Value {
+pub fn golden(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(fixture(name)).expect("the fixture")).expect("JSON")
 }
 
@@ -62,7 +62,7 @@ fn sigma(golden: &Value, device: &Device) -> Tensor<1> {
 fn imported_mdlm_weights_give_the_logits_of_pytorch() {
     let (device, golden) = (Device::flex(), golden("dit.json"));
     for file in ["dit.safetensors", "dit.pt"] {
-        let network = Dit::import(&fixture(file), true, &device).expect("a published layout");
+        let network = Dit::import(&fixture(file), 12, true, &device).expect("a published layout");
         let shape = network.shape();
         assert_eq!((shape.values, shape.width, shape.heads, shape.layers, shape.condition), (10, 32, 4, 2, 16));
         assert_eq!(Model::from(network.clone()).parameters(), number(&golden["parameters"]));
@@ -71,7 +71,7 @@ fn imported_mdlm_weights_give_the_logits_of_pytorch() {
         println!("{file}: {worst:.1e}");
         assert!(worst < TOLERANCE, "{file}: {worst:e}");
         // Without the noise level the network sees sigma = 0, whatever the time.
-        let blind = Dit::import(&fixture(file), false, &device).expect("the same");
+        let blind = Dit::import(&fixture(file), 12, false, &device).expect("the same");
         let worst = error(blind.logits(&input), &golden["logits_without_time"]);
         assert!(worst < TOLERANCE, "{file} without time: {worst:e}");
         let witness = error(blind.logits(&input), &golden["logits"]);
@@ -90,7 +90,7 @@ fn every_imported_tensor_is_accounted_for() {
         let path = folder.path().join("changed.safetensors");
         std::fs::write(&path, safetensors::serialize(views.collect::<Vec<_>>(), None).expect("serialises"))
             .expect("written");
-        Dit::import(&path, false, &device).map(|_| ()).map_err(|e| e.to_string())
+        Dit::import(&path, 12, false, &device).map(|_| ()).map_err(|e| e.to_string())
     };
     assert_eq!(rewrite(&|name| Some(name.to_owned())), Ok(()));
     let missing = rewrite(&|name| (name != "backbone.blocks.1.norm2.weight").then(|| name.to_owned()));
@@ -103,15 +103,15 @@ fn every_imported_tensor_is_accounted_for() {
     tensors.push(("backbone.spare".into(), spare));
     let path = folder.path().join("extra.safetensors");
     std::fs::write(&path, safetensors::serialize(tensors, None).expect("serialises")).expect("written");
-    let unused = Dit::import(&path, false, &device).map(|_| ()).expect_err("unused").to_string();
+    let unused = Dit::import(&path, 12, false, &device).map(|_| ()).expect_err("unused").to_string();
     assert!(unused.contains("backbone.spare"), "{unused}");
     let garbage = folder.path().join("garbage.pt");
     std::fs::write(&garbage, b"not a checkpoint").expect("written");
-    assert!(Dit::import(&garbage, false, &device).is_err());
+    assert!(Dit::import(&garbage, 12, false, &device).is_err());
 }
 
 /// MD4's transformer at the size of a golden file.
-fn md4_shape(golden: &Value) -> TransformerShape {
+pub fn md4_shape(golden: &Value) -> TransformerShape {
     let width = number(&golden["hidden"]);
     let time = golden.get("time") != Some(&Value::Bool(false));
     TransformerShape {
@@ -158,7 +158,7 @@ fn md4_transformers_give_the_logits_of_jax() {
 }
 
 /// The shape of a published configuration.
-fn published(configuration: &Value) -> NetworkShape {
+pub fn published(configuration: &Value) -> NetworkShape {
     let hyper = &configuration["hyper"];
     let of = |name: &str| hyper.get(name).filter(|value| !value.is_null()).map_or(0, number);
     // Ours has one more class than theirs, "no class".
@@ -167,6 +167,7 @@ fn published(configuration: &Value) -> NetworkShape {
     match configuration["network"].as_str().expect("a name") {
         "mdlm" => NetworkShape::Dit(DitShape {
             values: of("vocabulary") - 1,
+            length: 1024,
             width: of("hidden"),
             heads: of("heads"),
             layers: of("blocks"),
@@ -228,12 +229,14 @@ fn presets_of_the_papers_have_the_papers_sizes() {
     let golden = golden("parameters.json");
     let total = |name: &str| number(&golden["configurations"][name]["total"]);
     let text = |values| DataShape { values, length: 256, classes: 0, image: None };
-    let image = |size| DataShape { values: 256, length: size * size * 3, classes: 0, image: Some([size, size, 3]) };
+    let image = |size| DataShape { values: 256, length: size * size * 3, classes: 1000, image: Some([size, size, 3]) };
     for (preset, data, expected) in [
         ("md4-text8", text(27), total("md4-text8")),
         ("genmd4-text8", text(27), total("md4-text8") + 27),
         ("md4-cifar10", image(32), total("md4-cifar10")),
         ("md4-imagenet64", image(64), total("md4-imagenet64-likelihood")),
+        // Ours has one more row of 256, for "no class".
+        ("md4-imagenet64-324m", image(64), total("md4-imagenet64-class-large") + 256),
         ("mdlm-owt", text(50257), total("mdlm-owt-small")),
     ] {
         let settings = Settings::resolve(preset, &[]).expect("a valid preset");

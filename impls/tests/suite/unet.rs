@@ -16,11 +16,11 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/unet").join(name)
 }
 
-fn golden(name: &str) -> Value {
+pub fn golden(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(fixture(name)).expect("the fixture")).expect("JSON")
 }
 
-fn shape(hyper: &Value) -> UNetShape {
+pub fn shape(hyper: &Value) -> UNetShape {
     let of = |name: &str| number(&hyper[name]);
     let exponents: Vec<u32> = flat(&hyper["fourier"]).into_iter().map(|k| k as u32).collect();
     let fourier = exponents.first().map(|&first| [first, exponents[exponents.len() - 1]]);
