@@ -1,5 +1,6 @@
 //! The command line: arguments, dispatch, exit codes.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -28,7 +29,8 @@ struct Common {
     /// Seed of every random number
     #[arg(long, global = true, default_value_t = 0)]
     seed: u64,
-    /// Where to compute: cpu; the feature network of `fid` also on cuda:N
+    /// Where to compute: cpu or, in builds with the feature cuda, cuda:N; training shares its steps among several, as in
+    /// cuda:0,cuda:1. The feature network of `fid` takes cuda:N in every build
     #[arg(long, global = true, default_value = "cpu")]
     device: String,
     /// Folder for results
@@ -76,8 +78,10 @@ pub fn main() -> ExitCode {
     let run = || -> Result<ExitCode, Failure> {
         let Common { json, seed, device, out, data, quiet } = common;
         let mut workspace = match verb {
-            // The feature network has a device of its own: ONNX Runtime's.
-            Verb::Fid(_) if device.starts_with("cuda") => Workspace::new(out, data, seed, "cpu", quiet, json)?,
+            // The feature network has a device of its own, ONNX Runtime's; the doctor looks without opening.
+            Verb::Fid(_) | Verb::Doctor if device.starts_with("cuda") => {
+                Workspace::new(out, data, seed, "cpu", quiet, json)?
+            }
             _ => Workspace::new(out, data, seed, &device, quiet, json)?,
         };
         workspace.device_name = device;
@@ -95,7 +99,8 @@ pub fn main() -> ExitCode {
         Ok(ExitCode::SUCCESS)
     };
     run().unwrap_or_else(|failure| {
-        eprintln!("elbow: {failure}");
+        // `eprintln!` would panic where stderr is a file on the disk that is full.
+        let _ = writeln!(std::io::stderr(), "elbow: {failure}");
         ExitCode::from(failure.exit_code())
     })
 }

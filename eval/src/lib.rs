@@ -3,6 +3,7 @@
 pub mod claims;
 pub mod cli;
 mod cmd;
+pub mod device;
 pub mod failure;
 pub mod fid;
 pub mod files;

@@ -4,9 +4,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use impls::UnknownName;
 use impls::data::{Dataset, Spec, catalogue};
 
+use crate::device;
 use crate::failure::Failure;
 use crate::progress::Bar;
 
@@ -14,7 +14,10 @@ use crate::progress::Bar;
 pub struct Workspace {
     pub out: PathBuf,
     pub seed: u64,
+    /// The first of the devices.
     pub device: Device,
+    /// All of them: training shares its steps among them.
+    pub devices: Vec<Device>,
     pub device_name: String,
     pub quiet: bool,
     pub json: bool,
@@ -31,16 +34,31 @@ impl Workspace {
         quiet: bool,
         json: bool,
     ) -> Result<Self, Failure> {
+        let devices = device.split(',').map(device::open).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             out,
             seed,
-            device: open_device(device)?,
+            device: devices[0].clone(),
+            devices,
             device_name: device.to_owned(),
             quiet,
             json,
             bar: Bar::new(quiet),
             data,
         })
+    }
+
+    /// The same without a progress bar, for work that is one of many parts side by side.
+    pub fn hushed(&self) -> Self {
+        Self {
+            out: self.out.clone(),
+            device: self.device.clone(),
+            devices: self.devices.clone(),
+            device_name: self.device_name.clone(),
+            bar: Bar::new(true),
+            data: self.data.clone(),
+            ..*self
+        }
     }
 
     /// Folders where data is looked for: `--data`, or `fixtures/` and then `$ELBOW_DATA`.
@@ -91,17 +109,5 @@ impl Workspace {
     /// Creates a folder with its parents.
     pub fn make_folder(&self, path: &Path) -> Result<(), Failure> {
         std::fs::create_dir_all(path).map_err(Failure::writing(path))
-    }
-}
-
-/// `cpu`. Other devices need a build that has them.
-fn open_device(name: &str) -> Result<Device, Failure> {
-    match name {
-        "cpu" => Ok(Device::flex()),
-        _ if name.starts_with("cuda") => {
-            let what = format!("device {name:?} is not available: this program was built for the CPU only");
-            Err(Failure::environment(what, "use --device cpu"))
-        }
-        _ => Err(UnknownName::new("device", name, &["cpu"]).into()),
     }
 }

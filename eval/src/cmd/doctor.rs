@@ -4,6 +4,7 @@ use impls::data::catalogue;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::device;
 use crate::failure::Failure;
 use crate::fid::{Convention, FeatureNetwork, Runtime};
 use crate::provenance;
@@ -23,12 +24,7 @@ pub fn run(workspace: &Workspace) -> Result<(), Failure> {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     let mut findings = vec![
         Finding { what: "CPU", found: true, detail: format!("{threads} threads, burn flex"), advice: String::new() },
-        Finding {
-            what: "CUDA device",
-            found: false,
-            detail: "not in this build".into(),
-            advice: "everything runs on the CPU; feature networks also on --device cuda:0 with onnxruntime-gpu".into(),
-        },
+        gpu(),
         native_runtime(),
         canonical_inception(workspace),
     ];
@@ -84,6 +80,26 @@ fn canonical_inception(workspace: &Workspace) -> Finding {
         }
         Ok((_, Err(damaged))) => Finding { what, found: false, detail: damaged.what, advice: advice.into() },
         Err(_) => Finding { what, found: false, detail: "no inception.onnx".into(), advice: advice.into() },
+    }
+}
+
+/// GPUs, and whether this build computes on them.
+fn gpu() -> Finding {
+    let what = "CUDA device";
+    let everything = "everything runs on the CPU";
+    match (device::gpus(), device::HAS_CUDA) {
+        (Ok(count), true) => {
+            Finding { what, found: true, detail: format!("{count} GPU(s), --device cuda:0"), advice: String::new() }
+        }
+        (Ok(count), false) => Finding {
+            what,
+            found: false,
+            detail: format!("{count} GPU(s), but this build is for the CPU"),
+            advice:
+                "cargo build --release --features cuda; feature networks alone: --device cuda:0 with onnxruntime-gpu"
+                    .into(),
+        },
+        (Err(missing), _) => Finding { what, found: false, detail: missing, advice: everything.into() },
     }
 }
 

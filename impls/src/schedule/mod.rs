@@ -9,7 +9,7 @@ pub mod masked;
 pub mod vector;
 
 pub use gaussian::GaussianSchedule;
-pub use masked::MaskedSchedule;
+pub use masked::{MaskedSchedule, Unclipped};
 pub use vector::VectorSchedule;
 
 /// What a weighting needs to know of a schedule, masked or Gaussian.

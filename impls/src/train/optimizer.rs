@@ -49,6 +49,12 @@ pub fn clip_by_global_norm<M: Module>(module: &M, gradients: &mut GradientsParam
     norm
 }
 
+/// The global norm of the gradient of a loss, \[1\], with respect to a model's parameters.
+pub fn gradient_norm<M: Module>(model: &M, loss: Tensor<1>) -> f64 {
+    let mut gradients = GradientsParams::from_grads(loss.backward(), model);
+    f64::from(clip_by_global_norm(model, &mut gradients, 0.0))
+}
+
 struct SquaredNorm<'a> {
     gradients: &'a GradientsParams,
     parts: Vec<Tensor<1>>,
@@ -178,7 +184,7 @@ mod tests {
     #[test]
     fn the_state_survives_safetensors_whole() {
         let device = Device::flex().autodiff();
-        let overrides = ["width=8", "heads=2", "layers=1", "hidden=16"].map(String::from);
+        let overrides = ["width=8", "heads=2", "layers=1", "hidden=16", "patch_size=none"].map(String::from);
         let settings = Settings::resolve("md4-digits", &overrides).expect("a valid preset");
         let shape = settings.network(&DataShape { values: 3, length: 4, classes: 0, image: None }).expect("a network");
         let model = Model::new(&shape, None, &Key::new(0, "weights"), &device);

@@ -27,7 +27,8 @@ pub struct Trainer<'a> {
     objective: Box<dyn Objective>,
     times: TimeSampling,
     data: &'a dyn Dataset,
-    device: Device,
+    /// The devices that share a step; weights and optimiser are on the first.
+    devices: Vec<Device>,
     model: Model,
     ema: Model,
     optimizer: ModuleOptimizer,
@@ -40,10 +41,18 @@ pub struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// A fresh run on `device` (plain, not autodiff).
-    pub fn new(settings: &Settings, data: &'a dyn Dataset, device: &Device) -> Result<Self> {
+    /// A fresh run on one or more devices (plain, not autodiff).
+    ///
+    /// Several devices share each step as burn's multi-device learner does: the weights are copied to each, the shards of the
+    /// batch take the devices in turn, and the gradients are added on the first one, in the order of the shards, where the
+    /// optimiser is.
+    pub fn new(settings: &Settings, data: &'a dyn Dataset, devices: &[Device]) -> Result<Self> {
         settings.check()?;
-        let device = device.clone().autodiff();
+        if settings.shards < devices.len() {
+            let what = format!("shards = {}: a device without a shard would be idle", settings.shards);
+            return Err(Error::Setting(format!("{what}, set shards to {} or a multiple", devices.len())));
+        }
+        let device = devices[0].clone().autodiff();
         let shape = settings.network(&DataShape::of(data))?;
         let model = Model::new(&shape, settings.learned_schedule()?, &Key::new(settings.seed, "weights"), &device);
         Ok(Self {
@@ -54,7 +63,7 @@ impl<'a> Trainer<'a> {
             settings: settings.clone(),
             ema: model.valid(),
             data,
-            device,
+            devices: devices.to_vec(),
             model,
             step: 0,
             saved: None,
@@ -97,15 +106,17 @@ impl<'a> Trainer<'a> {
         let mut sum = GradientsAccumulator::new();
         for part in shards(0..batch.len(), self.settings.accumulation) {
             let pieces: Vec<_> = shards(part, self.settings.shards).collect();
-            let done = self.workers.map(&pieces, |_, range| {
-                let model = self.model.clone().fork(&self.device);
+            let done = self.workers.map(&pieces, |index, range| {
+                let device = self.devices[index % self.devices.len()].clone().autodiff();
+                let model = self.model.clone().fork(&device);
                 let number = range.start as u64;
                 let mut piece = batch.slice(range.clone());
                 piece.dropout = piece.dropout.map(|key| key.fold(number));
-                let losses = self.objective.loss(&model, &piece, &mask_key.fold(number), &self.device);
+                let losses = self.objective.loss(&model, &piece, &mask_key.fold(number), &device);
                 let loss = losses.sum().mul_scalar(1.0 / divisor);
                 let value = f64::from(loss.clone().into_scalar::<f32>());
-                (value, GradientsParams::from_grads(loss.backward(), &model))
+                let gradients = GradientsParams::from_grads(loss.backward(), &model);
+                (value, gradients.to_device(&self.devices[0], &model))
             });
             for (part, gradients) in done {
                 value += part;
@@ -201,16 +212,16 @@ pub trait Watch {
 pub fn train(
     settings: &Settings,
     data: &dyn Dataset,
-    device: &Device,
+    devices: &[Device],
     run: &Path,
     watch: &mut dyn Watch,
 ) -> Result<()> {
-    fs::create_dir_all(run).map_err(Error::io(run))?;
+    fs::create_dir_all(run).map_err(Error::writing(run))?;
     let config = run.join("config.toml");
     if config.exists() && Settings::load(&config)? != *settings {
         return Err(Error::format(run, "holds a run with other settings: choose another --run, or delete it"));
     }
-    let mut trainer = Trainer::new(settings, data, device)?.resume(run)?;
+    let mut trainer = Trainer::new(settings, data, devices)?.resume(run)?;
     // Not before the settings have proved to fit the data.
     write_atomic(&config, settings.to_toml().as_bytes())?;
     let mut log = MetricsLog::open(run, trainer.steps_done())?;

@@ -210,6 +210,17 @@ impl Settings {
         if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return Err(Error::Setting(format!("{name} is 0: it must be at least 1")));
         }
+        // Beyond any machine, and small enough that no product of sizes overflows.
+        let most = [
+            ("width", self.width, 1 << 16),
+            ("layers", self.layers, 1 << 12),
+            ("hidden", self.hidden.unwrap_or(0), 1 << 18),
+            ("condition_width", self.condition_width.unwrap_or(0), 1 << 16),
+            ("batch_size", self.batch_size, 1 << 24),
+        ];
+        if let Some((name, value, most)) = most.iter().find(|(_, value, most)| value > most) {
+            return Err(Error::Setting(format!("{name} = {value}: it must be at most {most}")));
+        }
         let fractions = [
             ("beta_1", f64::from(self.beta_1)),
             ("beta_2", f64::from(self.beta_2)),

@@ -66,16 +66,16 @@ fn the_split_is_as_documented() {
 fn resuming_from_a_checkpoint_is_bit_for_bit_the_uninterrupted_run() {
     let (data, settings, device) = (digits(Split::Train), small(), Device::flex());
     let (straight, stopped) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-    train(&settings, &data, &device, straight.path(), &mut From(0)).expect("trains");
+    train(&settings, &data, std::slice::from_ref(&device), straight.path(), &mut From(0)).expect("trains");
     // Stop in the middle, after a checkpoint and one more step that is lost.
-    let mut first = Trainer::new(&settings, &data, &device).expect("starts");
+    let mut first = Trainer::new(&settings, &data, std::slice::from_ref(&device)).expect("starts");
     for _ in 0..4 {
         first.advance().expect("steps");
     }
     first.save(stopped.path()).expect("saves");
     first.advance().expect("steps");
     drop(first);
-    train(&settings, &data, &device, stopped.path(), &mut From(4)).expect("resumes");
+    train(&settings, &data, std::slice::from_ref(&device), stopped.path(), &mut From(4)).expect("resumes");
     for (name, (a, b)) in NAMES.iter().zip(files(straight.path()).iter().zip(files(stopped.path()))) {
         assert!(*a == b, "{name} of the resumed run differs");
     }
@@ -85,12 +85,12 @@ fn resuming_from_a_checkpoint_is_bit_for_bit_the_uninterrupted_run() {
 fn witness_a_resumed_step_is_the_runs_next_and_needs_the_optimisers_memory() {
     let (data, settings, device) = (digits(Split::Train), small(), Device::flex());
     let run = tempfile::tempdir().expect("a folder");
-    let mut straight = Trainer::new(&settings, &data, &device).expect("starts");
+    let mut straight = Trainer::new(&settings, &data, std::slice::from_ref(&device)).expect("starts");
     for _ in 0..4 {
         straight.advance().expect("steps");
     }
     straight.save(run.path()).expect("saves");
-    let resume = || Trainer::new(&settings, &data, &device).expect("starts").resume(run.path());
+    let resume = || Trainer::new(&settings, &data, std::slice::from_ref(&device)).expect("starts").resume(run.path());
     let mut resumed = resume().expect("resumes");
     let (a, b) = (straight.advance().expect("steps"), resumed.advance().expect("steps"));
     assert_eq!(a, b);
@@ -116,10 +116,24 @@ fn witness_a_resumed_step_is_the_runs_next_and_needs_the_optimisers_memory() {
 }
 
 #[test]
+fn devices_that_share_a_step_give_the_weights_of_one() {
+    let (data, settings) = (digits(Split::Train), Settings { shards: 4, ..small() });
+    let trained = |devices: &[Device]| {
+        let run = tempfile::tempdir().expect("a folder");
+        train(&settings, &data, devices, run.path(), &mut From(0)).expect("trains");
+        files(run.path())
+    };
+    let one = trained(&[Device::flex()]);
+    assert!(one == trained(&[Device::flex(), Device::flex()]), "two devices trained other weights");
+    let idle = Trainer::new(&Settings { shards: 1, ..small() }, &data, &[Device::flex(), Device::flex()]);
+    assert!(idle.err().expect("one shard, two devices").to_string().contains("shards to 2"));
+}
+
+#[test]
 fn a_damaged_checkpoint_is_refused() {
     let (data, settings, device) = (digits(Split::Train), small(), Device::flex());
     let run = tempfile::tempdir().expect("a folder");
-    train(&settings, &data, &device, run.path(), &mut From(0)).expect("trains");
+    train(&settings, &data, std::slice::from_ref(&device), run.path(), &mut From(0)).expect("trains");
     let path = run.path().join("checkpoint/ema.safetensors");
     let mut bytes = std::fs::read(&path).expect("written");
     let last = bytes.len() - 1;
@@ -209,29 +223,13 @@ fn the_sampler_draws_from_the_any_order_law() {
 #[test]
 fn a_diverging_run_stops_with_the_step() {
     let mut settings = small();
+    settings.patch_size = None;
     settings.learning_rate = 1e30;
     settings.clip_norm = 0.0;
     let data = InMemory::new("toy", 17, Tokens::new(vec![1, 2, 3, 4], 4));
-    let mut trainer = Trainer::new(&settings, &data, &Device::flex()).expect("starts");
+    let mut trainer = Trainer::new(&settings, &data, &[Device::flex()]).expect("starts");
     let error = (0..6).find_map(|_| trainer.advance().err()).expect("a step of 1e30 diverges").to_string();
     assert!(error.contains("step"), "{error}");
-}
-
-/// By hand: a position of vdm-digits has 2x2 pixels of five features; 16 positions, three blocks of width 64 and 256 hidden units.
-#[test]
-fn the_arithmetic_of_a_network_is_counted() {
-    let count = |preset: &str, length: usize| {
-        let data = DataShape { values: 17, length, classes: 10, image: Some([8, 8, 1]) };
-        let settings = Settings::resolve(preset, &[]).expect("a preset");
-        settings.network(&data).expect("a network").operations().expect("a transformer")
-    };
-    let block = 4.0 * 64.0 * 64.0 + 2.0 * 64.0 * 256.0;
-    let (weights, attention) = (3.0 * block + 20.0 * 64.0 + 64.0 * 4.0, 3.0 * 4.0 * 16.0 * 64.0);
-    let modulation = 2.0 * 64.0 * 64.0 * 20.0;
-    assert_eq!(count("vdm-digits", 64), 16.0 * (2.0 * weights + attention) + modulation);
-    // MD4: 64 positions of one token, 17 logits each, no condition.
-    let (weights, attention) = (3.0 * block + 64.0 * 17.0, 3.0 * 4.0 * 64.0 * 64.0);
-    assert_eq!(count("md4-digits", 64), 64.0 * (2.0 * weights + attention));
 }
 
 #[test]

@@ -1,0 +1,114 @@
+//! Devices by name: `cpu`, `cuda:N`.
+
+use burn::tensor::Device;
+use impls::UnknownName;
+
+use crate::failure::Failure;
+
+/// Opens a device of tensors.
+pub fn open(name: &str) -> Result<Device, Failure> {
+    match name {
+        "cpu" => Ok(Device::flex()),
+        "cuda" => cuda(name, 0),
+        _ => match name.strip_prefix("cuda:").and_then(|index| index.parse().ok()) {
+            Some(index) => cuda(name, index),
+            None => Err(UnknownName::new("device", name, &["cpu", "cuda:0"]).into()),
+        },
+    }
+}
+
+/// A GPU. What is missing is looked for first: the backend itself would panic in a thread of its own.
+fn cuda(name: &str, index: usize) -> Result<Device, Failure> {
+    let missing = |what: String, fix: &str| Failure::environment(format!("device {name:?}: {what}"), fix);
+    let count = gpus().map_err(|what| missing(what, "install NVIDIA's driver, or use --device cpu"))?;
+    if index >= count {
+        return Err(missing(format!("this machine has {count} GPU(s)"), "count from 0, or use --device cpu"));
+    }
+    compiler().map_err(|what| missing(what, "install the CUDA toolkit 12 or later, or use --device cpu"))?;
+    built(index).ok_or_else(|| {
+        let what = "this program was built for the CPU only".to_owned();
+        missing(what, "build it with cargo build --release --features cuda, or use --device cpu")
+    })
+}
+
+#[cfg(feature = "cuda")]
+fn built(index: usize) -> Option<Device> {
+    Some(Device::cuda(index))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn built(_index: usize) -> Option<Device> {
+    None
+}
+
+/// Whether this build can compute on GPUs.
+pub const HAS_CUDA: bool = cfg!(feature = "cuda");
+
+/// How many GPUs NVIDIA's driver sees; what is missing where it sees none.
+pub fn gpus() -> Result<usize, String> {
+    const DRIVER: &str = "libcuda.so.1";
+    let driver = library(DRIVER).ok_or_else(|| format!("no NVIDIA driver here ({DRIVER} cannot be loaded)"))?;
+    let mut count: libc::c_int = 0;
+    // SAFETY: the driver's documented C interface: `CUresult cuInit(unsigned)`, `CUresult cuDeviceGetCount(int *)`; a result
+    // of 0 is success. The library stays loaded for the life of the process.
+    let status = unsafe {
+        let init = libc::dlsym(driver, c"cuInit".as_ptr());
+        let device_count = libc::dlsym(driver, c"cuDeviceGetCount".as_ptr());
+        if init.is_null() || device_count.is_null() {
+            return Err(format!("{DRIVER} is not NVIDIA's driver: it has no cuInit"));
+        }
+        let init: extern "C" fn(libc::c_uint) -> libc::c_int = std::mem::transmute(init);
+        let device_count: extern "C" fn(*mut libc::c_int) -> libc::c_int = std::mem::transmute(device_count);
+        match init(0) {
+            0 => device_count(&raw mut count),
+            status => status,
+        }
+    };
+    match (status, usize::try_from(count)) {
+        (0, Ok(count)) if count > 0 => Ok(count),
+        // CUDA_ERROR_NO_DEVICE
+        (0 | 100, _) => Err("NVIDIA's driver sees no GPU".into()),
+        (status, _) => Err(format!("NVIDIA's driver does not start (CUDA error {status})")),
+    }
+}
+
+/// NVRTC, which compiles the backend's kernels.
+fn compiler() -> Result<(), String> {
+    let names = ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"];
+    match names.iter().any(|name| library(name).is_some()) {
+        true => Ok(()),
+        false => Err(format!("no NVRTC here (none of {} can be loaded)", names.join(", "))),
+    }
+}
+
+/// A shared library by the loader's own search, never unloaded.
+fn library(name: &str) -> Option<*mut libc::c_void> {
+    let name = std::ffi::CString::new(name).ok()?;
+    // SAFETY: a plain dlopen of a system library by its name.
+    let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_LAZY | libc::RTLD_LOCAL) };
+    (!handle.is_null()).then_some(handle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Kind;
+
+    #[test]
+    fn names_are_checked_before_machines() {
+        assert!(open("cpu").is_ok());
+        let failure = open("gpu").expect_err("no such device");
+        assert_eq!(failure.kind, Kind::Input);
+        assert!(open("cuda:x").is_err_and(|failure| failure.kind == Kind::Input));
+    }
+
+    #[test]
+    fn a_missing_gpu_is_one_clear_line() {
+        if HAS_CUDA && gpus().is_ok() {
+            return;
+        }
+        let failure = open("cuda:0").expect_err("no GPU, or a build for the CPU");
+        assert_eq!(failure.kind, Kind::Environment);
+        assert!(failure.what.starts_with("device \"cuda:0\": "), "{}", failure.what);
+    }
+}
