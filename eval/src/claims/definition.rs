@@ -96,6 +96,11 @@ impl Expect {
     }
 }
 
+/// How many statistical claims there are: the family that shares one error probability, whatever part of it is run.
+pub fn family() -> Result<usize, Failure> {
+    Ok(all()?.iter().filter(|claim| claim.protocol.is_statistical()).count())
+}
+
 /// Every claim, by suite and then by id.
 pub fn all() -> Result<Vec<Claim>, Failure> {
     let mut claims = Vec::new();

@@ -4,7 +4,7 @@ use reports::record::{Interval, Verdict};
 
 use super::check::Outcome;
 use super::definition::{Expect, Relation};
-use crate::likelihood::student_interval;
+use crate::likelihood::{Estimate, student_interval};
 
 /// Probability that any statistical claim of a family is decided wrongly by chance.
 const FAMILY_ERROR: f64 = 0.05;
@@ -14,10 +14,21 @@ pub fn confidence(claims: usize) -> f64 {
     1.0 - FAMILY_ERROR / claims.max(1) as f64
 }
 
+/// Of several numbers that are all claimed to be at most some limit, the one that decides: the interval of this coverage that
+/// reaches furthest up. One that is no number comes before all others.
+pub fn least_clear<T>(rivals: &[T], number: impl Fn(&T) -> Estimate, confidence: f64) -> Option<&T> {
+    let reach = |rival: &T| {
+        let (_, high) = number(rival).interval(confidence);
+        if high.is_nan() { f64::INFINITY } else { high }
+    };
+    rivals.iter().max_by(|a, b| reach(a).total_cmp(&reach(b)))
+}
+
 /// Judges an outcome.
 ///
 /// An exact value is inside the expectation or not. A statistical one is judged by its interval: wholly inside is
-/// verified, wholly outside refuted, else consistent: too wide to decide.
+/// verified, wholly outside refuted, else consistent: too wide to decide. The worst of k numbers is verified as it stands, since all
+/// of them then are, but refuted only by an interval that takes the choice among k into account.
 pub fn judge(outcome: &Outcome, expect: &Expect, confidence: f64) -> (Verdict, Option<Interval>) {
     let (low, high) = match expect.relation {
         Relation::Equals => (expect.value - expect.tolerance, expect.value + expect.tolerance),
@@ -30,7 +41,9 @@ pub fn judge(outcome: &Outcome, expect: &Expect, confidence: f64) -> (Verdict, O
         return (if inside { Verdict::Verified } else { Verdict::Refuted }, None);
     };
     let (from, to) = student_interval(found.value, error, found.n, confidence);
-    let verdict = if from.is_nan() || to.is_nan() || to < low || from > high {
+    let chosen = 1.0 - (1.0 - confidence) / outcome.rivals as f64;
+    let (lowest, highest) = student_interval(found.value, error, found.n, chosen);
+    let verdict = if from.is_nan() || to.is_nan() || highest < low || lowest > high {
         Verdict::Refuted
     } else if from >= low && to <= high {
         Verdict::Verified
@@ -69,6 +82,28 @@ mod tests {
         assert_eq!(verdict(Relation::AtMost, 1.0, Some(0.06)), Verdict::Consistent);
         assert_eq!(verdict(Relation::AtMost, 1.3, Some(0.05)), Verdict::Refuted);
         assert_eq!(verdict(Relation::AtMost, f64::NAN, Some(0.05)), Verdict::Refuted);
+    }
+
+    #[test]
+    fn the_worst_of_many_needs_more_to_be_refuted() {
+        let expect = Expect { relation: Relation::AtMost, value: 0.0, tolerance: 0.0, why: String::new() };
+        let judged = |rivals: usize| {
+            let mut outcome = Outcome::exact("x", 0.21, "1").over(100, "units").with_error(0.1);
+            outcome.rivals = rivals;
+            judge(&outcome, &expect, 0.95).0
+        };
+        assert_eq!((judged(1), judged(6)), (Verdict::Refuted, Verdict::Consistent));
+    }
+
+    #[test]
+    fn the_least_clear_number_is_chosen_at_the_coverage_that_judges() {
+        // At 99 % the second reaches further up, at 99.9 % the first: wide errors grow faster.
+        let rivals =
+            [(-1.5, 0.30), (-0.6, 0.045)].map(|(value, standard_error)| Estimate { value, standard_error, n: 8 });
+        let chosen = |confidence| least_clear(&rivals, |rival| *rival, confidence).map(|rival| rival.value);
+        assert_eq!((chosen(0.99), chosen(0.999)), (Some(-0.6), Some(-1.5)));
+        let broken = [rivals[0], Estimate { standard_error: -f64::NAN, ..rivals[1] }];
+        assert_eq!(least_clear(&broken, |rival| *rival, 0.99).map(|rival| rival.value), Some(-0.6));
     }
 
     #[test]

@@ -6,6 +6,6 @@ mod judge;
 mod runner;
 
 pub use check::Outcome;
-pub use definition::{Claim, Expect, Relation, SUITES, Tier, all};
+pub use definition::{Claim, Expect, Relation, SUITES, Tier, all, family};
 pub use judge::{confidence, judge};
 pub use runner::{Summary, run};

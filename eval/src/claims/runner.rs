@@ -6,11 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use reports::record::{self, Input, Measured, Row, SCHEMA, Verdict};
+use reports::record::{self, Detail, Input, Interval, Measured, Row, SCHEMA, Verdict};
 
 use super::definition::{Claim, Tier};
 use super::judge::{confidence, judge};
 use crate::failure::{Failure, Kind};
+use crate::likelihood::student_interval;
 use crate::provenance;
 use crate::workspace::Workspace;
 
@@ -33,8 +34,9 @@ pub fn run(
 ) -> Result<Summary, Failure> {
     workspace.make_folder(&workspace.out)?;
     let path = workspace.out.join("results.jsonl");
-    let recorded = recorded_rows(&path)?;
+    // Opened first: a row that lost its line's end is made again, not reused and lost.
     let mut ledger = Ledger::open(&path)?;
+    let recorded = recorded_rows(&path)?;
     let mut summary = Summary { rows: Vec::new(), reused: 0 };
     for (index, claim) in claims.iter().enumerate() {
         let content = content(workspace, claim, family);
@@ -107,7 +109,10 @@ fn examine(
         provenance: provenance::block(workspace.seed, &workspace.device_name, claim.hash.clone(), Vec::new()),
     };
     if !tiers.contains(&claim.tier) {
-        row.reason = Some(format!("tier {} was not asked for", claim.tier.name()));
+        row.reason = Some(match claim.tier {
+            Tier::Gpu => "needs a GPU: --device cuda:0".to_owned(),
+            tier => format!("tier {} was not asked for", tier.name()),
+        });
         return row;
     }
     let mut inputs = Vec::new();
@@ -121,6 +126,7 @@ fn examine(
             row.verdict = verdict;
             row.key = key;
             row.details = outcome.details;
+            row.details.extend(interval.as_ref().and_then(|interval| power(&outcome.measured, interval)));
             row.figures = outcome.figures;
             inputs.extend(outcome.made);
             let found = Measured { interval, ..outcome.measured };
@@ -132,12 +138,34 @@ fn examine(
         }
         Err(failure) => {
             row.verdict = if failure.kind == Kind::Internal { Verdict::Error } else { Verdict::Blocked };
-            row.reason = Some(failure.what);
+            // One line, with what to do: a blocked claim is the user's turn.
+            let parts = [failure.what, failure.fix].into_iter().filter(|part| !part.is_empty());
+            row.reason = Some(parts.map(|part| part.replace('\n', " ")).collect::<Vec<_>>().join("; "));
         }
     }
     row.provenance = provenance::block(workspace.seed, &workspace.device_name, claim.hash.clone(), inputs);
     row.seconds = clock.elapsed().as_secs_f64();
-    row
+    readable(row)
+}
+
+/// The row, or an error row in place of one that could not be read again: JSON has no NaN.
+fn readable(row: Row) -> Row {
+    let again = serde_json::to_string(&row).and_then(|line| serde_json::from_str::<Row>(&line));
+    let Err(error) = again else { return row };
+    let reason = Some(format!("a number of this row is no number: {error}"));
+    Row { verdict: Verdict::Error, reason, measured: None, details: Vec::new(), figures: Vec::new(), ..row }
+}
+
+/// Probability with which a difference of [`power`]'s size is decided.
+const POWER: f64 = 0.8;
+
+/// The smallest distance from the expectation's limit that this check decides with probability [`POWER`]: half of the interval
+/// and the 80 % quantile of the error beyond it.
+fn power(found: &Measured, interval: &Interval) -> Option<Detail> {
+    let beyond = student_interval(0.0, found.standard_error?, found.n, 2.0 * POWER - 1.0).1;
+    let value = (interval.high - interval.low) / 2.0 + beyond;
+    let name = format!("what would be decided with probability {POWER}");
+    value.is_finite().then(|| Detail { name, value, standard_error: None, unit: found.unit.clone() })
 }
 
 /// Runs the check; a panic in it is an error of this one claim.
@@ -151,9 +179,6 @@ fn guarded(workspace: &Workspace, claim: &Claim) -> Result<super::check::Outcome
 }
 
 fn recorded_rows(path: &Path) -> Result<Vec<Row>, Failure> {
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
     record::read_rows(path)
         .map_err(|e| Failure::input(format!("{e:#}"), "move this file away, or choose another --out"))
 }

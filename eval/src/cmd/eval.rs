@@ -17,6 +17,7 @@ use crate::workspace::Workspace;
   elbow eval all
   elbow eval theory weighting
   elbow eval theorem-1
+  elbow eval all --slow --device cuda:0      # the gpu tier too
 
 Exit code 1 if a claim is refuted, 4 if a check broke, 3 if an input is missing. A second run reuses every row whose program, claim, inputs, seed and device are
 unchanged.")]
@@ -33,12 +34,18 @@ pub struct Arguments {
 }
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let all = claims::all()?;
-    let family = all.iter().filter(|claim| claim.protocol.is_statistical()).count();
-    let selected = select(all, &arguments.names)?;
+    if workspace.devices.len() > 1 {
+        let what = format!("--device {}: claims are checked on one device", workspace.device_name);
+        return Err(Failure::input(what, "name one; `elbow train` shares its steps among several"));
+    }
+    let family = claims::family()?;
+    let selected = select(claims::all()?, &arguments.names)?;
     let mut tiers = vec![Tier::Exact, Tier::Fast];
     if arguments.slow {
         tiers.push(Tier::Slow);
+    }
+    if workspace.device_name.starts_with("cuda") {
+        tiers.push(Tier::Gpu);
     }
     let summary = claims::run(workspace, &selected, family, &tiers, arguments.fresh)?;
     // The report shows every recorded claim, not only those of this call.

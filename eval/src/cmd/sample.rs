@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{CheckpointFlag, Trained};
 use crate::failure::Failure;
 use crate::likelihood::generative;
-use crate::sampling::{self, Request, Sampler};
+use crate::sampling::{self, Request, Sampler, infilling};
 use crate::workspace::Workspace;
 
 #[derive(Args)]
@@ -59,8 +59,8 @@ pub struct SamplerFlags {
     /// Steps, of samplers that have steps
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     steps: u32,
-    /// Placement of steps: uniform or cosine in time [default: cosine]; of Gaussian diffusion uniform in time or edm [default: the
-    /// implementation's]
+    /// Placement of steps: uniform or cosine in time [default: cosine under the linear schedule, else uniform]; of Gaussian
+    /// diffusion uniform in time or edm [default: the implementation's]
     #[arg(long)]
     grid: Option<String>,
     /// Schedule of the steps [default: that of training, or linear]; of Gaussian diffusion a curve, between the model's ends
@@ -150,7 +150,7 @@ fn request(arguments: &Arguments, model: &Trained, data: &dyn Dataset, seed: u64
         return Err(Failure::input("--infill fills one window", "leave --length out"));
     }
     if let Some(text) = &arguments.infill {
-        request.known = Some(known(text, data)?);
+        request.known = Some(infilling(text, data)?);
     }
     Ok(request)
 }
@@ -197,12 +197,13 @@ impl SamplerFlags {
         }
         request.churn = Churn { amount: self.churn, ..Churn::NONE };
         let Some(gaussian) = model.settings.gaussian()? else {
-            if let Some(name) = &self.grid {
-                request.grid = name.parse()?;
-            }
             if let Some(name) = &self.schedule {
                 request.schedule = name.parse()?;
             }
+            request.grid = match &self.grid {
+                Some(name) => name.parse()?,
+                None => sampling::grid_under(&request.schedule),
+            };
             return Ok(());
         };
         let own = gaussian.schedule_of(&model.model);
@@ -225,22 +226,4 @@ impl SamplerFlags {
         }
         Ok(())
     }
-}
-
-/// The known tokens of an infilling text: the tokens of what stands between `_`, and one to be drawn for each `_` and for what
-/// is left of the window.
-fn known(text: &str, data: &dyn Dataset) -> Result<Vec<Option<u32>>, Failure> {
-    let wrong =
-        |what: String| Failure::input(format!("--infill: {what}"), "write '_' for each token that is to be drawn");
-    let alphabet = data.text().ok_or_else(|| wrong("this model makes no text".into()))?.alphabet();
-    let mut known = Vec::new();
-    for (number, piece) in text.split('_').enumerate() {
-        known.extend((number > 0).then_some(None));
-        known.extend(alphabet.tokens(piece).map_err(wrong)?.into_iter().map(Some));
-    }
-    if known.len() > data.length() {
-        return Err(wrong(format!("{} tokens where the window has {}", known.len(), data.length())));
-    }
-    known.resize(data.length(), None);
-    Ok(known)
 }

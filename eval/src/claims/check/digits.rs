@@ -112,8 +112,10 @@ impl TrainedDigits {
         let tokens = pixels.draw(count, &Key::new(workspace.seed, "independent pixels"));
         let theirs = Images::from_tokens(&tokens, train.values(), shape);
         let reference = network.features(&Images::from_dataset(train)?, &workspace.bar)?;
-        let distances =
-            |images| of_blocks(&network, images, &reference, [self.blocks, self.block_size], &workspace.bar);
+        let distances = |images| {
+            let features = network.features(images, &workspace.bar)?;
+            of_blocks(&network, &features, &reference, [self.blocks, self.block_size])
+        };
         let (a, b) = (distances(&ours)?, distances(&theirs)?);
         let difference = Estimate::of(&a.iter().zip(&b).map(|(a, b)| a - b).collect::<Vec<_>>());
         let mut outcome = Outcome::exact(&format!("{metric}: samples − independent pixels"), difference.value, "1")

@@ -4,17 +4,14 @@ use reports::record::Panel;
 
 use crate::failure::Failure;
 use crate::fid::{FeatureNetwork, Features, Images, between_features};
-use crate::progress::Bar;
 
 /// The Frechet distance to `reference` of each of `blocks` disjoint blocks of `size` images.
 pub(super) fn of_blocks(
     network: &FeatureNetwork,
-    images: &Images,
+    features: &Features,
     reference: &Features,
     [blocks, size]: [usize; 2],
-    bar: &Bar,
 ) -> Result<Vec<f64>, Failure> {
-    let features = network.features(images, bar)?;
     let block = |b: usize| features.select(&(b * size..(b + 1) * size).collect::<Vec<_>>());
     (0..blocks).map(|b| Ok(between_features(&block(b), reference, &network.origin())?.value)).collect()
 }

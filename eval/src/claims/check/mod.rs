@@ -2,8 +2,10 @@
 //! and a line in [`Protocol`].
 
 mod cascade;
+mod devices;
 mod digits;
 mod distances;
+mod drawing;
 mod equivalence;
 mod estimator;
 mod families;
@@ -25,16 +27,19 @@ mod sample_size;
 mod samplers;
 mod text;
 mod toy_training;
+mod weighting;
 mod weights;
 
 use std::path::PathBuf;
 
-use impls::data::{InMemory, Split};
+use impls::data::{Dataset, InMemory, Split};
 use impls::network::{self, Denoiser, ids_tensor, softmax};
 use impls::train::{Settings, Trainer};
-use reports::record::{Axis, Detail, Figure, Input, Measured, Panel, Series, Style};
+use reports::record::{Detail, Figure, Input, Measured};
 use serde::Deserialize;
 
+use crate::claims::definition::family;
+use crate::claims::judge::{confidence, least_clear};
 use crate::cmd::Trained;
 use crate::cmd::train::run_training;
 use crate::failure::Failure;
@@ -43,6 +48,7 @@ use crate::likelihood::Estimate;
 use crate::provenance;
 use crate::theory::{Alphabet, Toy};
 use crate::workspace::Workspace;
+use drawing::{axis, curve, figure, log_axis, plot, ranking};
 
 /// A check with its parameters.
 #[derive(Debug, Deserialize)]
@@ -66,6 +72,10 @@ pub enum Protocol {
     GapProfile(gap_profile::GapProfile),
     /// Weighting functions and their cascade weights.
     Weights(weights::Weights),
+    /// One model on two devices.
+    Devices(devices::Devices),
+    /// Trainings that differ in their weighting alone.
+    Weighting(weighting::Weightings),
     /// Time grids of the sampler.
     Grids(grids::Grids),
     /// The training loss by Monte Carlo against its exact value.
@@ -104,6 +114,8 @@ pub struct Outcome {
     pub figures: Vec<Figure>,
     /// Inputs that exist only after the check ran, such as a trained checkpoint.
     pub made: Vec<Input>,
+    /// Of how many numbers the deciding one is the worst.
+    pub rivals: usize,
 }
 
 impl Outcome {
@@ -118,11 +130,26 @@ impl Outcome {
             unit: unit.to_owned(),
             interval: None,
         };
-        Self { measured, details: Vec::new(), figures: Vec::new(), made: Vec::new() }
+        Self { measured, details: Vec::new(), figures: Vec::new(), made: Vec::new(), rivals: 1 }
+    }
+
+    /// The worst of several numbers that are all claimed to be at most some limit, each a mean over such units; `name` makes
+    /// the quantity of its name.
+    fn worst_of(
+        numbers: &[(String, Estimate)],
+        name: impl Fn(&str) -> String,
+        n_unit: &str,
+        unit: &str,
+    ) -> Result<Self, Failure> {
+        let confidence = confidence(family()?);
+        let worst = least_clear(numbers, |(_, number)| *number, confidence);
+        let (which, worst) = worst.ok_or_else(|| Failure::internal("the claim compares nothing"))?;
+        let outcome = Self::exact(&name(which), worst.value, unit).over(worst.n as usize, n_unit);
+        Ok(Self { rivals: numbers.len(), ..outcome.with_error(worst.standard_error) })
     }
 
     /// The number of cases or independent units behind the number.
-    fn over(mut self, n: usize, n_unit: &str) -> Self {
+    pub fn over(mut self, n: usize, n_unit: &str) -> Self {
         (self.measured.n, self.measured.n_unit) = (n as u64, n_unit.to_owned());
         self
     }
@@ -155,6 +182,8 @@ impl Protocol {
             Self::Gumbel(_) => Ok(Vec::new()),
             Self::GapProfile(check) => check.inputs(workspace),
             Self::Weights(check) => check.inputs(workspace),
+            Self::Devices(check) => check.inputs(workspace),
+            Self::Weighting(check) => check.inputs(workspace),
             Self::Grids(_) => Ok(Vec::new()),
             Self::Estimator(check) => check.inputs(workspace),
             Self::GaussianEstimator(check) => check.inputs(workspace),
@@ -184,6 +213,8 @@ impl Protocol {
             Self::Gumbel(check) => check.run(workspace),
             Self::GapProfile(check) => check.run(workspace),
             Self::Weights(check) => check.run(workspace),
+            Self::Devices(check) => check.run(workspace),
+            Self::Weighting(check) => check.run(workspace),
             Self::Grids(check) => check.run(),
             Self::Estimator(check) => check.run(workspace),
             Self::GaussianEstimator(check) => check.run(workspace),
@@ -204,10 +235,10 @@ impl Protocol {
     /// Whether its outcome carries a standard error: such claims share the family's error.
     pub fn is_statistical(&self) -> bool {
         match self {
-            Self::Cascade(_) | Self::Weights(_) | Self::Grids(_) | Self::Equivalence(_) => false,
+            Self::Cascade(_) | Self::Devices(_) | Self::Weights(_) | Self::Grids(_) | Self::Equivalence(_) => false,
             Self::Integrand(_) | Self::Gaussian(_) | Self::GapProfile(_) | Self::Ode(_) => false,
             Self::Estimator(_) | Self::ToyTraining(_) | Self::Digits(_) => true,
-            Self::Objectives(_) | Self::Text(_) | Self::Families(_) => true,
+            Self::Objectives(_) | Self::Text(_) | Self::Families(_) | Self::Weighting(_) => true,
             Self::GaussianEstimator(check) => check.is_statistical(),
             Self::Samplers(check) => check.is_statistical(),
             Self::Order(check) => check.is_statistical(),
@@ -268,7 +299,7 @@ fn train<'a>(
     data: &'a InMemory,
     label: &str,
 ) -> Result<Trainer<'a>, Failure> {
-    let mut trainer = Trainer::new(settings, data, &workspace.device)?;
+    let mut trainer = Trainer::new(settings, data, &workspace.devices)?;
     workspace.bar.start(settings.steps, &format!("train on {label}"));
     for _ in 0..settings.steps {
         let progress = trainer.advance()?;
@@ -283,11 +314,16 @@ fn train<'a>(
 fn trained_run(workspace: &Workspace, preset: &str, set: &[String]) -> Result<(Trained, PathBuf), Failure> {
     let settings = Settings::resolve(preset, set)?;
     let data = workspace.open(&settings.data(Split::Train))?;
-    let shape = [settings.to_toml(), data.hash().to_owned(), provenance::program_hash().to_owned()].join("\n");
-    let name = format!("{preset}-{}", &impls::hash::sha256(shape.as_bytes())[..12]);
-    let run = workspace.out.join("runs").join(name);
+    let run = workspace.out.join("runs").join(trained_name(workspace, preset, &settings, data.as_ref()));
     run_training(workspace, &settings, data.as_ref(), &run)?;
     Ok((Trained::load(&run, &workspace.device)?, run))
+}
+
+/// The name of the folder of a run.
+fn trained_name(workspace: &Workspace, preset: &str, settings: &Settings, data: &dyn Dataset) -> String {
+    let device = workspace.device_name.clone();
+    let shape = [settings.to_toml(), data.hash().to_owned(), provenance::program_hash().to_owned(), device].join("\n");
+    format!("{preset}-{}", &impls::hash::sha256(shape.as_bytes())[..12])
 }
 
 /// What a trained run depends on: its settings and its data.
@@ -312,43 +348,4 @@ fn network_probabilities(denoiser: &dyn Denoiser, toy: &Toy, workspace: &Workspa
     let input = network::Input::new(ids_tensor(&ids, toy.length, &workspace.device), &vec![0.5; patterns]);
     let logits: Vec<f32> = denoiser.value_logits(&input).into_data().iter::<f32>().collect();
     logits.chunks(toy.states).flat_map(softmax).collect()
-}
-
-/// A curve without error bars, through the points that are finite.
-fn curve(label: impl Into<String>, style: Style, x: Vec<f64>, y: Vec<f64>) -> Series {
-    let (x, y) = x.into_iter().zip(y).filter(|(x, y)| x.is_finite() && y.is_finite()).unzip();
-    Series { label: label.into(), style, x, y, error: None }
-}
-
-/// A linear axis over the data's own range.
-fn axis(label: &str) -> Axis {
-    Axis { label: label.to_owned(), log: false, range: None, names: Vec::new() }
-}
-
-/// A logarithmic axis over the data's own range.
-fn log_axis(label: &str) -> Axis {
-    Axis { log: true, ..axis(label) }
-}
-
-/// A panel of numbers with standard errors, one a row, the rows named.
-fn ranking(title: &str, unit: &str, numbers: &[(String, Estimate)]) -> Panel {
-    let series = Series {
-        label: String::new(),
-        style: Style::Points,
-        x: numbers.iter().map(|(_, number)| number.value).collect(),
-        y: (1..=numbers.len()).map(|row| row as f64).collect(),
-        error: Some(numbers.iter().map(|(_, number)| number.standard_error).collect()),
-    };
-    let names = numbers.iter().map(|(name, _)| name.clone()).collect();
-    plot(title, axis(unit), Axis { names, ..axis("") }, vec![series])
-}
-
-/// A plot panel.
-fn plot(title: &str, x: Axis, y: Axis, series: Vec<Series>) -> Panel {
-    Panel::Plot { title: title.to_owned(), x, y, series }
-}
-
-/// A figure.
-fn figure(id: &str, title: &str, caption: &str, panels: Vec<Panel>) -> Figure {
-    Figure { id: id.to_owned(), title: title.to_owned(), caption: caption.to_owned(), panels }
 }

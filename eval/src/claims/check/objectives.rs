@@ -71,12 +71,9 @@ impl Objectives {
             rows.push((model.settings.implementation.clone(), bound.bits_per_dim, Estimate::of(&paired)));
             made.push(weights_of(&model));
         }
-        let worst = rows.iter().max_by(|a, b| a.2.interval(0.99).1.total_cmp(&b.2.interval(0.99).1));
-        let (name, _, worst) = worst.ok_or_else(|| Failure::internal("the claim names no preset"))?;
-        let mut outcome =
-            Outcome::exact(&format!("worst ({name}): NELBO − NLL of pixels of one law"), worst.value, "bits/dim")
-                .over(test.len(), "test images")
-                .with_error(worst.standard_error);
+        let gains: Vec<(String, Estimate)> = rows.iter().map(|(name, _, gain)| (name.clone(), *gain)).collect();
+        let quantity = |name: &str| format!("worst ({name}): NELBO − NLL of pixels of one law");
+        let mut outcome = Outcome::worst_of(&gains, quantity, "test images", "bits/dim")?;
         for (name, bound, _) in &rows {
             outcome.detail(name, bound.value, Some(bound.standard_error), "bits/dim");
         }

@@ -1,17 +1,22 @@
 //! Check: models trained on texts.
 
+mod judged;
+mod models;
+mod nucleus;
+
 use std::collections::BTreeMap;
 
-use impls::data::{Dataset, Split, Tokens};
-use reports::record::{Input, Panel};
+use impls::data::{Dataset, Split};
+use impls::train::Settings;
+use reports::record::Input;
 use serde::Deserialize;
 
 use super::independent::Independent;
 use super::{Outcome, figure, ranking, run_inputs, trained_run, weights_of};
 use crate::cmd::Trained;
 use crate::failure::Failure;
-use crate::likelihood::{Bound, Estimate, Estimator, Generative, generative};
-use crate::sampling::{self, Request};
+use crate::likelihood::{Bound, Estimate, Estimator};
+use crate::provenance;
 use crate::workspace::Workspace;
 
 /// Models of letters, trained on one text and evaluated on it and on another.
@@ -23,6 +28,9 @@ pub struct Texts {
     presets: Vec<String>,
     /// Texts to train on and to evaluate on, each on each.
     texts: Vec<String>,
+    /// Texts to evaluate on only.
+    #[serde(default)]
+    tests: Vec<String>,
     /// Changes to each preset.
     set: Vec<String>,
     /// Draws of the noise for each window, and windows of each test split.
@@ -34,6 +42,8 @@ pub struct Texts {
     /// Sampled texts for each mass.
     #[serde(default)]
     samples: usize,
+    /// A text whose gaps `_` the first model fills, for the figure.
+    infill: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -68,12 +78,16 @@ impl Texts {
                 inputs.extend(run_inputs(workspace, preset, &self.set_for(text))?);
             }
         }
+        for (text, preset) in self.tests.iter().zip(self.presets.iter().cycle()) {
+            let settings = Settings::resolve(preset, &self.set_for(text))?;
+            inputs.push(provenance::data_input(workspace.open(&settings.data(Split::Test))?.as_ref()));
+        }
         Ok(inputs)
     }
 
     pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
         match self.measure {
-            Measure::NucleusEntropy => self.generative(workspace),
+            Measure::NucleusEntropy => self.nucleus(workspace),
             _ => self.likelihood(workspace),
         }
     }
@@ -84,7 +98,7 @@ impl Texts {
         for preset in &self.presets {
             for trained in &self.texts {
                 let (model, _) = trained_run(workspace, preset, &self.set_for(trained))?;
-                for text in &self.texts {
+                for text in self.texts.iter().chain(&self.tests) {
                     let data = self.test(workspace, &model, text)?;
                     let bound = model
                         .question(data.as_ref(), Estimator::Auto, self.draws, Some(self.windows), workspace.seed)
@@ -119,15 +133,11 @@ impl Texts {
                 })
                 .collect(),
         };
-        let worst = differences.iter().max_by(|a, b| upper(&a.1).total_cmp(&upper(&b.1)));
-        let (name, worst) = worst.ok_or_else(|| Failure::internal("the claim compares nothing"))?;
-        let quantity = match self.measure {
+        let quantity = |name: &str| match self.measure {
             Measure::WorstMinusLetters => format!("worst ({name}): bound − independent letters"),
             _ => format!("smallest loss ({name}): native − zero-shot bound"),
         };
-        let mut outcome = Outcome::exact(&quantity, worst.value, "bits/char")
-            .over(self.windows, "windows")
-            .with_error(worst.standard_error);
+        let mut outcome = Outcome::worst_of(&differences, quantity, "windows", "bits/char")?;
         let mut rows = Vec::new();
         for cell in &cells {
             let name = format!("{}, trained on {}, test of {}", implementation(&cell.preset), cell.trained, cell.text);
@@ -149,6 +159,7 @@ impl Texts {
         }
         outcome.made = made;
         if let Measure::WorstMinusLetters = self.measure {
+            outcome.figures.push(self.models(workspace, &cells)?);
             return Ok(outcome);
         }
         outcome.figures.push(figure(
@@ -180,7 +191,7 @@ impl Texts {
         let mut costs = BTreeMap::new();
         let mut to_bits = 0.0;
         for text in &self.texts {
-            let settings = impls::train::Settings::resolve(preset, &self.set_for(text))?;
+            let settings = Settings::resolve(preset, &self.set_for(text))?;
             let (train, test) =
                 (workspace.open(&settings.data(Split::Train))?, workspace.open(&settings.data(Split::Test))?);
             to_bits = 1.0 / (test.length() as f64 * std::f64::consts::LN_2);
@@ -189,70 +200,6 @@ impl Texts {
         }
         Ok((costs, to_bits))
     }
-
-    fn generative(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let text = self.texts.first().ok_or_else(|| Failure::internal("the claim names no text"))?;
-        let [model, judge] = &self.presets[..] else {
-            return Err(Failure::internal("the claim must name a model and a judge"));
-        };
-        let (model, _) = trained_run(workspace, model, &self.set_for(text))?;
-        let (judge, _) = trained_run(workspace, judge, &self.set_for(text))?;
-        let data = self.test(workspace, &model, text)?;
-        let judge_of = |tokens: &Tokens| -> Result<Judged, Failure> {
-            let numbers = generative(&judge.model, data.as_ref(), tokens, &workspace.device, &workspace.bar)?;
-            let first = tokens.rows().next().unwrap_or(&[]);
-            Ok(Judged { numbers, first: data.text().map_or(String::new(), |text| text.decode(first)) })
-        };
-        let real = judge_of(&data.select(&(0..self.samples.min(data.len())).collect::<Vec<_>>())?)?;
-        let mut found = Vec::new();
-        for &nucleus in &self.nuclei {
-            let plain = Request::new(&model.settings, &model.model, self.samples, data.length(), workspace.seed);
-            let request = Request { nucleus, ..plain };
-            let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, &workspace.bar)?;
-            found.push((nucleus, judge_of(&drawn.tokens)?));
-        }
-        found.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let (Some((low, least)), Some((high, most))) = (found.first(), found.last()) else {
-            return Err(Failure::internal("the claim names no nucleus"));
-        };
-        // The same random numbers at every nucleus: the samples are paired.
-        let pairs = least.numbers.entropies.iter().zip(&most.numbers.entropies);
-        let difference = Estimate::of(&pairs.map(|(a, b)| a - b).collect::<Vec<_>>());
-        let quantity = format!("entropy of samples, nucleus {low} − nucleus {high}");
-        let mut outcome = Outcome::exact(&quantity, difference.value, "nats")
-            .over(self.samples, "samples")
-            .with_error(difference.standard_error);
-        let named = found.iter().rev().map(|(nucleus, judged)| (format!("nucleus {nucleus}"), judged));
-        let mut rows = Vec::new();
-        for (name, judged) in std::iter::once(("held-out text".to_owned(), &real)).chain(named) {
-            let (p, e) = (&judged.numbers.perplexity, &judged.numbers.entropy);
-            outcome.detail(format!("{name}: perplexity under the judge"), p.value, Some(p.standard_error), "1");
-            outcome.detail(format!("{name}: token entropy"), e.value, Some(e.standard_error), "nats");
-            let number = |e: &Estimate| format!("{:.3} ± {:.3}", e.value, e.standard_error);
-            rows.push(vec![name, number(p), number(e), judged.first.clone()]);
-        }
-        outcome.made = vec![weights_of(&model), weights_of(&judge)];
-        let header = ["", "perplexity", "entropy, nats", "the first sample"].map(String::from).to_vec();
-        outcome.figures.push(figure(
-            "generative",
-            "Generative perplexity, and the entropy that it must be read with",
-            "Samples of a masked model of letters, judged by an autoregressive one that was trained on the same text; mean and \
-             standard error over samples. Cutting the tails of each draw makes samples more probable and duller.",
-            vec![Panel::Table { title: String::new(), header, rows }],
-        ));
-        Ok(outcome)
-    }
-}
-
-/// Texts under the judge, and the first of them.
-struct Judged {
-    numbers: Generative,
-    first: String,
-}
-
-/// What decides which of several numbers is the worst: its upper limit, and not its value alone.
-fn upper(number: &Estimate) -> f64 {
-    number.interval(0.99).1
 }
 
 /// `md4` of `md4-shakespeare`.

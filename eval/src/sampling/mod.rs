@@ -1,26 +1,29 @@
 //! Drawing samples from a trained model with any of the samplers.
 
-use std::path::{Path, PathBuf};
+mod infilling;
+mod save;
 
 use impls::any_order::{first_hitting, one_by_one};
 use impls::autoregressive::left_to_right;
 use impls::canvas::{Canvas, Predictor, Samples};
 use impls::d3pm::{Uniform, absorbing_ancestral, uniform_ancestral};
-use impls::data::{Dataset, Tokens};
+use impls::data::Tokens;
 use impls::gaussian::{self, Churn, Cloud, EpsPredictor, LevelGrid, ddim, heun};
 use impls::genmd4::vector_ancestral;
 use impls::maskgit::confidence;
 use impls::md4::{Grid, ancestral};
 use impls::mdlm::{cached, semi_autoregressive};
 use impls::network::{Denoiser, Model};
-use impls::schedule::{GaussianSchedule, MaskedSchedule};
+use impls::schedule::{GaussianSchedule, MaskedSchedule, Unclipped};
 use impls::train::Settings;
 use impls::{Key, Workers};
 
 use crate::failure::Failure;
-use crate::fid::Images;
 use crate::progress::Bar;
 use crate::workspace::Workspace;
+
+pub use infilling::infilling;
+pub use save::save;
 
 /// The samplers by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,13 +115,13 @@ pub struct Request {
 }
 
 impl Request {
-    /// An implementation's own sampler with 64 steps on the cosine grid.
+    /// An implementation's own sampler with 64 steps.
     pub fn new(settings: &Settings, model: &Model, count: usize, length: usize, seed: u64) -> Self {
         let schedule = settings.schedule.as_ref().and_then(|name| name.parse().ok()).unwrap_or(MaskedSchedule::Linear);
         Self {
             sampler: Sampler::of(&settings.implementation)[0],
             steps: 64,
-            grid: Grid::Cosine,
+            grid: grid_under(&schedule),
             schedule,
             levels: level_grid(settings, model),
             churn: Churn::NONE,
@@ -148,6 +151,15 @@ impl Request {
     /// Samples drawn by one call of the sampler, so that memory does not grow with their number.
     fn batch(&self, values: usize) -> usize {
         ((1 << 24) / self.length.saturating_mul(values)).clamp(1, 128)
+    }
+}
+
+/// Where the steps of masked diffusion lie unless it is said: on the cosine grid under the linear schedule, on the uniform one
+/// under any other (the cosine grid on the cosine schedule would warp time twice).
+pub fn grid_under(schedule: &MaskedSchedule) -> Grid {
+    match schedule {
+        MaskedSchedule::Linear | MaskedSchedule::Clipped(Unclipped::Linear) => Grid::Cosine,
+        _ => Grid::Uniform,
     }
 }
 
@@ -286,33 +298,4 @@ fn points(mut predictor: EpsPredictor, request: &Request, mut cloud: Cloud) -> R
 fn cut(samples: Samples, length: usize) -> Samples {
     let ids = samples.tokens.rows().flat_map(|row| &row[..length.min(row.len())]).copied().collect();
     Samples { tokens: Tokens::new(ids, length.min(samples.tokens.length())), ..samples }
-}
-
-/// Writes samples: images as `NAME.npz` (`arr_0`, uint8, NHWC) and a grid `NAME.png`, texts as `NAME.txt`, other tokens as
-/// lines of numbers. What was written, by kind: `npz`, `png`, `txt`.
-pub fn save(
-    workspace: &Workspace,
-    folder: &Path,
-    name: &str,
-    tokens: &Tokens,
-    data: &dyn Dataset,
-) -> Result<Vec<(&'static str, PathBuf)>, Failure> {
-    workspace.make_folder(folder)?;
-    if let Some(shape) = data.image() {
-        let images = Images::from_tokens(tokens, data.values(), shape);
-        let (npz, png) = (folder.join(format!("{name}.npz")), folder.join(format!("{name}.png")));
-        images.save_npz(&npz)?;
-        let shown: Vec<usize> = (0..images.len().min(256)).collect();
-        let scale = (128 / shape[0].max(1)).clamp(1, 4);
-        images.select(&shown).save_grid(&png, (shown.len() as f64).sqrt().ceil() as usize, scale)?;
-        return Ok(vec![("npz", npz), ("png", png)]);
-    }
-    let path = folder.join(format!("{name}.txt"));
-    let line = |row: &[u32]| match data.text() {
-        Some(text) => text.decode(row),
-        None => row.iter().map(u32::to_string).collect::<Vec<_>>().join(" "),
-    };
-    let text: String = tokens.rows().map(|row| line(row) + "\n").collect();
-    std::fs::write(&path, text).map_err(Failure::writing(&path))?;
-    Ok(vec![("txt", path)])
 }

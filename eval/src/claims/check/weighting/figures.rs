@@ -1,0 +1,119 @@
+//! The figures of the study.
+
+use reports::record::{Figure, Panel, Series, Style};
+
+use super::super::{axis, figure, plot, ranking};
+use super::profile::Level;
+use super::{Trained, Weightings};
+use crate::likelihood::Estimate;
+
+/// Every figure: numbers, levels, samples.
+pub(super) fn draw(study: &Weightings, arms: &[Trained], metric: &str) -> Vec<Figure> {
+    let id = &study.preset;
+    let family = if arms.iter().any(|arm| arm.is_gaussian) { "Gaussian" } else { "Masked" };
+    let ranked = |of: fn(&super::Measured) -> f64| -> Vec<(String, Estimate)> {
+        arms.iter().map(|arm| (arm.name.clone(), arm.mean(of))).collect()
+    };
+    let panels = vec![
+        table(arms),
+        ranking("Frechet distance of samples", metric, &ranked(|run| run.distance)),
+        ranking("NELBO of test images", "bits/dim", &ranked(|run| run.nelbo)),
+    ];
+    let numbers = figure(
+        &format!("weightings-{id}"),
+        &format!("{family} diffusion under each weighting ({id})"),
+        &format!(
+            "The same network, images, steps and batches; means and standard errors over {} trainings, which share initial weights \
+             and batches from arm to arm, and the noise where its law is the same. The NELBO is the true bound of test images, whatever weighting trained; \
+             distances are of {} samples of each training to the training images.",
+            study.seeds, study.samples
+        ),
+        panels,
+    );
+    let samples = figure(
+        &format!("weightings-{id}-samples"),
+        &format!("{family} diffusion: samples under each weighting ({id})"),
+        "The first samples of the first training, not chosen, from the same noise.",
+        arms.iter().filter_map(samples).collect(),
+    );
+    vec![numbers, levels(id, family, arms), samples]
+}
+
+fn table(arms: &[Trained]) -> Panel {
+    let number = |e: Estimate, digits: usize| format!("{:.digits$} ± {:.digits$}", e.value, e.standard_error);
+    let row = |arm: &Trained| {
+        vec![
+            arm.name.clone(),
+            number(arm.mean(|run| run.nelbo), 4),
+            number(arm.mean(|run| run.distance), 2),
+            number(arm.mean(|run| run.kid), 4),
+            number(arm.mean(|run| run.precision), 3),
+            number(arm.mean(|run| run.recall), 3),
+            number(arm.mean(|run| run.class_entropy), 3),
+            number(arm.mean(|run| run.image_entropy), 3),
+            format!("{:.1}", arm.mean(|run| run.nfe).value),
+        ]
+    };
+    let header = [
+        "weighting",
+        "NELBO, bits/dim",
+        "Frechet distance",
+        "KID",
+        "precision",
+        "recall",
+        "class entropy, bits",
+        "pixel entropy, bits",
+        "NFE",
+    ];
+    Panel::Table {
+        title: String::new(),
+        header: header.map(str::to_owned).to_vec(),
+        rows: arms.iter().map(row).collect(),
+    }
+}
+
+/// Differences of the bound, spread of the loss and size of the gradient by noise level.
+fn levels(id: &str, family: &str, arms: &[Trained]) -> Figure {
+    let baseline = &arms[0];
+    let count = baseline.runs[0].levels.len();
+    let series = |arm: &Trained, x: fn(&Level) -> f64, units: &dyn Fn(usize, usize) -> f64| {
+        let means =
+            (0..count).map(|level| Estimate::of(&(0..arm.runs.len()).map(|run| units(run, level)).collect::<Vec<_>>()));
+        let (y, error) = means.map(|mean| (mean.value, mean.standard_error)).unzip();
+        let x = arm.runs[0].levels.iter().map(x).collect();
+        Series { label: arm.name.clone(), style: Style::LinePoints, x, y, error: Some(error) }
+    };
+    let gaps = arms.iter().map(|arm| {
+        let difference =
+            |run: usize, level: usize| arm.runs[run].levels[level].bound - baseline.runs[run].levels[level].bound;
+        series(arm, |level| level.bound_log_snr, &difference)
+    });
+    let trained = |part: fn(&Level) -> f64| -> Vec<Series> {
+        let line = |arm| -> Series {
+            let arm: &Trained = arm;
+            series(arm, |level| level.log_snr, &|run, level| part(&arm.runs[run].levels[level]))
+        };
+        arms.iter().map(line).collect()
+    };
+    let snr = || axis("log-SNR");
+    let panels = vec![
+        plot(&format!("Gap of the cascade, minus that of {}", baseline.name), snr(), axis("bits/dim"), gaps.collect()),
+        plot("Norm of the gradient, relative", snr(), axis("over its mean"), trained(|level| level.gradient)),
+        plot("Spread of the loss, relative", snr(), axis("over its mean"), trained(|level| level.deviation)),
+    ];
+    figure(
+        &format!("weightings-{id}-levels"),
+        &format!("{family} diffusion: noise levels under each weighting ({id})"),
+        "Trained networks; means and standard errors over trainings. Left: by Theorem 1 a step's gap is its part of the NELBO plus a \
+         term that no network enters, so between two networks gaps differ as the parts do: below zero, a weighting has learned \
+         these levels better (estimated by other draws than the NELBO). Middle and right: what one \
+         batch at one noise level would do to training, in units of the mean over levels, as AdamW does not see the scale of a loss.",
+        panels,
+    )
+}
+
+fn samples(arm: &Trained) -> Option<Panel> {
+    let images = arm.runs.first()?.shown.clone();
+    let side = (images.first()?.len() as f64).sqrt() as usize;
+    Some(Panel::Images { title: arm.name.clone(), width: side, height: side, channels: 1, columns: 8, images })
+}

@@ -1,0 +1,23 @@
+//! Texts with gaps.
+
+use impls::data::Dataset;
+
+use crate::failure::Failure;
+
+/// The known tokens of an infilling text: the tokens of what stands between `_`, and one to be drawn for each `_` and for what
+/// is left of the window.
+pub fn infilling(text: &str, data: &dyn Dataset) -> Result<Vec<Option<u32>>, Failure> {
+    let wrong =
+        |what: String| Failure::input(format!("infilling: {what}"), "write '_' for each token that is to be drawn");
+    let alphabet = data.text().ok_or_else(|| wrong("this model makes no text".into()))?.alphabet();
+    let mut known = Vec::new();
+    for (number, piece) in text.split('_').enumerate() {
+        known.extend((number > 0).then_some(None));
+        known.extend(alphabet.tokens(piece).map_err(wrong)?.into_iter().map(Some));
+    }
+    if known.len() > data.length() {
+        return Err(wrong(format!("{} tokens where the window has {}", known.len(), data.length())));
+    }
+    known.resize(data.length(), None);
+    Ok(known)
+}
