@@ -26,6 +26,12 @@ test *ARGS:
 fixtures:
     for folder in toys schedules cascade discrete gaussian gaussian-objectives gaussian-samplers frechet digits-classifier objectives networks unet text resize metrics inception photos lite0; do python3 fixtures/$folder/generate.py; done
 
+# Keep the rows of a run and the report that they give: just record 2026-11-22-cpu out
+record NAME OUT="out":
+    mkdir -p reports/record/{{ NAME }}
+    cp {{ OUT }}/results.jsonl reports/record/{{ NAME }}/
+    cargo elbow report --rows reports/record/{{ NAME }}/results.jsonl --out reports/record/{{ NAME }}
+
 # FID beside pytorch-fid and torch-fidelity on this machine (Python with both, and onnxruntime)
 bench-fid *ARGS:
     python3 eval/benches/fid.py {{ ARGS }}

@@ -241,8 +241,10 @@ fn resume_half_way(run: &Path, preset: &str, changes: &[&str]) {
 #[test]
 fn a_unet_learns_pixels_and_resumes_to_the_same_bytes() {
     let folder = tempfile::tempdir().expect("a folder");
-    let unet = ["network=unet", "heads=none", "hidden=none", "perceptron=none", "positions=none", "width=8"];
-    let changes = [&unet[..], &["dropout=0.1", "accumulation=2", "checkpoint_every=2", "decay=constant"]].concat();
+    let tokens = ["patch_size=none", "width=8"];
+    let unet = ["network=unet", "heads=none", "hidden=none", "perceptron=none", "positions=none"];
+    let changes =
+        [&unet[..], &tokens, &["dropout=0.1", "accumulation=2", "checkpoint_every=2", "decay=constant"]].concat();
     let (straight, stopped) = (folder.path().join("straight"), folder.path().join("stopped"));
     train(&straight, "md4-digits", &changes).json();
     resume_half_way(&stopped, "md4-digits", &changes);
