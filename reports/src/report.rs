@@ -92,11 +92,15 @@ impl<'a> Report<'a> {
         programs.into_iter().collect()
     }
 
-    /// `9 claims: 5 verified, 1 consistent, ...`.
+    /// `9 claims: 5 verified, 1 consistent (not decided), ...`.
     pub fn summary(&self) -> String {
         let total = self.rows().count();
+        let word = |verdict: Verdict| match verdict {
+            Verdict::Consistent => "consistent (not decided: the interval holds the claim, and is too wide)".to_owned(),
+            other => other.to_string(),
+        };
         let counts: Vec<String> =
-            self.counts().into_iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
+            self.counts().into_iter().map(|(verdict, count)| format!("{count} {}", word(verdict))).collect();
         match (total, counts.join(", ")) {
             (0, _) => "no claims".into(),
             (1, counts) => format!("1 claim: {counts}"),

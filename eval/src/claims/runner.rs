@@ -159,12 +159,12 @@ fn readable(row: Row) -> Row {
 /// Probability with which a difference of [`power`]'s size is decided.
 const POWER: f64 = 0.8;
 
-/// The smallest distance from the expectation's limit that this check decides with probability [`POWER`]: half of the interval
-/// and the 80 % quantile of the error beyond it.
+/// The distance of the true number from the expectation's limit at which this check verifies it with probability [`POWER`]: half
+/// of the interval and the 80 % quantile of the error beyond it.
 fn power(found: &Measured, interval: &Interval) -> Option<Detail> {
     let beyond = student_interval(0.0, found.standard_error?, found.n, 2.0 * POWER - 1.0).1;
     let value = (interval.high - interval.low) / 2.0 + beyond;
-    let name = format!("what would be decided with probability {POWER}");
+    let name = format!("distance from the limit that verifies this number with probability {POWER}");
     value.is_finite().then(|| Detail { name, value, standard_error: None, unit: found.unit.clone() })
 }
 

@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
   elbow eval all
   elbow eval theory weighting
   elbow eval theorem-1
-  elbow eval all --slow --device cuda:0      # the gpu tier too
+  elbow eval all --slow --device cuda:0      # the slow tier and, on a GPU, the gpu tier
 
 Exit code 1 if a claim is refuted, 4 if a check broke, 3 if an input is missing. A second run reuses every row whose program, claim, inputs, seed and device are
 unchanged.")]

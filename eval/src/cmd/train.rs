@@ -128,7 +128,12 @@ fn in_words(plan: &Plan, arguments: &Arguments, hours: f64) -> Vec<String> {
         ),
         format!("all steps        {:.3e} FLOP in {} steps", plan.total_operations, plan.steps),
         format!("memory           {} GB, all on one device: {parts}", gigabytes(memory.total)),
-        format!("time             {} h, {} x {} TFLOP/s held", short(hours), arguments.devices, arguments.throughput),
+        format!(
+            "time             {} h, {} x {} TFLOP/s sustained",
+            short(hours),
+            arguments.devices,
+            arguments.throughput
+        ),
     ]
 }
 

@@ -88,7 +88,7 @@ impl Objectives {
         outcome.figures.push(figure(
             "objectives",
             "Every implementation on the digits",
-            "Bound on held-out digits after the same short training on the same network (with time conditioning where the \
+            "Bound on held-out digits after the same short training of the same trunk (with time conditioning where the \
              posterior needs it), mean and standard error over test images; the autoregressive number is the likelihood \
              itself. One training seed each: the order of neighbours is not decided here.",
             vec![ranking("", "bits/dim", &bars)],

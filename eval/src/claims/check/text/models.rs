@@ -71,12 +71,12 @@ impl Texts {
             .extend(self.infill.as_ref().map(|text| self.infilled(workspace, text, home, data.as_ref())).transpose()?);
         panels.push(published()?);
         let caption = format!(
-            "One trunk (genmd4 and d3pm-uniform see the time as well), {} windows of held-out text of 64 letters each, means with standard errors over windows; one training seed \
+            "One trunk (genmd4 and d3pm-uniform see the time as well, genmd4 trains on two corruptions of each window), {} windows of held-out text of 64 letters each, means with standard errors over windows; one training seed \
              each. Samples: {} of each model by its own sampler, judged by the autoregressive model, which flatters its own; \
              perplexity is never without entropy. The published numbers stand beside ours and are not compared with them.",
             self.windows, self.samples
         );
-        Ok(figure("text-models", "Models of letters under one budget", &caption, panels))
+        Ok(figure("text-models", "Models of letters after the same steps and batches", &caption, panels))
     }
 
     /// Fillings of a text with gaps by the first model.

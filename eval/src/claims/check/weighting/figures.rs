@@ -24,7 +24,7 @@ pub(super) fn draw(study: &Weightings, arms: &[Trained], metric: &str) -> Vec<Fi
         &format!("{family} diffusion under each weighting ({id})"),
         &format!(
             "The same network, images, steps and batches; means and standard errors over {} trainings, which share initial weights \
-             and batches from arm to arm, and the noise where its law is the same. The NELBO is the true bound of test images, whatever weighting trained; \
+             and batches from arm to arm, and the noise where its law is the same. The NELBO is an estimate of the true bound, whatever weighting trained, of one set of test images, whose choice is not in the error; \
              distances are of {} samples of each training to the training images.",
             study.seeds, study.samples
         ),
