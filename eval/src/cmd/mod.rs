@@ -37,8 +37,6 @@ pub struct Trained {
     pub objective: Box<dyn Objective>,
     pub model: Model,
     pub state: State,
-    /// Floating-point operations of one evaluation of one sequence.
-    pub operations: f64,
     /// SHA-256 of the averaged weights.
     pub hash: String,
 }
@@ -65,7 +63,6 @@ impl Trained {
         Ok(Self {
             objective: settings.objective()?,
             model: checkpoint.load_ema(model)?,
-            operations: shape.operations(),
             hash: state.files["ema.safetensors"].clone(),
             settings,
             state,

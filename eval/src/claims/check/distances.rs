@@ -5,6 +5,12 @@ use reports::record::Panel;
 use crate::failure::Failure;
 use crate::fid::{FeatureNetwork, Features, Images, between_features};
 
+/// What measures distances: a network, and the features of the images that samples are compared with.
+pub(super) struct Ruler {
+    pub network: FeatureNetwork,
+    pub reference: Features,
+}
+
 /// The Frechet distance to `reference` of each of `blocks` disjoint blocks of `size` images.
 pub(super) fn of_blocks(
     network: &FeatureNetwork,

@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use impls::data::{Dataset, Split};
-use impls::train::Settings;
+use impls::train::{Plan, Settings};
 use reports::record::{Figure, Input, Panel, Series, Style};
 use serde::Deserialize;
 
-use super::distances::{first_images, of_blocks};
+use super::distances::{Ruler, first_images, of_blocks};
 use super::independent::Independent;
 use super::{Outcome, figure, log_axis, plot, ranking, run_inputs, trained_run, weights_of};
 use crate::cmd::Trained;
 use crate::cmd::fid::digits_classifier;
 use crate::failure::Failure;
-use crate::fid::{FeatureNetwork, Features, Images};
+use crate::fid::Images;
 use crate::likelihood::{Bound, Dequantisation, Estimate, Estimator, OdeQuestion};
 use crate::sampling::{self, Request};
 use crate::workspace::Workspace;
@@ -49,6 +49,8 @@ struct Member {
     gain: Estimate,
     /// Code length under the probability-flow ODE, bits/dim.
     ode: Option<Estimate>,
+    /// Floating-point operations of its training.
+    operations: f64,
     points: Vec<Point>,
     shown: Panel,
 }
@@ -57,12 +59,6 @@ struct Member {
 struct Point {
     nfe: f64,
     distance: Option<Estimate>,
-}
-
-/// What measures distances: a network that knows the images.
-struct Ruler {
-    network: FeatureNetwork,
-    reference: Features,
 }
 
 impl Families {
@@ -99,7 +95,8 @@ impl Families {
             let (points, shown) = self.sample(workspace, &model, train.as_ref(), ruler.as_ref())?;
             let name = preset.split('-').next().unwrap_or(preset).to_owned();
             let ode = self.ode(workspace, &model.settings, &run, test.as_ref())?;
-            members.push(Member { name, model, bound, gain: Estimate::of(&gain), ode, points, shown });
+            let operations = Plan::new(&model.settings, &model.state.data)?.total_operations;
+            members.push(Member { name, model, bound, gain: Estimate::of(&gain), ode, operations, points, shown });
         }
         let gains: Vec<(String, Estimate)> = members.iter().map(|member| (member.name.clone(), member.gain)).collect();
         let quantity = |name: &str| format!("worst ({name}): NELBO − independent pixels' NLL");
@@ -235,15 +232,12 @@ impl Families {
 fn row(member: &Member) -> Vec<String> {
     let settings = &member.model.settings;
     let b = member.bound.bits_per_dim;
-    let sequences = settings.steps as f64 * settings.batch_size as f64;
-    // A derivative costs about two evaluations more.
-    let work = 3.0 * member.model.operations * sequences;
     let last = &member.points[member.points.len() - 1];
     vec![
         settings.implementation.clone(),
         settings.weighting.clone().unwrap_or_default(),
         member.model.model.parameters().to_string(),
-        format!("{:.1}", work / 1e12),
+        format!("{:.1}", member.operations / 1e12),
         format!("{:.4} ± {:.4}", b.value, b.standard_error),
         member.ode.map_or("none".into(), |ode| format!("{:.4} ± {:.4}", ode.value, ode.standard_error)),
         last.distance.map_or("no network".into(), |d| format!("{:.3} ± {:.3}", d.value, d.standard_error)),

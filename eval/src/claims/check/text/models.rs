@@ -1,6 +1,5 @@
 //! Every model of letters side by side: bits a character at home and away, samples, infilling, and what was published.
 
-use impls::data::Dataset;
 use reports::record::{Figure, Panel};
 use serde::Deserialize;
 
@@ -67,8 +66,7 @@ impl Texts {
         let mut panels = vec![Panel::Table { title: format!("Trained on {home}, tested on"), header, rows: bits }];
         let header = ["", "perplexity under ar", "entropy, nats", "NFE", "the first sample"].map(String::from).to_vec();
         panels.push(Panel::Table { title: "Samples".into(), header, rows: samples });
-        panels
-            .extend(self.infill.as_ref().map(|text| self.infilled(workspace, text, home, data.as_ref())).transpose()?);
+        panels.extend(self.infill.as_ref().map(|text| self.infilled(text, home, &judging)).transpose()?);
         panels.push(published()?);
         let caption = format!(
             "One trunk (genmd4 and d3pm-uniform see the time as well, genmd4 trains on two corruptions of each window), {} windows of held-out text of 64 letters each, means with standard errors over windows; one training seed \
@@ -80,15 +78,15 @@ impl Texts {
     }
 
     /// Fillings of a text with gaps by the first model.
-    fn infilled(&self, workspace: &Workspace, text: &str, home: &str, data: &dyn Dataset) -> Result<Panel, Failure> {
+    fn infilled(&self, text: &str, home: &str, judge: &Judge) -> Result<Panel, Failure> {
+        let Judge { workspace, data, .. } = *judge;
         let (model, _) = trained_run(workspace, &self.presets[0], &self.set_for(home))?;
         let plain = Request::new(&model.settings, &model.model, 4, data.length(), workspace.seed);
         let request = Request { known: Some(infilling(text, data)?), ..plain };
         let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, &workspace.bar)?;
-        let decode = |row: &[u32]| data.text().map_or(String::new(), |text| text.decode(row));
         let title = format!("Gaps filled by {}", implementation(&self.presets[0]));
         let mut rows = vec![vec!["given".to_owned(), text.to_owned()]];
-        rows.extend(drawn.tokens.rows().map(|row| vec!["drawn".to_owned(), decode(row)]));
+        rows.extend(drawn.tokens.rows().map(|row| vec!["drawn".to_owned(), judge.decode(row)]));
         Ok(Panel::Table { title, header: vec![String::new(), "text".into()], rows })
     }
 }

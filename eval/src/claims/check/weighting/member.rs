@@ -6,23 +6,17 @@ use impls::schedule::MaskedSchedule;
 use impls::train::Settings;
 use serde::{Deserialize, Serialize};
 
+use super::super::distances::Ruler;
 use super::Weightings;
 use super::profile::{Level, profile};
 use crate::cmd::Trained;
 use crate::cmd::train::run_training;
 use crate::failure::Failure;
-use crate::fid::{Balls, FeatureNetwork, Features, Images, OnBad, Survey, between_features, entropy, kid, prdc};
+use crate::fid::{Balls, Images, OnBad, Survey, between_features, entropy, kid, prdc};
 use crate::files;
 use crate::likelihood::Estimator;
 use crate::sampling::{self, Request, Sampler};
 use crate::workspace::Workspace;
-
-/// What measures distances.
-pub(super) struct Ruler {
-    pub network: FeatureNetwork,
-    /// Features of the training images.
-    pub reference: Features,
-}
 
 /// The numbers of one training.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -76,20 +70,20 @@ impl Weightings {
             .question(test, Estimator::Auto, self.draws, self.sequences, workspace.seed)
             .answer(&workspace.device, &workspace.bar)?;
         let levels = profile(&run, [train, test], self.sequences, &workspace.device, workspace.seed)?;
-        let measured =
-            Measured { nelbo: bound.bits_per_dim.value, levels, ..self.samples(workspace, &model, train, ruler)? };
+        let measured = self.samples(workspace, &model, train, ruler, (bound.bits_per_dim.value, levels))?;
         let text = serde_json::to_vec(&measured).map_err(|e| Failure::internal(e.to_string()))?;
         files::write(&kept, &text)?;
         Ok(measured)
     }
 
-    /// What is measured of samples; every arm is sampled alike. The rest is left open.
+    /// What is measured of samples, beside the bound and its levels; every arm is sampled alike.
     fn samples(
         &self,
         workspace: &Workspace,
         model: &Trained,
         train: &dyn Dataset,
         ruler: &Ruler,
+        (nelbo, levels): (f64, Vec<Level>),
     ) -> Result<Measured, Failure> {
         let plain = Request::new(&model.settings, &model.model, self.samples, train.length(), model.settings.seed);
         let sampler = if model.settings.is_gaussian() { plain.sampler } else { Sampler::Ancestral };
@@ -106,7 +100,7 @@ impl Weightings {
         let shares = prdc(&found.features, &ruler.reference, balls[0], balls[1], bar)?;
         Ok(Measured {
             weights: model.hash.clone(),
-            nelbo: f64::NAN,
+            nelbo,
             distance: between_features(&found.features, &ruler.reference, &ruler.network.origin())?.value,
             kid: kid(&found.features, &ruler.reference, bar)?.value,
             precision: shares.precision.value,
@@ -114,7 +108,7 @@ impl Weightings {
             class_entropy: entropies.class_bits.unwrap_or(f64::NAN),
             image_entropy: entropies.image_bits.value,
             nfe: drawn.nfe(),
-            levels: Vec::new(),
+            levels,
             shown: (0..SHOWN.min(images.len())).map(|i| images.pixels(i).to_vec()).collect(),
         })
     }

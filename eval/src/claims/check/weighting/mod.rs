@@ -10,6 +10,7 @@ use impls::train::Settings;
 use reports::record::Input;
 use serde::Deserialize;
 
+use super::distances::Ruler;
 use super::{Outcome, trained_name};
 use crate::cmd::fid::bundled_network;
 use crate::failure::Failure;
@@ -17,7 +18,7 @@ use crate::fid::Images;
 use crate::likelihood::Estimate;
 use crate::provenance;
 use crate::workspace::Workspace;
-use member::{Measured, Ruler};
+use member::Measured;
 
 /// Trainings of one family of diffusion that differ in their weighting alone, and what is claimed of them.
 #[derive(Debug, Deserialize)]
