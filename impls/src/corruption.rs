@@ -1,10 +1,10 @@
 //! The forward process of masked diffusion: hiding tokens, and the cross-entropy of those that are hidden.
 
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use crate::key::{Key, open_uniform, permutation};
-use crate::network::{Denoiser, Input, ids_tensor};
+use crate::network::{Denoiser, Hidden, Input};
 use crate::objective::Batch;
 use crate::schedule::MaskedSchedule;
 
@@ -12,10 +12,8 @@ use crate::schedule::MaskedSchedule;
 pub struct Corrupted {
     /// What the denoiser sees.
     pub input: Input,
-    /// True where z_t is the mask, \[batch, length\].
-    pub masked: Tensor<2, Bool>,
-    /// x, \[batch, length\].
-    pub x: Tensor<2, Int>,
+    /// x, and where z_t is the mask.
+    pub tokens: Hidden,
 }
 
 /// Hides each token by itself, with the probability that `probability` gives for its row and value.
@@ -74,33 +72,18 @@ impl Corrupted {
         }
         let hide = |(&token, &hidden): (&u32, &bool)| if hidden { values as u32 } else { token };
         let z: Vec<u32> = batch.x.ids().iter().zip(&masked).map(hide).collect();
-        Self {
-            input: batch.input(&z, times, device),
-            masked: Tensor::from_data(TensorData::new(masked, [batch.len(), length]), device),
-            x: ids_tensor(batch.x.ids(), length, device),
-        }
+        Self { input: batch.input(&z, times, device), tokens: Hidden { x: batch.x.ids().to_vec(), masked, length } }
     }
 
     /// -log mu_theta(z)\[n, x_n\] where token n is hidden and 0 elsewhere, \[batch, length\].
     pub fn cross_entropies(&self, denoiser: &dyn Denoiser) -> Tensor<2> {
-        self.hidden(negative_log(self.log_mu(denoiser), &self.x))
+        denoiser.hidden_costs(&self.input, &self.tokens)
     }
 
     /// log mu_theta over the data values, \[batch, length, V\].
     pub fn log_mu(&self, denoiser: &dyn Denoiser) -> Tensor<3> {
         log_softmax(denoiser.value_logits(&self.input), 2)
     }
-
-    /// A cost a token, with those of visible tokens set to 0.
-    pub fn hidden(&self, cost: Tensor<2>) -> Tensor<2> {
-        // Filled and not multiplied by zero: a visible value may have mu = 0, and 0 * inf is NaN.
-        cost.mask_fill(self.masked.clone().bool_not(), 0.0)
-    }
-}
-
-/// -log_mu\[.., x_n\]: \[batch, length\].
-pub fn negative_log(log_mu: Tensor<3>, x: &Tensor<2, Int>) -> Tensor<2> {
-    log_mu.gather(2, x.clone().unsqueeze_dim(2)).squeeze_dim::<2>(2).neg()
 }
 
 /// The sum over each row: \[batch, length\] to \[batch\].

@@ -18,6 +18,7 @@ pub mod corruption;
 pub mod d3pm;
 pub mod data;
 pub mod error;
+mod fused;
 pub mod gaussian;
 pub mod genmd4;
 pub mod hash;

@@ -1,11 +1,10 @@
 //! The negative log-likelihood.
 
-use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor};
 
-use crate::corruption::{negative_log, numbers, row_sums};
+use crate::corruption::{numbers, row_sums};
 use crate::key::Key;
-use crate::network::{Denoiser, ids_tensor};
+use crate::network::{Denoiser, Hidden};
 use crate::objective::{Batch, Objective, Terms};
 
 /// The objective. Its network must be causal.
@@ -23,8 +22,7 @@ impl Autoregressive {
         let length = batch.x.length();
         let input =
             batch.input(&shifted(batch.x.ids(), length, denoiser.values() as u32), &vec![0.0; batch.len()], device);
-        let x = ids_tensor(batch.x.ids(), length, device);
-        negative_log(log_softmax(denoiser.value_logits(&input), 2), &x)
+        denoiser.hidden_costs(&input, &Hidden::all(batch.x.ids(), length))
     }
 }
 

@@ -3,9 +3,9 @@
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor};
 
-use crate::corruption::{Corrupted, hide_each, negative_log, numbers, row_sums};
+use crate::corruption::{Corrupted, hide_each, numbers, row_sums};
 use crate::key::Key;
-use crate::network::{Denoiser, rows_tensor};
+use crate::network::{Denoiser, negative_log, rows_tensor};
 use crate::objective::{Batch, Objective, Terms};
 use crate::times::step_of;
 
@@ -37,7 +37,7 @@ impl Absorbing {
             rows_tensor(&numbers, &device).unsqueeze_dim::<2>(1)
         };
         let total = f64::from(self.steps);
-        let cross_entropy = hidden.hidden(negative_log(log_x.clone(), &hidden.x));
+        let cross_entropy = hidden.tokens.only(negative_log(log_x.clone(), &hidden.tokens.ids(&device)));
         if outputs == values {
             return (cross_entropy.clone() * row(&|i| total / i), cross_entropy);
         }
@@ -47,7 +47,7 @@ impl Absorbing {
         let now = (mass.clone() * row(&odds)).log1p();
         let before = (mass * row(&|i| odds(i - 1.0))).log1p();
         let kl = (cross_entropy.clone() + now.clone()) * row(&|i| 1.0 / i) + (now - before) * row(&|i| 1.0 - 1.0 / i);
-        (hidden.hidden(kl.mul_scalar(total)), cross_entropy)
+        (hidden.tokens.only(kl.mul_scalar(total)), cross_entropy)
     }
 
     fn corrupt(&self, denoiser: &dyn Denoiser, batch: &Batch, key: &Key, device: &Device) -> (Corrupted, Vec<u32>) {

@@ -3,9 +3,9 @@
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Int, Tensor};
 
-use crate::corruption::{negative_log, numbers, row_sums};
+use crate::corruption::{numbers, row_sums};
 use crate::key::{Key, open_uniform};
-use crate::network::{Denoiser, ids_tensor, rows_tensor};
+use crate::network::{Denoiser, ids_tensor, negative_log, rows_tensor};
 use crate::objective::{Batch, Objective, Terms};
 use crate::schedule::MaskedSchedule;
 use crate::times::step_of;

@@ -4,9 +4,9 @@ use burn::tensor::activation::softplus;
 use burn::tensor::{Device, Tensor};
 
 use super::sampler::powers;
-use crate::corruption::{Corrupted, hide_each, negative_log, numbers, row_sums};
+use crate::corruption::{Corrupted, hide_each, numbers, row_sums};
 use crate::key::Key;
-use crate::network::{Denoiser, rows_tensor};
+use crate::network::{Denoiser, negative_log, rows_tensor};
 use crate::objective::{Batch, Objective, Terms};
 
 /// The objective; its schedule is part of the model.
@@ -20,8 +20,8 @@ impl GenMd4 {
         let [_, _, values] = log_mu.dims();
         let w_x = of_tokens(w, corrupted);
         let spread = (log_mu.clone().exp() * w.clone().reshape([1, 1, values])).sum_dim(2).squeeze_dim::<2>(2);
-        let cost = w_x.clone() * (negative_log(log_mu, &corrupted.x) - 1.0) + spread;
-        row_sums(corrupted.hidden(cost))
+        let cost = w_x.clone() * (negative_log(log_mu, &corrupted.tokens.ids(&w.device())) - 1.0) + spread;
+        row_sums(corrupted.tokens.only(cost))
     }
 
     /// log q(z_t | x), \[batch\]: w_x ln t for a masked token, ln(1 - t^(w_x)) for a visible one.
@@ -31,7 +31,7 @@ impl GenMd4 {
         let masked = of_tokens(w, corrupted) * rows_tensor(&ln_t, &device).unsqueeze_dim::<2>(1);
         // 1 - t^w is kept away from 0, where single precision has no digits left; w > 0 and t < 1 keep it positive.
         let visible = (masked.clone().exp().neg() + 1.0).clamp_min(1e-7).log();
-        row_sums(visible.mask_where(corrupted.masked.clone(), masked))
+        row_sums(visible.mask_where(corrupted.tokens.mask(&device), masked))
     }
 
     /// The surrogate whose gradient is that of E L, \[batch\]:
@@ -63,8 +63,9 @@ impl GenMd4 {
 
 /// w of each token's value, \[batch, length\].
 fn of_tokens(w: &Tensor<1>, corrupted: &Corrupted) -> Tensor<2> {
-    let [batch, length] = corrupted.x.dims();
-    w.clone().select(0, corrupted.x.clone().reshape([batch * length])).reshape([batch, length])
+    let x = corrupted.tokens.ids(&w.device());
+    let [batch, length] = x.dims();
+    w.clone().select(0, x.reshape([batch * length])).reshape([batch, length])
 }
 
 impl Objective for GenMd4 {

@@ -6,9 +6,9 @@ use burn::tensor::{Device, Tensor};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::any_order::{AnyOrder, Form};
-use crate::corruption::{hide_count, negative_log, row_sums};
+use crate::corruption::{hide_count, row_sums};
 use crate::key::Key;
-use crate::network::{Denoiser, rows_tensor};
+use crate::network::{Denoiser, negative_log, rows_tensor};
 use crate::objective::{Batch, Objective, Terms};
 
 /// The law of the mask rate, as the rate of a uniform number.
@@ -81,7 +81,7 @@ impl Objective for MaskGit {
     fn loss(&self, denoiser: &dyn Denoiser, batch: &Batch, key: &Key, device: &Device) -> Tensor<1> {
         let counts = self.counts(batch);
         let hidden = hide_count(batch, &counts, denoiser.values(), key, device);
-        let cost = row_sums(hidden.hidden(self.smoothed(hidden.log_mu(denoiser), &hidden.x)));
+        let cost = row_sums(hidden.tokens.only(self.smoothed(hidden.log_mu(denoiser), &hidden.tokens.ids(device))));
         match self.normaliser {
             Normaliser::PerRow => {
                 let weights: Vec<f64> = counts.iter().map(|&count| 1.0 / count as f64).collect();

@@ -1,84 +1,97 @@
-//! What the attention layers of all networks share: rotary positions, masked softmax, norms without weights, dropout.
+//! What the attention layers of all networks share: rotary positions, masked softmax, norms, dropout.
 
 use burn::nn::{Linear, RmsNorm};
 use burn::tensor::activation::softmax;
-use burn::tensor::{Bool, Device, Tensor, TensorData};
+use burn::tensor::{Bool, Int, Tensor, TensorData};
 
+use crate::fused::rotary::{Rotary, angles};
+use crate::fused::{self};
 use crate::key::{Key, open_uniform};
 
-/// Which coordinates of a head are rotated together (Su et al. 2021; both with base 10,000).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rotary {
-    /// Neighbours (2k, 2k + 1): MD4.
-    Interleaved,
-    /// Halves (k, k + size/2): MDLM.
-    Halves,
-}
-
-impl Rotary {
-    /// Rotates \[batch, heads, length, size\] by the position's angles.
-    pub fn rotate(self, x: Tensor<4>) -> Tensor<4> {
-        let [batch, heads, length, size] = x.dims();
-        let half = size / 2;
-        let (cos, sin) = angles(length, half, &x.device());
-        match self {
-            Self::Halves => {
-                let (a, b) = (x.clone().narrow(3, 0, half), x.narrow(3, half, half));
-                let (cos, sin) = (cos.unsqueeze::<4>(), sin.unsqueeze::<4>());
-                let first = a.clone() * cos.clone() - b.clone() * sin.clone();
-                Tensor::cat(vec![first, a * sin + b * cos], 3)
-            }
-            Self::Interleaved => {
-                let pairs = x.reshape([batch, heads, length, half, 2]);
-                let (a, b) = (pairs.clone().narrow(4, 0, 1), pairs.narrow(4, 1, 1));
-                let shape = [1, 1, length, half, 1];
-                let (cos, sin) = (cos.reshape(shape), sin.reshape(shape));
-                let first = a.clone() * cos.clone() - b.clone() * sin.clone();
-                Tensor::cat(vec![first, a * sin + b * cos], 4).reshape([batch, heads, length, size])
-            }
+/// Rotates \[batch, heads, length, size\] by the position's angles.
+fn rotate(rotary: Rotary, x: Tensor<4>) -> Tensor<4> {
+    let [batch, heads, length, size] = x.dims();
+    let half = size / 2;
+    let table = |numbers| Tensor::<2>::from_data(TensorData::new(numbers, [length, half]), &x.device());
+    let [cos, sin] = angles(length, half).map(table);
+    match rotary {
+        Rotary::Halves => {
+            let (a, b) = (x.clone().narrow(3, 0, half), x.narrow(3, half, half));
+            let (cos, sin) = (cos.unsqueeze::<4>(), sin.unsqueeze::<4>());
+            let first = a.clone() * cos.clone() - b.clone() * sin.clone();
+            Tensor::cat(vec![first, a * sin + b * cos], 3)
+        }
+        Rotary::Interleaved => {
+            let pairs = x.reshape([batch, heads, length, half, 2]);
+            let (a, b) = (pairs.clone().narrow(4, 0, 1), pairs.narrow(4, 1, 1));
+            let shape = [1, 1, length, half, 1];
+            let (cos, sin) = (cos.reshape(shape), sin.reshape(shape));
+            let first = a.clone() * cos.clone() - b.clone() * sin.clone();
+            Tensor::cat(vec![first, a * sin + b * cos], 4).reshape([batch, heads, length, size])
         }
     }
 }
 
-/// Cosine and sine of position * 10000^(-k / half), each \[length, half\].
-fn angles(length: usize, half: usize, device: &Device) -> (Tensor<2>, Tensor<2>) {
-    let angle = |i: usize| (i / half) as f64 * 10_000f64.powf(-((i % half) as f64) / half as f64);
-    let table = |f: fn(f64) -> f64| {
-        let data: Vec<f32> = (0..length * half).map(|i| f(angle(i)) as f32).collect();
-        Tensor::from_data(TensorData::new(data, [length, half]), device)
-    };
-    (table(f64::cos), table(f64::sin))
+/// softmax(q k^T / sqrt(size) + relative) v of joined queries, keys and values: \[batch, length, 3 width\] to
+/// \[batch, length, width\].
+///
+/// `relative` is \[heads, 2 length - 1\], added by relative position i - j + length - 1; queries and keys are first turned by
+/// `rotary`; with `causal`, position i sees 0..=i only.
+pub(super) fn self_attention(
+    qkv: Tensor<3>,
+    heads: usize,
+    rotary: Option<Rotary>,
+    relative: Option<Tensor<2>>,
+    causal: bool,
+) -> Tensor<3> {
+    if fused::runs_on(&qkv.device()) {
+        return fused::attention::attend(qkv, relative, heads, rotary, causal);
+    }
+    composed_attention(qkv, heads, rotary, relative, causal)
 }
 
-/// softmax(q k^T / sqrt(size) + bias) v for \[batch, heads, length, size\]; with `causal`, position i sees 0..=i only.
-pub(super) fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, bias: Option<Tensor<4>>, causal: bool) -> Tensor<4> {
+/// The same by burn's elementary operations.
+pub(super) fn composed_attention(
+    qkv: Tensor<3>,
+    heads: usize,
+    rotary: Option<Rotary>,
+    relative: Option<Tensor<2>>,
+    causal: bool,
+) -> Tensor<3> {
+    let [mut q, mut k, v] = split_heads::<3>(qkv, heads);
+    if let Some(rotary) = rotary {
+        (q, k) = (rotate(rotary, q), rotate(rotary, k));
+    }
     let [_, _, length, size] = q.dims();
     let mut scores = q.matmul(k.transpose()).mul_scalar(1.0 / (size as f64).sqrt());
-    if let Some(bias) = bias {
-        scores = scores + bias;
+    if let Some(relative) = relative {
+        let offsets: Vec<i64> =
+            (0..length * length).map(|at| (at / length + length - 1 - at % length) as i64).collect();
+        let offsets = Tensor::<1, Int>::from_data(TensorData::new(offsets, [length * length]), &v.device());
+        scores = scores + relative.select(1, offsets).reshape([1, heads, length, length]);
     }
     if causal {
         let future = Tensor::<2, Bool>::tril_mask([length, length], 0, &scores.device());
         scores = scores.mask_fill(future.unsqueeze::<4>(), f32::NEG_INFINITY);
     }
-    softmax(scores, 3).matmul(v)
+    join_heads(softmax(scores, 3).matmul(v))
 }
 
 /// Cuts \[batch, length, parts * width\] into `parts` tensors of \[batch, heads, length, width / heads\].
-pub(super) fn split_heads<const PARTS: usize>(x: Tensor<3>, heads: usize) -> [Tensor<4>; PARTS] {
+fn split_heads<const PARTS: usize>(x: Tensor<3>, heads: usize) -> [Tensor<4>; PARTS] {
     let [batch, length, total] = x.dims();
     let split = x.reshape([batch, length, PARTS, heads, total / PARTS / heads]).permute([2, 0, 3, 1, 4]);
     std::array::from_fn(|i| split.clone().narrow(0, i, 1).squeeze_dim(0))
 }
 
 /// The inverse for one part: \[batch, heads, length, size\] to \[batch, length, heads * size\].
-pub(super) fn join_heads(x: Tensor<4>) -> Tensor<3> {
+fn join_heads(x: Tensor<4>) -> Tensor<3> {
     let [batch, heads, length, size] = x.dims();
     x.swap_dims(1, 2).reshape([batch, length, heads * size])
 }
 
 /// Mean 0 and variance 1 over the last dimension: layer norm without weights.
-pub(super) fn standardise<const D: usize>(x: Tensor<D>, epsilon: f64) -> Tensor<D> {
+fn standardise<const D: usize>(x: Tensor<D>, epsilon: f64) -> Tensor<D> {
     let centred = x.clone() - x.mean_dim(D - 1);
     let deviation = (centred.clone().square().mean_dim(D - 1) + epsilon).sqrt();
     centred / deviation
@@ -87,6 +100,27 @@ pub(super) fn standardise<const D: usize>(x: Tensor<D>, epsilon: f64) -> Tensor<
 /// x (1 + scale) + shift, with one scale and shift a sequence.
 pub(super) fn modulate(x: Tensor<3>, shift: Tensor<3>, scale: Tensor<3>) -> Tensor<3> {
     x * (scale + 1.0) + shift
+}
+
+/// Layer norm without weights, modulated: \[batch, length, width\] to the same.
+fn modulated_norm(x: Tensor<3>, shift: Tensor<3>, scale: Tensor<3>, epsilon: f64) -> Tensor<3> {
+    match fused::runs_on(&x.device()) {
+        true => fused::norm::modulated_norm(x, shift, scale, epsilon),
+        false => composed_norm(x, shift, scale, epsilon),
+    }
+}
+
+/// The same by burn's elementary operations.
+pub(super) fn composed_norm(x: Tensor<3>, shift: Tensor<3>, scale: Tensor<3>, epsilon: f64) -> Tensor<3> {
+    modulate(standardise(x, epsilon), shift, scale)
+}
+
+/// Root-mean-square norm with a learned scale.
+fn rms_norm(norm: &RmsNorm, x: Tensor<3>) -> Tensor<3> {
+    match fused::runs_on(&x.device()) {
+        true => fused::norm::rms_norm(x, norm.gamma.val(), norm.epsilon),
+        false => norm.forward(x),
+    }
 }
 
 /// Cuts \[batch, parts * width\] into `PARTS` tensors of \[batch, 1, width\].
@@ -108,12 +142,12 @@ pub(super) fn residual_block(
     match (modulation, norms) {
         (Some(modulation), _) => {
             let [shift_a, scale_a, gate_a, shift_m, scale_m, gate_m] = chunks::<6>(modulation);
-            let x = x.clone() + gate_a * attention(modulate(standardise(x, epsilon), shift_a, scale_a));
-            x.clone() + gate_m * perceptron(modulate(standardise(x, epsilon), shift_m, scale_m))
+            let x = x.clone() + gate_a * attention(modulated_norm(x, shift_a, scale_a, epsilon));
+            x.clone() + gate_m * perceptron(modulated_norm(x, shift_m, scale_m, epsilon))
         }
         (None, [Some(attention_norm), Some(mlp_norm)]) => {
-            let x = x.clone() + attention(attention_norm.forward(x));
-            x.clone() + perceptron(mlp_norm.forward(x))
+            let x = x.clone() + attention(rms_norm(attention_norm, x));
+            x.clone() + perceptron(rms_norm(mlp_norm, x))
         }
         _ => unreachable!("a block has norms, or a modulation and something to be modulated by"),
     }
@@ -129,9 +163,9 @@ pub(super) fn last_norm(
     match (modulation, norm) {
         (Some(modulation), _) => {
             let [shift, scale] = chunks::<2>(modulation);
-            modulate(standardise(x, epsilon), shift, scale)
+            modulated_norm(x, shift, scale, epsilon)
         }
-        (None, Some(norm)) => norm.forward(x),
+        (None, Some(norm)) => rms_norm(norm, x),
         (None, None) => unreachable!("a network has a last norm, or a modulation and something to be modulated by"),
     }
 }

@@ -7,14 +7,17 @@ use std::path::Path;
 
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, Linear};
-use burn::tensor::activation::{gelu_approximate, silu};
+use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::attention::{Dropout, Rotary, attend, chunks, join_heads, modulate, split_heads};
+use super::activation::gelu_tanh;
+use super::attention::{Dropout, chunks, modulate, self_attention};
+use super::dense::dense;
 use super::init::Init;
 use super::state_dict::StateDict;
 use super::{Denoiser, Input};
 use crate::error::Result;
+use crate::fused::rotary::Rotary;
 use crate::key::Key;
 
 /// Sinusoids of the noise level.
@@ -160,11 +163,10 @@ impl DitBlock {
         let [shift_a, scale_a, gate_a, shift_m, scale_m, gate_m] =
             chunks::<6>(self.adaln_modulation.forward(condition));
         let h = modulate(self.norm1.forward(x.clone()), shift_a, scale_a);
-        let [q, k, v] = split_heads::<3>(self.attn_qkv.forward(h), heads);
-        let mixed = attend(Rotary::Halves.rotate(q), Rotary::Halves.rotate(k), v, None, false);
-        let x = x + gate_a * dropout.fold(0).apply(self.attn_out.forward(join_heads(mixed)));
+        let mixed = self_attention(dense(&self.attn_qkv, h), heads, Some(Rotary::Halves), None, false);
+        let x = x + gate_a * dropout.fold(0).apply(dense(&self.attn_out, mixed));
         let h = modulate(self.norm2.forward(x.clone()), shift_m, scale_m);
-        let h = self.mlp[1].forward(gelu_approximate(self.mlp[0].forward(h)));
+        let h = dense(&self.mlp[1], gelu_tanh(dense(&self.mlp[0], h)));
         x + gate_m * dropout.fold(1).apply(h)
     }
 }
@@ -172,7 +174,7 @@ impl DitBlock {
 impl FinalLayer {
     fn forward(&self, x: Tensor<3>, condition: Tensor<2>) -> Tensor<3> {
         let [shift, scale] = chunks::<2>(self.adaln_modulation.forward(condition));
-        self.linear.forward(modulate(self.norm_final.forward(x), shift, scale))
+        dense(&self.linear, modulate(self.norm_final.forward(x), shift, scale))
     }
 }
 

@@ -1,9 +1,14 @@
 //! Denoisers. Networks and the exact table implement one trait, so that the loss code that trains a network is
 //! the code that is checked against exact numbers.
 
+mod activation;
+#[cfg(test)]
+mod agreement;
 mod attention;
 mod conditioning;
+mod dense;
 mod dit;
+mod hidden;
 mod init;
 mod learned;
 mod model;
@@ -23,6 +28,7 @@ use crate::key::Key;
 
 pub use conditioning::ConditioningShape;
 pub use dit::{Dit, DitShape};
+pub use hidden::{Hidden, negative_log};
 pub use learned::LearnedSchedule;
 pub use model::{Model, NetworkShape};
 pub use patches::PatchTransformerShape;
@@ -93,6 +99,12 @@ pub trait Denoiser: Send + Sync {
     fn value_logits(&self, input: &Input) -> Tensor<3> {
         let logits = self.logits(input);
         if logits.dims()[2] == self.values() { logits } else { logits.narrow(2, 0, self.values()) }
+    }
+
+    /// -log mu_theta(z)\[n, x_n\] of each hidden token and 0 of the others, \[batch, length\]. A network may leave out what no
+    /// hidden token asks for.
+    fn hidden_costs(&self, input: &Input, hidden: &Hidden) -> Tensor<2> {
+        hidden.costs(self.value_logits(input))
     }
 
     /// theta of a learned schedule, where there is one: for each value, \[V\], with w = softplus(theta) (GenMD4); or

@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Float, Tensor};
 
-use super::{Denoiser, Dit, DitShape, Input, LearnedSchedule, Transformer, TransformerShape, UNet, UNetShape};
+use super::{Denoiser, Dit, DitShape, Hidden, Input, LearnedSchedule, Transformer, TransformerShape, UNet, UNetShape};
 use crate::key::Key;
 
 /// Which network, and how large.
@@ -100,6 +100,10 @@ impl Denoiser for Model {
 
     fn logits(&self, input: &Input) -> Tensor<3> {
         self.network().logits(input)
+    }
+
+    fn hidden_costs(&self, input: &Input, hidden: &Hidden) -> Tensor<2> {
+        self.network().hidden_costs(input, hidden)
     }
 
     fn points(&self, input: &Input<Float>) -> Tensor<2> {

@@ -3,9 +3,11 @@
 use burn::module::{Module, Param};
 use burn::nn::{Linear, RmsNorm};
 use burn::tensor::Tensor;
-use burn::tensor::activation::{gelu_approximate, silu};
+use burn::tensor::activation::silu;
 
-use super::attention::{Dropout, attend, join_heads, last_norm, modulation_of, residual_block, split_heads};
+use super::activation::gelu_tanh;
+use super::attention::{Dropout, last_norm, modulation_of, residual_block, self_attention};
+use super::dense::dense;
 use super::init::Init;
 
 const EPSILON: f64 = 1e-6;
@@ -78,23 +80,21 @@ impl PatchTransformer {
         let condition = condition.map(|condition| silu(condition.clone()));
         let cut = x.reshape([batch, channels, rows, PATCH, columns, PATCH]).permute([0, 2, 4, 3, 5, 1]);
         let cut = cut.reshape([batch, rows * columns, PATCH * PATCH * channels]);
-        let mut h = self.embed.forward(cut) + self.position.val().unsqueeze_dim::<3>(0);
+        let mut h = dense(&self.embed, cut) + self.position.val().unsqueeze_dim::<3>(0);
         for (number, block) in self.blocks.iter().enumerate() {
             h = block.forward(h, condition.as_ref(), self.heads, &dropout.fold(number));
         }
         h = last_norm(h, modulation_of(&self.modulation, condition.as_ref()), &self.norm, EPSILON);
-        let h = self.last.forward(h).reshape([batch, rows, columns, PATCH, PATCH, channels]);
+        let h = dense(&self.last, h).reshape([batch, rows, columns, PATCH, PATCH, channels]);
         h.permute([0, 5, 1, 3, 2, 4]).reshape([batch, channels, height, width])
     }
 }
 
 impl PatchBlock {
     fn forward(&self, x: Tensor<3>, condition: Option<&Tensor<2>>, heads: usize, dropout: &Dropout) -> Tensor<3> {
-        let attention = |h| {
-            let [q, k, v] = split_heads::<3>(self.qkv.forward(h), heads);
-            dropout.fold(0).apply(self.out.forward(join_heads(attend(q, k, v, None, false))))
-        };
-        let perceptron = |h| dropout.fold(1).apply(self.down.forward(gelu_approximate(self.up.forward(h))));
+        let attention =
+            |h| dropout.fold(0).apply(dense(&self.out, self_attention(dense(&self.qkv, h), heads, None, None, false)));
+        let perceptron = |h| dropout.fold(1).apply(dense(&self.down, gelu_tanh(dense(&self.up, h))));
         let modulation = modulation_of(&self.modulation, condition);
         residual_block(x, modulation, [&self.norm1, &self.norm2], EPSILON, attention, perceptron)
     }

@@ -6,7 +6,8 @@ use burn::nn::{GroupNorm, Linear};
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor};
 
-use super::attention::{Dropout, attend, join_heads, split_heads};
+use super::attention::{Dropout, self_attention};
+use super::dense::dense;
 use super::init::Init;
 use super::state_dict::StateDict;
 use super::unet::UNetShape;
@@ -137,8 +138,7 @@ impl ImageAttention {
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [batch, channels, height, width] = x.dims();
         let h = self.norm.forward(x.clone(), None).reshape([batch, channels, height * width]).swap_dims(1, 2);
-        let [q, k, v] = split_heads::<3>(self.qkv.forward(h), 1);
-        let h = self.out.forward(join_heads(attend(q, k, v, None, false)));
+        let h = dense(&self.out, self_attention(dense(&self.qkv, h), 1, None, None, false));
         x + h.swap_dims(1, 2).reshape([batch, channels, height, width])
     }
 }

@@ -53,6 +53,14 @@ impl Patches {
         self.size * self.size * self.image[2]
     }
 
+    /// The patch of a token, and its place within.
+    pub(super) fn place(&self, token: usize) -> [usize; 2] {
+        let ([_, width, channels], size) = (self.image, self.size);
+        let (row, column, channel) = (token / channels / width, token / channels % width, token % channels);
+        let patch = row / size * (width / size) + column / size;
+        [patch, (row % size * size + column % size) * channels + channel]
+    }
+
     /// \[batch, height * width * channels, n\] to \[batch, patches, tokens of a patch * n\].
     pub(super) fn cut(&self, x: Tensor<3>) -> Tensor<3> {
         let [batch, length, n] = x.dims();
@@ -87,6 +95,7 @@ mod tests {
         // Second patch: columns 2 and 3 of rows 0 and 1, two channels each.
         let second: Vec<f32> = cut.clone().narrow(1, 1, 1).into_data().iter::<f32>().collect();
         assert_eq!(second, [4.0, 5.0, 6.0, 7.0, 12.0, 13.0, 14.0, 15.0]);
+        assert_eq!([12, 13, 31].map(|token| patches.place(token)), [[1, 4], [1, 5], [3, 7]]);
         assert_eq!(patches.join(cut).into_data(), x.into_data());
     }
 }

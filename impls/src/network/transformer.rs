@@ -8,16 +8,20 @@ use std::path::Path;
 
 use burn::module::{Module, Param};
 use burn::nn::{Embedding, Linear, RmsNorm};
-use burn::tensor::activation::{relu, sigmoid, silu};
+use burn::tensor::activation::{sigmoid, silu};
 use burn::tensor::kind::Basic;
-use burn::tensor::{Device, Float, Int, Tensor, TensorData};
+use burn::tensor::{Device, Float, Tensor};
 
-use super::attention::{Dropout, Rotary, attend, join_heads, last_norm, modulation_of, residual_block, split_heads};
+use super::activation;
+use super::attention::{Dropout, last_norm, modulation_of, residual_block, self_attention};
 use super::conditioning::{Conditioning, ConditioningShape};
+use super::dense::dense;
 use super::init::Init;
 use super::state_dict::StateDict;
-use super::{Denoiser, Input, Patches, Signal};
+use super::{Denoiser, Hidden, Input, Patches, Signal};
 use crate::error::Result;
+use crate::fused;
+use crate::fused::rotary::Rotary;
 use crate::key::Key;
 
 const EPSILON: f64 = 1e-5;
@@ -194,8 +198,22 @@ impl Transformer {
         }
     }
 
+    fn embedded(&self, input: &Input) -> Tensor<3> {
+        let token = self.token.as_ref().expect("a network over tokens embeds them");
+        token.forward(input.z.clone())
+    }
+
     /// What enters for each token, \[batch, length, n\], to what leaves for it, \[batch, length, outputs\].
     fn run<K: Basic>(&self, x: Tensor<3>, input: &Input<K>) -> Tensor<3> {
+        let x = dense(&self.head, self.features(x, input));
+        match &self.shape.patches {
+            Some(patches) => patches.join(x),
+            None => x,
+        }
+    }
+
+    /// What enters for each token to what the last layer makes its outputs of, \[batch, positions, width\].
+    fn features<K: Basic>(&self, x: Tensor<3>, input: &Input<K>) -> Tensor<3> {
         let dropout = Dropout::new(self.shape.dropout, input.dropout.as_ref());
         let condition = self.conditioning.forward(input).map(|condition| self.activate(condition));
         let mut x = match &self.shape.patches {
@@ -203,7 +221,7 @@ impl Transformer {
             None => x,
         };
         if let Some(widen) = &self.widen {
-            x = widen.forward(x);
+            x = dense(widen, x);
         }
         if let Some(position) = &self.position {
             x = x + position.val().unsqueeze_dim::<3>(0);
@@ -212,11 +230,7 @@ impl Transformer {
             x = block.forward(x, &self.shape, condition.as_ref(), &dropout.fold(number));
         }
         let modulation = modulation_of(&self.modulation, condition.as_ref());
-        let x = self.head.forward(last_norm(x, modulation, &self.norm, EPSILON));
-        match &self.shape.patches {
-            Some(patches) => patches.join(x),
-            None => x,
-        }
+        last_norm(x, modulation, &self.norm, EPSILON)
     }
 }
 
@@ -257,28 +271,19 @@ impl Block {
     }
 
     fn attention(&self, x: Tensor<3>, shape: &TransformerShape) -> Tensor<3> {
-        let length = x.dims()[1];
-        let [mut q, mut k, v] = split_heads::<3>(self.qkv.forward(x), shape.heads);
-        if shape.positions == Positions::Rotary {
-            (q, k) = (Rotary::Interleaved.rotate(q), Rotary::Interleaved.rotate(k));
-        }
-        let bias = self.relative.as_ref().map(|scores| {
-            let offsets: Vec<i64> =
-                (0..length * length).map(|at| (at / length + length - 1 - at % length) as i64).collect();
-            let offsets = Tensor::<1, Int>::from_data(TensorData::new(offsets, [length * length]), &v.device());
-            scores.val().select(1, offsets).reshape([1, shape.heads, length, length])
-        });
-        self.projection.forward(join_heads(attend(q, k, v, bias, shape.causal)))
+        let rotary = (shape.positions == Positions::Rotary).then_some(Rotary::Interleaved);
+        let relative = self.relative.as_ref().map(|scores| scores.val());
+        let mixed = self_attention(dense(&self.qkv, x), shape.heads, rotary, relative, shape.causal);
+        dense(&self.projection, mixed)
     }
 
     fn perceptron(&self, x: Tensor<3>, kind: Perceptron) -> Tensor<3> {
-        let up = self.up.forward(x.clone());
-        let hidden = match (&self.gate, kind) {
-            (Some(gate), Perceptron::Glu) => sigmoid(gate.forward(x)) * up,
-            (Some(gate), _) => silu(gate.forward(x)) * up,
-            (None, _) => relu(up).square(),
+        let up = dense(&self.up, x.clone());
+        let hidden = match &self.gate {
+            Some(gate) => activation::gated(dense(gate, x), up, kind == Perceptron::SwiGlu),
+            None => activation::squared_relu(up),
         };
-        self.down.forward(hidden)
+        dense(&self.down, hidden)
     }
 }
 
@@ -292,8 +297,18 @@ impl Denoiser for Transformer {
     }
 
     fn logits(&self, input: &Input) -> Tensor<3> {
-        let token = self.token.as_ref().expect("a network over tokens embeds them");
-        self.run(token.forward(input.z.clone()), input)
+        self.run(self.embedded(input), input)
+    }
+
+    /// The last layer is done for hidden tokens alone.
+    fn hidden_costs(&self, input: &Input, hidden: &Hidden) -> Tensor<2> {
+        if !fused::runs_on(&input.z.device()) {
+            return hidden.costs(self.value_logits(input));
+        }
+        let features = self.features(self.embedded(input), input);
+        let targets = hidden.targets(self.shape.patches.as_ref());
+        let costs = fused::cross_entropy::hidden_cost(features, self.head.weight.val(), targets, self.shape.values);
+        costs.reshape([hidden.x.len() / hidden.length, hidden.length])
     }
 
     fn points(&self, input: &Input<Float>) -> Tensor<2> {

@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
+use burn::backend::DispatchTensor;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
+
+use crate::fused;
 
 /// The decay at `step` (counted from 0), warmed up so that early weights are forgotten soon.
 pub fn warmed_decay(decay: f64, step: u64) -> f64 {
@@ -17,16 +20,17 @@ pub fn update<M: Module>(average: M, current: &M, decay: f64) -> M {
     average.map(&mut Blend { current: weights.0, decay })
 }
 
-struct Weights(HashMap<ParamId, TensorData>);
+/// The weights by parameter; of whatever rank they are, as dispatched tensors.
+struct Weights(HashMap<ParamId, DispatchTensor>);
 
 impl ModuleVisitor for Weights {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.0.insert(param.id, param.val().into_data());
+        self.0.insert(param.id, param.val().into_dispatch());
     }
 }
 
 struct Blend {
-    current: HashMap<ParamId, TensorData>,
+    current: HashMap<ParamId, DispatchTensor>,
     decay: f64,
 }
 
@@ -34,9 +38,12 @@ impl ModuleMapper for Blend {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let (id, average, mapper) = param.consume();
         let blended = match self.current.remove(&id) {
-            Some(data) => {
-                let current = Tensor::<D>::from_data(data, &average.device());
-                average.mul_scalar(self.decay) + current.mul_scalar(1.0 - self.decay)
+            Some(current) => {
+                let current = Tensor::<D>::from_dispatch(current);
+                match fused::runs_on(&average.device()) {
+                    true => fused::optimizer::blend(average, current, self.decay),
+                    false => average.mul_scalar(self.decay) + current.mul_scalar(1.0 - self.decay),
+                }
             }
             None => average,
         };

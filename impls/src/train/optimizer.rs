@@ -3,24 +3,72 @@
 use std::collections::{BTreeMap, HashMap};
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::{Bytes, DType, Shape, Tensor};
+use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, ModuleOptimizer, Optimizer};
+use burn::tensor::{Bytes, DType, Device, Shape, Tensor};
 use burn_pack::{Reader, Scalar, Writer};
 use burn_store::ModuleSnapshot;
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::settings::Settings;
+use crate::fused::{self, optimizer::AdamStep};
+
+/// PyTorch's (burn's is 1e-5).
+const EPSILON: f32 = 1e-8;
 
 /// A fresh optimiser.
-///
-/// Epsilon is PyTorch's 1e-8 (burn's default is 1e-5).
 pub fn adamw(settings: &Settings) -> ModuleOptimizer {
-    AdamWConfig::new()
-        .with_beta_1(settings.beta_1)
-        .with_beta_2(settings.beta_2)
-        .with_epsilon(1e-8)
-        .with_weight_decay(settings.weight_decay)
-        .init()
+    let (betas, weight_decay) = ([settings.beta_1, settings.beta_2], settings.weight_decay);
+    let composed = AdamWConfig::new()
+        .with_beta_1(betas[0])
+        .with_beta_2(betas[1])
+        .with_epsilon(EPSILON)
+        .with_weight_decay(weight_decay)
+        .build();
+    ModuleOptimizer::from(OnePass { composed, betas, weight_decay })
+}
+
+/// burn's AdamW, which the CPU does in one pass over each tensor.
+#[derive(Clone)]
+struct OnePass {
+    composed: AdamW,
+    betas: [f32; 2],
+    weight_decay: f32,
+}
+
+impl Optimizer for OnePass {
+    type State<const D: usize> = AdamWState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        learning_rate: f64,
+        weights: Tensor<D>,
+        gradient: Tensor<D>,
+        state: Option<AdamWState<D>>,
+    ) -> (Tensor<D>, Option<AdamWState<D>>) {
+        let device = weights.device();
+        if !fused::runs_on(&device) || device.is_autodiff() {
+            return self.composed.step(learning_rate, weights, gradient, state);
+        }
+        let zeros = || Tensor::zeros(weights.shape(), &device);
+        let (time, moments) = state.map_or_else(
+            || (0, [zeros(), zeros()]),
+            |AdamWState { momentum }| (momentum.time, [momentum.moment_1, momentum.moment_2]),
+        );
+        let time = time + 1;
+        let step = AdamStep {
+            learning_rate: learning_rate as f32,
+            decay: (learning_rate * f64::from(self.weight_decay)) as f32,
+            betas: self.betas,
+            corrections: self.betas.map(|beta| 1.0 - beta.powi(time as i32)),
+            epsilon: EPSILON,
+        };
+        let (weights, [moment_1, moment_2]) = fused::optimizer::adamw(step, weights, gradient, moments);
+        (weights, Some(AdamWState::new(AdaptiveMomentumState::new(time, moment_1, moment_2))))
+    }
+
+    fn to_device<const D: usize>(state: AdamWState<D>, device: &Device) -> AdamWState<D> {
+        AdamW::to_device(state, device)
+    }
 }
 
 /// The learning rate of `step` (counted from 0): linear warm-up, then a cosine to zero at the last step, or constant.
@@ -40,9 +88,9 @@ pub fn learning_rate(settings: &Settings, step: u64) -> f64 {
 ///
 /// burn's own `GradientClippingConfig::Norm` clips every tensor by itself, which changes the direction.
 pub fn clip_by_global_norm<M: Module>(module: &M, gradients: &mut GradientsParams, limit: f32) -> f32 {
-    let mut norm = SquaredNorm { gradients, parts: Vec::new() };
+    let mut norm = SquaredNorm { gradients, sum: 0.0 };
     module.visit(&mut norm);
-    let norm = Tensor::cat(norm.parts, 0).sum().sqrt().into_scalar::<f32>();
+    let norm = norm.sum.sqrt();
     if limit > 0.0 && norm > limit {
         module.visit(&mut Rescale { gradients, factor: limit / norm });
     }
@@ -57,13 +105,16 @@ pub fn gradient_norm<M: Module>(model: &M, loss: Tensor<1>) -> f64 {
 
 struct SquaredNorm<'a> {
     gradients: &'a GradientsParams,
-    parts: Vec<Tensor<1>>,
+    sum: f32,
 }
 
 impl ModuleVisitor for SquaredNorm<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.gradients.get::<D>(param.id) {
-            self.parts.push(gradient.square().sum());
+            self.sum += match fused::runs_on(&gradient.device()) {
+                true => fused::optimizer::squared_norm(gradient),
+                false => gradient.square().sum().into_scalar::<f32>(),
+            };
         }
     }
 }
@@ -174,12 +225,51 @@ fn swap_path(name: &str, ids: &HashMap<String, String>) -> Result<String, String
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
-
     use super::*;
     use crate::key::Key;
     use crate::network::{Denoiser, Input, Model, ids_tensor};
     use crate::train::build::DataShape;
+
+    /// Relative to the largest number. Measured: 1.2e-7.
+    const TOLERANCE: f64 = 1e-6;
+
+    #[test]
+    fn one_pass_is_burns_adamw() {
+        let device = Device::flex();
+        let settings = Settings::resolve("md4-digits", &["weight_decay=0.3".into()]).expect("a valid preset");
+        let wave = |step: f64| {
+            let numbers: Vec<f32> = (0..40).map(|i| (f64::from(i) * step).sin() as f32).collect();
+            Tensor::<1>::from_data(numbers.as_slice(), &device)
+        };
+        let betas = [settings.beta_1, settings.beta_2];
+        let run = |weight_decay: f32, in_one_pass: bool| {
+            let config = AdamWConfig::new().with_beta_1(betas[0]).with_beta_2(betas[1]).with_epsilon(EPSILON);
+            let composed = config.with_weight_decay(weight_decay).build();
+            let one_pass = OnePass { composed: composed.clone(), betas, weight_decay };
+            let (mut weights, mut state) = (wave(0.1), None);
+            for step in 0..5 {
+                let gradient = wave(0.3 + f64::from(step));
+                (weights, state) = match in_one_pass {
+                    true => one_pass.step(0.01, weights, gradient, state),
+                    false => composed.step(0.01, weights, gradient, state),
+                };
+            }
+            let momentum = state.expect("a state").momentum;
+            assert_eq!(momentum.time, 5);
+            let parts = [weights, momentum.moment_1, momentum.moment_2];
+            parts.map(|part| part.into_data().iter::<f64>().collect::<Vec<_>>())
+        };
+        let error = |a: &[Vec<f64>], b: &[Vec<f64>]| {
+            let part = |(a, b): (&Vec<f64>, &Vec<f64>)| {
+                let largest = b.iter().fold(0.0f64, |most, x| most.max(x.abs()));
+                a.iter().zip(b).map(|(a, b)| (a - b).abs() / largest).fold(0.0, f64::max)
+            };
+            a.iter().zip(b).map(part).fold(0.0, f64::max)
+        };
+        let found = error(&run(0.3, true), &run(0.3, false));
+        assert!(found < TOLERANCE, "{found:e}");
+        assert!(error(&run(0.3, true), &run(0.0, false)) > 1e-4, "witness: the decay is seen");
+    }
 
     #[test]
     fn the_state_survives_safetensors_whole() {

@@ -25,14 +25,7 @@ fn genmd4_loss_surrogate_and_gradients() {
     // Two masks, and two answers of the denoiser, which saw different things.
     let (first, second) = (on("logits"), on("logits_2"));
     let w = burn::tensor::activation::softplus(theta.clone(), 1.0);
-    let corrupted = ["masked", "masked_2"].map(|masks| {
-        let plain = golden.corrupted(masks);
-        Corrupted {
-            masked: Tensor::from_data(plain.masked.into_data(), &device),
-            x: Tensor::from_data(plain.x.into_data(), &device),
-            input: plain.input,
-        }
-    });
+    let corrupted = ["masked", "masked_2"].map(|masks| golden.corrupted(masks));
     let losses = |logits: &Fixed, z: &Corrupted| {
         let cost = numbers(GenMd4::cost(logits, z, &w));
         cost.iter().zip(&times).map(|(cost, t)| cost / t).collect::<Vec<_>>()

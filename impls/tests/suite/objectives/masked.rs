@@ -109,7 +109,9 @@ fn maskgit_smoothing_normalisers_and_rates() {
     let counts: Vec<f64> = [2.0, 0.0, 4.0, 5.0, 5.0, 7.0].to_vec();
     let sums = |smoothing: f64| {
         let maskgit = MaskGit { rates: MaskRates::Cosine, normaliser: Normaliser::PerRow, label_smoothing: smoothing };
-        numbers(row_sums(hidden.hidden(maskgit.smoothed(hidden.log_mu(&logits), &hidden.x))))
+        numbers(row_sums(
+            hidden.tokens.only(maskgit.smoothed(hidden.log_mu(&logits), &hidden.tokens.ids(&golden.device))),
+        ))
     };
     for case in golden.cases("maskgit-per-row") {
         let smoothing = case["smoothing"].as_f64().expect("a share");

@@ -1,0 +1,154 @@
+//! The last layer and the cross-entropy of hidden tokens: logits are computed for these tokens alone.
+
+use std::sync::Arc;
+
+use burn::tensor::Tensor;
+use burn_flex::FlexTensor;
+use rayon::prelude::*;
+
+use super::vector::{View, product, product_of, softmax, vectorised};
+use super::{Operation, apply, dims, numbers, tensor};
+
+/// Hidden tokens whose logits are in the cache together.
+const BLOCK: usize = 128;
+
+/// Which tokens are hidden, and what they are.
+#[derive(Debug)]
+pub struct Targets {
+    /// For each place of a token within its position (one, or the pixels of a patch) its hidden tokens.
+    pub places: Vec<Vec<Target>>,
+    /// Tokens of the batch, hidden or not.
+    pub tokens: usize,
+}
+
+/// A hidden token.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its position, counted through the batch.
+    pub row: usize,
+    /// The token, counted through the batch.
+    pub token: usize,
+    /// x.
+    pub value: usize,
+}
+
+/// -log softmax(features W)\[x\] of hidden tokens and 0 of the others, \[tokens\]. `features` is \[batch, positions, width\] and
+/// `weight` is \[width, places * outputs\]; of the outputs of a place the first `values` are logits of data values.
+pub fn hidden_cost(features: Tensor<3>, weight: Tensor<2>, targets: Arc<Targets>, values: usize) -> Tensor<1> {
+    apply(HiddenCost { targets, values }, [features.into_dispatch(), weight.into_dispatch()])
+}
+
+#[derive(Clone, Debug)]
+struct HiddenCost {
+    targets: Arc<Targets>,
+    values: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Saved {
+    features: FlexTensor,
+    weight: FlexTensor,
+    /// Probabilities of the hidden tokens' values, place after place.
+    probabilities: Arc<Vec<Vec<f32>>>,
+}
+
+impl HiddenCost {
+    /// The features of some hidden tokens, one after the other.
+    fn gather(features: &FlexTensor, targets: &[Target]) -> Vec<f32> {
+        let [.., width] = dims::<3>(features);
+        let features = numbers(features);
+        let mut gathered = Vec::with_capacity(targets.len() * width);
+        for target in targets {
+            gathered.extend_from_slice(&features[target.row * width..][..width]);
+        }
+        gathered
+    }
+
+    /// The columns of a place's data values among the weights.
+    fn columns<'a>(&self, weight: &'a FlexTensor, place: usize) -> (View<'a>, [usize; 2]) {
+        let [width, across] = dims::<2>(weight);
+        let first = place * (across / self.targets.places.len());
+        (View { numbers: &numbers(weight)[first..], rows: across, columns: 1 }, [width, first])
+    }
+}
+
+impl Operation<2> for HiddenCost {
+    type Saved = Saved;
+
+    fn forward(&self, [features, weight]: [FlexTensor; 2], keep: bool) -> (FlexTensor, Option<Saved>) {
+        let blocks = |(place, targets): (usize, &Vec<Target>)| {
+            let count = targets.len().div_ceil(BLOCK);
+            (0..count).map(move |block| (place, block)).collect::<Vec<_>>()
+        };
+        let work: Vec<(usize, usize)> = self.targets.places.iter().enumerate().flat_map(blocks).collect();
+        let done: Vec<(Vec<f32>, Vec<f32>)> = work
+            .par_iter()
+            .map(|&(place, block)| {
+                let targets = self.targets.places[place].chunks(BLOCK).nth(block).expect("a block of this place");
+                let (columns, [width, _]) = self.columns(&weight, place);
+                let gathered = Self::gather(&features, targets);
+                let shape = [targets.len(), width, self.values];
+                let mut logits = product_of(View::new(&gathered, width), columns, shape);
+                let mut costs = vec![0.0; targets.len()];
+                softmax_rows(&mut logits, targets, &mut costs, self.values);
+                (costs, if keep { logits } else { Vec::new() })
+            })
+            .collect();
+        let mut cost = vec![0.0; self.targets.tokens];
+        let mut probabilities = vec![Vec::new(); self.targets.places.len()];
+        for ((place, block), (costs, part)) in work.into_iter().zip(done) {
+            let targets = self.targets.places[place].chunks(BLOCK).nth(block).expect("a block of this place");
+            targets.iter().zip(costs).for_each(|(target, found)| cost[target.token] = found);
+            probabilities[place].extend(part);
+        }
+        let saved = keep.then(|| Saved { features, weight, probabilities: Arc::new(probabilities) });
+        (tensor(cost, [self.targets.tokens]), saved)
+    }
+
+    fn backward(&self, saved: Saved, gradient: FlexTensor) -> [FlexTensor; 2] {
+        let Saved { features, weight, probabilities } = saved;
+        let ([batch, positions, width], [_, across]) = (dims::<3>(&features), dims::<2>(&weight));
+        let gradient = numbers(&gradient);
+        let mut of_features = vec![0.0; batch * positions * width];
+        let mut of_weight = vec![0.0; width * across];
+        let slopes = Arc::unwrap_or_clone(probabilities);
+        for (place, (mut slopes, targets)) in slopes.into_iter().zip(&self.targets.places).enumerate() {
+            logit_slopes(&mut slopes, targets, gradient, self.values);
+            let (columns, [_, first]) = self.columns(&weight, place);
+            let (slopes, count) = (View::new(&slopes, self.values), targets.len());
+            let gathered = Self::gather(&features, targets);
+            let shape = [width, count, self.values];
+            product(View::new(&gathered, width).transposed(), slopes, &mut of_weight[first..], across, shape);
+            let shape = [count, self.values, width];
+            let parts = product_of(slopes, columns.transposed(), shape);
+            for (row, target) in parts.chunks_exact(width).zip(targets) {
+                let sums = &mut of_features[target.row * width..][..width];
+                sums.iter_mut().zip(row).for_each(|(sum, part)| *sum += part);
+            }
+        }
+        [tensor(of_features, [batch, positions, width]), tensor(of_weight, [width, across])]
+    }
+}
+
+vectorised! {
+    /// Logits become probabilities; -log of those of the targets are their costs.
+    fn softmax_rows(logits: &mut [f32], targets: &[Target], costs: &mut [f32], values: usize) {
+        for ((row, target), cost) in logits.chunks_exact_mut(values).zip(targets).zip(costs) {
+            let logit = row[target.value];
+            *cost = softmax(row) - logit;
+        }
+    }
+}
+
+vectorised! {
+    /// Probabilities become the gradients of the logits: p less 1 at the target, times the gradient of the cost.
+    fn logit_slopes(rows: &mut [f32], targets: &[Target], gradient: &[f32], values: usize) {
+        for (row, target) in rows.chunks_exact_mut(values).zip(targets) {
+            row[target.value] -= 1.0;
+            let slope = gradient[target.token];
+            for p in row {
+                *p *= slope;
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Operations of networks and optimiser as one step each on the CPU, with derivatives by hand.
+//!
+//! burn's flex backend does one elementary operation at a time: a softmax over relative scores is a dozen passes over memory
+//! and as many nodes of the autodiff graph. Each file here does one such piece in one pass over rows that stay in the cache,
+//! with the widest vectors of the processor. The composed operations remain what other devices run, and what the tests compare
+//! with: values and gradients agree to rounding.
+
+pub mod activation;
+pub mod attention;
+pub mod cross_entropy;
+pub mod dense;
+pub mod norm;
+pub mod optimizer;
+pub mod rotary;
+mod vector;
+
+use std::fmt::Debug;
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::{
+    Autodiff, BackendTensor, DType, DispatchDevice, DispatchKindConversion, DispatchTensor, Flex, TensorMetadata,
+};
+use burn::tensor::{Bytes, Device, Shape, Tensor};
+use burn_flex::{FlexTensor, Layout};
+
+/// Whether a device runs these operations.
+pub fn runs_on(device: &Device) -> bool {
+    match device.as_dispatch() {
+        DispatchDevice::Flex(_) => true,
+        DispatchDevice::Autodiff(device) => matches!(**device, DispatchDevice::Flex(_)),
+        #[allow(unreachable_patterns)] // other backends exist with the feature cuda
+        _ => false,
+    }
+}
+
+/// An operation of `N` tensors with its derivative.
+pub trait Operation<const N: usize>: Clone + Debug + Send + 'static {
+    /// What the derivative needs beside the gradient.
+    type Saved: Clone + Debug + Send + 'static;
+
+    /// The result, and what is kept for the derivative where one will be asked for.
+    fn forward(&self, inputs: [FlexTensor; N], keep: bool) -> (FlexTensor, Option<Self::Saved>);
+
+    /// The gradients of the inputs from that of the result.
+    fn backward(&self, saved: Self::Saved, gradient: FlexTensor) -> [FlexTensor; N];
+}
+
+#[derive(Clone, Debug)]
+struct Step<O>(O);
+
+impl<const N: usize, O: Operation<N>> Backward<Flex, N> for Step<O> {
+    type State = O::Saved;
+
+    fn backward(self, ops: Ops<O::Saved, N>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = contiguous(gradients.consume::<Flex>(&ops.node));
+        let found = self.0.backward(ops.state, gradient);
+        for (parent, gradient) in ops.parents.into_iter().zip(found) {
+            if let Some(parent) = parent {
+                gradients.register::<Flex>(parent.id, gradient);
+            }
+        }
+    }
+}
+
+/// Runs an operation on tensors of one CPU device, which are all tracked or all untracked.
+pub fn apply<const N: usize, const D: usize, O: Operation<N>>(operation: O, inputs: [DispatchTensor; N]) -> Tensor<D> {
+    let is_plain = matches!(&inputs[0].device(), DispatchDevice::Flex(_));
+    if is_plain {
+        let inputs = inputs.map(|input| contiguous(unwrapped::<Flex>(input)));
+        return Tensor::from_primitive::<Flex>(operation.forward(inputs, false).0);
+    }
+    let inputs = inputs.map(unwrapped::<Autodiff<Flex>>);
+    let values = inputs.each_ref().map(|input| contiguous(input.primitive().clone()));
+    let nodes = inputs.each_ref().map(|input| input.node());
+    let prepared = Step(operation.clone()).prepare::<NoCheckpointing>(nodes).compute_bound().stateful();
+    let result = match prepared {
+        OpsKind::Tracked(step) => {
+            let (result, saved) = operation.forward(values, true);
+            step.finish(saved.expect("an operation keeps what it is asked to keep"), result)
+        }
+        OpsKind::UnTracked(step) => step.finish(operation.forward(values, false).0),
+    };
+    Tensor::from_primitive::<Autodiff<Flex>>(result)
+}
+
+fn unwrapped<B: burn::backend::Backend>(tensor: DispatchTensor) -> B::FloatTensorPrimitive
+where
+    DispatchTensor: DispatchKindConversion<B>,
+{
+    match DispatchTensor::try_into_backend(tensor) {
+        Ok(BackendTensor::Float(tensor)) => tensor,
+        Ok(_) => panic!("a fused operation takes floats"),
+        Err(what) => panic!("a fused operation takes tensors of one CPU device: {what}"),
+    }
+}
+
+/// The numbers in row-major order, from the start of their storage.
+fn contiguous(tensor: FlexTensor) -> FlexTensor {
+    if tensor.as_slice::<f32>().is_some() { tensor } else { tensor.to_contiguous() }
+}
+
+/// The numbers of a contiguous tensor, to be changed; they are copied first where another tensor shares them.
+fn numbers_mut(tensor: &mut FlexTensor) -> &mut [f32] {
+    let count = tensor.shape().num_elements();
+    if tensor.storage::<f32>().len() != count {
+        // A part of a larger one.
+        let shape = tensor.shape();
+        let numbers = numbers(tensor).to_vec();
+        *tensor = FlexTensor::new(Bytes::from_elems(numbers), Layout::contiguous(shape), DType::F32);
+    }
+    tensor.storage_mut()
+}
+
+/// The numbers of a contiguous tensor.
+fn numbers(tensor: &FlexTensor) -> &[f32] {
+    tensor.as_slice().expect("contiguous f32")
+}
+
+/// A tensor of these numbers.
+fn tensor<const D: usize>(numbers: Vec<f32>, shape: [usize; D]) -> FlexTensor {
+    FlexTensor::new(Bytes::from_elems(numbers), Layout::contiguous(Shape::from(shape)), DType::F32)
+}
+
+/// The shape of a tensor of `D` dimensions.
+fn dims<const D: usize>(tensor: &FlexTensor) -> [usize; D] {
+    tensor.shape().dims()
+}

@@ -1,0 +1,187 @@
+//! The one-pass operations of the CPU against burn's elementary ones: values, and gradients of every input.
+
+use burn::module::{Param, ParamId};
+use burn::nn::{Linear, RmsNorm};
+use burn::tensor::{Device, Tensor, TensorData};
+use rand_distr::{Distribution, StandardNormal};
+
+use super::attention::{composed_attention, composed_norm};
+use super::{Hidden, activation};
+use crate::fused;
+use crate::fused::rotary::Rotary;
+use crate::key::Key;
+
+/// Of the largest number of a tensor. Measured: 4.7e-7 (a gradient of attention).
+const TOLERANCE: f64 = 3e-6;
+
+fn device() -> Device {
+    Device::flex().autodiff()
+}
+
+/// A leaf of normal numbers.
+fn leaf<const D: usize>(name: &str, shape: [usize; D]) -> Tensor<D> {
+    let mut rng = Key::new(7, name).rng();
+    let numbers: Vec<f32> = (0..shape.iter().product()).map(|_| StandardNormal.sample(&mut rng)).collect();
+    Tensor::from_data(TensorData::new(numbers, shape), &device()).require_grad()
+}
+
+/// A result, and the gradients of some leaves when a fixed random direction is its gradient.
+fn measured<const D: usize>(
+    result: Tensor<D>,
+    leaves: &[&dyn Fn(&burn::tensor::Gradients) -> Vec<f64>],
+) -> Vec<Vec<f64>> {
+    let value: Vec<f64> = result.clone().into_data().iter::<f64>().collect();
+    let direction = leaf::<D>("direction", result.dims()).detach();
+    let gradients = (result * direction).sum().backward();
+    std::iter::once(value).chain(leaves.iter().map(|leaf| leaf(&gradients))).collect()
+}
+
+/// The gradient of a leaf.
+fn of<const D: usize>(leaf: &Tensor<D>) -> impl Fn(&burn::tensor::Gradients) -> Vec<f64> {
+    let leaf = leaf.clone();
+    move |gradients| leaf.grad(gradients).expect("reached").into_data().iter::<f64>().collect()
+}
+
+/// The largest difference of each part, relative to the part's largest number.
+fn error(a: &[Vec<f64>], b: &[Vec<f64>]) -> f64 {
+    let part = |(a, b): (&Vec<f64>, &Vec<f64>)| {
+        assert_eq!(a.len(), b.len());
+        let largest = b.iter().fold(0.0f64, |most, x| most.max(x.abs()));
+        a.iter().zip(b).map(|(a, b)| (a - b).abs() / largest).fold(0.0, |most: f64, x| if x > most { x } else { most })
+    };
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(part).fold(0.0, f64::max)
+}
+
+fn agree(name: &str, a: &[Vec<f64>], b: &[Vec<f64>]) {
+    let error = error(a, b);
+    println!("{name}: {error:.1e}");
+    assert!(error < TOLERANCE, "{name}: {error:e}");
+}
+
+#[test]
+fn attention() {
+    let (heads, length) = (3, 21);
+    let qkv = leaf("qkv", [2, length, 3 * heads * 10]);
+    let relative = leaf("relative", [heads, 2 * length - 1]);
+    for rotary in [None, Some(Rotary::Interleaved), Some(Rotary::Halves)] {
+        for causal in [false, true] {
+            let name = format!("attention, {rotary:?}, causal {causal}");
+            let both = [of(&qkv)];
+            let leaves: [&dyn Fn(&_) -> _; 1] = [&both[0]];
+            let run = |f: fn(Tensor<3>, usize, Option<Rotary>, Option<Tensor<2>>, bool) -> Tensor<3>,
+                       relative: Option<Tensor<2>>| {
+                measured(f(qkv.clone(), heads, rotary, relative, causal), &leaves)
+            };
+            let fused =
+                |qkv, heads, rotary, relative, causal| fused::attention::attend(qkv, relative, heads, rotary, causal);
+            agree(&name, &run(fused, None), &run(composed_attention, None));
+            let (of_qkv, of_relative) = (of(&qkv), of(&relative));
+            let leaves: [&dyn Fn(&_) -> _; 2] = [&of_qkv, &of_relative];
+            let with = |f: fn(Tensor<3>, usize, Option<Rotary>, Option<Tensor<2>>, bool) -> Tensor<3>, causal| {
+                measured(f(qkv.clone(), heads, rotary, Some(relative.clone()), causal), &leaves)
+            };
+            agree(&format!("{name}, relative"), &with(fused, causal), &with(composed_attention, causal));
+            let witness = error(&with(fused, causal), &with(composed_attention, !causal));
+            assert!(witness > 0.1, "a look into the future is seen: {witness}");
+        }
+    }
+    let turned = relative.clone().flip([1]);
+    let apart = |relative: &Tensor<2>| {
+        vec![numbers(fused::attention::attend(qkv.clone(), Some(relative.clone()), heads, None, false))]
+    };
+    assert!(error(&apart(&relative), &apart(&turned)) > 0.1, "witness: the direction of relative positions is seen");
+}
+
+fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f64> {
+    x.into_data().iter::<f64>().collect()
+}
+
+#[test]
+fn norms() {
+    let (x, gamma) = (leaf("x", [3, 5, 37]), leaf("gamma", [37]));
+    let norm = RmsNorm { gamma: Param::initialized(ParamId::new(), gamma.clone()), epsilon: 1e-5 };
+    let (of_x, of_gamma) = (of(&x), of(&gamma));
+    let leaves: [&dyn Fn(&_) -> _; 2] = [&of_x, &of_gamma];
+    let fused = measured(fused::norm::rms_norm(x.clone(), gamma.clone(), 1e-5), &leaves);
+    agree("rms norm", &fused, &measured(norm.forward(x.clone()), &leaves));
+    let (shift, scale) = (leaf("shift", [3, 1, 37]), leaf("scale", [3, 1, 37]));
+    let (of_shift, of_scale) = (of(&shift), of(&scale));
+    let leaves: [&dyn Fn(&_) -> _; 3] = [&of_x, &of_shift, &of_scale];
+    let run = |f: fn(Tensor<3>, Tensor<3>, Tensor<3>, f64) -> Tensor<3>, epsilon| {
+        measured(f(x.clone(), shift.clone(), scale.clone(), epsilon), &leaves)
+    };
+    agree("modulated norm", &run(fused::norm::modulated_norm, 1e-5), &run(composed_norm, 1e-5));
+    let witness = error(&run(fused::norm::modulated_norm, 1e-5), &run(composed_norm, 1e-3));
+    assert!(witness > 10.0 * TOLERANCE, "another epsilon is seen: {witness:e}");
+}
+
+#[test]
+fn activations() {
+    let (x, gate) = (leaf("x", [2, 7, 19]), leaf("gate", [2, 7, 19]));
+    let (of_x, of_gate) = (of(&x), of(&gate));
+    let one: [&dyn Fn(&_) -> _; 1] = [&of_x];
+    let relu = measured(fused::activation::squared_relu(x.clone()), &one);
+    agree("squared relu", &relu, &measured(activation::composed_squared_relu(x.clone()), &one));
+    let gelu = measured(fused::activation::gelu_tanh(x.clone()), &one);
+    agree("gelu", &gelu, &measured(burn::tensor::activation::gelu_approximate(x.clone()), &one));
+    let exact = measured(burn::tensor::activation::gelu(x.clone()), &one);
+    assert!(error(&gelu, &exact) > 10.0 * TOLERANCE, "witness: the exact form is another");
+    let two: [&dyn Fn(&_) -> _; 2] = [&of_x, &of_gate];
+    for silu in [false, true] {
+        let found = measured(fused::activation::gated(gate.clone(), x.clone(), silu), &two);
+        agree("gate", &found, &measured(activation::composed_gated(gate.clone(), x.clone(), silu), &two));
+        let other = measured(activation::composed_gated(gate.clone(), x.clone(), !silu), &two);
+        assert!(error(&found, &other) > 0.1, "witness: the other gate is seen");
+    }
+}
+
+#[test]
+fn dense_layers() {
+    let (x, weight, bias) = (leaf("x", [2, 9, 11]), leaf("weight", [11, 13]), leaf("bias", [13]));
+    let layer = |bias: Option<&Tensor<1>>| Linear {
+        weight: Param::initialized(ParamId::new(), weight.clone()),
+        bias: bias.map(|bias| Param::initialized(ParamId::new(), bias.clone())),
+    };
+    let (of_x, of_weight, of_bias) = (of(&x), of(&weight), of(&bias));
+    let two: [&dyn Fn(&_) -> _; 2] = [&of_x, &of_weight];
+    let plain = measured(fused::dense::dense(x.clone(), weight.clone(), None), &two);
+    agree("dense", &plain, &measured(layer(None).forward(x.clone()), &two));
+    let three: [&dyn Fn(&_) -> _; 3] = [&of_x, &of_weight, &of_bias];
+    let biased = measured(fused::dense::dense(x.clone(), weight.clone(), Some(bias.clone())), &three);
+    agree("dense with bias", &biased, &measured(layer(Some(&bias)).forward(x.clone()), &three));
+}
+
+#[test]
+fn costs_of_hidden_tokens() {
+    let (values, outputs, length) = (5, 6, 8);
+    let patches = super::Patches { image: [2, 4, 1], size: 2 };
+    let draw = |name: &str, below: f64| {
+        let mut rng = Key::new(3, name).rng();
+        (0..2 * length).map(|_| (crate::key::open_uniform(&mut rng) * below) as u32).collect::<Vec<_>>()
+    };
+    let x = draw("x", values as f64);
+    let masked: Vec<bool> = draw("masked", 2.0).into_iter().map(|draw| draw == 1).collect();
+    let hidden = Hidden { x: x.clone(), masked, length };
+    let all = Hidden::all(&x, length);
+    for patches in [None, Some(&patches)] {
+        let inside = patches.map_or(1, |patches| patches.tokens());
+        let features = leaf("features", [2, length / inside, 10]);
+        let weight = leaf("weight", [10, inside * outputs]);
+        let (of_features, of_weight) = (of(&features), of(&weight));
+        let leaves: [&dyn Fn(&_) -> _; 2] = [&of_features, &of_weight];
+        let run = |hidden: &Hidden| {
+            let cost =
+                fused::cross_entropy::hidden_cost(features.clone(), weight.clone(), hidden.targets(patches), values);
+            measured(cost.reshape([2, length]), &leaves)
+        };
+        let composed = |hidden: &Hidden| {
+            let logits = features.clone().matmul(weight.clone().unsqueeze::<3>());
+            let logits = patches.map_or(logits.clone(), |patches| patches.join(logits));
+            measured(hidden.costs(logits.narrow(2, 0, values)), &leaves)
+        };
+        agree("hidden cost", &run(&hidden), &composed(&hidden));
+        agree("cost of all", &run(&all), &composed(&all));
+        assert!(error(&run(&hidden), &composed(&all)) > 0.1, "witness: what is visible costs nothing");
+    }
+}
