@@ -32,9 +32,20 @@ record NAME OUT="out":
     cp {{ OUT }}/results.jsonl reports/record/{{ NAME }}/
     cargo elbow report --rows reports/record/{{ NAME }}/results.jsonl --out reports/record/{{ NAME }}
 
-# FID beside pytorch-fid and torch-fidelity on this machine (Python with both, and onnxruntime)
-bench-fid *ARGS:
-    python3 eval/benches/fid.py {{ ARGS }}
+# Benchmarks: `just bench compare` beside PyTorch, JAX, torch-fidelity, scipy and NumPy; `just bench kernels` by criterion
+bench WHAT *ARGS:
+    @just bench-{{ WHAT }} {{ ARGS }}
+
+# The table of ratios with the report, from a Python of its own (target/peers); on a machine that does nothing else
+[private]
+bench-compare *ARGS:
+    python3 -m venv target/peers
+    target/peers/bin/pip install --quiet --requirement eval/benches/compare/requirements.txt
+    cargo elbow eval speed --fresh --peers target/peers/bin/python {{ ARGS }}
+
+[private]
+bench-kernels *ARGS:
+    cargo bench --package tests --bench kernels -- {{ ARGS }}
 
 # What continuous integration runs
 ci:

@@ -62,6 +62,9 @@ enum Verb {
     /// Distances between sets of images: FID and its family
     #[command(subcommand)]
     Fid(cmd::fid::Task),
+    /// How long this machine takes: steps, samples, distances, enumerations
+    #[command(subcommand)]
+    Bench(cmd::bench::Task),
     /// Render recorded results again
     Report(cmd::report::Arguments),
     /// What this machine has, and what to do about what is missing
@@ -86,13 +89,14 @@ pub fn main() -> ExitCode {
         };
         workspace.device_name = device;
         match verb {
-            Verb::Eval(arguments) => return cmd::eval::run(&workspace, &arguments),
+            Verb::Eval(arguments) => return cmd::eval::run(&mut workspace, &arguments),
             Verb::Theory(process) => cmd::theory::run(&workspace, &process)?,
             Verb::Train(arguments) => cmd::train::run(&workspace, &arguments)?,
             Verb::Likelihood(arguments) => cmd::likelihood::run(&workspace, &arguments)?,
             Verb::Sample(arguments) => cmd::sample::run(&workspace, &arguments)?,
             Verb::Import(arguments) => cmd::import::run(&workspace, &arguments)?,
             Verb::Fid(task) => cmd::fid::run(&workspace, &task)?,
+            Verb::Bench(task) => cmd::bench::run(&workspace, &task)?,
             Verb::Report(arguments) => cmd::report::run(&workspace, &arguments)?,
             Verb::Doctor => cmd::doctor::run(&workspace)?,
         }

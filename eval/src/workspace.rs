@@ -22,6 +22,8 @@ pub struct Workspace {
     pub quiet: bool,
     pub json: bool,
     pub bar: Bar,
+    /// A Python with what programs to be compared with need.
+    pub peers: Option<PathBuf>,
     data: Option<PathBuf>,
 }
 
@@ -44,6 +46,7 @@ impl Workspace {
             quiet,
             json,
             bar: Bar::new(quiet),
+            peers: None,
             data,
         })
     }
@@ -56,9 +59,15 @@ impl Workspace {
             devices: self.devices.clone(),
             device_name: self.device_name.clone(),
             bar: Bar::new(true),
+            peers: self.peers.clone(),
             data: self.data.clone(),
             ..*self
         }
+    }
+
+    /// The folder of `--data`, where it was given.
+    pub fn data_flag(&self) -> Option<&Path> {
+        self.data.as_deref()
     }
 
     /// Folders where data is looked for: `--data`, or `fixtures/` and then `$ELBOW_DATA`.

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::data::Tokens;
 use crate::key::{Key, categorical, permutation};
-use crate::network::{Denoiser, Input, ids_tensor, softmax};
+use crate::network::{Denoiser, Input, Wanted, ids_tensor, softmax};
 use crate::schedule::{LogSnr, MaskedSchedule};
 
 /// Sequences being drawn. Each has its own stream of random numbers, so that its law and its numbers do not depend on
@@ -51,6 +51,11 @@ impl Canvas {
     /// Positions of a sequence that are still masked.
     pub fn hidden(&self, row: usize) -> Vec<usize> {
         (0..self.length).filter(|&n| self.row(row)[n] == self.mask).collect()
+    }
+
+    /// The same of all sequences.
+    pub fn all_hidden(&self) -> Vec<Vec<usize>> {
+        (0..self.rows()).map(|row| self.hidden(row)).collect()
     }
 
     /// Masked positions of a sequence in a uniformly random order.
@@ -104,13 +109,13 @@ pub struct Predictor<'a> {
     network_calls: u64,
 }
 
-/// What the denoiser said about some sequences.
+/// What the denoiser said about some positions.
 pub struct Prediction {
-    /// Logits or log-probabilities, one row of V a position.
-    logits: Vec<f32>,
-    /// The place of each sequence among those that were asked for; none for the others.
-    place: Vec<Option<usize>>,
-    length: usize,
+    /// Log-probabilities, one row of V a position.
+    log_mu: Vec<f32>,
+    /// The positions that were asked for, by sequence, and the number of the first of them.
+    wanted: Wanted,
+    first: Vec<usize>,
     values: usize,
     /// Number of data values: one less than `values` where the mask has a logit.
     real: usize,
@@ -155,14 +160,20 @@ impl<'a> Predictor<'a> {
         self.denoiser
     }
 
-    /// Asks the denoiser about these sequences, each at its own time. Nobody is asked where `rows` is empty.
-    pub fn predict(&mut self, canvas: &Canvas, rows: &[usize], times: &[f64]) -> Prediction {
-        self.ask(&canvas.z, canvas.length, canvas.rows(), rows, times, self.values())
+    /// Asks the denoiser about some positions (in rising order) of each sequence, at one time a sequence. A sequence of which
+    /// nothing is wanted is not shown to the network, and nobody is asked where nothing is wanted at all.
+    pub fn predict(&mut self, canvas: &Canvas, wanted: Vec<Vec<usize>>, times: impl Fn(usize) -> f64) -> Prediction {
+        self.ask(&canvas.z, canvas.length, wanted, times, self.values())
     }
 
     /// The same with the mask's logit, where the network has one.
-    pub fn predict_with_mask(&mut self, canvas: &Canvas, rows: &[usize], times: &[f64]) -> Prediction {
-        self.ask(&canvas.z, canvas.length, canvas.rows(), rows, times, self.values() + 1)
+    pub fn predict_with_mask(
+        &mut self,
+        canvas: &Canvas,
+        wanted: Vec<Vec<usize>>,
+        times: impl Fn(usize) -> f64,
+    ) -> Prediction {
+        self.ask(&canvas.z, canvas.length, wanted, times, self.values() + 1)
     }
 
     /// The same for tokens that are no canvas.
@@ -170,27 +181,27 @@ impl<'a> Predictor<'a> {
         &mut self,
         z: &[u32],
         length: usize,
-        count: usize,
-        rows: &[usize],
-        times: &[f64],
+        wanted: Vec<Vec<usize>>,
+        times: impl Fn(usize) -> f64,
         most: usize,
     ) -> Prediction {
-        self.evaluations.resize(count, 0);
-        let mut place = vec![None; count];
-        for (at, &row) in rows.iter().enumerate() {
-            place[row] = Some(at);
-        }
-        let (mut logits, mut values) = (Vec::new(), self.values());
+        self.evaluations.resize(wanted.len(), 0);
+        let first =
+            wanted.iter().scan(0, |sum, positions| Some(std::mem::replace(sum, *sum + positions.len()))).collect();
+        let (mut log_mu, mut values) = (Vec::new(), self.values());
+        let rows: Vec<usize> = (0..wanted.len()).filter(|&row| !wanted[row].is_empty()).collect();
         if !rows.is_empty() {
             let ids: Vec<u32> = rows.iter().flat_map(|&row| &z[row * length..(row + 1) * length]).copied().collect();
-            let input = Input::new(ids_tensor(&ids, length, self.device), times);
+            let times: Vec<f64> = rows.iter().map(|&row| times(row)).collect();
+            let input = Input::new(ids_tensor(&ids, length, self.device), &times);
             let class: Vec<u32> = rows.iter().filter_map(|&row| self.class.get(row)).copied().collect();
+            let asked = Wanted(rows.iter().map(|&row| wanted[row].clone()).collect());
             let mut cost = 0;
             let mut call = |input: &Input| {
                 cost += 1;
-                let all = self.denoiser.logits(input);
-                let kept = all.dims()[2].min(most);
-                log_softmax(all.narrow(2, 0, kept), 2)
+                let all = self.denoiser.logits_at(input, &asked);
+                let kept = all.dims()[1].min(most);
+                log_softmax(all.narrow(1, 0, kept), 1)
             };
             // Without classes the network is told none; w = 0 or 1 needs one call.
             let mixed = match (class.is_empty(), self.guidance) {
@@ -201,14 +212,14 @@ impl<'a> Predictor<'a> {
                     call(&input.with_class(&class)).mul_scalar(w) + without.mul_scalar(1.0 - w)
                 }
             };
-            values = mixed.dims()[2];
-            logits = mixed.into_data().iter::<f32>().collect();
+            values = mixed.dims()[1];
+            log_mu = mixed.into_data().iter::<f32>().collect();
             self.network_calls += cost;
-            for &row in rows {
+            for &row in &rows {
                 self.evaluations[row] += cost;
             }
         }
-        Prediction { logits, place, length, values, real: self.values(), nucleus: self.nucleus }
+        Prediction { log_mu, wanted: Wanted(wanted), first, values, real: self.values(), nucleus: self.nucleus }
     }
 
     /// The finished sequences.
@@ -220,11 +231,11 @@ impl<'a> Predictor<'a> {
 }
 
 impl Prediction {
-    /// The probabilities of one position, in double precision. The sequence must have been asked for.
+    /// The probabilities of one position, in double precision. It must have been asked for.
     pub fn probabilities(&self, row: usize, position: usize) -> Vec<f64> {
-        let place = self.place[row].expect("the sequence was asked for");
-        let at = (place * self.length + position) * self.values;
-        let all = softmax(&self.logits[at..at + self.values]);
+        let place = self.wanted.0[row].binary_search(&position).expect("the position was asked for");
+        let at = (self.first[row] + place) * self.values;
+        let all = softmax(&self.log_mu[at..at + self.values]);
         if self.nucleus < 1.0 { nucleus(all, self.real, self.nucleus) } else { all }
     }
 }

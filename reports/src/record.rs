@@ -45,9 +45,9 @@ pub struct Row {
 pub struct Claim {
     pub id: String,
     pub title: String,
-    /// `theory`, `likelihood`, `weighting`, `sampling`, `fid` or `text`.
+    /// `theory`, `likelihood`, `weighting`, `sampling`, `fid`, `text` or `speed`.
     pub suite: String,
-    /// `exact`, `fast`, `slow` or `gpu`.
+    /// `exact`, `fast`, `slow`, `gpu` or `peers`.
     pub tier: String,
     /// Document, section or slide.
     pub source: String,

@@ -8,13 +8,14 @@ use crate::figure::{self, Drawn};
 use crate::record::{self, Row, Verdict};
 
 /// Suites with their titles, in the order of a report. Suites that are not named here come last.
-const SUITES: [(&str, &str); 6] = [
+const SUITES: [(&str, &str); 7] = [
     ("theory", "Theory"),
     ("weighting", "Weighting"),
     ("likelihood", "Likelihood"),
     ("sampling", "Sampling"),
     ("fid", "FID"),
     ("text", "Text"),
+    ("speed", "Speed"),
 ];
 
 /// All verdicts, in the order of a summary.

@@ -9,7 +9,7 @@ use super::check::Protocol;
 use crate::failure::Failure;
 
 /// The suites, in the order of the report.
-pub const SUITES: [&str; 6] = ["theory", "weighting", "likelihood", "sampling", "fid", "text"];
+pub const SUITES: [&str; 7] = ["theory", "weighting", "likelihood", "sampling", "fid", "text", "speed"];
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/claims");
 
@@ -47,6 +47,8 @@ pub enum Tier {
     Slow,
     /// Needs a GPU.
     Gpu,
+    /// Needs the programs to be compared with, and a machine that does nothing else.
+    Peers,
 }
 
 impl Tier {
@@ -56,6 +58,7 @@ impl Tier {
             Self::Fast => "fast",
             Self::Slow => "slow",
             Self::Gpu => "gpu",
+            Self::Peers => "peers",
         }
     }
 }

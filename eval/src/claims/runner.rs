@@ -111,6 +111,7 @@ fn examine(
     if !tiers.contains(&claim.tier) {
         row.reason = Some(match claim.tier {
             Tier::Gpu => "needs a GPU: --device cuda:0".to_owned(),
+            Tier::Peers => "needs the programs to be compared with: just bench compare".to_owned(),
             tier => format!("tier {} was not asked for", tier.name()),
         });
         return row;
@@ -122,7 +123,9 @@ fn examine(
     });
     match outcome {
         Ok((key, outcome)) => {
-            let (verdict, interval) = judge(&outcome, &claim.expect, confidence(family));
+            // A ratio of times is no number of the family: it is judged by itself.
+            let sharing = if claim.protocol.is_statistical() { family } else { 1 };
+            let (verdict, interval) = judge(&outcome, &claim.expect, confidence(sharing));
             row.verdict = verdict;
             row.key = key;
             row.details = outcome.details;

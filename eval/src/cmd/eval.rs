@@ -1,5 +1,6 @@
 //! `elbow eval`: run suites of claims and write the report.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -22,22 +23,26 @@ use crate::workspace::Workspace;
 Exit code 1 if a claim is refuted, 4 if a check broke, 3 if an input is missing. A second run reuses every row whose program, claim, inputs, seed and device are
 unchanged.")]
 pub struct Arguments {
-    /// Suites (all, theory, weighting, likelihood, sampling, fid, text) or ids of claims
+    /// Suites (all, theory, weighting, likelihood, sampling, fid, text, speed) or ids of claims
     #[arg(required = true, value_name = "SUITE")]
     names: Vec<String>,
     /// Also run claims that take long
     #[arg(long)]
     slow: bool,
+    /// Also time other programs beside ours, run by this Python (`just bench compare` sets one up)
+    #[arg(long, value_name = "PYTHON")]
+    peers: Option<PathBuf>,
     /// Run everything again, whatever is recorded
     #[arg(long)]
     fresh: bool,
 }
 
-pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<ExitCode, Failure> {
     if workspace.devices.len() > 1 {
         let what = format!("--device {}: claims are checked on one device", workspace.device_name);
         return Err(Failure::input(what, "name one; `elbow train` shares its steps among several"));
     }
+    workspace.peers.clone_from(&arguments.peers);
     let family = claims::family()?;
     let selected = select(claims::all()?, &arguments.names)?;
     let mut tiers = vec![Tier::Exact, Tier::Fast];
@@ -46,6 +51,9 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode, Fai
     }
     if workspace.device_name.starts_with("cuda") {
         tiers.push(Tier::Gpu);
+    }
+    if workspace.peers.is_some() {
+        tiers.push(Tier::Peers);
     }
     let summary = claims::run(workspace, &selected, family, &tiers, arguments.fresh)?;
     // The report shows every recorded claim, not only those of this call.

@@ -6,13 +6,14 @@ use serde_json::json;
 
 use super::{CheckpointFlag, Trained};
 use crate::failure::Failure;
-use crate::likelihood::{Bound, Estimator, OdeNll, OdeQuestion};
+use crate::likelihood::{Bound, Estimator, OdeNll, OdeQuestion, Question};
 use crate::provenance;
 use crate::workspace::Workspace;
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   elbow likelihood --checkpoint out/runs/md4-digits --split test --draws 16
+  elbow likelihood --checkpoint out/runs/md4-digits --target-se 0.02
   elbow likelihood --checkpoint out/runs/ar-shakespeare --dataset kjv --split all
   elbow likelihood --checkpoint out/runs/vdm-digits --ode --sequences 64
 
@@ -39,6 +40,9 @@ pub struct Arguments {
     /// Only the first sequences of the split
     #[arg(long, value_name = "N")]
     sequences: Option<usize>,
+    /// Stop at this standard error, bits a token: sequences are taken in random order until it is reached
+    #[arg(long, value_name = "SE", value_parser = positive)]
+    target_se: Option<f64>,
     /// Also the likelihood of the probability-flow ODE (vdm, flow, edm); --draws draws its noise too
     #[arg(long)]
     ode: bool,
@@ -68,9 +72,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     let data = workspace.open(&spec)?;
     model.check_fits(data.as_ref())?;
     let estimator: Estimator = arguments.estimator.parse()?;
-    let bound = model
-        .question(data.as_ref(), estimator, arguments.draws as usize, arguments.sequences, workspace.seed)
-        .answer(&workspace.device, &workspace.bar)?;
+    let question =
+        model.question(data.as_ref(), estimator, arguments.draws as usize, arguments.sequences, workspace.seed);
+    let question = Question { target: arguments.target_se, ..question };
+    let bound = question.answer(&workspace.device, &workspace.bar)?;
     let ode = if arguments.ode { Some(ode(workspace, arguments, data.as_ref())?) } else { None };
     let inputs = vec![
         provenance::data_input(data.as_ref()),
@@ -79,6 +84,12 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     let block = provenance::block(workspace.seed, &workspace.device_name, String::new(), inputs);
     let result = json!({ "nelbo": bound, "ode": ode, "step": model.state.step, "settings": model.settings, "provenance": block });
     workspace.print(&result, || describe(&bound, ode.as_ref(), data.as_ref()))
+}
+
+/// A positive number, from the command line.
+fn positive(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|number| *number > 0.0 && number.is_finite());
+    number.ok_or_else(|| "expected a positive number, such as 0.01".into())
 }
 
 /// The model once more on a device that differentiates, and its ODE.
@@ -116,6 +127,19 @@ fn describe(bound: &Bound, ode: Option<&OdeNll>, data: &dyn Dataset) -> String {
             bound.reconstruction, bound.prior, bound.diffusion.value, bound.diffusion.standard_error
         ),
     ];
+    if let Some(target) = &bound.target {
+        lines.push(match target.reached {
+            true => format!(
+                "  stopped at the standard error {}: {} of {} sequences were enough",
+                target.standard_error, bound.sequences, target.available
+            ),
+            false => format!(
+                "  the standard error {} was not reached with all {} sequences: what is left is the spread of the data and the \
+                 noise of the draws, which more --draws would lower",
+                target.standard_error, target.available
+            ),
+        });
+    }
     let p = &bound.perplexity;
     if let Some(text) = &bound.text {
         let (c, y) = (&text.bits_per_character, &text.bits_per_byte);

@@ -1,5 +1,6 @@
 //! The verbs of the command line, one file each.
 
+pub mod bench;
 pub mod doctor;
 pub mod eval;
 pub mod fid;
@@ -106,6 +107,7 @@ impl Trained {
             estimator,
             draws,
             sequences,
+            target: None,
             seed,
         }
     }

@@ -213,6 +213,7 @@ impl Observer<'_> {
             estimator: Estimator::Auto,
             draws: DRAWS,
             sequences: Some(EVALUATED),
+            target: None,
             seed: self.settings.seed,
         };
         let quiet = crate::progress::Bar::new(true);

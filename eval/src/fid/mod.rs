@@ -24,6 +24,6 @@ pub use inception_score::inception_score;
 pub use jackknife::{Extrapolated, extrapolated, shuffled, standard_error};
 pub use kid::kid;
 pub use network::{CANONICAL_WEIGHTS, Convention, FeatureNetwork, Inception, Resize, Runtime};
-pub use npz::is_statistics;
+pub use npz::{NpzWriter, is_statistics};
 pub use prdc::{Balls, Boundary, Prdc, prdc};
 pub use stats::{Origin, Statistics};

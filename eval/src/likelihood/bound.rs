@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::Device;
 use impls::any_order::{AnyOrder, Form};
 use impls::data::Dataset;
+use impls::key::permutation;
 use impls::network::Denoiser;
 use impls::objective::{Batch, Objective, Terms};
 use impls::times::TimeSampling;
@@ -40,6 +41,8 @@ pub struct Question<'a> {
     pub draws: usize,
     /// The first sequences of the data, or all.
     pub sequences: Option<usize>,
+    /// Bits a token: sequences in random order until the standard error is as small, where it is set.
+    pub target: Option<f64>,
     pub seed: u64,
 }
 
@@ -52,6 +55,8 @@ pub struct Bound {
     /// Tokens a sequence, every one of which is scored (the D of bits/dim).
     pub dims: usize,
     pub draws: usize,
+    /// The standard error that was asked for, bits a token, and whether it was reached before the sequences ended.
+    pub target: Option<Target>,
     pub estimator: String,
     /// The choices that decide what the number means.
     pub protocol: BTreeMap<String, String>,
@@ -84,6 +89,19 @@ pub struct TextUnits {
     pub bytes_per_token: f64,
 }
 
+/// A standard error that was asked for.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Target {
+    /// Bits a token.
+    pub standard_error: f64,
+    pub reached: bool,
+    /// Sequences that there were.
+    pub available: u64,
+}
+
+/// Groups of sequences between two looks at the standard error: the same on any machine, so that all stop at the same one.
+const ROUND: usize = 4;
+
 /// Tokens times values of one network call, about: what fits into memory.
 const CALL_SIZE: usize = 1 << 23;
 
@@ -113,13 +131,18 @@ impl Question<'_> {
             return Err(Failure::input(what, "evaluate at least two"));
         }
         let dims = self.data.length();
-        let all: Vec<usize> = (0..count).collect();
+        // The first of a random order are like the rest; the first of a file need not be.
+        let all: Vec<usize> = match self.target {
+            None => (0..count).collect(),
+            Some(_) => permutation(&mut Key::new(self.seed, "likelihood order").rng(), count),
+        };
         let chunk = (CALL_SIZE / (dims * self.data.values())).clamp(1, 32);
-        let chunks: Vec<&[usize]> = all.chunks(chunk).collect();
+        let chunks: Vec<(usize, &[usize])> = all.chunks(chunk).enumerate().collect();
         bar.start((chunks.len() * draws) as u64, &format!("likelihood of {}", self.data.name()));
         let key = |purpose| Key::new(self.seed, purpose);
         let (times, masks) = (key("likelihood times"), key("likelihood masks"));
-        let parts = Workers::new(usize::MAX).map(&chunks, |number, chunk| -> Result<Vec<Terms>, Failure> {
+        let workers = Workers::new(usize::MAX);
+        let one = |_: usize, &(number, chunk): &(usize, &[usize])| -> Result<Vec<Terms>, Failure> {
             let x = self.data.select(chunk)?;
             let class = if self.conditional { self.data.labels(chunk) } else { Vec::new() };
             let u: Vec<Vec<f64>> =
@@ -137,13 +160,24 @@ impl Question<'_> {
                 bar.advance(1);
             }
             Ok(sums)
-        });
+        };
+        let to_bits = 1.0 / (dims as f64 * std::f64::consts::LN_2);
+        let mut terms: Vec<Terms> = Vec::new();
+        let mut reached = false;
+        for round in chunks.chunks(self.target.map_or(chunks.len(), |_| ROUND)) {
+            for part in workers.map(round, one) {
+                terms.extend(part?);
+            }
+            let nats: Vec<f64> = terms.iter().map(Terms::sum).collect();
+            reached = self.target.is_some_and(|target| Estimate::of(&nats).standard_error * to_bits <= target);
+            if reached {
+                break;
+            }
+        }
         bar.finish();
-        let terms: Vec<Terms> = parts.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
         let of = |f: &dyn Fn(&Terms) -> f64| Estimate::of(&terms.iter().map(f).collect::<Vec<_>>());
         let nats = of(&Terms::sum);
         let per_token = nats.scaled(1.0 / dims as f64);
-        let to_bits = 1.0 / (dims as f64 * std::f64::consts::LN_2);
         let bits_per_dim = nats.scaled(to_bits);
         let perplexity = per_token.value.exp();
         let text = self.data.text().map(|text| TextUnits {
@@ -154,9 +188,10 @@ impl Question<'_> {
         });
         Ok(Bound {
             dataset: self.data.name(),
-            sequences: count as u64,
+            sequences: terms.len() as u64,
             dims,
             draws,
+            target: self.target.map(|standard_error| Target { standard_error, reached, available: count as u64 }),
             estimator: if any_order.is_some() { "k-dce".into() } else { "objective".into() },
             protocol: objective.protocol().into_iter().map(|(name, choice)| (name.to_owned(), choice)).collect(),
             nats,

@@ -48,6 +48,7 @@ pub fn generative(
         estimator: Estimator::Objective,
         draws: 1,
         sequences: None,
+        target: None,
         seed: 0,
     };
     let bound = question.answer(device, bar)?;

@@ -148,9 +148,10 @@ impl Request {
         }
     }
 
-    /// Samples drawn by one call of the sampler, so that memory does not grow with their number.
+    /// Samples drawn by one call of the sampler: so few that memory does not grow with their number and that the cores share a
+    /// page of them, and the same on any machine, for each batch has a stream of its own.
     fn batch(&self, values: usize) -> usize {
-        ((1 << 24) / self.length.saturating_mul(values)).clamp(1, 128)
+        ((1 << 24) / self.length.saturating_mul(values)).clamp(1, 32)
     }
 }
 

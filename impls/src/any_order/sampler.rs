@@ -32,15 +32,18 @@ fn reveal_one_by_one(
 ) -> Samples {
     let mut orders: Vec<Vec<usize>> = (0..canvas.rows()).map(|row| canvas.hidden_shuffled(row)).collect();
     loop {
-        let rows: Vec<usize> = (0..canvas.rows()).filter(|&row| !orders[row].is_empty()).collect();
-        if rows.is_empty() {
+        let next: Vec<Vec<usize>> = orders.iter().map(|order| order.last().copied().into_iter().collect()).collect();
+        if next.iter().all(Vec::is_empty) {
             return predictor.finish(canvas);
         }
-        let probability = |&row: &usize| masked(row, orders[row].len(), canvas.length);
-        let times: Vec<f64> = rows.iter().map(probability).map(|p| predictor.time_of_mask_probability(p)).collect();
-        let mu = predictor.predict(&canvas, &rows, &times);
-        for &row in &rows {
-            if let Some(position) = orders[row].pop() {
+        let time = |(row, order): (usize, &Vec<usize>)| match order.len() {
+            0 => 0.0,
+            masks => predictor.time_of_mask_probability(masked(row, masks, canvas.length)),
+        };
+        let times: Vec<f64> = orders.iter().enumerate().map(time).collect();
+        let mu = predictor.predict(&canvas, next, |row| times[row]);
+        for (row, order) in orders.iter_mut().enumerate() {
+            if let Some(position) = order.pop() {
                 canvas.draw(row, position, &mu.probabilities(row, position));
             }
         }

@@ -7,11 +7,13 @@ use crate::canvas::{Canvas, Predictor, Samples};
 /// stays, but the tokens before it were drawn without it.
 pub fn left_to_right(mut predictor: Predictor, mut canvas: Canvas) -> Samples {
     for position in 0..canvas.length {
-        let rows: Vec<usize> = (0..canvas.rows()).filter(|&row| canvas.row(row)[position] == canvas.mask).collect();
+        let is_open = |row: usize| canvas.row(row)[position] == canvas.mask;
+        let wanted: Vec<Vec<usize>> =
+            (0..canvas.rows()).map(|row| if is_open(row) { vec![position] } else { Vec::new() }).collect();
         // Causal: what stands at and after this position is not seen.
         let z = shifted(&canvas.z, canvas.length, canvas.mask);
-        let next = predictor.ask(&z, canvas.length, canvas.rows(), &rows, &vec![0.0; rows.len()], predictor.values());
-        for &row in &rows {
+        let next = predictor.ask(&z, canvas.length, wanted.clone(), |_| 0.0, predictor.values());
+        for row in (0..canvas.rows()).filter(|&row| !wanted[row].is_empty()) {
             canvas.draw(row, position, &next.probabilities(row, position));
         }
     }

@@ -15,10 +15,10 @@ pub fn absorbing_ancestral(mut predictor: Predictor, steps: usize, mut canvas: C
     let values = predictor.values();
     for i in (1..=steps).rev() {
         let (s, t) = ((i - 1) as f64 / steps as f64, i as f64 / steps as f64);
-        let rows: Vec<usize> = (0..canvas.rows()).filter(|&row| !canvas.hidden(row).is_empty()).collect();
-        let mu = predictor.predict_with_mask(&canvas, &rows, &vec![t; rows.len()]);
-        for &row in &rows {
-            for position in canvas.hidden(row) {
+        let all = canvas.all_hidden();
+        let mu = predictor.predict_with_mask(&canvas, all.clone(), |_| t);
+        for (row, hidden) in all.into_iter().enumerate() {
+            for position in hidden {
                 let mut weights = mu.probabilities(row, position);
                 let mass = weights.get(values).copied().unwrap_or(0.0);
                 weights.truncate(values);

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use burn::backend::Flex;
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::vector::{View, product, product_of, softmax, vectorised};
-use super::{Operation, apply, dims, numbers, tensor};
+use super::{Operation, apply, contiguous, dims, numbers, tensor};
 
 /// Hidden tokens whose logits are in the cache together.
 const BLOCK: usize = 128;
@@ -38,6 +39,36 @@ pub fn hidden_cost(features: Tensor<3>, weight: Tensor<2>, targets: Arc<Targets>
     apply(HiddenCost { targets, values }, [features.into_dispatch(), weight.into_dispatch()])
 }
 
+/// features W for some tokens, \[tokens, outputs\], of plain tensors.
+pub fn logits(features: Tensor<3>, weight: Tensor<2>, targets: &Targets) -> Tensor<2> {
+    let plain = "a plain tensor of the CPU";
+    let features = contiguous(features.try_into_primitive::<Flex>().expect(plain));
+    let weight = contiguous(weight.try_into_primitive::<Flex>().expect(plain));
+    let [width, across] = dims::<2>(&weight);
+    let outputs = across / targets.places.len();
+    let mut logits = vec![0.0; targets.tokens * outputs];
+    for (place, targets) in targets.places.iter().enumerate().filter(|(_, targets)| !targets.is_empty()) {
+        let gathered = gather(&features, targets);
+        let columns = View { numbers: &numbers(&weight)[place * outputs..], rows: across, columns: 1 };
+        let rows = product_of(View::new(&gathered, width), columns, [targets.len(), width, outputs]);
+        for (row, target) in rows.chunks_exact(outputs).zip(targets) {
+            logits[target.token * outputs..][..outputs].copy_from_slice(row);
+        }
+    }
+    Tensor::from_primitive::<Flex>(tensor(logits, [targets.tokens, outputs]))
+}
+
+/// The features of some tokens, one after the other.
+fn gather(features: &FlexTensor, targets: &[Target]) -> Vec<f32> {
+    let [.., width] = dims::<3>(features);
+    let features = numbers(features);
+    let mut gathered = Vec::with_capacity(targets.len() * width);
+    for target in targets {
+        gathered.extend_from_slice(&features[target.row * width..][..width]);
+    }
+    gathered
+}
+
 #[derive(Clone, Debug)]
 struct HiddenCost {
     targets: Arc<Targets>,
@@ -53,17 +84,6 @@ struct Saved {
 }
 
 impl HiddenCost {
-    /// The features of some hidden tokens, one after the other.
-    fn gather(features: &FlexTensor, targets: &[Target]) -> Vec<f32> {
-        let [.., width] = dims::<3>(features);
-        let features = numbers(features);
-        let mut gathered = Vec::with_capacity(targets.len() * width);
-        for target in targets {
-            gathered.extend_from_slice(&features[target.row * width..][..width]);
-        }
-        gathered
-    }
-
     /// The columns of a place's data values among the weights.
     fn columns<'a>(&self, weight: &'a FlexTensor, place: usize) -> (View<'a>, [usize; 2]) {
         let [width, across] = dims::<2>(weight);
@@ -86,7 +106,7 @@ impl Operation<2> for HiddenCost {
             .map(|&(place, block)| {
                 let targets = self.targets.places[place].chunks(BLOCK).nth(block).expect("a block of this place");
                 let (columns, [width, _]) = self.columns(&weight, place);
-                let gathered = Self::gather(&features, targets);
+                let gathered = gather(&features, targets);
                 let shape = [targets.len(), width, self.values];
                 let mut logits = product_of(View::new(&gathered, width), columns, shape);
                 let mut costs = vec![0.0; targets.len()];
@@ -116,7 +136,7 @@ impl Operation<2> for HiddenCost {
             logit_slopes(&mut slopes, targets, gradient, self.values);
             let (columns, [_, first]) = self.columns(&weight, place);
             let (slopes, count) = (View::new(&slopes, self.values), targets.len());
-            let gathered = Self::gather(&features, targets);
+            let gathered = gather(&features, targets);
             let shape = [width, count, self.values];
             product(View::new(&gathered, width).transposed(), slopes, &mut of_weight[first..], across, shape);
             let shape = [count, self.values, width];

@@ -21,10 +21,10 @@ pub fn vector_ancestral(mut predictor: Predictor, grid: Grid, steps: usize, mut 
     for i in (1..=steps).rev() {
         let (s, t) = (grid.time(i - 1, steps), grid.time(i, steps));
         let reveal: Vec<f64> = (0..predictor.values()).map(|v| schedule.reveal_probability(v, s, t)).collect();
-        let rows: Vec<usize> = (0..canvas.rows()).filter(|&row| !canvas.hidden(row).is_empty()).collect();
-        let mu = predictor.predict(&canvas, &rows, &vec![t; rows.len()]);
-        for &row in &rows {
-            for position in canvas.hidden(row) {
+        let all = canvas.all_hidden();
+        let mu = predictor.predict(&canvas, all.clone(), |_| t);
+        for (row, hidden) in all.into_iter().enumerate() {
+            for position in hidden {
                 // Value first, then whether it is revealed: the same joint law, and no small number is lost in a sum.
                 let value = categorical(&mut canvas.rngs[row], &mu.probabilities(row, position));
                 if open_uniform(&mut canvas.rngs[row]) < reveal[value] {

@@ -14,13 +14,12 @@ pub fn confidence(mut predictor: Predictor, steps: usize, temperature: f64, mut 
     let start: Vec<usize> = (0..canvas.rows()).map(|row| canvas.hidden(row).len()).collect();
     for round in 1..=steps {
         let r = round as f64 / steps as f64;
-        let rows: Vec<usize> = (0..canvas.rows()).filter(|&row| !canvas.hidden(row).is_empty()).collect();
+        let all = canvas.all_hidden();
         let share =
-            |row: &usize| predictor.time_of_mask_probability(canvas.hidden(*row).len() as f64 / canvas.length as f64);
-        let times: Vec<f64> = rows.iter().map(share).collect();
-        let mu = predictor.predict(&canvas, &rows, &times);
-        for &row in &rows {
-            let hidden = canvas.hidden(row);
+            |hidden: &Vec<usize>| predictor.time_of_mask_probability(hidden.len() as f64 / canvas.length as f64);
+        let times: Vec<f64> = all.iter().map(share).collect();
+        let mu = predictor.predict(&canvas, all.clone(), |row| times[row]);
+        for (row, hidden) in all.iter().enumerate().filter(|(_, hidden)| !hidden.is_empty()) {
             let mut drawn: Vec<(f64, usize, usize)> = hidden
                 .iter()
                 .map(|&position| {

@@ -33,8 +33,8 @@ crate::names!(Grid, "grid": Uniform = "uniform", Cosine = "cosine");
 /// Fills the masks of `canvas` by `steps` ancestral steps.
 ///
 /// A step first decides which masked tokens to reveal (probability xi, double precision), then draws their values
-/// from mu_theta(z_t). A sequence of which a step reveals nothing is not shown to the network: the answer would not
-/// be used. With a linear schedule, a uniform grid and N masks that leaves T (1 - (1 - 1/T)^N) evaluations on average.
+/// from mu_theta(z_t). A sequence of which a step reveals nothing is not shown to the network, and of the others only the logits of what
+/// is revealed are computed: nothing else would be used. With a linear schedule, a uniform grid and N masks that leaves T (1 - (1 - 1/T)^N) evaluations on average.
 pub fn ancestral(
     mut predictor: Predictor,
     schedule: &MaskedSchedule,
@@ -60,11 +60,10 @@ pub fn ancestral(
                 hidden.into_iter().filter(|_| open_uniform(&mut canvas.rngs[row]) < reveal).collect()
             })
             .collect();
-        let rows: Vec<usize> = (0..canvas.rows()).filter(|&row| !chosen[row].is_empty()).collect();
         let time = predictor.time_of_mask_probability(schedule.mask_probability(t));
-        let mu = predictor.predict(&canvas, &rows, &vec![time; rows.len()]);
-        for &row in &rows {
-            for &position in &chosen[row] {
+        let mu = predictor.predict(&canvas, chosen.clone(), |_| time);
+        for (row, chosen) in chosen.iter().enumerate() {
+            for &position in chosen {
                 canvas.draw(row, position, &mu.probabilities(row, position));
             }
         }

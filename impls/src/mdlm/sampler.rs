@@ -19,12 +19,14 @@ pub fn cached(mut predictor: Predictor, steps: usize, mut canvas: Canvas) -> Sam
     for i in 0..=steps {
         let t = 1.0 - (1.0 - LAST_TIME) * i as f64 / steps as f64;
         let s = t - (1.0 - LAST_TIME) / steps as f64;
-        let hidden: Vec<Vec<usize>> = (0..canvas.rows()).map(|row| canvas.hidden(row)).collect();
-        let stale = |row: &usize| !hidden[*row].is_empty() && cache[*row].is_none();
-        let rows: Vec<usize> = (0..canvas.rows()).filter(stale).collect();
+        let hidden = canvas.all_hidden();
+        let stale = |row: usize| cache[row].is_none() && !hidden[row].is_empty();
+        let wanted: Vec<Vec<usize>> =
+            (0..canvas.rows()).map(|row| if stale(row) { hidden[row].clone() } else { Vec::new() }).collect();
+        let asked: Vec<usize> = (0..canvas.rows()).filter(|&row| !wanted[row].is_empty()).collect();
         let time = predictor.time_of_mask_probability(t);
-        let fresh = Rc::new(predictor.predict(&canvas, &rows, &vec![time; rows.len()]));
-        for &row in &rows {
+        let fresh = Rc::new(predictor.predict(&canvas, wanted, |_| time));
+        for row in asked {
             cache[row] = Some(fresh.clone());
         }
         for (row, hidden) in hidden.iter().enumerate() {

@@ -185,3 +185,31 @@ fn costs_of_hidden_tokens() {
         assert!(error(&run(&hidden), &composed(&all)) > 0.1, "witness: what is visible costs nothing");
     }
 }
+
+#[test]
+fn logits_of_some_positions() {
+    let wanted = super::Wanted(vec![vec![0, 5, 6, 63], vec![], vec![17]]);
+    for (preset, overrides) in [("md4-digits", vec![]), ("md4-digits", vec!["patch_size=none".to_owned()])] {
+        let settings = crate::train::Settings::resolve(preset, &overrides).expect("a valid preset");
+        let data = crate::train::DataShape { values: 17, length: 64, classes: 0, image: Some([8, 8, 1]) };
+        let shape = settings.network(&data).expect("a network");
+        // A fresh network's last layer is zero: it is drawn here.
+        let made = |device: &Device| {
+            let super::NetworkShape::Transformer(shape) = shape else { panic!("a transformer") };
+            super::Transformer::new(&shape, &Key::new(1, "weights"), device).with_random_head(&Key::new(2, "head"))
+        };
+        let ids: Vec<u32> = (0..3 * 64).map(|i| i * 7 % 18).collect();
+        for device in [Device::flex(), device()] {
+            let network = made(&device);
+            let input = super::Input::new(super::ids_tensor(&ids, 64, &device), &[0.5; 3]);
+            let all = numbers(super::Denoiser::logits(&network, &input));
+            let expected: Vec<f64> =
+                wanted.iter().flat_map(|(row, n)| all[(row * 64 + n) * 17..][..17].to_vec()).collect();
+            let found = numbers(super::Denoiser::logits_at(&network, &input, &wanted));
+            agree("logits", &[found.clone()], &[expected]);
+            let next: Vec<f64> =
+                wanted.iter().flat_map(|(row, n)| all[(row * 64 + n + 1) % 192 * 17..][..17].to_vec()).collect();
+            assert!(error(&[found], &[next]) > 0.1, "witness: its neighbour's logits are others");
+        }
+    }
+}

@@ -63,6 +63,30 @@ impl Hidden {
     }
 }
 
+/// Positions of each sequence of a batch, in rising order.
+#[derive(Clone, Debug)]
+pub struct Wanted(pub Vec<Vec<usize>>);
+
+impl Wanted {
+    /// Sequence and position, one after the other.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.0.iter().enumerate().flat_map(|(row, positions)| positions.iter().map(move |&position| (row, position)))
+    }
+
+    /// The same by their places in a network whose positions are patches, or tokens; `token` is their number in [`Self::iter`].
+    pub(super) fn targets(&self, length: usize, patches: Option<&Patches>) -> Targets {
+        let inside = patches.map_or(1, |patches| patches.tokens());
+        let mut targets = Targets { places: vec![Vec::new(); inside], tokens: 0 };
+        for (row, position) in self.iter() {
+            let [position, place] = patches.map_or([position, 0], |patches| patches.place(position));
+            let row = row * (length / inside) + position;
+            targets.places[place].push(Target { row, token: targets.tokens, value: 0 });
+            targets.tokens += 1;
+        }
+        targets
+    }
+}
+
 /// -log_mu\[.., x_n\]: \[batch, length\].
 pub fn negative_log(log_mu: Tensor<3>, x: &Tensor<2, Int>) -> Tensor<2> {
     log_mu.gather(2, x.clone().unsqueeze_dim(2)).squeeze_dim::<2>(2).neg()

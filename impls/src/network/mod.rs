@@ -28,7 +28,7 @@ use crate::key::Key;
 
 pub use conditioning::ConditioningShape;
 pub use dit::{Dit, DitShape};
-pub use hidden::{Hidden, negative_log};
+pub use hidden::{Hidden, Wanted, negative_log};
 pub use learned::LearnedSchedule;
 pub use model::{Model, NetworkShape};
 pub use patches::PatchTransformerShape;
@@ -88,6 +88,17 @@ pub trait Denoiser: Send + Sync {
     /// \[batch, length, V\], or \[batch, length, V + 1\] where the network has a logit for the mask: it is the last.
     fn logits(&self, _input: &Input) -> Tensor<3> {
         panic!("a denoiser of points has no logits")
+    }
+
+    /// The logits of some positions of each sequence, one row a position: \[positions asked for, outputs\]. A network may leave
+    /// out what was not asked for.
+    fn logits_at(&self, input: &Input, wanted: &Wanted) -> Tensor<2> {
+        let logits = self.logits(input);
+        let [batch, length, outputs] = logits.dims();
+        let rows: Vec<i64> = wanted.iter().map(|(row, position)| (row * length + position) as i64).collect();
+        let count = rows.len();
+        let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [count]), &logits.device());
+        logits.reshape([batch * length, outputs]).select(0, rows)
     }
 
     /// F, \[batch, length\], of noisy points: what it means is the objective's [`crate::gaussian::Prediction`].

@@ -3,7 +3,9 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Float, Tensor};
 
-use super::{Denoiser, Dit, DitShape, Hidden, Input, LearnedSchedule, Transformer, TransformerShape, UNet, UNetShape};
+use super::{
+    Denoiser, Dit, DitShape, Hidden, Input, LearnedSchedule, Transformer, TransformerShape, UNet, UNetShape, Wanted,
+};
 use crate::key::Key;
 
 /// Which network, and how large.
@@ -100,6 +102,10 @@ impl Denoiser for Model {
 
     fn logits(&self, input: &Input) -> Tensor<3> {
         self.network().logits(input)
+    }
+
+    fn logits_at(&self, input: &Input, wanted: &Wanted) -> Tensor<2> {
+        self.network().logits_at(input, wanted)
     }
 
     fn hidden_costs(&self, input: &Input, hidden: &Hidden) -> Tensor<2> {

@@ -10,7 +10,7 @@ use burn::module::{Module, Param};
 use burn::nn::{Embedding, Linear, RmsNorm};
 use burn::tensor::activation::{sigmoid, silu};
 use burn::tensor::kind::Basic;
-use burn::tensor::{Device, Float, Tensor};
+use burn::tensor::{Device, Float, Int, Tensor, TensorData};
 
 use super::activation;
 use super::attention::{Dropout, last_norm, modulation_of, residual_block, self_attention};
@@ -18,7 +18,7 @@ use super::conditioning::{Conditioning, ConditioningShape};
 use super::dense::dense;
 use super::init::Init;
 use super::state_dict::StateDict;
-use super::{Denoiser, Hidden, Input, Patches, Signal};
+use super::{Denoiser, Hidden, Input, Patches, Signal, Wanted};
 use crate::error::Result;
 use crate::fused;
 use crate::fused::rotary::Rotary;
@@ -145,6 +145,14 @@ impl Transformer {
         let modulation = modulation(&mut init, 2);
         let head = init.zero_linear([width, shape.outputs * shape.tokens()], false);
         Self { token, widen, position, conditioning, blocks, modulation, norm, head, shape: *shape }
+    }
+
+    /// The same network with a last layer that is not zero.
+    #[cfg(test)]
+    pub(super) fn with_random_head(mut self, key: &Key) -> Self {
+        let [width, across] = self.head.weight.shape().dims();
+        self.head = Init::new(key, &self.head.weight.device()).linear([width, across], 1.0, false);
+        self
     }
 
     /// Reads weights under plain names, dense layers as \[out, in\]: `token`, `project`, `time.0`, `time.2`, `class`,
@@ -298,6 +306,33 @@ impl Denoiser for Transformer {
 
     fn logits(&self, input: &Input) -> Tensor<3> {
         self.run(self.embedded(input), input)
+    }
+
+    /// The last layer is done for these positions alone.
+    fn logits_at(&self, input: &Input, wanted: &Wanted) -> Tensor<2> {
+        let features = self.features(self.embedded(input), input);
+        let targets = wanted.targets(self.shape.length, self.shape.patches.as_ref());
+        let weight = self.head.weight.val();
+        let device = weight.device();
+        if fused::runs_on(&device) && !device.is_autodiff() {
+            return fused::cross_entropy::logits(features, weight, &targets);
+        }
+        let [batch, positions, width] = features.dims();
+        let features = features.reshape([batch * positions, width]);
+        let ids = |ids: Vec<i64>| {
+            let count = ids.len();
+            Tensor::<1, Int>::from_data(TensorData::new(ids, [count]), &device)
+        };
+        let (mut parts, mut order) = (Vec::new(), Vec::new());
+        for (place, targets) in targets.places.iter().enumerate().filter(|(_, targets)| !targets.is_empty()) {
+            let rows = ids(targets.iter().map(|target| target.row as i64).collect());
+            let columns = weight.clone().narrow(1, place * self.shape.outputs, self.shape.outputs);
+            parts.push(features.clone().select(0, rows).matmul(columns));
+            order.extend(targets.iter().map(|target| target.token));
+        }
+        let mut back = vec![0; order.len()];
+        order.iter().enumerate().for_each(|(at, &token)| back[token] = at as i64);
+        Tensor::cat(parts, 0).select(0, ids(back))
     }
 
     /// The last layer is done for hidden tokens alone.

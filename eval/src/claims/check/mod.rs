@@ -25,6 +25,7 @@ mod parity;
 mod photographs;
 mod sample_size;
 mod samplers;
+mod side_by_side;
 mod text;
 mod toy_training;
 mod weighting;
@@ -104,6 +105,8 @@ pub enum Protocol {
     Photographs(photographs::Photographs),
     /// What the number of images does to a distance.
     SampleSize(sample_size::SampleSize),
+    /// Our program beside another one.
+    SideBySide(side_by_side::SideBySide),
 }
 
 /// What a check found.
@@ -198,6 +201,7 @@ impl Protocol {
             Self::Parity(check) => check.inputs(workspace),
             Self::Photographs(check) => check.inputs(workspace),
             Self::SampleSize(_) => Ok(Vec::new()),
+            Self::SideBySide(check) => check.inputs(workspace),
         }
     }
 
@@ -229,6 +233,7 @@ impl Protocol {
             Self::Parity(check) => check.run(workspace),
             Self::Photographs(check) => check.run(workspace),
             Self::SampleSize(check) => check.run(workspace),
+            Self::SideBySide(check) => check.run(workspace),
         }
     }
 
@@ -244,7 +249,7 @@ impl Protocol {
             Self::Order(check) => check.is_statistical(),
             Self::Parallel(check) => check.is_statistical(),
             Self::Gumbel(check) => check.is_statistical(),
-            Self::Frechet(_) | Self::Parity(_) | Self::Photographs(_) => false,
+            Self::Frechet(_) | Self::Parity(_) | Self::Photographs(_) | Self::SideBySide(_) => false,
             Self::SampleSize(_) => true,
         }
     }

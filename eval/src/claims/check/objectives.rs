@@ -40,6 +40,8 @@ enum Measure {
     D3pmMinusMd4Steps,
     /// ln of the variance of k-DCE's draws over that of MD4's, of one model.
     LogVarianceRatio,
+    /// The same for each call of the network, k-DCE's draws stratified and MD4's at one uniform time each.
+    LogVariancePerCall,
 }
 
 impl Objectives {
@@ -101,25 +103,33 @@ impl Objectives {
         let preset = self.presets.first().ok_or_else(|| Failure::internal("the claim names no preset"))?;
         let (model, _) = trained_run(workspace, preset, &self.set)?;
         let test = workspace.dataset("digits:test")?;
-        let ask = |objective: &dyn Objective, repeat: u64| -> Result<Bound, Failure> {
+        let ask_with = |objective: &dyn Objective, draws: usize, repeat: u64| -> Result<Bound, Failure> {
             let seed = workspace.seed + repeat;
-            let question = model.question(test.as_ref(), Estimator::Objective, self.draws, None, seed);
+            let question = model.question(test.as_ref(), Estimator::Objective, draws, None, seed);
             Question { objective, ..question }.answer(&workspace.device, &workspace.bar)
         };
+        let ask = |objective: &dyn Objective, repeat: u64| ask_with(objective, self.draws, repeat);
         let linear = Md4::new(MaskedSchedule::Linear, Weighting::Elbo);
         let k_dce = AnyOrder { form: Form::KDce };
         let in_steps = Md4 { steps: Some(STEPS), ..linear };
         let d3pm = Absorbing { steps: STEPS, hybrid: 0.0 };
         let mut outcome = match self.measure {
-            Measure::LogVarianceRatio => {
+            Measure::LogVarianceRatio | Measure::LogVariancePerCall => {
                 // The difference of two repeats holds the noise of the draws alone, twice.
-                let noise = |objective: &dyn Objective| -> Result<f64, Failure> {
-                    let difference = paired(&ask(objective, 0)?, &ask(objective, 1)?);
-                    Ok(difference.standard_error.powi(2))
+                let noise = |objective: &dyn Objective, draws: usize| -> Result<f64, Failure> {
+                    let repeats = [0, 1].map(|repeat| ask_with(objective, draws, repeat));
+                    let [first, second] = repeats;
+                    Ok(paired(&first?, &second?).standard_error.powi(2) * draws as f64)
                 };
-                let value = (noise(&k_dce)? / noise(&linear)?).ln();
                 let error = (4.0 / (test.len() as f64 - 1.0)).sqrt();
-                Outcome::exact("ln (variance of k-DCE / variance of MD4)", value, "1").with_error(error)
+                let (draws, quantity) = match self.measure {
+                    Measure::LogVarianceRatio => (self.draws, "ln (variance of k-DCE / variance of MD4)"),
+                    _ => (1, "ln (variance per call: stratified k-DCE / one uniform time)"),
+                };
+                let value = (noise(&k_dce, self.draws)? / noise(&linear, draws)?).ln();
+                let mut outcome = Outcome::exact(quantity, value, "1").with_error(error);
+                outcome.detail("times less variance for as many calls", (-value).exp(), None, "1");
+                outcome
             }
             Measure::D3pmMinusMd4Steps => {
                 let found = paired(&ask(&d3pm, 0)?, &ask(&in_steps, 0)?);

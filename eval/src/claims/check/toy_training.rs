@@ -94,6 +94,7 @@ impl ToyTraining {
             estimator: Estimator::Objective,
             draws: self.draws,
             sequences: None,
+            target: None,
             seed: number,
         };
         let estimate = question.answer(&workspace.device, &workspace.bar)?;

@@ -1,0 +1,120 @@
+//! `elbow bench case`: one problem for all contestants.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use impls::corruption::{hide_each, numbers, row_sums};
+use impls::data::{Dataset, Split, Tokens};
+use impls::key::Key;
+use impls::network::{Denoiser, Model};
+use impls::objective::Batch;
+use impls::schedule::MaskedSchedule;
+use impls::times::TimeSampling;
+use impls::train::{Checkpoint, DataShape, Settings};
+
+use crate::cmd::train::run_training;
+use crate::failure::Failure;
+use crate::fid::NpzWriter;
+use crate::workspace::Workspace;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// A preset of masked diffusion in continuous time under the linear schedule, such as md4-digits
+    preset: String,
+    /// Folder to write: run/, batch.npz, data.npz
+    to: PathBuf,
+    /// Changes to the preset; the case's weights are those after `steps`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+/// A problem that was written.
+pub struct Case {
+    pub settings: Settings,
+    pub data: Box<dyn Dataset>,
+    run: PathBuf,
+}
+
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
+    let case = Case::write(workspace, &arguments.preset, &arguments.set, &arguments.to)?;
+    let sequences = case.data.len();
+    let result = serde_json::json!({ "case": arguments.to, "sequences": sequences });
+    workspace.print(&result, || format!("{} with {sequences} sequences", arguments.to.display()))
+}
+
+impl Case {
+    /// Trains a preset for its `steps` and writes run, batch and data.
+    pub fn write(workspace: &Workspace, preset: &str, set: &[String], to: &Path) -> Result<Self, Failure> {
+        let settings = Settings::resolve(preset, set)?;
+        let known = settings.implementation == "md4" && settings.schedule.as_deref() == Some("linear");
+        if !known || settings.timesteps != Some(0) {
+            let what = format!("{preset}: the peers know md4 in continuous time under the linear schedule");
+            return Err(Failure::input(what, "name such a preset, as md4-digits"));
+        }
+        let data = workspace.open(&settings.data(Split::Train))?;
+        workspace.make_folder(to)?;
+        let run = to.join("run");
+        run_training(workspace, &settings, data.as_ref(), &run)?;
+        let case = Self { settings, data, run };
+        let (batch, z) = case.batch()?;
+        let shape = [batch.len(), batch.x.length()];
+        let mut file = NpzWriter::create(&to.join("batch.npz"))?;
+        file.array("x", &shape, batch.x.ids())?;
+        file.array("z", &shape, &z)?;
+        file.array("t", &[batch.len()], &batch.u)?;
+        file.array("weight", &[batch.len()], &weights(&batch))?;
+        file.finish()?;
+        let all = case.data.all()?;
+        let mut file = NpzWriter::create(&to.join("data.npz"))?;
+        file.array("x", &[all.len(), all.length()], all.ids())?;
+        file.finish()?;
+        Ok(case)
+    }
+
+    /// Opens what [`Case::write`] wrote.
+    pub fn open(workspace: &Workspace, from: &Path) -> Result<Self, Failure> {
+        let run = from.join("run");
+        let settings = Settings::load(&run.join("config.toml"))?;
+        let data = workspace.open(&settings.data(Split::Train))?;
+        Ok(Self { settings, data, run })
+    }
+
+    /// The folder of the training run.
+    pub fn run(&self) -> &Path {
+        &self.run
+    }
+
+    /// The fixed batch with its corrupted tokens: the first sequences, at stratified times.
+    fn batch(&self) -> Result<(Batch, Vec<u32>), Failure> {
+        let count = self.settings.batch_size.min(self.data.len());
+        let x: Tokens = self.data.select(&(0..count).collect::<Vec<_>>())?;
+        let u = TimeSampling::Stratified.draw(count, &Key::new(0, "case times"));
+        let batch = Batch::new(x, u);
+        let device = burn::tensor::Device::flex();
+        let masked = |row: usize, _| MaskedSchedule::Linear.mask_probability(batch.u[row]);
+        let key = Key::new(0, "case masks");
+        let hidden = hide_each(&batch, &batch.u, self.data.values(), masked, &key, &device).tokens;
+        let mask = self.data.values() as u32;
+        let z = hidden.x.iter().zip(&hidden.masked).map(|(&x, &hidden)| if hidden { mask } else { x }).collect();
+        Ok((batch, z))
+    }
+
+    /// Bits/dim of the fixed batch under the trained weights: each row's cost over its time.
+    pub fn check(&self, workspace: &Workspace) -> Result<f64, Failure> {
+        let shape = self.settings.network(&DataShape::of(self.data.as_ref()))?;
+        let model = Model::new(&shape, None, &Key::new(0, "replaced"), &workspace.device);
+        let model = Checkpoint::of_run(&self.run).load_model(model)?;
+        let (batch, z) = self.batch()?;
+        let masked = z.iter().map(|&id| id == self.data.values() as u32).collect();
+        let hidden = impls::network::Hidden { x: batch.x.ids().to_vec(), masked, length: batch.x.length() };
+        let input = batch.input(&z, &batch.u, &workspace.device);
+        let costs = numbers(row_sums(model.hidden_costs(&input, &hidden)));
+        let total: f64 = costs.iter().zip(weights(&batch)).map(|(cost, weight)| cost * weight).sum();
+        Ok(total / batch.x.ids().len() as f64 / std::f64::consts::LN_2)
+    }
+}
+
+/// The NELBO's weight of each row under the linear schedule: 1/t.
+fn weights(batch: &Batch) -> Vec<f64> {
+    batch.u.iter().map(|t| 1.0 / t).collect()
+}

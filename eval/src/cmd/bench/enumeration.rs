@@ -1,0 +1,35 @@
+//! `elbow bench enumeration`: the exact bounds of a toy.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use impls::Weighting;
+use impls::schedule::MaskedSchedule;
+
+use super::timing::{Seconds, Timing};
+use crate::failure::Failure;
+use crate::theory::masked::{Enumeration, cascade};
+use crate::theory::{Alphabet, Toy};
+
+#[derive(Args)]
+pub struct Arguments {
+    /// The toy file (JSON)
+    toy: PathBuf,
+    /// Steps T of the time grid
+    #[arg(long, default_value_t = 8)]
+    steps: usize,
+    #[command(flatten)]
+    seconds: Seconds,
+}
+
+/// A unit is what `elbow theory masked` computes under the linear schedule. The check is the negative ELBO in continuous time.
+pub fn run(arguments: &Arguments) -> Result<Timing, Failure> {
+    let toy = Toy::load(&arguments.toy, Alphabet::Masked)?;
+    let mut value = f64::NAN;
+    let timing = Timing::of("computation", 1, &arguments.seconds, || {
+        let all = Enumeration::new(&toy)?;
+        value = cascade(&all, &MaskedSchedule::Linear, arguments.steps, &Weighting::Elbo)?.neg_elbo_continuous;
+        Ok(())
+    })?;
+    Ok(timing.checked(value, None))
+}

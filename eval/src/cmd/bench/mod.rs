@@ -1,0 +1,53 @@
+//! `elbow bench`: how long this machine takes, in the form in which other programs' times are compared with ours.
+
+mod case;
+mod enumeration;
+mod machine;
+mod sample;
+mod step;
+mod timing;
+mod trace;
+
+use clap::Subcommand;
+
+use crate::failure::Failure;
+use crate::workspace::Workspace;
+
+pub use case::Case;
+pub use machine::measure as measure_machine;
+pub use timing::Timing;
+
+#[derive(Subcommand)]
+#[command(after_long_help = "Examples:
+  elbow bench machine
+  elbow bench case md4-digits case/ --set steps=20
+  elbow bench step case/ --seconds 5 --json
+  elbow bench sample case/ --steps 64 --count 64
+
+Each prints the seconds of every unit that was measured after a warm-up, and a check: the number by which two programs show
+that they did the same work. `just bench compare` runs these beside their Python peers.")]
+pub enum Task {
+    /// Writes a problem: a short training run, a fixed batch and the training data
+    Case(case::Arguments),
+    /// One optimiser step of a case
+    Step(step::Arguments),
+    /// Samples of a case by ancestral steps on a uniform grid
+    Sample(sample::Arguments),
+    /// The Frechet distance between two files of statistics, once they are read
+    Trace(trace::Arguments),
+    /// The exact bounds of a toy
+    Enumeration(enumeration::Arguments),
+    /// Peak arithmetic and bandwidth of the machine
+    Machine,
+}
+
+pub fn run(workspace: &Workspace, task: &Task) -> Result<(), Failure> {
+    match task {
+        Task::Case(arguments) => case::run(workspace, arguments),
+        Task::Step(arguments) => step::run(workspace, arguments)?.print(workspace),
+        Task::Sample(arguments) => sample::run(workspace, arguments)?.print(workspace),
+        Task::Trace(arguments) => trace::run(arguments)?.print(workspace),
+        Task::Enumeration(arguments) => enumeration::run(arguments)?.print(workspace),
+        Task::Machine => machine::run(workspace),
+    }
+}

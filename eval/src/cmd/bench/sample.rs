@@ -1,0 +1,48 @@
+//! `elbow bench sample`: samples a second.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use impls::md4::Grid;
+
+use super::Case;
+use super::timing::{Seconds, Timing};
+use crate::cmd::Trained;
+use crate::failure::Failure;
+use crate::likelihood::Estimate;
+use crate::progress::Bar;
+use crate::sampling::{self, Request, Sampler};
+use crate::workspace::Workspace;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// A folder that `elbow bench case` wrote
+    case: PathBuf,
+    /// Ancestral steps
+    #[arg(long, default_value_t = 64)]
+    steps: usize,
+    /// Samples drawn together
+    #[arg(long, default_value_t = 64)]
+    count: usize,
+    #[command(flatten)]
+    seconds: Seconds,
+}
+
+/// A unit is a sample. The check is the mean token over all that were drawn, by the averaged weights.
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<Timing, Failure> {
+    let case = Case::open(workspace, &arguments.case)?;
+    let model = Trained::load(case.run(), &workspace.device)?;
+    let (mut seed, mut means) = (workspace.seed, Vec::new());
+    let timing = Timing::of("sample", arguments.count, &arguments.seconds, || {
+        let request = Request::new(&model.settings, &model.model, arguments.count, case.data.length(), seed);
+        let steps = arguments.steps;
+        let request = Request { sampler: Sampler::Ancestral, grid: Grid::Uniform, steps, ..request };
+        let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, &Bar::new(true))?;
+        let mean = |row: &[u32]| row.iter().map(|&token| f64::from(token)).sum::<f64>() / row.len() as f64;
+        means.extend(drawn.tokens.rows().map(mean));
+        seed += 1;
+        Ok(())
+    })?;
+    let mean = Estimate::of(&means);
+    Ok(timing.checked(mean.value, Some(mean.standard_error)))
+}

@@ -1,0 +1,48 @@
+//! Passes of untrained networks.
+
+use criterion::{Criterion, Throughput};
+use eval::likelihood::{Estimator, Question};
+use impls::network::Denoiser;
+
+use crate::inputs::{Subject, slow};
+
+/// Sequences whose likelihood is bounded.
+const SEQUENCES: usize = 64;
+
+/// Logits of a batch, without gradients; tokens a second.
+pub fn forward(criterion: &mut Criterion) {
+    let mut group = slow(criterion, "forward");
+    for preset in ["md4-digits", "ar-digits", "md4-shakespeare"] {
+        let subject = Subject::new(preset);
+        let (model, batch) = (subject.model(false), subject.batch());
+        let input = batch.input(batch.x.ids(), &batch.u, &subject.workspace.device);
+        group.throughput(Throughput::Elements((batch.len() * batch.x.length()) as u64));
+        group.bench_function(preset, |bencher| bencher.iter(|| model.value_logits(&input).into_data()));
+    }
+    group.finish();
+}
+
+/// One draw of the bound of each sequence, or the likelihood where it is exact, on all cores; tokens a second.
+pub fn likelihood(criterion: &mut Criterion) {
+    let mut group = slow(criterion, "likelihood");
+    for preset in ["md4-digits", "d3pm-uniform-digits", "vdm-digits", "ar-digits"] {
+        let subject = Subject::new(preset);
+        let model = subject.model(false);
+        let objective = subject.settings.objective().expect("a bundled preset");
+        let question = Question {
+            objective: objective.as_ref(),
+            denoiser: &model,
+            data: subject.data.as_ref(),
+            conditional: false,
+            estimator: Estimator::Auto,
+            draws: 1,
+            sequences: Some(SEQUENCES),
+            target: None,
+            seed: 0,
+        };
+        let (device, bar) = (&subject.workspace.device, &subject.workspace.bar);
+        group.throughput(Throughput::Elements((SEQUENCES * subject.data.length()) as u64));
+        group.bench_function(preset, |bencher| bencher.iter(|| question.answer(device, bar).expect("two sequences")));
+    }
+    group.finish();
+}
