@@ -1,9 +1,9 @@
 //! The Frechet distance between two Gaussians: ||mu_1 - mu_2||^2 + tr S_1 + tr S_2 - 2 tr (S_1 S_2)^(1/2).
 //!
 //! The trace is computed by two independent algorithms that must agree, and never by a matrix square root with a
-//! silent ridge: (i) eigenvalues of S_1^(1/2) S_2 S_1^(1/2) (symmetric); (ii) the nuclear norm of A B^T where
-//! S_1 = A^T A and S_2 = B^T B: with fewer images than dimensions A and B are the centred features, which is exact
-//! there, otherwise Cholesky factors.
+//! silent ridge: (i) eigenvalues of A S_2 A^T (symmetric), where S_1 = A^T A, which is itself checked; (ii) the nuclear norm of
+//! A B^T with S_2 = B^T B too. With fewer images than dimensions A and B are the centred features, which is exact there, otherwise
+//! Cholesky factors.
 
 use faer::{Mat, Par, Side as Triangle};
 use serde::Serialize;
@@ -84,11 +84,26 @@ impl Side {
         Ok(singular.iter().sum())
     }
 
+    /// tr (S_1 S_2)^(1/2) as the sum of the roots of the eigenvalues of A S_2 A^T.
+    fn eigenvalue_trace(&self, second: &Mat<f64>) -> Result<f64, Failure> {
+        on_one_thread();
+        let root = &self.root;
+        // The other algorithm uses the same root: here it must prove to be one.
+        let covariance = &self.statistics.covariance;
+        let (error, size) = ((root.transpose() * root - covariance).norm_max(), covariance.norm_max());
+        if error.is_nan() || error > NEGATIVE * size {
+            return Err(Failure::internal(format!("the root of a covariance is off by {error:e} of {size:e}")));
+        }
+        let product = root * (second * root.transpose());
+        let eigenvalues = product.self_adjoint_eigenvalues(Triangle::Lower).map_err(|_| no_convergence())?;
+        Ok(eigenvalues.iter().map(|v| v.max(0.0).sqrt()).sum())
+    }
+
     /// The distance to another side by both algorithms.
     pub fn distance(&self, other: &Self) -> Result<Distance, Failure> {
         let (first, second) = (&self.statistics, &other.statistics);
         first.check_comparable(second)?;
-        let eigenvalues = || eigenvalue_trace(&first.covariance, &second.covariance);
+        let eigenvalues = || self.eigenvalue_trace(&second.covariance);
         let (nuclear, eigenvalues) = rayon::join(|| self.nuclear_trace(other), eigenvalues);
         let (nuclear, eigenvalues) = (nuclear?, eigenvalues?);
         let (mean_part, spread) = parts(first, second);
@@ -131,15 +146,6 @@ fn root_of_covariance(covariance: &Mat<f64>) -> Result<Mat<f64>, Failure> {
         return Err(Failure::input(what, "no covariance has negative eigenvalues: make the statistics again"));
     }
     Ok(Mat::from_fn(covariance.nrows(), covariance.nrows(), |i, j| s[i].max(0.0).sqrt() * u[(j, i)]))
-}
-
-/// tr (S_1 S_2)^(1/2) as the sum of the roots of the eigenvalues of R S_2 R^T, R^T R = S_1.
-fn eigenvalue_trace(first: &Mat<f64>, second: &Mat<f64>) -> Result<f64, Failure> {
-    on_one_thread();
-    let root = root_of_covariance(first)?;
-    let product = &root * (second * root.transpose());
-    let eigenvalues = product.self_adjoint_eigenvalues(Triangle::Lower).map_err(|_| no_convergence())?;
-    Ok(eigenvalues.iter().map(|v| v.max(0.0).sqrt()).sum())
 }
 
 fn trace(matrix: &Mat<f64>) -> f64 {

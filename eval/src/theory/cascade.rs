@@ -5,6 +5,7 @@
 
 use impls::Weighting;
 use impls::schedule::LogSnr;
+use rayon::prelude::*;
 use serde::Serialize;
 
 /// The terms of the bounds of one outcome x (or of one group of outcomes, on average), in nats.
@@ -104,14 +105,14 @@ pub struct Cascade {
 }
 
 impl Cascade {
-    /// Sums the terms of all outcomes. `gap` is g_i, computed apart from them. Everything else that a process knows
-    /// is for its own code to fill in.
+    /// Sums the terms of all outcomes, which need not exist all at once. `gap` is g_i, computed apart from them.
+    /// Everything else that a process knows is for its own code to fill in.
     pub fn new(
         schedule: &dyn LogSnr,
         steps: usize,
         weighting: &Weighting,
         entropy: f64,
-        outcomes: &[Terms],
+        outcomes: impl IntoParallelIterator<Item = Terms, Iter: IndexedParallelIterator>,
         gap: Vec<f64>,
     ) -> Self {
         let w_tilde: Vec<f64> = (1..=steps).map(|i| weighting.at(schedule, i as f64 / steps as f64)).collect();
@@ -122,24 +123,16 @@ impl Cascade {
                 "w~ of {weighting} is infinite at t = 1 under the {schedule} schedule: Theorem 2 holds for alpha(1) > 0 only"
             ));
         }
-        let (mut elbo, mut decoder, mut kl_step) = (vec![0.0; steps + 1], vec![0.0; steps + 1], vec![0.0; steps]);
-        let (mut prior, mut theorem2_residual, mut weighted_elbo_sum) = (0.0, 0f64, 0.0);
-        for terms in outcomes {
-            let bounds = terms.elbo();
-            let sums = [(&mut elbo, &bounds), (&mut decoder, &terms.decoder), (&mut kl_step, &terms.step)];
-            for (sum, values) in sums {
-                for (total, value) in sum.iter_mut().zip(values) {
-                    *total += terms.probability * value;
-                }
-            }
-            prior += terms.probability * terms.prior;
-            let left: f64 = cascade_weights.iter().zip(&bounds).map(|(w, l)| w * l).sum();
-            let constant: f64 = cascade_weights.iter().zip(&terms.decoder).map(|(w, d)| w * (d - terms.prior)).sum();
-            let right = constant - w_tilde.iter().zip(&terms.step).map(|(w, l)| w * l).sum::<f64>();
-            let residual = (left - right).abs();
-            theorem2_residual = if residual.is_nan() { f64::NAN } else { theorem2_residual.max(residual) };
-            weighted_elbo_sum += terms.probability * left;
-        }
+        // Blocks are summed apart and added in order: so the number of threads changes no digit, and few are lost.
+        let block = |terms: Vec<Terms>| {
+            let mut sums = Sums::new(steps);
+            terms.iter().for_each(|terms| sums.add_outcome(terms, &w_tilde, &cascade_weights));
+            sums
+        };
+        let blocks: Vec<Sums> = outcomes.into_par_iter().chunks(BLOCK).map(block).collect();
+        let mut sums = Sums::new(steps);
+        blocks.iter().for_each(|block| sums.add(block));
+        let Sums { elbo, decoder, kl_step, prior, theorem2_residual, weighted_elbo_sum } = sums;
         // Where a bound is infinite there is nothing to compare, and max leaves the NaN out.
         let residual = |i: usize| (elbo[i + 1] - elbo[i] - gap[i]).abs();
         Self {
@@ -173,4 +166,62 @@ impl Cascade {
             notes,
         }
     }
+}
+
+/// Outcomes that are summed as one.
+const BLOCK: usize = 1024;
+
+/// What is summed over the outcomes, by the names in [`Cascade`].
+struct Sums {
+    elbo: Vec<f64>,
+    decoder: Vec<f64>,
+    kl_step: Vec<f64>,
+    prior: f64,
+    theorem2_residual: f64,
+    weighted_elbo_sum: f64,
+}
+
+impl Sums {
+    fn new(steps: usize) -> Self {
+        Self {
+            elbo: vec![0.0; steps + 1],
+            decoder: vec![0.0; steps + 1],
+            kl_step: vec![0.0; steps],
+            prior: 0.0,
+            theorem2_residual: 0.0,
+            weighted_elbo_sum: 0.0,
+        }
+    }
+
+    fn add_outcome(&mut self, terms: &Terms, w_tilde: &[f64], cascade_weights: &[f64]) {
+        let bounds = terms.elbo();
+        accumulate(&mut self.elbo, &bounds, terms.probability);
+        accumulate(&mut self.decoder, &terms.decoder, terms.probability);
+        accumulate(&mut self.kl_step, &terms.step, terms.probability);
+        self.prior += terms.probability * terms.prior;
+        let left: f64 = cascade_weights.iter().zip(&bounds).map(|(w, l)| w * l).sum();
+        let constant: f64 = cascade_weights.iter().zip(&terms.decoder).map(|(w, d)| w * (d - terms.prior)).sum();
+        let right = constant - w_tilde.iter().zip(&terms.step).map(|(w, l)| w * l).sum::<f64>();
+        self.weighted_elbo_sum += terms.probability * left;
+        self.add_residual((left - right).abs());
+    }
+
+    fn add(&mut self, other: &Self) {
+        accumulate(&mut self.elbo, &other.elbo, 1.0);
+        accumulate(&mut self.decoder, &other.decoder, 1.0);
+        accumulate(&mut self.kl_step, &other.kl_step, 1.0);
+        self.prior += other.prior;
+        self.weighted_elbo_sum += other.weighted_elbo_sum;
+        self.add_residual(other.theorem2_residual);
+    }
+
+    /// The larger one; NaN stays.
+    fn add_residual(&mut self, residual: f64) {
+        let known = self.theorem2_residual;
+        self.theorem2_residual = if residual.is_nan() || known.is_nan() { f64::NAN } else { known.max(residual) };
+    }
+}
+
+fn accumulate(sums: &mut [f64], values: &[f64], weight: f64) {
+    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * value);
 }

@@ -1,6 +1,5 @@
 //! The toy file: a small discrete distribution and a denoiser, as JSON.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::fs;
 use std::marker::PhantomData;
@@ -13,8 +12,10 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use crate::failure::Failure;
 
-/// Largest number of patterns, (states + 1)^length, that is enumerated.
-pub const MAX_PATTERNS: u64 = 100_000;
+/// Largest number of patterns, (states + 1)^length, that is enumerated: up to a gigabyte.
+const MAX_PATTERNS: u64 = 4_000_000;
+/// Largest number of ways to reveal any masks of any pattern, (2 states + 1)^length: about ten seconds.
+const MAX_REVEALS: u64 = 2_000_000_000;
 /// How far a sum of probabilities may be from 1.
 const SUM_TOLERANCE: f64 = 1e-9;
 
@@ -126,14 +127,15 @@ impl Toy {
             let what = format!("states = {states}, length = {length}");
             return Err(Failure::input(what, "states must be 1 to 10 and length at least 1"));
         }
-        let patterns = (states as u64 + 1).checked_pow(length.min(64) as u32).unwrap_or(u64::MAX);
-        if patterns > MAX_PATTERNS {
-            let size = if patterns == u64::MAX { "more than 10^19".to_owned() } else { patterns.to_string() };
-            let what = format!("too large to enumerate: ({states} + 1)^{length} = {size} patterns");
-            return Err(Failure::input(
-                what,
-                format!("the limit is {MAX_PATTERNS}: use fewer states or a shorter length"),
-            ));
+        let limits = [(states + 1, MAX_PATTERNS, "patterns"), (2 * states + 1, MAX_REVEALS, "ways to reveal masks")];
+        for (base, limit, counted) in limits {
+            let count = (base as u64).checked_pow(length.min(64) as u32).unwrap_or(u64::MAX);
+            if count > limit {
+                let size = if count == u64::MAX { "more than 10^19".to_owned() } else { count.to_string() };
+                let what = format!("too large to enumerate: {base}^{length} = {size} {counted}");
+                let fix = format!("the limit is {limit}: use fewer states or a shorter length");
+                return Err(Failure::input(what, fix));
+            }
         }
         let outcomes = outcomes(states, length, file.data)?;
         let denoiser = match file.denoiser {
@@ -166,12 +168,12 @@ impl Toy {
 
 /// The outcomes with positive probability.
 fn outcomes(states: usize, length: usize, data: Pairs<f64>) -> Result<Vec<(Vec<u8>, f64)>, Failure> {
-    let mut seen = HashSet::new();
-    let mut outcomes = Vec::new();
+    let mut seen = Seen::new(states, length);
+    let mut outcomes = Vec::with_capacity(data.0.len());
     let mut total = 0.0;
     for (text, p) in data.0 {
         let word = digits(&text, states, length, false)?;
-        if !seen.insert(word.clone()) {
+        if !seen.insert(&word) {
             return Err(Failure::input(format!("data: {text:?} is listed twice"), "give each outcome one probability"));
         }
         if !(0.0..=1.0 + SUM_TOLERANCE).contains(&p) {
@@ -197,7 +199,7 @@ fn table(
     entries: Pairs<Vec<Vec<f64>>>,
 ) -> Result<Vec<TableEntry>, Failure> {
     let masked = alphabet == Alphabet::Masked;
-    let mut seen = HashSet::new();
+    let mut seen = Seen::new(states, length);
     let mut rows = Vec::new();
     for (text, entry) in entries.0 {
         let pattern = digits(&text, states, length, masked)?;
@@ -207,7 +209,7 @@ fn table(
                 "remove it: nothing is masked there",
             ));
         }
-        if !seen.insert(pattern.clone()) {
+        if !seen.insert(&pattern) {
             return Err(Failure::input(format!("denoiser: pattern {text:?} is listed twice"), "keep one"));
         }
         if entry.len() != length {
@@ -227,7 +229,7 @@ fn table(
     let (values, patterns) = (states.pow(length as u32), (states + 1).pow(length as u32));
     let needed = if masked { patterns - values } else { values };
     if rows.len() != needed {
-        let missing = first_missing(states, length, masked, &seen);
+        let missing = seen.first_missing(states, length, masked);
         let what = format!("denoiser: {} patterns of {needed}; {missing} is missing", rows.len());
         let fix = if masked { "list every pattern with at least one '?'" } else { "list every pattern of values" };
         return Err(Failure::input(what, fix));
@@ -235,15 +237,32 @@ fn table(
     Ok(rows)
 }
 
-/// The first pattern (with a mask, or of values only) that `seen` lacks, as text.
-fn first_missing(states: usize, length: usize, masked: bool, seen: &HashSet<Vec<u8>>) -> String {
-    let base = states + 1;
-    let missing = (0..base.pow(length as u32))
-        .map(|number| {
-            (0..length).rev().map(|place| (number / base.pow(place as u32) % base) as u8).collect::<Vec<u8>>()
-        })
-        .find(|pattern| pattern.contains(&(states as u8)) == masked && !seen.contains(pattern));
-    missing.map_or_else(String::new, |pattern| format!("{:?}", pattern_text(&pattern, states)))
+/// Which patterns a file has listed, by number in base `states` + 1.
+struct Seen {
+    base: usize,
+    listed: Vec<bool>,
+}
+
+impl Seen {
+    fn new(states: usize, length: usize) -> Self {
+        Self { base: states + 1, listed: vec![false; (states + 1).pow(length as u32)] }
+    }
+
+    /// Whether the pattern is a new one.
+    fn insert(&mut self, pattern: &[u8]) -> bool {
+        let number = pattern.iter().fold(0, |number, &d| number * self.base + usize::from(d));
+        !std::mem::replace(&mut self.listed[number], true)
+    }
+
+    /// The first pattern (with a mask, or of values only) that is not listed, as text.
+    fn first_missing(&self, states: usize, length: usize, masked: bool) -> String {
+        let digits = |number: usize| -> Vec<u8> {
+            (0..length).rev().map(|place| (number / self.base.pow(place as u32) % self.base) as u8).collect()
+        };
+        let mut unlisted = (0..self.listed.len()).filter(|&number| !self.listed[number]).map(digits);
+        let missing = unlisted.find(|pattern| pattern.contains(&(states as u8)) == masked);
+        missing.map_or_else(String::new, |pattern| format!("{:?}", pattern_text(&pattern, states)))
+    }
 }
 
 /// A pattern as it is written in a toy file, with `?` for the mask.

@@ -34,7 +34,7 @@ enum Pointwise {
 }
 
 /// 2 sqrt(2/pi), and the cube's share.
-const GELU: [f32; 2] = [1.595_769_1, 0.044_715];
+const GELU: [f32; 2] = [1.595_769, 0.044_715];
 
 impl Operation<1> for Pointwise {
     type Saved = FlexTensor;

@@ -62,7 +62,7 @@ pub fn has_avx512() -> bool {
 /// e^x for x from -87 to 88, beyond which it stays what it is there: relative error below 2e-7. Cephes' polynomial.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    const POLYNOMIAL: [f32; 5] = [1.398_199_95e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5e-1];
+    const POLYNOMIAL: [f32; 5] = [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5e-1];
     // Adding 1.5 2^23 rounds to a whole number, which is then in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.0, 88.0);

@@ -2,7 +2,7 @@
 
 use burn::module::{Param, ParamId};
 use burn::nn::{Linear, RmsNorm};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::attention::{composed_attention, composed_norm};
@@ -13,6 +13,9 @@ use crate::key::Key;
 
 /// Of the largest number of a tensor. Measured: 4.7e-7 (a gradient of attention).
 const TOLERANCE: f64 = 3e-6;
+
+/// The gradient of some leaf, once they are known.
+type OfLeaf<'a> = &'a dyn Fn(&Gradients) -> Vec<f64>;
 
 fn device() -> Device {
     Device::flex().autodiff()
@@ -26,10 +29,7 @@ fn leaf<const D: usize>(name: &str, shape: [usize; D]) -> Tensor<D> {
 }
 
 /// A result, and the gradients of some leaves when a fixed random direction is its gradient.
-fn measured<const D: usize>(
-    result: Tensor<D>,
-    leaves: &[&dyn Fn(&burn::tensor::Gradients) -> Vec<f64>],
-) -> Vec<Vec<f64>> {
+fn measured<const D: usize>(result: Tensor<D>, leaves: &[OfLeaf]) -> Vec<Vec<f64>> {
     let value: Vec<f64> = result.clone().into_data().iter::<f64>().collect();
     let direction = leaf::<D>("direction", result.dims()).detach();
     let gradients = (result * direction).sum().backward();
@@ -37,7 +37,7 @@ fn measured<const D: usize>(
 }
 
 /// The gradient of a leaf.
-fn of<const D: usize>(leaf: &Tensor<D>) -> impl Fn(&burn::tensor::Gradients) -> Vec<f64> {
+fn of<const D: usize>(leaf: &Tensor<D>) -> impl Fn(&Gradients) -> Vec<f64> {
     let leaf = leaf.clone();
     move |gradients| leaf.grad(gradients).expect("reached").into_data().iter::<f64>().collect()
 }
@@ -68,7 +68,7 @@ fn attention() {
         for causal in [false, true] {
             let name = format!("attention, {rotary:?}, causal {causal}");
             let both = [of(&qkv)];
-            let leaves: [&dyn Fn(&_) -> _; 1] = [&both[0]];
+            let leaves: [OfLeaf; 1] = [&both[0]];
             let run = |f: fn(Tensor<3>, usize, Option<Rotary>, Option<Tensor<2>>, bool) -> Tensor<3>,
                        relative: Option<Tensor<2>>| {
                 measured(f(qkv.clone(), heads, rotary, relative, causal), &leaves)
@@ -77,7 +77,7 @@ fn attention() {
                 |qkv, heads, rotary, relative, causal| fused::attention::attend(qkv, relative, heads, rotary, causal);
             agree(&name, &run(fused, None), &run(composed_attention, None));
             let (of_qkv, of_relative) = (of(&qkv), of(&relative));
-            let leaves: [&dyn Fn(&_) -> _; 2] = [&of_qkv, &of_relative];
+            let leaves: [OfLeaf; 2] = [&of_qkv, &of_relative];
             let with = |f: fn(Tensor<3>, usize, Option<Rotary>, Option<Tensor<2>>, bool) -> Tensor<3>, causal| {
                 measured(f(qkv.clone(), heads, rotary, Some(relative.clone()), causal), &leaves)
             };
@@ -102,12 +102,12 @@ fn norms() {
     let (x, gamma) = (leaf("x", [3, 5, 37]), leaf("gamma", [37]));
     let norm = RmsNorm { gamma: Param::initialized(ParamId::new(), gamma.clone()), epsilon: 1e-5 };
     let (of_x, of_gamma) = (of(&x), of(&gamma));
-    let leaves: [&dyn Fn(&_) -> _; 2] = [&of_x, &of_gamma];
+    let leaves: [OfLeaf; 2] = [&of_x, &of_gamma];
     let fused = measured(fused::norm::rms_norm(x.clone(), gamma.clone(), 1e-5), &leaves);
     agree("rms norm", &fused, &measured(norm.forward(x.clone()), &leaves));
     let (shift, scale) = (leaf("shift", [3, 1, 37]), leaf("scale", [3, 1, 37]));
     let (of_shift, of_scale) = (of(&shift), of(&scale));
-    let leaves: [&dyn Fn(&_) -> _; 3] = [&of_x, &of_shift, &of_scale];
+    let leaves: [OfLeaf; 3] = [&of_x, &of_shift, &of_scale];
     let run = |f: fn(Tensor<3>, Tensor<3>, Tensor<3>, f64) -> Tensor<3>, epsilon| {
         measured(f(x.clone(), shift.clone(), scale.clone(), epsilon), &leaves)
     };
@@ -120,14 +120,14 @@ fn norms() {
 fn activations() {
     let (x, gate) = (leaf("x", [2, 7, 19]), leaf("gate", [2, 7, 19]));
     let (of_x, of_gate) = (of(&x), of(&gate));
-    let one: [&dyn Fn(&_) -> _; 1] = [&of_x];
+    let one: [OfLeaf; 1] = [&of_x];
     let relu = measured(fused::activation::squared_relu(x.clone()), &one);
     agree("squared relu", &relu, &measured(activation::composed_squared_relu(x.clone()), &one));
     let gelu = measured(fused::activation::gelu_tanh(x.clone()), &one);
     agree("gelu", &gelu, &measured(burn::tensor::activation::gelu_approximate(x.clone()), &one));
     let exact = measured(burn::tensor::activation::gelu(x.clone()), &one);
     assert!(error(&gelu, &exact) > 10.0 * TOLERANCE, "witness: the exact form is another");
-    let two: [&dyn Fn(&_) -> _; 2] = [&of_x, &of_gate];
+    let two: [OfLeaf; 2] = [&of_x, &of_gate];
     for silu in [false, true] {
         let found = measured(fused::activation::gated(gate.clone(), x.clone(), silu), &two);
         agree("gate", &found, &measured(activation::composed_gated(gate.clone(), x.clone(), silu), &two));
@@ -144,10 +144,10 @@ fn dense_layers() {
         bias: bias.map(|bias| Param::initialized(ParamId::new(), bias.clone())),
     };
     let (of_x, of_weight, of_bias) = (of(&x), of(&weight), of(&bias));
-    let two: [&dyn Fn(&_) -> _; 2] = [&of_x, &of_weight];
+    let two: [OfLeaf; 2] = [&of_x, &of_weight];
     let plain = measured(fused::dense::dense(x.clone(), weight.clone(), None), &two);
     agree("dense", &plain, &measured(layer(None).forward(x.clone()), &two));
-    let three: [&dyn Fn(&_) -> _; 3] = [&of_x, &of_weight, &of_bias];
+    let three: [OfLeaf; 3] = [&of_x, &of_weight, &of_bias];
     let biased = measured(fused::dense::dense(x.clone(), weight.clone(), Some(bias.clone())), &three);
     agree("dense with bias", &biased, &measured(layer(Some(&bias)).forward(x.clone()), &three));
 }
@@ -169,7 +169,7 @@ fn costs_of_hidden_tokens() {
         let features = leaf("features", [2, length / inside, 10]);
         let weight = leaf("weight", [10, inside * outputs]);
         let (of_features, of_weight) = (of(&features), of(&weight));
-        let leaves: [&dyn Fn(&_) -> _; 2] = [&of_features, &of_weight];
+        let leaves: [OfLeaf; 2] = [&of_features, &of_weight];
         let run = |hidden: &Hidden| {
             let cost =
                 fused::cross_entropy::hidden_cost(features.clone(), weight.clone(), hidden.targets(patches), values);
@@ -206,7 +206,7 @@ fn logits_of_some_positions() {
             let expected: Vec<f64> =
                 wanted.iter().flat_map(|(row, n)| all[(row * 64 + n) * 17..][..17].to_vec()).collect();
             let found = numbers(super::Denoiser::logits_at(&network, &input, &wanted));
-            agree("logits", &[found.clone()], &[expected]);
+            agree("logits", std::slice::from_ref(&found), &[expected]);
             let next: Vec<f64> =
                 wanted.iter().flat_map(|(row, n)| all[(row * 64 + n + 1) % 192 * 17..][..17].to_vec()).collect();
             assert!(error(&[found], &[next]) > 0.1, "witness: its neighbour's logits are others");

@@ -19,7 +19,7 @@ import numpy
 
 MASKED, REVEALED, SHOWN = range(3)
 # Most (steps * transitions) for which the model's law is computed, elbow's own limit.
-MAX_WORK = 4e8
+MAX_WORK = 1e9
 
 
 def load(path):

@@ -36,7 +36,7 @@ pub fn cascade(model: &Model, steps: usize, weighting: &Weighting) -> Result<Cas
     }
     [&mut gap, &mut factorization, &mut data_model_kl].into_iter().for_each(|v| v.reverse());
     let entropy = 0.0 - model.outcomes.iter().map(|(_, q)| q * q.ln()).sum::<f64>();
-    let mut result = Cascade::new(forward.schedule(), steps, weighting, entropy, &terms, gap);
+    let mut result = Cascade::new(forward.schedule(), steps, weighting, entropy, terms, gap);
     (result.states, result.length) = (Some(forward.values), Some(model.patterns.length));
     result.transition = Some(forward.to_string());
     result.parameterization = Some(model.parameterization.to_string());

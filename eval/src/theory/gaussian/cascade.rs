@@ -83,7 +83,7 @@ pub fn cascade(
     let diffusion = weighted_loss(toy, schedule, &Weighting::Elbo);
     let weighted = if *weighting == Weighting::Elbo { diffusion } else { weighted_loss(toy, schedule, weighting) };
 
-    let mut result = Cascade::new(schedule, steps, weighting, entropy, &terms, gap);
+    let mut result = Cascade::new(schedule, steps, weighting, entropy, terms, gap);
     result.dimensions = Some(toy.data.dimensions);
     result.kernel_mismatch = mismatch;
     result.neg_elbo_continuous = result.prior - result.decoder[0] + diffusion.value;

@@ -2,6 +2,7 @@
 
 use impls::Weighting;
 use impls::schedule::MaskedSchedule;
+use rayon::prelude::*;
 
 use super::enumeration::Enumeration;
 use super::{chain, continuous};
@@ -9,7 +10,7 @@ use crate::failure::Failure;
 use crate::theory::cascade::{Cascade, Terms};
 
 /// Most (steps * outcomes * tokens), and most (steps * transitions), that are computed.
-const MAX_WORK: f64 = 4e8;
+const MAX_WORK: f64 = 1e9;
 
 /// Computes the cascade on the grid t(i) = i / `steps`.
 pub fn cascade(
@@ -18,19 +19,19 @@ pub fn cascade(
     steps: usize,
     weighting: &Weighting,
 ) -> Result<Cascade, Failure> {
-    let work = steps as f64 * all.outcomes.len() as f64 * (all.length + 1) as f64;
+    let work = steps as f64 * all.outcomes.len() as f64 * (all.axes.length + 1) as f64;
     if steps == 0 || work > MAX_WORK {
-        let what = format!("{steps} steps for {} outcomes of {} tokens", all.outcomes.len(), all.length);
-        let most = (MAX_WORK / all.outcomes.len() as f64 / (all.length + 1) as f64) as usize;
+        let what = format!("{steps} steps for {} outcomes of {} tokens", all.outcomes.len(), all.axes.length);
+        let most = (MAX_WORK / all.outcomes.len() as f64 / (all.axes.length + 1) as f64) as usize;
         return Err(Failure::input(what, format!("--steps must be 1 to {most} for this toy")));
     }
-    let grid = Grid::new(schedule, steps, all.length);
-    let prior = all.length as f64 * (all.states as f64).ln() * schedule.alpha(1.0);
-    let terms: Vec<Terms> = (0..all.outcomes.len()).map(|x| terms(all, &grid, x, prior)).collect();
-    let gap = (1..=steps).map(|i| grid.expected_reveal(i, &all.reveal_kl)).collect();
-    let mut result = Cascade::new(schedule, steps, weighting, all.entropy(), &terms, gap);
-    (result.states, result.length) = (Some(all.states), Some(all.length));
-    result.factorization = (1..=steps).map(|i| grid.expected_reveal(i, &all.reveal_correlation)).collect();
+    let grid = Grid::new(schedule, steps, all.axes.length);
+    let prior = all.axes.length as f64 * (all.axes.states as f64).ln() * schedule.alpha(1.0);
+    let terms = (0..all.outcomes.len()).into_par_iter().map(|x| terms(all, &grid, x, prior));
+    let gap = (1..=steps).map(|i| grid.expected_reveal(i, all.reveal_kl())).collect();
+    let mut result = Cascade::new(schedule, steps, weighting, all.entropy(), terms, gap);
+    (result.states, result.length) = (Some(all.axes.states), Some(all.axes.length));
+    result.factorization = (1..=steps).map(|i| grid.expected_reveal(i, all.reveal_correlation())).collect();
     if steps as f64 * chain::transitions(all) <= MAX_WORK {
         result.data_model_kl = chain::data_model_kl(all, schedule.alpha(1.0), &grid.xi[1..]);
     } else {
@@ -49,8 +50,8 @@ fn terms(all: &Enumeration, grid: &Grid, x: usize, prior: f64) -> Terms {
     let probability = all.outcomes[x].1;
     Terms {
         probability,
-        decoder: (0..=steps).map(|s| probability.ln() - grid.expected(s, &all.visible_log[x])).collect(),
-        step: (1..=steps).map(|j| grid.xi[j] * grid.expected(j, &all.cross_entropy[x])).collect(),
+        decoder: (0..=steps).map(|s| probability.ln() - grid.expected(s, all.visible_log(x))).collect(),
+        step: (1..=steps).map(|j| grid.xi[j] * grid.expected(j, all.cross_entropy(x))).collect(),
         prior,
     }
 }

@@ -17,19 +17,15 @@ const LOG_SNR_RANGE: (f64, f64) = (-95.0, 48.0);
 
 /// -E L^(1) in continuous time: reconstruction, prior and the integral of the ELBO-weighted cross-entropy, nats.
 pub fn neg_elbo(all: &Enumeration, schedule: &MaskedSchedule) -> f64 {
-    let (alpha, masked) = (schedule.alpha(0.0), schedule.mask_probability(0.0));
-    let decoder = |(x, (_, q)): (usize, &(usize, f64))| {
-        let expected: f64 = powers(alpha, masked, &all.visible_log[x]);
-        q * (q.ln() - expected)
-    };
-    let reconstruction = -all.outcomes.iter().enumerate().map(decoder).sum::<f64>();
-    let prior = all.length as f64 * (all.states as f64).ln() * schedule.alpha(1.0);
+    let visible = powers(schedule.alpha(0.0), schedule.mask_probability(0.0), &expected(all, Enumeration::visible_log));
+    let reconstruction = all.entropy() + visible;
+    let prior = all.axes.length as f64 * (all.axes.states as f64).ln() * schedule.alpha(1.0);
     reconstruction + prior + weighted_loss(all, schedule, &Weighting::Elbo)
 }
 
 /// The integral over t of w~(t) r(t) E \[sum over masked n of -log mu_n(x_n | z_t)\], nats.
 pub fn weighted_loss(all: &Enumeration, schedule: &MaskedSchedule, weighting: &Weighting) -> f64 {
-    let coefficients = expected_cross_entropy(all);
+    let coefficients = expected(all, Enumeration::cross_entropy);
     let low = schedule.log_snr(1.0).max(LOG_SNR_RANGE.0);
     let high = schedule.log_snr(0.0).min(LOG_SNR_RANGE.1);
     let mut integrand = |lambda: f64| {
@@ -47,25 +43,25 @@ pub fn weighted_loss(all: &Enumeration, schedule: &MaskedSchedule, weighting: &W
 /// A uniformly random order passes the visible set U of size k with probability 1 / C(N, k), and each of the
 /// N - k others comes next with equal probability: no integral and no schedule is involved.
 pub fn any_order_nll(all: &Enumeration) -> f64 {
-    let n = all.length;
+    let n = all.axes.length;
     let mut choose = 1.0;
     let mut total = 0.0;
-    for (k, sum) in expected_cross_entropy(all).iter().enumerate().take(n) {
+    for (k, sum) in expected(all, Enumeration::cross_entropy).iter().enumerate().take(n) {
         total += sum / ((n - k) as f64 * choose);
         choose *= (n - k) as f64 / (k + 1) as f64;
     }
     total
 }
 
-/// E over x of cross_entropy\[x\]\[k\].
-fn expected_cross_entropy(all: &Enumeration) -> Vec<f64> {
-    let mut sums = vec![0.0; all.length + 1];
+/// E over x of sums over the visible sets of each size, k = 0..=length.
+fn expected(all: &Enumeration, sums: impl Fn(&Enumeration, usize) -> &[f64]) -> Vec<f64> {
+    let mut total = vec![0.0; all.axes.length + 1];
     for (x, (_, q)) in all.outcomes.iter().enumerate() {
-        for (sum, value) in sums.iter_mut().zip(&all.cross_entropy[x]) {
-            *sum += q * value;
+        for (total, value) in total.iter_mut().zip(sums(all, x)) {
+            *total += q * value;
         }
     }
-    sums
+    total
 }
 
 /// sum over k of alpha^k masked^(N-k) coefficients\[k\].

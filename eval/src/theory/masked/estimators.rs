@@ -32,11 +32,15 @@ pub struct SetSums {
 
 impl SetSums {
     pub fn new(all: &Enumeration) -> Self {
-        let size = all.length + 1;
-        let mut sums =
-            Self { length: all.length, loss: vec![0.0; size], square: vec![0.0; size], token_square: vec![0.0; size] };
+        let size = all.axes.length + 1;
+        let mut sums = Self {
+            length: all.axes.length,
+            loss: vec![0.0; size],
+            square: vec![0.0; size],
+            token_square: vec![0.0; size],
+        };
         for &(x, q) in &all.outcomes {
-            for visible in 0..1u32 << all.length {
+            for visible in 0..1u32 << all.axes.length {
                 let tokens = all.token_losses(x, visible);
                 let (n, loss) = (tokens.len(), tokens.iter().sum::<f64>());
                 sums.loss[n] += q * loss;
@@ -96,7 +100,7 @@ impl SetSums {
 
 /// AO-ARM: -log p(x) along one uniformly random order, N network calls.
 pub fn ao_arm(all: &Enumeration) -> Moments {
-    let orders = permutations(all.length);
+    let orders = permutations(all.axes.length);
     let (mut mean, mut square) = (0.0, 0.0);
     for &(x, q) in &all.outcomes {
         for order in &orders {

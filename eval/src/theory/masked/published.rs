@@ -53,12 +53,12 @@ pub fn score_entropy_difference(all: &Enumeration, schedule: &MaskedSchedule, t:
     let noise_rate = -schedule.alpha_prime(t) / alpha;
     let mut worst = 0f64;
     for z in 0..all.patterns() {
-        for n in (0..all.length).filter(|&n| all.is_masked(z, n)) {
-            let scores: Vec<f64> = (0..all.states).map(|y| rho.ln() + all.log_mu(z, n, y)).collect();
-            for x in (0..all.states).filter(|&x| scores[x].is_finite()) {
+        for n in (0..all.axes.length).filter(|&n| all.axes.is_masked(z, n)) {
+            let scores: Vec<f64> = (0..all.axes.states).map(|y| rho.ln() + all.mu(z, n, y).ln()).collect();
+            for x in (0..all.axes.states).filter(|&x| scores[x].is_finite()) {
                 let total: f64 = scores.iter().map(|s| s.exp()).sum();
                 let entropy = noise_rate * (total - rho * scores[x] + rho * (rho.ln() - 1.0));
-                let cross_entropy = -schedule.elbo_weight(t) * all.log_mu(z, n, x);
+                let cross_entropy = -schedule.elbo_weight(t) * all.mu(z, n, x).ln();
                 worst = worst.max((entropy - cross_entropy).abs() / (noise_rate * rho));
             }
         }
@@ -71,14 +71,16 @@ pub fn score_entropy_difference(all: &Enumeration, schedule: &MaskedSchedule, t:
 /// data with each token masked independently.
 pub fn concrete_score_difference(all: &Enumeration, schedule: &MaskedSchedule, t: f64) -> f64 {
     let (alpha, masked) = (schedule.alpha(t), schedule.mask_probability(t));
-    let masks = |z: usize| (0..all.length).filter(|&n| all.is_masked(z, n)).count() as i32;
-    let law = |z: usize| alpha.powi(all.length as i32 - masks(z)) * masked.powi(masks(z)) * all.marginal[z];
+    let law = |z: usize| {
+        let masks = all.axes.masks(z) as i32;
+        alpha.powi(all.axes.length as i32 - masks) * masked.powi(masks) * all.marginal[z]
+    };
     let mut worst = 0f64;
     for z in (0..all.patterns()).filter(|&z| all.marginal[z] > 0.0) {
-        for n in (0..all.length).filter(|&n| all.is_masked(z, n)) {
-            for y in 0..all.states {
-                let score = law(all.reveal(z, n, y)) / law(z);
-                worst = worst.max((score - alpha / masked * all.log_mu(z, n, y).exp()).abs() * masked / alpha);
+        for n in (0..all.axes.length).filter(|&n| all.axes.is_masked(z, n)) {
+            for y in 0..all.axes.states {
+                let score = law(all.axes.reveal(z, n, y)) / law(z);
+                worst = worst.max((score - alpha / masked * all.mu(z, n, y)).abs() * masked / alpha);
             }
         }
     }
