@@ -11,6 +11,7 @@ mod marks;
 mod palette;
 mod pen;
 mod plot;
+mod ratios;
 pub mod record;
 mod report;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result, bail};
 
 use crate::figure::{self, Drawn};
+use crate::ratios;
 use crate::record::{self, Row, Verdict};
 
 /// Suites with their titles, in the order of a report. Suites that are not named here come last.
@@ -64,6 +65,11 @@ impl<'a> Report<'a> {
                 .or_insert_with(|| Suite { name: &claim.suite, title, entries: Vec::new() })
                 .entries
                 .push(Entry { row, figures });
+        }
+        for ((_, name), suite) in &mut suites {
+            if let Some(overview) = ratios::overview(name, suite.entries.iter().map(|entry| entry.row)) {
+                suite.entries[0].figures.insert(0, figure::draw(&overview)?);
+            }
         }
         Ok(Report { suites: suites.into_values().collect() })
     }

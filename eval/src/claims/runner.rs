@@ -97,7 +97,10 @@ fn examine(
             expected: claim.expect.in_words(),
             why: claim.expect.why.clone(),
             analysis: claim.analysis.clone(),
-            command: format!("cargo elbow eval {} --seed {}", claim.id, workspace.seed),
+            command: match claim.tier {
+                Tier::Peers => format!("cargo elbow eval {} --peers target/peers/bin/python", claim.id),
+                _ => format!("cargo elbow eval {} --seed {}", claim.id, workspace.seed),
+            },
         },
         verdict: Verdict::NotRun,
         reason: None,

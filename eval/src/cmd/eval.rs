@@ -19,9 +19,10 @@ use crate::workspace::Workspace;
   elbow eval theory weighting
   elbow eval theorem-1
   elbow eval all --slow --device cuda:0      # the slow tier and, on a GPU, the gpu tier
+  elbow eval speed --peers target/peers/bin/python    # beside other programs; three claims want Fashion-MNIST's files
 
-Exit code 1 if a claim is refuted, 4 if a check broke, 3 if an input is missing. A second run reuses every row whose program, claim, inputs, seed and device are
-unchanged.")]
+Exit code 1 if a claim is refuted, 4 if a check broke, 3 if an input is missing. A second run reuses every row whose program,
+claim, inputs, seed and device are unchanged.")]
 pub struct Arguments {
     /// Suites (all, theory, weighting, likelihood, sampling, fid, text, speed) or ids of claims
     #[arg(required = true, value_name = "SUITE")]
@@ -43,6 +44,10 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<ExitCode,
         return Err(Failure::input(what, "name one; `elbow train` shares its steps among several"));
     }
     workspace.peers.clone_from(&arguments.peers);
+    if let Some(missing) = arguments.peers.as_ref().filter(|python| !python.is_file()) {
+        let what = format!("--peers {}: no Python there", missing.display());
+        return Err(Failure::environment(what, "run `just bench compare`, which makes one in target/peers"));
+    }
     let family = claims::family()?;
     let selected = select(claims::all()?, &arguments.names)?;
     let mut tiers = vec![Tier::Exact, Tier::Fast];

@@ -4,7 +4,7 @@ use clap::Args;
 use impls::data::{Dataset, Split};
 use serde_json::json;
 
-use super::{CheckpointFlag, Trained};
+use super::{CheckpointFlag, Trained, positive};
 use crate::failure::Failure;
 use crate::likelihood::{Bound, Estimator, OdeNll, OdeQuestion, Question};
 use crate::provenance;
@@ -40,7 +40,8 @@ pub struct Arguments {
     /// Only the first sequences of the split
     #[arg(long, value_name = "N")]
     sequences: Option<usize>,
-    /// Stop at this standard error, bits a token: sequences are taken in random order until it is reached
+    /// Stop at this standard error, bits a token: sequences are taken in random order, 128 or more at a
+    /// time, until it is reached
     #[arg(long, value_name = "SE", value_parser = positive)]
     target_se: Option<f64>,
     /// Also the likelihood of the probability-flow ODE (vdm, flow, edm); --draws draws its noise too
@@ -84,12 +85,6 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     let block = provenance::block(workspace.seed, &workspace.device_name, String::new(), inputs);
     let result = json!({ "nelbo": bound, "ode": ode, "step": model.state.step, "settings": model.settings, "provenance": block });
     workspace.print(&result, || describe(&bound, ode.as_ref(), data.as_ref()))
-}
-
-/// A positive number, from the command line.
-fn positive(text: &str) -> Result<f64, String> {
-    let number = text.parse::<f64>().ok().filter(|number| *number > 0.0 && number.is_finite());
-    number.ok_or_else(|| "expected a positive number, such as 0.01".into())
 }
 
 /// The model once more on a device that differentiates, and its ODE.

@@ -32,6 +32,12 @@ pub struct CheckpointFlag {
     pub checkpoint: PathBuf,
 }
 
+/// A positive number, from the command line.
+pub fn positive(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|number| *number > 0.0 && number.is_finite());
+    number.ok_or_else(|| "expected a positive number, such as 0.01".into())
+}
+
 /// A trained model with what describes it.
 pub struct Trained {
     pub settings: Settings,

@@ -1,6 +1,6 @@
 //! The Frechet distance between two Gaussians: ||mu_1 - mu_2||^2 + tr S_1 + tr S_2 - 2 tr (S_1 S_2)^(1/2).
 //!
-//! The trace is computed by two independent algorithms that must agree, and never by a matrix square root with a
+//! The trace is computed by two algorithms that must agree, and never by a matrix square root with a
 //! silent ridge: (i) eigenvalues of A S_2 A^T (symmetric), where S_1 = A^T A, which is itself checked; (ii) the nuclear norm of
 //! A B^T with S_2 = B^T B too. With fewer images than dimensions A and B are the centred features, which is exact there, otherwise
 //! Cholesky factors.
@@ -18,6 +18,9 @@ const AGREEMENT: f64 = 1e-6;
 
 /// How negative an eigenvalue may be, relative to the largest: statistics in single precision have such.
 const NEGATIVE: f64 = 1e-5;
+
+/// The error of a root that nothing was cut from, of rounding alone.
+const ROUNDING: f64 = 1e-11;
 
 /// A Frechet distance and how far its two algorithms are apart.
 #[derive(Clone, Debug, Serialize)]
@@ -47,6 +50,8 @@ fn on_one_thread() {
 pub struct Side {
     pub statistics: Statistics,
     root: Mat<f64>,
+    /// How far root^T root may be from the covariance, relative to its largest entry.
+    root_error: f64,
 }
 
 impl Side {
@@ -55,7 +60,7 @@ impl Side {
         let statistics = Statistics::of(features, origin)?;
         match features.len() > features.dimension {
             true => Self::of_statistics(statistics),
-            false => Ok(Self { root: centred(features, &statistics.mean), statistics }),
+            false => Ok(Self { root: centred(features, &statistics.mean), statistics, root_error: ROUNDING }),
         }
     }
 
@@ -63,11 +68,11 @@ impl Side {
     pub fn of_statistics(statistics: Statistics) -> Result<Self, Failure> {
         on_one_thread();
         // A singular covariance has no Cholesky factor; its eigenvectors do.
-        let root = match statistics.covariance.llt(Triangle::Lower) {
-            Ok(factor) => factor.L().transpose().to_owned(),
-            Err(_) => root_of_covariance(&statistics.covariance)?,
+        let (root, root_error) = match statistics.covariance.llt(Triangle::Lower) {
+            Ok(factor) => (factor.L().transpose().to_owned(), ROUNDING),
+            Err(_) => (root_of_covariance(&statistics.covariance)?, NEGATIVE),
         };
-        Ok(Self { statistics, root })
+        Ok(Self { statistics, root, root_error })
     }
 
     /// The distance to another side by the nuclear norm alone.
@@ -91,7 +96,7 @@ impl Side {
         // The other algorithm uses the same root: here it must prove to be one.
         let covariance = &self.statistics.covariance;
         let (error, size) = ((root.transpose() * root - covariance).norm_max(), covariance.norm_max());
-        if error.is_nan() || error > NEGATIVE * size {
+        if error.is_nan() || error > self.root_error * size {
             return Err(Failure::internal(format!("the root of a covariance is off by {error:e} of {size:e}")));
         }
         let product = root * (second * root.transpose());

@@ -89,7 +89,8 @@ pub struct TextUnits {
     pub bytes_per_token: f64,
 }
 
-/// A standard error that was asked for.
+/// A standard error that was asked for. Sequences are looked at in rounds, and the first error that is small enough ends it: among
+/// many rounds that picks errors that are a little too small.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Target {
     /// Bits a token.
@@ -99,8 +100,9 @@ pub struct Target {
     pub available: u64,
 }
 
-/// Groups of sequences between two looks at the standard error: the same on any machine, so that all stop at the same one.
-const ROUND: usize = 4;
+/// Sequences between two looks at the standard error: the same on any machine, so that all stop at the same one, and so many
+/// that the error itself is known to a few percent.
+const ROUND: usize = 128;
 
 /// Tokens times values of one network call, about: what fits into memory.
 const CALL_SIZE: usize = 1 << 23;
@@ -164,7 +166,7 @@ impl Question<'_> {
         let to_bits = 1.0 / (dims as f64 * std::f64::consts::LN_2);
         let mut terms: Vec<Terms> = Vec::new();
         let mut reached = false;
-        for round in chunks.chunks(self.target.map_or(chunks.len(), |_| ROUND)) {
+        for round in chunks.chunks(self.target.map_or(chunks.len(), |_| ROUND.div_ceil(chunk))) {
             for part in workers.map(round, one) {
                 terms.extend(part?);
             }

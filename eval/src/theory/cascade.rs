@@ -124,12 +124,13 @@ impl Cascade {
             ));
         }
         // Blocks are summed apart and added in order: so the number of threads changes no digit, and few are lost.
-        let block = |terms: Vec<Terms>| {
-            let mut sums = Sums::new(steps);
-            terms.iter().for_each(|terms| sums.add_outcome(terms, &w_tilde, &cascade_weights));
+        let outcomes = outcomes.into_par_iter();
+        let block = outcomes.len().div_ceil(BLOCKS).max(1);
+        let add = |mut sums: Sums, terms: Terms| {
+            sums.add_outcome(&terms, &w_tilde, &cascade_weights);
             sums
         };
-        let blocks: Vec<Sums> = outcomes.into_par_iter().chunks(BLOCK).map(block).collect();
+        let blocks: Vec<Sums> = outcomes.fold_chunks(block, || Sums::new(steps), add).collect();
         let mut sums = Sums::new(steps);
         blocks.iter().for_each(|block| sums.add(block));
         let Sums { elbo, decoder, kl_step, prior, theorem2_residual, weighted_elbo_sum } = sums;
@@ -168,8 +169,8 @@ impl Cascade {
     }
 }
 
-/// Outcomes that are summed as one.
-const BLOCK: usize = 1024;
+/// Blocks of outcomes, each summed by itself.
+const BLOCKS: usize = 64;
 
 /// What is summed over the outcomes, by the names in [`Cascade`].
 struct Sums {

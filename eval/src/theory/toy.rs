@@ -14,8 +14,8 @@ use crate::failure::Failure;
 
 /// Largest number of patterns, (states + 1)^length, that is enumerated: up to a gigabyte.
 const MAX_PATTERNS: u64 = 4_000_000;
-/// Largest number of ways to reveal any masks of any pattern, (2 states + 1)^length: about ten seconds.
-const MAX_REVEALS: u64 = 2_000_000_000;
+/// Largest number of ways to reveal any masks of any pattern, (2 states + 1)^length: about two seconds.
+const MAX_REVEALS: u64 = 250_000_000;
 /// How far a sum of probabilities may be from 1.
 const SUM_TOLERANCE: f64 = 1e-9;
 

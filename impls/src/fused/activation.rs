@@ -26,6 +26,12 @@ fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
+/// The larger of x and 0; what is no number stays so, unlike under `f32::max`.
+#[inline(always)]
+fn relu(x: f32) -> f32 {
+    if x <= 0.0 { 0.0 } else { x }
+}
+
 /// f(x), number by number.
 #[derive(Clone, Debug)]
 enum Pointwise {
@@ -61,7 +67,8 @@ impl Operation<1> for Pointwise {
 vectorised! {
     fn squared(x: &mut [f32]) {
         for x in x {
-            *x *= x.max(0.0);
+            let relu = relu(*x);
+            *x = relu * relu;
         }
     }
 }
@@ -69,7 +76,7 @@ vectorised! {
 vectorised! {
     fn squared_slopes(slopes: &mut [f32], x: &[f32]) {
         for (slope, x) in slopes.iter_mut().zip(x) {
-            *slope *= 2.0 * x.max(0.0);
+            *slope *= 2.0 * relu(*x);
         }
     }
 }
@@ -85,6 +92,8 @@ vectorised! {
 vectorised! {
     fn gelu_slopes(slopes: &mut [f32], x: &[f32]) {
         for (slope, &x) in slopes.iter_mut().zip(x) {
+            // Beyond these the slope is 0 or 1, and the cube would overflow.
+            let x = x.clamp(-30.0, 30.0);
             let s = sigmoid(GELU[0] * x * (GELU[1] * x * x + 1.0));
             *slope *= s + x * s * (1.0 - s) * GELU[0] * (3.0 * GELU[1] * x * x + 1.0);
         }

@@ -24,6 +24,10 @@ pub fn attend(
 ) -> Tensor<3> {
     let [_, length, joined] = qkv.dims();
     let size = joined / 3 / heads;
+    assert_eq!(joined, 3 * heads * size, "a width that {heads} heads share");
+    if let Some(relative) = &relative {
+        assert_eq!(relative.dims(), [heads, 2 * length - 1], "a score a head and relative position");
+    }
     let turn = rotary.map(|rotary| Arc::new(Turn { rotary, angles: angles(length, size / 2) }));
     let attention = Attention { heads, turn, causal, is_relative: relative.is_some() };
     // The operation always has two inputs; the second is empty where nothing is added.

@@ -13,23 +13,23 @@ use super::{Operation, apply, contiguous, dims, numbers, tensor};
 /// Hidden tokens whose logits are in the cache together.
 const BLOCK: usize = 128;
 
-/// Which tokens are hidden, and what they are.
+/// The tokens that the last layer is to be done for.
 #[derive(Debug)]
 pub struct Targets {
-    /// For each place of a token within its position (one, or the pixels of a patch) its hidden tokens.
+    /// For each place of a token within its position (one, or the pixels of a patch) those tokens.
     pub places: Vec<Vec<Target>>,
-    /// Tokens of the batch, hidden or not.
+    /// Numbers that tokens may have: all of the batch, or those asked for.
     pub tokens: usize,
 }
 
-/// A hidden token.
+/// A token.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
     /// Its position, counted through the batch.
     pub row: usize,
-    /// The token, counted through the batch.
+    /// Its number among [`Targets::tokens`].
     pub token: usize,
-    /// x.
+    /// x where a cost is asked for; logits do not look at it.
     pub value: usize,
 }
 

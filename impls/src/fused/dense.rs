@@ -8,6 +8,7 @@ use super::{Operation, apply, dims, numbers, tensor};
 
 /// x W + bias: \[batch, length, from\] to \[batch, length, to\].
 pub fn dense(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<3> {
+    assert_eq!(x.dims()[2], weight.dims()[0], "a row of weights a channel");
     let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
     match bias {
         Some(bias) => apply(Biased, [x, weight, bias.into_dispatch()]),

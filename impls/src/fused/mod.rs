@@ -28,6 +28,11 @@ use burn_flex::{FlexTensor, Layout};
 
 /// Whether a device runs these operations.
 pub fn runs_on(device: &Device) -> bool {
+    // Without fused multiply-add in hardware each one is a call of a function.
+    #[cfg(target_arch = "x86_64")]
+    if !is_x86_feature_detected!("fma") {
+        return false;
+    }
     match device.as_dispatch() {
         DispatchDevice::Flex(_) => true,
         DispatchDevice::Autodiff(device) => matches!(**device, DispatchDevice::Flex(_)),
@@ -65,7 +70,8 @@ impl<const N: usize, O: Operation<N>> Backward<Flex, N> for Step<O> {
     }
 }
 
-/// Runs an operation on tensors of one CPU device, which are all tracked or all untracked.
+/// Runs an operation on tensors of the CPU that all belong to an autodiff device or all to none; those of the first kind that are
+/// not tracked get no gradient.
 pub fn apply<const N: usize, const D: usize, O: Operation<N>>(operation: O, inputs: [DispatchTensor; N]) -> Tensor<D> {
     let is_plain = matches!(&inputs[0].device(), DispatchDevice::Flex(_));
     if is_plain {

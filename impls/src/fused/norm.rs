@@ -8,12 +8,15 @@ use super::{Operation, apply, dims, numbers, numbers_mut, tensor};
 
 /// x / sqrt(mean(x^2) + epsilon) * gamma, for \[batch, length, width\] and \[width\].
 pub fn rms_norm(x: Tensor<3>, gamma: Tensor<1>, epsilon: f64) -> Tensor<3> {
+    assert_eq!(gamma.dims()[0], x.dims()[2], "a scale a channel");
     apply(RmsNorm { epsilon: epsilon as f32 }, [x.into_dispatch(), gamma.into_dispatch()])
 }
 
 /// (x - mean) / sqrt(variance + epsilon) * (1 + scale) + shift, with a scale and a shift a sequence: \[batch, length, width\]
 /// and twice \[batch, 1, width\].
 pub fn modulated_norm(x: Tensor<3>, shift: Tensor<3>, scale: Tensor<3>, epsilon: f64) -> Tensor<3> {
+    let [batch, _, width] = x.dims();
+    assert_eq!([shift.dims(), scale.dims()], [[batch, 1, width]; 2], "a shift and a scale a sequence");
     let inputs = [x.into_dispatch(), shift.into_dispatch(), scale.into_dispatch()];
     apply(ModulatedNorm { epsilon: epsilon as f32 }, inputs)
 }

@@ -104,6 +104,8 @@ fn norms() {
     let (of_x, of_gamma) = (of(&x), of(&gamma));
     let leaves: [OfLeaf; 2] = [&of_x, &of_gamma];
     let fused = measured(fused::norm::rms_norm(x.clone(), gamma.clone(), 1e-5), &leaves);
+    let other = RmsNorm { epsilon: 1e-3, ..norm.clone() };
+    assert!(error(&fused, &measured(other.forward(x.clone()), &leaves)) > 1e-4, "witness: another epsilon is seen");
     agree("rms norm", &fused, &measured(norm.forward(x.clone()), &leaves));
     let (shift, scale) = (leaf("shift", [3, 1, 37]), leaf("scale", [3, 1, 37]));
     let (of_shift, of_scale) = (of(&shift), of(&scale));
@@ -122,6 +124,8 @@ fn activations() {
     let (of_x, of_gate) = (of(&x), of(&gate));
     let one: [OfLeaf; 1] = [&of_x];
     let relu = measured(fused::activation::squared_relu(x.clone()), &one);
+    let plain = measured(burn::tensor::activation::relu(x.clone()), &one);
+    assert!(error(&relu, &plain) > 0.1, "witness: the square is seen");
     agree("squared relu", &relu, &measured(activation::composed_squared_relu(x.clone()), &one));
     let gelu = measured(fused::activation::gelu_tanh(x.clone()), &one);
     agree("gelu", &gelu, &measured(burn::tensor::activation::gelu_approximate(x.clone()), &one));
@@ -149,6 +153,8 @@ fn dense_layers() {
     agree("dense", &plain, &measured(layer(None).forward(x.clone()), &two));
     let three: [OfLeaf; 3] = [&of_x, &of_weight, &of_bias];
     let biased = measured(fused::dense::dense(x.clone(), weight.clone(), Some(bias.clone())), &three);
+    let without = measured(fused::dense::dense(x.clone(), weight.clone(), None), &two);
+    assert!(error(&biased[..1], &without[..1]) > 0.1, "witness: the bias is seen");
     agree("dense with bias", &biased, &measured(layer(Some(&bias)).forward(x.clone()), &three));
 }
 

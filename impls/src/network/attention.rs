@@ -4,8 +4,8 @@ use burn::nn::{Linear, RmsNorm};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Int, Tensor, TensorData};
 
+use crate::fused;
 use crate::fused::rotary::{Rotary, angles};
-use crate::fused::{self};
 use crate::key::{Key, open_uniform};
 
 /// Rotates \[batch, heads, length, size\] by the position's angles.

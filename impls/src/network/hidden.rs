@@ -75,16 +75,25 @@ impl Wanted {
 
     /// The same by their places in a network whose positions are patches, or tokens; `token` is their number in [`Self::iter`].
     pub(super) fn targets(&self, length: usize, patches: Option<&Patches>) -> Targets {
-        let inside = patches.map_or(1, |patches| patches.tokens());
-        let mut targets = Targets { places: vec![Vec::new(); inside], tokens: 0 };
-        for (row, position) in self.iter() {
-            let [position, place] = patches.map_or([position, 0], |patches| patches.place(position));
-            let row = row * (length / inside) + position;
-            targets.places[place].push(Target { row, token: targets.tokens, value: 0 });
-            targets.tokens += 1;
-        }
-        targets
+        let wanted = self.iter().enumerate().map(|(token, (row, n))| ([row, n], token, 0));
+        targets(wanted, self.iter().count(), length, patches)
     }
+}
+
+/// Tokens (their sequence and place in it, their number, their value) by their places in a network over patches, or tokens.
+fn targets(
+    wanted: impl Iterator<Item = ([usize; 2], usize, usize)>,
+    tokens: usize,
+    length: usize,
+    patches: Option<&Patches>,
+) -> Targets {
+    let inside = patches.map_or(1, |patches| patches.tokens());
+    let mut targets = Targets { places: vec![Vec::new(); inside], tokens };
+    for ([sequence, n], token, value) in wanted {
+        let [position, place] = patches.map_or([n, 0], |patches| patches.place(n));
+        targets.places[place].push(Target { row: sequence * (length / inside) + position, token, value });
+    }
+    targets
 }
 
 /// -log_mu\[.., x_n\]: \[batch, length\].

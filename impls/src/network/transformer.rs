@@ -323,6 +323,9 @@ impl Denoiser for Transformer {
             let count = ids.len();
             Tensor::<1, Int>::from_data(TensorData::new(ids, [count]), &device)
         };
+        if targets.tokens == 0 {
+            return Tensor::zeros([0, self.shape.outputs], &device);
+        }
         let (mut parts, mut order) = (Vec::new(), Vec::new());
         for (place, targets) in targets.places.iter().enumerate().filter(|(_, targets)| !targets.is_empty()) {
             let rows = ids(targets.iter().map(|target| target.row as i64).collect());

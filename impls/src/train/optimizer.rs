@@ -88,9 +88,12 @@ pub fn learning_rate(settings: &Settings, step: u64) -> f64 {
 ///
 /// burn's own `GradientClippingConfig::Norm` clips every tensor by itself, which changes the direction.
 pub fn clip_by_global_norm<M: Module>(module: &M, gradients: &mut GradientsParams, limit: f32) -> f32 {
-    let mut norm = SquaredNorm { gradients, sum: 0.0 };
+    let mut norm = SquaredNorm { gradients, sum: 0.0, parts: Vec::new() };
     module.visit(&mut norm);
-    let norm = norm.sum.sqrt();
+    let SquaredNorm { sum, parts, .. } = norm;
+    // One answer of the device, not one a parameter.
+    let others = if parts.is_empty() { 0.0 } else { Tensor::cat(parts, 0).sum().into_scalar::<f32>() };
+    let norm = (sum + others).sqrt();
     if limit > 0.0 && norm > limit {
         module.visit(&mut Rescale { gradients, factor: limit / norm });
     }
@@ -105,16 +108,19 @@ pub fn gradient_norm<M: Module>(model: &M, loss: Tensor<1>) -> f64 {
 
 struct SquaredNorm<'a> {
     gradients: &'a GradientsParams,
+    /// Of the CPU's tensors.
     sum: f32,
+    /// Of the others.
+    parts: Vec<Tensor<1>>,
 }
 
 impl ModuleVisitor for SquaredNorm<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.gradients.get::<D>(param.id) {
-            self.sum += match fused::runs_on(&gradient.device()) {
-                true => fused::optimizer::squared_norm(gradient),
-                false => gradient.square().sum().into_scalar::<f32>(),
-            };
+            match fused::runs_on(&gradient.device()) {
+                true => self.sum += fused::optimizer::squared_norm(gradient),
+                false => self.parts.push(gradient.square().sum()),
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The Frechet distance at 256 and 512 dimensions. Inception's 2048 are in the comparison with other tools
-//! (`eval/benches/`).
+//! (`eval/benches/compare/`).
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use eval::fid::{Origin, Side, Statistics};

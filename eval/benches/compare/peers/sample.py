@@ -1,4 +1,4 @@
-"""Ancestral sampling of masked diffusion in PyTorch, as the authors of MD4 and MDLM write it.
+"""Ancestral sampling of masked diffusion in PyTorch, as the authors of MD4 write it.
 
     python sample.py CASE --steps T --count N [--threads 2] [--seconds 8]
 

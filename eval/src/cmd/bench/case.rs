@@ -23,10 +23,13 @@ pub struct Arguments {
     preset: String,
     /// Folder to write: run/, batch.npz, data.npz
     to: PathBuf,
-    /// Changes to the preset; the case's weights are those after `steps`
+    /// Changes to the preset; the case's weights are those after `steps`, 20 unless it is said
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
+
+/// Steps of a case's training.
+const STEPS: usize = 20;
 
 /// A problem that was written.
 pub struct Case {
@@ -45,11 +48,22 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
 impl Case {
     /// Trains a preset for its `steps` and writes run, batch and data.
     pub fn write(workspace: &Workspace, preset: &str, set: &[String], to: &Path) -> Result<Self, Failure> {
-        let settings = Settings::resolve(preset, set)?;
-        let known = settings.implementation == "md4" && settings.schedule.as_deref() == Some("linear");
-        if !known || settings.timesteps != Some(0) {
-            let what = format!("{preset}: the peers know md4 in continuous time under the linear schedule");
-            return Err(Failure::input(what, "name such a preset, as md4-digits"));
+        let few = [format!("steps={STEPS}")];
+        let settings = Settings::resolve(preset, &[&few[..], set].concat())?;
+        let is = |value: &Option<String>, known: &[&str]| value.as_deref().is_some_and(|name| known.contains(&name));
+        let known = settings.implementation == "md4"
+            && settings.timesteps == Some(0)
+            && is(&settings.schedule, &["linear"])
+            && is(&settings.weighting, &["simple", "elbo"])
+            && is(&settings.time_sampling, &["stratified"])
+            && (settings.accumulation, settings.network.as_str()) == (1, "transformer")
+            && !settings.class_conditioning;
+        if !known {
+            let what = format!(
+                "{preset}: the peers know a transformer of md4 in continuous time: schedule linear, weighting simple or elbo, \
+                 stratified times, no accumulation, no classes"
+            );
+            return Err(Failure::input(what, "name such a preset, as md4-digits, and leave these settings"));
         }
         let data = workspace.open(&settings.data(Split::Train))?;
         workspace.make_folder(to)?;

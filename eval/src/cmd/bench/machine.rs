@@ -1,4 +1,4 @@
-//! `elbow bench machine`: what the machine can do at most.
+//! `elbow bench machine`: what the machine does at best.
 
 use std::time::Instant;
 
@@ -16,7 +16,8 @@ const STREAMED: usize = 1 << 24;
 /// The best of so many.
 const REPEATS: usize = 8;
 
-/// The two roofs of Williams, Waterman and Patterson (2009), measured on all cores.
+/// The two roofs of Williams, Waterman and Patterson (2009), as the best matrix product and the best streaming reach them on all
+/// threads: the machine's own limits lie above.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Machine {
     pub threads: usize,

@@ -20,11 +20,11 @@ pub use timing::Timing;
 #[derive(Subcommand)]
 #[command(after_long_help = "Examples:
   elbow bench machine
-  elbow bench case md4-digits case/ --set steps=20
+  elbow bench case md4-digits case/
   elbow bench step case/ --seconds 5 --json
   elbow bench sample case/ --steps 64 --count 64
 
-Each prints the seconds of every unit that was measured after a warm-up, and a check: the number by which two programs show
+All but case and machine print the seconds of every unit that was measured after a warm-up, and a check: the number by which two programs show
 that they did the same work. `just bench compare` runs these beside their Python peers.")]
 pub enum Task {
     /// Writes a problem: a short training run, a fixed batch and the training data
@@ -37,10 +37,11 @@ pub enum Task {
     Trace(trace::Arguments),
     /// The exact bounds of a toy
     Enumeration(enumeration::Arguments),
-    /// Peak arithmetic and bandwidth of the machine
+    /// The best matrix product and the best streaming of the machine
     Machine,
 }
 
+/// Runs one task and prints what it found.
 pub fn run(workspace: &Workspace, task: &Task) -> Result<(), Failure> {
     match task {
         Task::Case(arguments) => case::run(workspace, arguments),

@@ -19,11 +19,11 @@ pub struct Arguments {
     /// A folder that `elbow bench case` wrote
     case: PathBuf,
     /// Ancestral steps
-    #[arg(long, default_value_t = 64)]
-    steps: usize,
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    steps: u32,
     /// Samples drawn together
-    #[arg(long, default_value_t = 64)]
-    count: usize,
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    count: u32,
     #[command(flatten)]
     seconds: Seconds,
 }
@@ -32,10 +32,11 @@ pub struct Arguments {
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<Timing, Failure> {
     let case = Case::open(workspace, &arguments.case)?;
     let model = Trained::load(case.run(), &workspace.device)?;
+    let count = arguments.count as usize;
     let (mut seed, mut means) = (workspace.seed, Vec::new());
-    let timing = Timing::of("sample", arguments.count, &arguments.seconds, || {
-        let request = Request::new(&model.settings, &model.model, arguments.count, case.data.length(), seed);
-        let steps = arguments.steps;
+    let timing = Timing::of("sample", count, &arguments.seconds, || {
+        let request = Request::new(&model.settings, &model.model, count, case.data.length(), seed);
+        let steps = arguments.steps as usize;
         let request = Request { sampler: Sampler::Ancestral, grid: Grid::Uniform, steps, ..request };
         let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, &Bar::new(true))?;
         let mean = |row: &[u32]| row.iter().map(|&token| f64::from(token)).sum::<f64>() / row.len() as f64;

@@ -5,6 +5,7 @@ use std::time::Instant;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use crate::cmd::positive;
 use crate::failure::Failure;
 use crate::workspace::Workspace;
 
@@ -12,7 +13,7 @@ use crate::workspace::Workspace;
 #[derive(Args)]
 pub struct Seconds {
     /// How long to measure, after a warm-up of a quarter of it
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = 5.0, value_parser = positive)]
     pub seconds: f64,
 }
 
@@ -68,6 +69,7 @@ impl Timing {
         sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
     }
 
+    /// Prints it: as the peers do, or as one line.
     pub fn print(&self, workspace: &Workspace) -> Result<(), Failure> {
         workspace.print(self, || {
             let [low, high] =

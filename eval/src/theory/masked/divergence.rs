@@ -24,7 +24,7 @@ impl Divergences {
         let size = axes.length + 1;
         let part = |part: usize| {
             let zero = || vec![0.0; size * size];
-            let mut terms = Terms { axes, marginal, log_marginal, answers, learned: zero(), exact: zero() };
+            let mut terms = RevealTerms { axes, marginal, log_marginal, answers, learned: zero(), exact: zero() };
             walk.go(part, &mut terms);
             [terms.learned, terms.exact]
         };
@@ -40,7 +40,7 @@ impl Divergences {
 
 /// Carries, for each pattern z of a row, log Q(z) plus the logarithms of the probabilities of what is revealed: first
 /// the learned ones, then the exact ones.
-struct Terms<'a> {
+struct RevealTerms<'a> {
     axes: &'a Axes,
     marginal: &'a [f64],
     /// log Q, 0 where Q is 0.
@@ -51,14 +51,14 @@ struct Terms<'a> {
     exact: Vec<f64>,
 }
 
-impl Terms<'_> {
+impl RevealTerms<'_> {
     /// Whether any pattern of a row occurs: then the one with the mask does.
     fn occurs(&self, row: usize) -> bool {
         self.marginal[row * self.axes.base() + self.axes.states] > 0.0
     }
 }
 
-impl Visitor for Terms<'_> {
+impl Visitor for RevealTerms<'_> {
     fn width(&self) -> usize {
         2 * self.axes.base()
     }

@@ -1,20 +1,20 @@
 //! Check: our program and another one on the same problem, in turns.
 
-use std::io::Read;
+mod program;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Instant;
 
 use impls::train::{DataShape, Plan};
 use reports::record::Input;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{Outcome, figure, ranking};
-use crate::cmd::bench::{Case, Timing, measure_machine};
+use crate::cmd::bench::{Case, measure_machine};
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
+use crate::provenance;
 use crate::workspace::Workspace;
+use program::{Program, Run, THREADS, onnx_runtime};
 
 /// Where the peers lie, from the root of the repository.
 const PEERS: &str = "eval/benches/compare/peers";
@@ -22,8 +22,6 @@ const PEERS: &str = "eval/benches/compare/peers";
 const SAME_WORK: f64 = 2e-5;
 /// Images of the comparison of features.
 const IMAGES: usize = 200;
-/// Stands among our arguments for the runtime that is built in.
-const EMBEDDED: &str = "embedded";
 /// Random checks may be this many standard errors apart.
 const SAME_LAW: f64 = 5.0;
 
@@ -66,25 +64,6 @@ enum Measure {
     Memory,
 }
 
-/// One run of one program.
-struct Run {
-    timing: Timing,
-    /// Wall-clock seconds of the process.
-    process: f64,
-    /// Peak resident bytes.
-    memory: f64,
-}
-
-/// How a program is called.
-#[derive(Default)]
-struct Program {
-    /// The ONNX Runtime that it is given, where it wants one.
-    onnx_runtime: Option<String>,
-    words: Vec<String>,
-    /// Units of the whole process, where the program does not time them itself.
-    units: Option<f64>,
-}
-
 /// The two programs.
 struct Contest {
     ours: Program,
@@ -93,15 +72,27 @@ struct Contest {
 }
 
 impl SideBySide {
-    /// Times are no function of the inputs: a row is made again when the program or the claim changes.
-    pub fn inputs(&self, _: &Workspace) -> Result<Vec<Input>, Failure> {
-        Ok(Vec::new())
+    /// The peers' scripts and their packages.
+    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+        if workspace.peers.is_none() {
+            return Ok(Vec::new());
+        }
+        let folder = Path::new(PEERS);
+        let entries = std::fs::read_dir(folder).map_err(Failure::reading(folder))?;
+        let mut scripts: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+        scripts.retain(|path| path.extension().is_some_and(|end| end == "py"));
+        scripts.push(folder.with_file_name("requirements.txt"));
+        scripts.sort();
+        scripts.iter().map(|path| provenance::file_input(path)).collect()
     }
 
     pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
         let python = workspace.peers.as_ref().ok_or_else(|| {
             Failure::environment("no Python for the peers", "run `just bench compare`, or name it with --peers")
         })?;
+        if workspace.device_name != "cpu" {
+            return Err(Failure::input("the peers compute on the CPU", "leave --device out"));
+        }
         let contest = self.contest(workspace, python)?;
         let name = self.peer.join(" ");
         workspace.bar.start(2 * self.rounds as u64, &format!("{} beside {name}", self.ours_name()));
@@ -143,11 +134,16 @@ impl SideBySide {
             let plan = Plan::new(&case.settings, &DataShape::of(case.data.as_ref()))?;
             let operations = plan.total_operations / case.settings.steps as f64;
             let machine = measure_machine();
-            outcome.detail("peak of the machine (f32 products)", machine.gflops, None, "GFLOP/s");
+            outcome.detail("best matrix product of the machine (f32)", machine.gflops, None, "GFLOP/s");
             outcome.detail("bandwidth of the machine", machine.gigabytes, None, "GB/s");
             for (who, runs) in sides {
                 let rate = operations / Estimate::of(&runs.iter().map(|r| r.timing.median()).collect::<Vec<_>>()).value;
-                outcome.detail(format!("{who}: share of the peak"), rate / 1e9 / machine.gflops, None, "1");
+                outcome.detail(
+                    format!("{who}: share of the best matrix product, if all logits were made"),
+                    rate / 1e9 / machine.gflops,
+                    None,
+                    "1",
+                );
             }
         }
         let bars = sides.map(|(who, runs)| {
@@ -161,8 +157,8 @@ impl SideBySide {
             Measure::Memory => "bytes".to_owned(),
         };
         let caption = format!(
-            "Mean and standard error of {} rounds, in turns on the same cores; shorter is better.",
-            self.rounds
+            "Mean and standard error of {} rounds, in turns on the same {THREADS} cores; less is better. The other program: {}.",
+            self.rounds, peers[0].timing.note
         );
         let id = format!("side-by-side-{}", self.slug());
         outcome.figures.push(figure(
@@ -193,7 +189,7 @@ impl SideBySide {
 
     /// Whether our features come from the embedded runtime.
     fn is_embedded(&self) -> bool {
-        self.ours.iter().any(|word| word == EMBEDDED)
+        self.ours.iter().any(|word| word == "none")
     }
 
     fn slug(&self) -> String {
@@ -213,14 +209,20 @@ impl SideBySide {
         }
         let text = |path: &Path| path.display().to_string();
         let prepare = |script: &str, place: &Path, options: &[&str]| -> Result<(), Failure> {
-            if !place.exists() {
-                let mut command = vec![text(python), text(&root.join(script)), text(place)];
-                command.extend(options.iter().map(|&option| option.to_owned()));
-                Program { words: command, ..Program::default() }.finish()?;
+            if place.exists() {
+                return Ok(());
             }
-            Ok(())
+            // Under another name until it is whole.
+            let part = place.with_extension("part");
+            if part.is_dir() {
+                std::fs::remove_dir_all(&part).map_err(Failure::writing(&part))?;
+            }
+            let mut words = vec![text(python), text(&root.join(script)), text(&part)];
+            words.extend(options.iter().map(|&option| option.to_owned()));
+            Program { words, units: None }.finish()?;
+            std::fs::rename(&part, place).map_err(Failure::writing(place))
         };
-        let mut ours = Program { words: vec![text(&elbow)], ..Program::default() };
+        let mut ours = Program { words: vec![text(&elbow)], units: None };
         let mut case = None;
         let verb = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
         let mut problem: Vec<PathBuf> = Vec::new();
@@ -228,7 +230,7 @@ impl SideBySide {
             Task::Step | Task::Sample => {
                 let preset = self.preset.as_ref().ok_or_else(|| Failure::internal("the claim names no preset"))?;
                 let place = folder.join(preset);
-                case = Some(Case::write(&workspace.hushed(), preset, &["steps=20".to_owned()], &place)?);
+                case = Some(Case::write(&workspace.hushed(), preset, &[], &place)?);
                 ours.words.extend(verb(&["bench", if self.task == Task::Step { "step" } else { "sample" }]));
                 problem.push(place);
             }
@@ -251,21 +253,21 @@ impl SideBySide {
                 if !network.exists() {
                     let words =
                         vec![text(&elbow), "fid".into(), "export".into(), text(&weights), "-o".into(), text(&network)];
-                    Program { words, ..Program::default() }.finish()?;
+                    Program { words, units: None }.finish()?;
                 }
                 ours.units = Some(IMAGES as f64);
-                if !self.is_embedded() {
-                    ours.onnx_runtime = Some(onnx_runtime(python)?);
-                }
                 ours.words.extend(verb(&["fid", "calc", "--convention", "tf", "--metrics", "fd", "--blocks", "0"]));
                 ours.words.extend(["--no-cache".to_owned(), "--network".to_owned(), text(&network)]);
+                if !self.is_embedded() {
+                    ours.words.extend(["--ort-lib".to_owned(), onnx_runtime(python)?]);
+                }
                 problem.extend(["a", "b"].map(|name| place.join(name)));
             }
         }
         let problem: Vec<String> = problem.iter().map(|path| text(path)).collect();
         let seconds = ["--seconds".to_owned(), self.seconds.to_string()];
         ours.words.extend(problem.iter().cloned());
-        ours.words.extend(self.ours.iter().filter(|word| *word != EMBEDDED).cloned());
+        ours.words.extend(self.ours.iter().cloned());
         ours.words.extend(["--json".to_owned(), "--quiet".to_owned()]);
         if let Some(data) = workspace.data_flag() {
             ours.words.extend(["--data".to_owned(), text(data)]);
@@ -280,96 +282,49 @@ impl SideBySide {
         }
         words.extend(self.peer[1..].iter().cloned());
         words.extend(seconds);
-        Ok(Contest { ours, peer: Program { words, ..Program::default() }, case })
+        Ok(Contest { ours, peer: Program { words, units: None }, case })
     }
-}
-
-/// The native library that the peers' environment holds.
-fn onnx_runtime(python: &Path) -> Result<String, Failure> {
-    let script = "import onnxruntime, pathlib; \
-                  print(next((pathlib.Path(onnxruntime.__file__).parent / 'capi').glob('libonnxruntime.so.*')))";
-    let words = vec![python.display().to_string(), "-c".into(), script.into()];
-    Ok(Program { words, ..Program::default() }.finish()?.0.trim().to_owned())
-}
-
-impl Program {
-    /// Runs it once and reads what it says of itself.
-    fn run(&self) -> Result<Run, Failure> {
-        let (output, process, memory) = self.finish()?;
-        let unreadable = |what: String| Failure::internal(format!("{}: {what}", self.words.join(" ")));
-        let start = output.find('{').ok_or_else(|| unreadable("it printed no JSON".into()))?;
-        let answer: Value = serde_json::from_str(&output[start..]).map_err(|e| unreadable(e.to_string()))?;
-        let timing = match self.units {
-            None => serde_json::from_value(answer).map_err(|e| unreadable(e.to_string()))?,
-            Some(units) => {
-                let check = answer["value"].as_f64().ok_or_else(|| unreadable("no value".into()))?;
-                let (unit, note) = ("image".to_owned(), String::new());
-                Timing { unit, seconds: vec![process / units], check, check_error: None, note }
-            }
-        };
-        Ok(Run { timing, process, memory })
-    }
-
-    /// Runs it to its end: output, wall-clock seconds and peak resident bytes.
-    fn finish(&self) -> Result<(String, f64, f64), Failure> {
-        let failed = |what: String| {
-            let fix = "install eval/benches/compare/requirements.txt, as `just bench compare` does";
-            Failure::environment(format!("{}: {what}", self.words.join(" ")), fix)
-        };
-        let clock = Instant::now();
-        let mut command = Command::new(&self.words[0]);
-        command.args(&self.words[1..]).stdout(Stdio::piped()).stderr(Stdio::piped());
-        match &self.onnx_runtime {
-            Some(library) => command.env("ORT_DYLIB_PATH", library),
-            None => command.env_remove("ORT_DYLIB_PATH"),
-        };
-        let mut child = command.spawn().map_err(|e| failed(e.to_string()))?;
-        // Read beside each other: a full pipe would stop the child.
-        let errors = child.stderr.take().map(|mut errors| {
-            std::thread::spawn(move || {
-                let mut text = String::new();
-                errors.read_to_string(&mut text).map(|_| text).unwrap_or_default()
-            })
-        });
-        let mut output = String::new();
-        if let Some(stdout) = &mut child.stdout {
-            stdout.read_to_string(&mut output).map_err(|e| failed(e.to_string()))?;
-        }
-        let (status, memory) = waited(child.id()).map_err(failed)?;
-        let seconds = clock.elapsed().as_secs_f64();
-        let errors = errors.and_then(|errors| errors.join().ok()).unwrap_or_default();
-        match status {
-            0 => Ok((output, seconds, memory)),
-            _ => Err(failed(errors.lines().last().unwrap_or("it failed").to_owned())),
-        }
-    }
-}
-
-/// Waits for a process: its status and its peak resident bytes.
-fn waited(id: u32) -> Result<(i32, f64), String> {
-    let mut status = 0;
-    // SAFETY: an all-zero rusage is a valid one, and both pointers are to live values.
-    let (found, usage) = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        (libc::wait4(id as libc::pid_t, &mut status, 0, &mut usage), usage)
-    };
-    if found < 0 {
-        return Err(std::io::Error::last_os_error().to_string());
-    }
-    // Linux counts kibibytes.
-    Ok((status, usage.ru_maxrss as f64 * 1024.0))
 }
 
 /// Refuses a comparison of programs that did not do the same.
 fn same_work(ours: &[Run], peers: &[Run]) -> Result<(), Failure> {
-    let (a, b) = (&ours[0].timing, &peers[0].timing);
-    let apart = (a.check - b.check).abs();
-    let allowed = match (a.check_error, b.check_error) {
-        (Some(x), Some(y)) => SAME_LAW * x.hypot(y),
-        _ => SAME_WORK * b.check.abs(),
-    };
-    match apart <= allowed {
-        true => Ok(()),
-        false => Err(Failure::internal(format!("they did not do the same work: {} here, {} there", a.check, b.check))),
+    for (ours, peer) in ours.iter().zip(peers) {
+        let (a, b) = (&ours.timing, &peer.timing);
+        let apart = (a.check - b.check).abs();
+        let allowed = match (a.check_error, b.check_error) {
+            (Some(x), Some(y)) => SAME_LAW * x.hypot(y),
+            _ => SAME_WORK * b.check.abs(),
+        };
+        if apart.is_nan() || apart > allowed {
+            let what = format!(
+                "the two did not do the same work: their checks are {} ({}) and {} ({})",
+                a.check, a.note, b.check, b.note
+            );
+            return Err(Failure::environment(what, "compare the two programs, and their versions"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cmd::bench::Timing;
+
+    fn runs(checks: &[f64], check_error: Option<f64>) -> Vec<Run> {
+        let timing =
+            |check| Timing { unit: "step".into(), seconds: vec![1.0], check, check_error, note: String::new() };
+        checks.iter().map(|&check| Run { timing: timing(check), process: 1.0, memory: 1.0 }).collect()
+    }
+
+    #[test]
+    fn unequal_work_is_refused() {
+        let same = |a: &[f64], b: &[f64], error| same_work(&runs(a, error), &runs(b, error)).is_ok();
+        assert!(same(&[4.0, 4.0], &[4.0, 4.0 * (1.0 + SAME_WORK / 2.0)], None));
+        assert!(!same(&[4.0], &[4.0 * (1.0 + 2.0 * SAME_WORK)], None), "witness: another number");
+        assert!(!same(&[4.0, 5.0], &[4.0, 4.0], None), "witness: only the first round agrees");
+        assert!(!same(&[f64::NAN], &[4.0], None), "witness: no number");
+        assert!(same(&[4.0], &[4.6], Some(0.1)), "4.2 standard errors");
+        assert!(!same(&[4.0], &[4.8], Some(0.1)), "witness: 5.7 standard errors");
     }
 }
