@@ -69,7 +69,7 @@ fn an_evaluation_stops_at_its_target_and_says_so() {
         elbow(ELBOW, &all).json()["nelbo"].clone()
     };
     let number = |value: &Value| value.as_f64().expect("a number");
-    let (soon, never) = (ask("0.5"), ask("0.0001"));
+    let (soon, never) = (ask("0.5"), ask("1e-9"));
     assert_eq!((&soon["target"]["reached"], &never["target"]["reached"]), (&true.into(), &false.into()));
     assert!(number(&soon["bits_per_dim"]["standard_error"]) <= 0.5);
     assert_eq!(soon["sequences"], 128, "one round is enough for so coarse a number");

@@ -21,7 +21,7 @@ const PEERS: &str = "eval/benches/compare/peers";
 /// How far two checks of the same work may be apart, relative to their size: f32 sums of other orders. Measured: 4.0e-6 (FID).
 const SAME_WORK: f64 = 2e-5;
 /// Images of the comparison of features.
-const IMAGES: usize = 200;
+const IMAGES: usize = 100;
 /// Random checks may be this many standard errors apart.
 const SAME_LAW: f64 = 5.0;
 
