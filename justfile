@@ -26,7 +26,7 @@ test *ARGS:
 fixtures:
     for folder in toys schedules cascade discrete gaussian gaussian-objectives gaussian-samplers frechet digits-classifier objectives networks unet text resize metrics inception photos lite0; do python3 fixtures/$folder/generate.py; done
 
-# Keep the rows of a run and the report that they give: just record 2026-11-22-cpu out
+# Keep the rows of a run and the report that they give: just record 2026-11-23-cpu out
 record NAME OUT="out":
     mkdir -p reports/record/{{ NAME }}
     cp {{ OUT }}/results.jsonl reports/record/{{ NAME }}/
