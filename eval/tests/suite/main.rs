@@ -2,6 +2,7 @@
 
 mod bench;
 mod discrete;
+mod enumeration;
 mod estimator;
 mod fid;
 mod gaussian;
