@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
-use impls::any_order::{AnyOrder, Form};
+use impls::any_order::{AnyOrder, K_DCE};
 use impls::data::Dataset;
 use impls::key::permutation;
 use impls::network::Denoiser;
@@ -117,7 +117,7 @@ impl Question<'_> {
                             alpha from 1 to 0 and a network that sees no time";
                 Err(Failure::input(what, "use --estimator objective"))
             }
-            Estimator::KDce | Estimator::Auto if valid => Ok(Some(AnyOrder { form: Form::KDce })),
+            Estimator::KDce | Estimator::Auto if valid => Ok(Some(K_DCE)),
             _ => Ok(None),
         }
     }
@@ -147,14 +147,14 @@ impl Question<'_> {
         let one = |_: usize, &(number, chunk): &(usize, &[usize])| -> Result<Vec<Terms>, Failure> {
             let x = self.data.select(chunk)?;
             let class = if self.conditional { self.data.labels(chunk) } else { Vec::new() };
-            let u: Vec<Vec<f64>> =
-                chunk.iter().map(|&i| TimeSampling::Stratified.draw(draws, &times.fold(i as u64))).collect();
+            let of_sequence = |&i: &usize| TimeSampling::Stratified.draw(draws, &times.fold(i as u64));
+            let strata: Vec<Vec<f64>> = chunk.iter().map(of_sequence).collect();
+            let u: Vec<Vec<f64>> = (0..draws).map(|draw| strata.iter().map(|u| u[draw]).collect()).collect();
+            let batch = Batch { class, ..Batch::new(x, u[0].clone()) };
             let mut sums = vec![Terms::default(); chunk.len()];
-            for draw in 0..draws {
-                let u = u.iter().map(|u| u[draw]).collect();
-                let batch = Batch { class: class.clone(), ..Batch::new(x.clone(), u) };
-                let key = masks.fold(number as u64).fold(draw as u64);
-                for (sum, terms) in sums.iter_mut().zip(objective.nelbo(self.denoiser, &batch, &key, device)) {
+            let key = masks.fold(number as u64);
+            for draw in objective.nelbo_draws(self.denoiser, &batch, &u, &key, device) {
+                for (sum, terms) in sums.iter_mut().zip(draw) {
                     sum.reconstruction += terms.reconstruction / draws as f64;
                     sum.prior += terms.prior / draws as f64;
                     sum.diffusion += terms.diffusion / draws as f64;

@@ -5,7 +5,7 @@ use eval::likelihood::Estimate;
 use eval::theory::discrete::{self, Forward, Model, Parameterization};
 use eval::theory::masked::{Enumeration, any_order_nll, cascade, neg_elbo};
 use eval::theory::{Alphabet, Toy};
-use impls::any_order::{AnyOrder, Form};
+use impls::any_order::{AnyOrder, Form, K_DCE};
 use impls::corruption::numbers;
 use impls::d3pm::{Absorbing, Kernel, Uniform};
 use impls::genmd4::{GenMd4, powers};
@@ -83,7 +83,7 @@ fn the_masked_objectives_report_their_exact_bound() {
         let importance = bound(&Mdlm { protocol: Protocol::Importance }, &toy, &table);
         let one_hidden = mean(&toy, |batch, key| {
             let single = Batch { u: vec![1e-9; BATCH], ..batch.clone() };
-            let terms = AnyOrder { form: Form::KDce }.nelbo(&table, &single, key, &Device::flex());
+            let terms = K_DCE.nelbo(&table, &single, key, &Device::flex());
             terms.iter().map(Terms::sum).sum::<f64>() / BATCH as f64
         });
         let prior = toy.length as f64 * MaskedSchedule::LogLinear.alpha(1.0) * (toy.states as f64).ln();
@@ -102,6 +102,26 @@ fn the_masked_objectives_report_their_exact_bound() {
         let at_once = -cascade(&all, &MaskedSchedule::Linear, 1, &Weighting::Elbo).expect("small").elbo[0];
         assert!(score(&bound(&md4, &toy, &table), at_once) > REJECT, "witness: four steps look like one");
     }
+}
+
+#[test]
+fn draws_that_share_an_order_have_the_exact_bound_as_mean() {
+    let toy = toy("toys/three-tokens", Alphabet::Masked);
+    let all = Enumeration::new(&toy).expect("full support");
+    let table = all.table_denoiser(&Device::flex());
+    let device = Device::flex();
+    let average = |batch: &Batch, u: &[Vec<f64>], key: &Key| {
+        let draws = K_DCE.nelbo_draws(&table, batch, u, key, &device).flatten();
+        draws.map(|terms| terms.sum()).sum::<f64>() / (u.len() * BATCH) as f64
+    };
+    let found = mean(&toy, |batch, key| {
+        let shifted = |shift: f64| batch.u.iter().map(|u| (u + shift).fract()).collect();
+        average(batch, &[0.0, 0.2, 0.4, 0.6, 0.8].map(shifted), key)
+    });
+    agrees("five draws", &found, any_order_nll(&all));
+    // Witness: draws that all hide one count are no bound.
+    let one_count = mean(&toy, |batch, key| average(batch, &[vec![0.9; BATCH], vec![0.9; BATCH]], key));
+    assert!(score(&one_count, any_order_nll(&all)) > REJECT, "{one_count:?}");
 }
 
 #[test]
@@ -125,7 +145,7 @@ fn the_normaliser_of_maskgit_decides_which_loss_it_is() {
     let by_count = |k: usize| {
         mean(&toy, |batch, key| {
             let at = Batch { u: vec![(k as f64 - 0.5) / 3.0; BATCH], ..batch.clone() };
-            let terms = AnyOrder { form: Form::KDce }.nelbo(&table, &at, key, &Device::flex());
+            let terms = K_DCE.nelbo(&table, &at, key, &Device::flex());
             terms.iter().map(Terms::sum).sum::<f64>() / BATCH as f64 * k as f64 / 3.0
         })
     };

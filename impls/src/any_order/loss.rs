@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 use burn::tensor::{Device, Tensor};
 
-use crate::corruption::{Corrupted, hide_count, hide_each, numbers, row_sums};
+use crate::corruption::{Corrupted, Orders, hide_each, numbers, row_sums};
 use crate::error::UnknownName;
 use crate::key::Key;
 use crate::network::{Denoiser, rows_tensor};
-use crate::objective::{Batch, Objective, Terms};
+use crate::objective::{Batch, Objective, Terms, independent_draws};
 use crate::schedule::MaskedSchedule;
 
 /// How many tokens are hidden, and the weight that makes the mean the same.
@@ -60,13 +60,8 @@ impl AnyOrder {
 
     /// The hidden batch and the weight of each sequence.
     fn corrupt(&self, batch: &Batch, values: usize, key: &Key, device: &Device) -> (Corrupted, Vec<f64>) {
-        let length = batch.x.length();
         match self.form {
-            Form::KDce => {
-                let counts: Vec<usize> = batch.u.iter().map(|&u| Self::count(u, length)).collect();
-                let weights = counts.iter().map(|&k| length as f64 / k as f64).collect();
-                (hide_count(batch, &counts, values, key, device), weights)
-            }
+            Form::KDce => k_dce(batch, &mut Orders::new(batch.len(), batch.x.length(), key), values, device),
             Form::LambdaDce => {
                 let hidden = hide_each(batch, &batch.u, values, |row, _| batch.u[row], key, device);
                 (hidden, batch.u.iter().map(|lambda| 1.0 / lambda).collect())
@@ -78,6 +73,28 @@ impl AnyOrder {
             }
         }
     }
+
+    /// The bound's terms of a hidden batch.
+    fn terms(&self, denoiser: &dyn Denoiser, (hidden, weights): (Corrupted, Vec<f64>)) -> Vec<Terms> {
+        let cost = numbers(row_sums(hidden.cross_entropies(denoiser)));
+        let ends = match self.form {
+            Form::TDce(schedule) => Terms::ends(&schedule, hidden.tokens.length, denoiser.values()),
+            Form::KDce | Form::LambdaDce => Terms::default(),
+        };
+        let terms = |(cost, weight): (f64, f64)| Terms { diffusion: cost * weight, ..ends };
+        cost.into_iter().zip(weights).map(terms).collect()
+    }
+}
+
+/// k-DCE, which estimates the bound of every masked model in continuous time that sees no time.
+pub static K_DCE: AnyOrder = AnyOrder { form: Form::KDce };
+
+/// The next k positions of each row's order hidden, with the weight N/k.
+fn k_dce(batch: &Batch, orders: &mut Orders, values: usize, device: &Device) -> (Corrupted, Vec<f64>) {
+    let length = batch.x.length();
+    let counts: Vec<usize> = batch.u.iter().map(|&u| AnyOrder::count(u, length)).collect();
+    let weights = counts.iter().map(|&k| length as f64 / k as f64).collect();
+    (orders.hide_next(batch, &counts, values, device), weights)
 }
 
 impl Objective for AnyOrder {
@@ -87,14 +104,25 @@ impl Objective for AnyOrder {
     }
 
     fn nelbo(&self, denoiser: &dyn Denoiser, batch: &Batch, key: &Key, device: &Device) -> Vec<Terms> {
-        let (hidden, weights) = self.corrupt(batch, denoiser.values(), key, device);
-        let cost = numbers(row_sums(hidden.cross_entropies(denoiser)));
-        let ends = match self.form {
-            Form::TDce(schedule) => Terms::ends(&schedule, batch.x.length(), denoiser.values()),
-            Form::KDce | Form::LambdaDce => Terms::default(),
-        };
-        let terms = |(cost, weight): (f64, f64)| Terms { diffusion: cost * weight, ..ends };
-        cost.into_iter().zip(weights).map(terms).collect()
+        self.terms(denoiser, self.corrupt(batch, denoiser.values(), key, device))
+    }
+
+    /// k-DCE's draws take their hidden tokens from one order of each sequence, one window after the other: every token is then scored
+    /// about as often as the others, which lowers the variance.
+    fn nelbo_draws<'a>(
+        &'a self,
+        denoiser: &'a dyn Denoiser,
+        batch: &'a Batch,
+        u: &'a [Vec<f64>],
+        key: &'a Key,
+        device: &'a Device,
+    ) -> Box<dyn Iterator<Item = Vec<Terms>> + 'a> {
+        if self.form != Form::KDce {
+            return independent_draws(self, denoiser, batch, u, key, device);
+        }
+        let mut orders = Orders::new(batch.len(), batch.x.length(), key);
+        let one = move |u: &Vec<f64>| self.terms(denoiser, k_dce(&batch.at(u), &mut orders, denoiser.values(), device));
+        Box::new(u.iter().map(one))
     }
 
     fn protocol(&self) -> Vec<(&'static str, String)> {

@@ -5,7 +5,7 @@ use std::f64::consts::FRAC_PI_2;
 use burn::tensor::{Device, Tensor};
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use crate::any_order::{AnyOrder, Form};
+use crate::any_order::K_DCE;
 use crate::corruption::{hide_count, row_sums};
 use crate::key::Key;
 use crate::network::{Denoiser, negative_log, rows_tensor};
@@ -100,11 +100,22 @@ impl Objective for MaskGit {
     }
 
     fn nelbo(&self, denoiser: &dyn Denoiser, batch: &Batch, key: &Key, device: &Device) -> Vec<Terms> {
-        AnyOrder { form: Form::KDce }.nelbo(denoiser, batch, key, device)
+        K_DCE.nelbo(denoiser, batch, key, device)
+    }
+
+    fn nelbo_draws<'a>(
+        &'a self,
+        denoiser: &'a dyn Denoiser,
+        batch: &'a Batch,
+        u: &'a [Vec<f64>],
+        key: &'a Key,
+        device: &'a Device,
+    ) -> Box<dyn Iterator<Item = Vec<Terms>> + 'a> {
+        K_DCE.nelbo_draws(denoiser, batch, u, key, device)
     }
 
     fn protocol(&self) -> Vec<(&'static str, String)> {
-        AnyOrder { form: Form::KDce }.protocol()
+        K_DCE.protocol()
     }
 
     fn is_any_order(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Check: every implementation on the digits, and one model's bound in every form.
 
 use impls::Weighting;
-use impls::any_order::{AnyOrder, Form};
+use impls::any_order::{AnyOrder, Form, K_DCE};
 use impls::d3pm::Absorbing;
 use impls::md4::Md4;
 use impls::mdlm::{Mdlm, Protocol};
@@ -110,7 +110,6 @@ impl Objectives {
         };
         let ask = |objective: &dyn Objective, repeat: u64| ask_with(objective, self.draws, repeat);
         let linear = Md4::new(MaskedSchedule::Linear, Weighting::Elbo);
-        let k_dce = AnyOrder { form: Form::KDce };
         let in_steps = Md4 { steps: Some(STEPS), ..linear };
         let d3pm = Absorbing { steps: STEPS, hybrid: 0.0 };
         let mut outcome = match self.measure {
@@ -130,7 +129,7 @@ impl Objectives {
                 };
                 let relative = |pairs: u64| 2.0 / (pairs as f64 * test.len() as f64 - 1.0);
                 let error = (relative(1) + relative(pairs)).sqrt();
-                let value = (noise(&k_dce, self.draws, 1)? / noise(&linear, draws, pairs)?).ln();
+                let value = (noise(&K_DCE, self.draws, 1)? / noise(&linear, draws, pairs)?).ln();
                 let mut outcome = Outcome::exact(quantity, value, "1").with_error(error);
                 outcome.detail("times less variance for as many calls", (-value).exp(), None, "1");
                 outcome
@@ -142,7 +141,7 @@ impl Objectives {
             _ => {
                 let forms: [(&str, &dyn Objective); 9] = [
                     ("MD4, cosine", &Md4::new(MaskedSchedule::Cosine, Weighting::Elbo)),
-                    ("k-DCE (any-order)", &k_dce),
+                    ("k-DCE (any-order)", &K_DCE),
                     ("λ-DCE (RADD)", &AnyOrder { form: Form::LambdaDce }),
                     ("MD4, linear", &linear),
                     ("MDLM, exact", &Mdlm { protocol: Protocol::Exact }),

@@ -1,13 +1,13 @@
 //! Masked diffusion with one schedule for all values, and left to right.
 
 use impls::Key;
-use impls::any_order::AnyOrder;
+use impls::any_order::{AnyOrder, K_DCE};
 use impls::autoregressive::Autoregressive;
 use impls::corruption::{numbers, row_sums};
 use impls::maskgit::{MaskGit, MaskRates, Normaliser};
 use impls::md4::Md4;
 use impls::mdlm::{Mdlm, Protocol};
-use impls::objective::Objective;
+use impls::objective::{Objective, Terms, independent_draws};
 use impls::schedule::{LogSnr, MaskedSchedule};
 use serde_json::Value;
 
@@ -153,6 +153,38 @@ fn radd_forms_and_the_autoregressive_loss() {
     let nats = Autoregressive.nelbo(&golden.logits("logits"), &golden.batch(), &Key::new(0, "none"), &golden.device);
     let nats: Vec<f64> = nats.iter().map(|terms| terms.diffusion).collect();
     agrees("ar", &nats, &golden.case("autoregressive")["per_sequence"]);
+}
+
+#[test]
+fn draws_that_share_an_order_vary_less() {
+    // The answer is the same whatever is hidden: the bound is the sum of all costs, and what varies is which tokens are scored.
+    const KEYS: u64 = 400;
+    let golden = Golden::load();
+    let (logits, batch) = (golden.logits("logits"), golden.batch());
+    let exact: Vec<f64> =
+        Autoregressive.nelbo(&logits, &batch, &Key::new(0, "none"), &golden.device).iter().map(Terms::sum).collect();
+    let u: Vec<Vec<f64>> = (0..7).map(|draw| vec![(f64::from(draw) + 0.5) / 7.0; batch.len()]).collect();
+    // Mean and variance of the average over the draws, in units of the exact bound, and over its sequences.
+    let moments = |averages: &dyn Fn(&Key) -> Vec<Vec<Terms>>| {
+        let average = |key: u64| {
+            let draws = averages(&Key::new(key, "masks"));
+            let row = |row: usize| draws.iter().map(|terms| terms[row].sum()).sum::<f64>() / 7.0 / exact[row];
+            (0..batch.len()).map(row).collect::<Vec<f64>>()
+        };
+        let all: Vec<f64> = (0..KEYS).flat_map(average).collect();
+        let mean = all.iter().sum::<f64>() / all.len() as f64;
+        (mean, all.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / all.len() as f64)
+    };
+    let shared = moments(&|key| K_DCE.nelbo_draws(&logits, &batch, &u, key, &golden.device).collect());
+    let apart = moments(&|key| independent_draws(&K_DCE, &logits, &batch, &u, key, &golden.device).collect());
+    println!("{shared:?} {apart:?}");
+    for (mean, variance) in [shared, apart] {
+        assert!((mean - 1.0).abs() < 4.0 * (variance / (KEYS * batch.len() as u64) as f64).sqrt(), "{mean} {variance}");
+    }
+    assert!(shared.1 < 0.8 * apart.1, "{shared:?} {apart:?}");
+    // Witness: one order for all keys has another mean.
+    let fixed = moments(&|_| K_DCE.nelbo_draws(&logits, &batch, &u, &Key::new(0, "masks"), &golden.device).collect());
+    assert!((fixed.0 - 1.0).abs() > 8.0 * (apart.1 / (KEYS * batch.len() as u64) as f64).sqrt(), "{fixed:?}");
 }
 
 #[test]

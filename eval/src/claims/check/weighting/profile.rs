@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use impls::Key;
-use impls::any_order::{AnyOrder, Form};
+use impls::any_order::K_DCE;
 use impls::data::Dataset;
 use impls::objective::{Batch, Objective};
 use impls::schedule::{LogSnr, MaskedSchedule};
@@ -51,8 +51,7 @@ pub(super) fn profile(
     let settings = &trained.settings;
     let gaussian = settings.gaussian()?;
     // Uniform numbers are the share of masks or, for Gaussian diffusion, uniform in log-SNR: the bound is the mean.
-    let masked = AnyOrder { form: Form::KDce };
-    let bound: &dyn Objective = gaussian.as_ref().map_or(&masked, |gaussian| gaussian);
+    let bound: &dyn Objective = gaussian.as_ref().map_or(&K_DCE, |gaussian| gaussian);
     let middle = |level: usize| (level as f64 + 0.5) / LEVELS as f64;
     let stratified = |level: usize, n: usize| -> Vec<f64> {
         (0..n).map(|i| (level as f64 + (i as f64 + 0.5) / n as f64) / LEVELS as f64).collect()
