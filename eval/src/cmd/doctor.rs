@@ -118,7 +118,10 @@ fn native_runtime() -> Finding {
         Ok(Runtime::Embedded) | Err(_) => Finding {
             what,
             found: false,
-            detail: "no library found; networks run on the embedded tract".into(),
+            detail: match cfg!(feature = "onnx") {
+                true => "no library found; networks run on the embedded tract".into(),
+                false => "this build reads no networks".into(),
+            },
             advice: "for speed: pip install onnxruntime, then set ORT_DYLIB_PATH to its capi/libonnxruntime.so.*"
                 .into(),
         },

@@ -1,7 +1,11 @@
 //! Feature networks: any ONNX file, the conventions of its input, and what runs it.
 
 mod convention;
-mod inception;
+#[cfg(feature = "onnx")]
+mod onnx;
+#[cfg(not(feature = "onnx"))]
+#[path = "without_onnx.rs"]
+mod onnx;
 mod resize;
 mod runtime;
 
@@ -12,11 +16,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use impls::hash::sha256;
-use tract_onnx::pb::{ModelProto, TensorProto, TypeProto, tensor_shape_proto::dimension::Value, type_proto};
-use tract_onnx::prelude::Framework;
 
 pub use convention::Convention;
-pub use inception::{CANONICAL_WEIGHTS, Inception};
+pub use onnx::Inception;
 pub use resize::Resize;
 pub use runtime::Runtime;
 
@@ -25,10 +27,25 @@ use super::images::{Image, ImageSet, Survey};
 use super::stats::Origin;
 use crate::failure::Failure;
 use crate::progress::Bar;
-use runtime::Engine;
+use onnx::Engine;
+
+/// SHA-256 of `pt_inception-2015-12-05-6726825d.pth`, the weights that pytorch-fid and torch-fidelity fetch.
+pub const CANONICAL_WEIGHTS: &str = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2";
 
 /// More features than any network in use has pooled; a covariance of more would not fit into memory.
 const MOST_FEATURES: usize = 16384;
+
+/// What an ONNX file says of its network.
+#[derive(Clone)]
+struct Graph {
+    channels: usize,
+    /// Height and width, where they are fixed.
+    size: Option<[usize; 2]>,
+    /// The numbers of the outputs `features` and `logits`.
+    outputs: Vec<usize>,
+    /// The canonical Inception of the FID.
+    canonical: bool,
+}
 
 /// An ONNX network that gives a feature vector for each image of an NCHW input.
 ///
@@ -39,13 +56,7 @@ pub struct FeatureNetwork {
     hash: String,
     convention: Convention,
     runtime: Runtime,
-    channels: usize,
-    /// Height and width, where they are fixed.
-    size: Option<[usize; 2]>,
-    /// The numbers of the outputs `features` and `logits`.
-    outputs: Vec<usize>,
-    /// The canonical Inception of the FID.
-    canonical: bool,
+    graph: Graph,
 }
 
 impl FeatureNetwork {
@@ -58,37 +69,14 @@ impl FeatureNetwork {
 
     /// A network from the bytes of an ONNX file.
     pub fn from_bytes(name: String, bytes: Vec<u8>, convention: Convention, runtime: Runtime) -> Result<Self, Failure> {
-        let wrong = |what: String| Failure::input(what, "give an ONNX network of one image input [N, C, H, W]");
-        let model = tract_onnx::onnx().proto_model_for_read(&mut &bytes[..]);
-        let model = model.map_err(|e| wrong(format!("not an ONNX file: {e}")))?;
-        let (channels, size) = input_shape(&model).ok_or_else(|| wrong("its input is no image".to_owned()))?;
-        let graph = model.graph.as_ref().ok_or_else(|| wrong("no graph".to_owned()))?;
-        let output = |name: &str| graph.output.iter().position(|output| output.name == name);
-        let features = output("features").unwrap_or(0);
-        let logits = output("logits").filter(|&logits| logits != features);
-        let outside =
-            |tensor: &&TensorProto| !tensor.external_data.is_empty() || tensor.data_location.unwrap_or(0) != 0;
-        if let Some(tensor) = graph.initializer.iter().find(outside) {
-            let what = format!("tensor {} lies in another file, which a hash of this one does not see", tensor.name);
-            return Err(Failure::input(what, "save the network as one file, with its weights inside"));
-        }
-        Ok(Self {
-            name,
-            hash: sha256(&bytes),
-            convention,
-            runtime,
-            channels,
-            size,
-            outputs: [features].into_iter().chain(logits).collect(),
-            canonical: inception::is_canonical(&model),
-            bytes: bytes.into(),
-        })
+        let graph = onnx::read(&bytes)?;
+        Ok(Self { name, hash: sha256(&bytes), convention, runtime, graph, bytes: bytes.into() })
     }
 
     /// What a distance on these features is called: `fd.NETWORK.CONVENTION`; of the canonical Inception in one of the
     /// conventions of FID's tools, `fid.CONVENTION`.
     pub fn metric_name(&self) -> String {
-        match (self.canonical, self.convention) {
+        match (self.graph.canonical, self.convention) {
             (true, Convention::Tf | Convention::Pytorch | Convention::Clean) => format!("fid.{}", self.convention),
             _ => format!("fd.{}", self.label()),
         }
@@ -96,7 +84,7 @@ impl FeatureNetwork {
 
     /// Whether this is the network of the FID, with its canonical weights.
     pub fn is_canonical(&self) -> bool {
-        self.canonical
+        self.graph.canonical
     }
 
     /// Network and convention, as the other metrics' names end: `kid.NETWORK.CONVENTION`.
@@ -120,7 +108,7 @@ impl FeatureNetwork {
 
     /// Whether it gives class logits beside the features.
     pub fn has_logits(&self) -> bool {
-        self.outputs.len() > 1
+        self.graph.outputs.len() > 1
     }
 
     /// Refuses images of several heights or widths, within a set or between sets, where nothing resizes them.
@@ -143,9 +131,8 @@ impl FeatureNetwork {
             bytes: Arc::clone(&self.bytes),
             hash: self.hash.clone(),
             runtime: self.runtime.clone(),
-            outputs: self.outputs.clone(),
+            graph: self.graph.clone(),
             convention,
-            ..*self
         }
     }
 
@@ -204,8 +191,8 @@ impl FeatureNetwork {
     }
 
     fn compile(&self, image: &Image) -> Result<CompiledNetwork, Failure> {
-        let (_, [height, width]) = self.convention.prepare(image, self.channels, self.size)?;
-        let shape = [1, self.channels, height, width];
+        let (_, [height, width]) = self.convention.prepare(image, self.graph.channels, self.graph.size)?;
+        let shape = [1, self.graph.channels, height, width];
         let named = |e: Failure| Failure { what: format!("{}: {}", self.name, e.what), ..e };
         Ok(CompiledNetwork { engine: Engine::new(&self.bytes, &self.runtime, shape).map_err(named)?, shape })
     }
@@ -225,13 +212,13 @@ pub(super) struct CompiledNetwork {
 impl CompiledNetwork {
     /// The outputs for one image.
     fn row(&self, network: &FeatureNetwork, image: &Image) -> Result<Vec<Vec<f32>>, Failure> {
-        let (input, [height, width]) = network.convention.prepare(image, network.channels, network.size)?;
+        let (input, [height, width]) = network.convention.prepare(image, network.graph.channels, network.graph.size)?;
         let [_, _, h, w] = self.shape;
         if [height, width] != [h, w] {
             let what = format!("{height}x{width} pixels in a set of {h}x{w}");
             return Err(Failure::input(what, "use images of one size, or a convention that resizes"));
         }
-        let outputs = self.engine.run(input, self.shape, &network.outputs);
+        let outputs = self.engine.run(input, self.shape, &network.graph.outputs);
         let outputs = outputs.map_err(|what| network.failed(self.shape, what))?;
         if outputs.iter().flatten().any(|v| !v.is_finite()) {
             return Err(Failure::input("its features are not finite", "check the network and its convention"));
@@ -274,19 +261,4 @@ fn in_threads<T: Send>(
     let mut all: Vec<(usize, T)> = parts.into_iter().flatten().collect();
     all.sort_by_key(|(i, _)| *i);
     Ok(all.into_iter().map(|(_, result)| result).collect())
-}
-
-/// Channels of the first input, and its height and width where they are fixed.
-fn input_shape(model: &ModelProto) -> Option<(usize, Option<[usize; 2]>)> {
-    let graph = model.graph.as_ref()?;
-    let is_weight = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
-    let input = graph.input.iter().find(|input| !is_weight(&input.name))?;
-    let Some(TypeProto { value: Some(type_proto::Value::TensorType(tensor)), .. }) = &input.r#type else { return None };
-    let fixed = |dim: Option<&Value>| match dim {
-        Some(Value::DimValue(n)) => usize::try_from(*n).ok().filter(|&n| n > 0),
-        _ => None,
-    };
-    let dims: Vec<Option<usize>> = tensor.shape.as_ref()?.dim.iter().map(|dim| fixed(dim.value.as_ref())).collect();
-    let &[_, channels, height, width] = &dims[..] else { return None };
-    Some((channels?, height.zip(width).map(|(height, width)| [height, width])))
 }

@@ -11,10 +11,9 @@ use prost::Message;
 use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 use tract_onnx::prelude::Framework;
 
+use super::super::CANONICAL_WEIGHTS;
 use crate::failure::Failure;
 
-/// SHA-256 of `pt_inception-2015-12-05-6726825d.pth`, the weights that pytorch-fid and torch-fidelity fetch.
-pub const CANONICAL_WEIGHTS: &str = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2";
 /// The ONNX metadata that says which weights a network was filled with.
 const WEIGHTS_KEY: &str = "weights-sha256";
 /// The ONNX metadata with the SHA-256 of the model as it was exported, without these two entries.
