@@ -93,6 +93,52 @@ fn attention() {
     assert!(error(&apart(&relative), &apart(&turned)) > 0.1, "witness: the direction of relative positions is seen");
 }
 
+/// Vectors hold sixteen numbers: rows of one, of whole vectors, of less and more; and a tensor whose numbers lie in another order.
+#[test]
+fn attention_of_any_length_and_order_of_memory() {
+    let heads = 2;
+    for length in [1, 2, 16, 32, 33] {
+        let turned = leaf("qkv", [2, 3 * heads * 8, length]);
+        let relative = leaf("relative", [heads, 2 * length - 1]);
+        let (of_qkv, of_relative) = (of(&turned), of(&relative));
+        let leaves: [OfLeaf; 2] = [&of_qkv, &of_relative];
+        let run = |f: fn(Tensor<3>, usize, Option<Rotary>, Option<Tensor<2>>, bool) -> Tensor<3>| {
+            let qkv = turned.clone().swap_dims(1, 2);
+            measured(f(qkv, heads, Some(Rotary::Halves), Some(relative.clone()), true), &leaves)
+        };
+        let fused =
+            |qkv, heads, rotary, relative, causal| fused::attention::attend(qkv, relative, heads, rotary, causal);
+        let (found, expected) = (run(fused), run(composed_attention));
+        match length {
+            // One token looks at itself: the score does not matter, and burn's gradient of it is rounding alone.
+            1 => agree("attention of one", &found[..1], &expected[..1]),
+            _ => {
+                agree(&format!("attention of {length}"), &found, &expected);
+                let future =
+                    run(|qkv, heads, rotary, relative, _| composed_attention(qkv, heads, rotary, relative, false));
+                assert!(error(&found, &future) > 0.1, "witness: a look into the future is seen");
+            }
+        }
+    }
+}
+
+#[test]
+fn averages_and_norms_of_weights() {
+    // One of them lies in another order of memory.
+    let average = leaf("average", [9, 9]).detach().inner().swap_dims(0, 1);
+    let current = leaf("current", [9, 9]).detach().inner();
+    let found = [numbers(fused::optimizer::blend(average.clone(), current.clone(), 0.9))];
+    let expected =
+        |average: &Tensor<2>, decay: f32| [numbers(average.clone() * decay + current.clone() * (1.0 - decay))];
+    agree("average", &found, &expected(&average, 0.9));
+    assert!(error(&found, &expected(&average, 0.89)) > 1e-3, "witness: another decay is seen");
+    assert!(error(&found, &expected(&average.clone().swap_dims(0, 1), 0.9)) > 0.1, "witness: the order is seen");
+    let squares = |skipped: usize| [vec![numbers(current.clone()).iter().skip(skipped).map(|x| x * x).sum::<f64>()]];
+    let found = [vec![f64::from(fused::optimizer::squared_norm(current.clone()))]];
+    agree("squared norm", &found, &squares(0));
+    assert!(error(&found, &squares(1)) > 1e-3, "witness: one number less is seen");
+}
+
 fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f64> {
     x.into_data().iter::<f64>().collect()
 }
@@ -189,6 +235,8 @@ fn costs_of_hidden_tokens() {
         agree("hidden cost", &run(&hidden), &composed(&hidden));
         agree("cost of all", &run(&all), &composed(&all));
         assert!(error(&run(&hidden), &composed(&all)) > 0.1, "witness: what is visible costs nothing");
+        let none = Hidden { masked: vec![false; x.len()], ..all.clone() };
+        assert!(run(&none).iter().flatten().all(|&number| number == 0.0), "nothing is hidden, and nothing costs");
     }
 }
 

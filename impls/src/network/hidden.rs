@@ -51,15 +51,9 @@ impl Hidden {
 
     /// The hidden tokens by their places in a network whose positions are patches, or tokens.
     pub(super) fn targets(&self, patches: Option<&Patches>) -> Arc<Targets> {
-        let (length, inside) = (self.length, patches.map_or(1, |patches| patches.tokens()));
-        let places: Vec<[usize; 2]> = (0..length).map(|n| patches.map_or([n, 0], |patches| patches.place(n))).collect();
-        let mut targets = Targets { places: vec![Vec::new(); inside], tokens: self.x.len() };
-        for token in (0..self.x.len()).filter(|&token| self.masked[token]) {
-            let [position, place] = places[token % length];
-            let row = token / length * (length / inside) + position;
-            targets.places[place].push(Target { row, token, value: self.x[token] as usize });
-        }
-        Arc::new(targets)
+        let hidden = (0..self.x.len()).filter(|&token| self.masked[token]);
+        let hidden = hidden.map(|token| ([token / self.length, token % self.length], token, self.x[token] as usize));
+        Arc::new(targets(hidden, self.x.len(), self.length, patches))
     }
 }
 

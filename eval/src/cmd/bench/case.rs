@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
 use clap::Args;
-use impls::corruption::{hide_each, numbers, row_sums};
+use impls::corruption::{Corrupted, hide_each, numbers, row_sums};
 use impls::data::{Dataset, Split, Tokens};
 use impls::key::Key;
-use impls::network::{Denoiser, Model};
+use impls::network::Model;
 use impls::objective::Batch;
 use impls::schedule::MaskedSchedule;
 use impls::times::TimeSampling;
@@ -70,7 +71,8 @@ impl Case {
         let run = to.join("run");
         run_training(workspace, &settings, data.as_ref(), &run)?;
         let case = Self { settings, data, run };
-        let (batch, z) = case.batch()?;
+        let (batch, corrupted) = case.batch(&workspace.device)?;
+        let z: Vec<u32> = corrupted.input.z.into_data().iter::<u32>().collect();
         let shape = [batch.len(), batch.x.length()];
         let mut file = NpzWriter::create(&to.join("batch.npz"))?;
         file.array("x", &shape, batch.x.ids())?;
@@ -98,19 +100,15 @@ impl Case {
         &self.run
     }
 
-    /// The fixed batch with its corrupted tokens: the first sequences, at stratified times.
-    fn batch(&self) -> Result<(Batch, Vec<u32>), Failure> {
+    /// The fixed batch, the first sequences at stratified times, and the same with tokens hidden.
+    fn batch(&self, device: &Device) -> Result<(Batch, Corrupted), Failure> {
         let count = self.settings.batch_size.min(self.data.len());
         let x: Tokens = self.data.select(&(0..count).collect::<Vec<_>>())?;
         let u = TimeSampling::Stratified.draw(count, &Key::new(0, "case times"));
         let batch = Batch::new(x, u);
-        let device = burn::tensor::Device::flex();
         let masked = |row: usize, _| MaskedSchedule::Linear.mask_probability(batch.u[row]);
-        let key = Key::new(0, "case masks");
-        let hidden = hide_each(&batch, &batch.u, self.data.values(), masked, &key, &device).tokens;
-        let mask = self.data.values() as u32;
-        let z = hidden.x.iter().zip(&hidden.masked).map(|(&x, &hidden)| if hidden { mask } else { x }).collect();
-        Ok((batch, z))
+        let corrupted = hide_each(&batch, &batch.u, self.data.values(), masked, &Key::new(0, "case masks"), device);
+        Ok((batch, corrupted))
     }
 
     /// Bits/dim of the fixed batch under the trained weights: each row's cost over its time.
@@ -118,11 +116,8 @@ impl Case {
         let shape = self.settings.network(&DataShape::of(self.data.as_ref()))?;
         let model = Model::new(&shape, None, &Key::new(0, "replaced"), &workspace.device);
         let model = Checkpoint::of_run(&self.run).load_model(model)?;
-        let (batch, z) = self.batch()?;
-        let masked = z.iter().map(|&id| id == self.data.values() as u32).collect();
-        let hidden = impls::network::Hidden { x: batch.x.ids().to_vec(), masked, length: batch.x.length() };
-        let input = batch.input(&z, &batch.u, &workspace.device);
-        let costs = numbers(row_sums(model.hidden_costs(&input, &hidden)));
+        let (batch, corrupted) = self.batch(&workspace.device)?;
+        let costs = numbers(row_sums(corrupted.cross_entropies(&model)));
         let total: f64 = costs.iter().zip(weights(&batch)).map(|(cost, weight)| cost * weight).sum();
         Ok(total / batch.x.ids().len() as f64 / std::f64::consts::LN_2)
     }

@@ -1,5 +1,6 @@
 //! Check: our program and another one on the same problem, in turns.
 
+mod contest;
 mod program;
 
 use std::path::{Path, PathBuf};
@@ -14,14 +15,13 @@ use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::provenance;
 use crate::workspace::Workspace;
-use program::{Program, Run, THREADS, onnx_runtime};
+use contest::Contest;
+use program::{Run, THREADS};
 
 /// Where the peers lie, from the root of the repository.
 const PEERS: &str = "eval/benches/compare/peers";
 /// How far two checks of the same work may be apart, relative to their size: f32 sums of other orders. Measured: 4.0e-6 (FID).
 const SAME_WORK: f64 = 2e-5;
-/// Images of the comparison of features.
-const IMAGES: usize = 100;
 /// Random checks may be this many standard errors apart.
 const SAME_LAW: f64 = 5.0;
 
@@ -64,13 +64,6 @@ enum Measure {
     Memory,
 }
 
-/// The two programs.
-struct Contest {
-    ours: Program,
-    peer: Program,
-    case: Option<Case>,
-}
-
 impl SideBySide {
     /// The peers' scripts and their packages.
     pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
@@ -93,9 +86,47 @@ impl SideBySide {
         if workspace.device_name != "cpu" {
             return Err(Failure::input("the peers compute on the CPU", "leave --device out"));
         }
-        let contest = self.contest(workspace, python)?;
+        let contest = Contest::new(self, workspace, python)?;
         let name = self.peer.join(" ");
-        workspace.bar.start(2 * self.rounds as u64, &format!("{} beside {name}", self.ours_name()));
+        let title = format!("{} beside {name}", self.ours_name());
+        let [ours, peers] = self.in_turns(workspace, &title, &contest)?;
+        same_work(&ours, &peers)?;
+        let logs: Vec<f64> = ours.iter().zip(&peers).map(|(a, b)| (self.number(b) / self.number(a)).ln()).collect();
+        let ratio = Estimate::of(&logs);
+        let value = ratio.value.exp();
+        let unit = &ours[0].timing.unit;
+        let (what, axis, scale) = match self.measure {
+            Measure::Unit => (format!("seconds a {unit} of the peer / ours"), format!("ms a {unit}"), 1e3),
+            Measure::Process => ("seconds of the peer's process / ours".to_owned(), "s".to_owned(), 1.0),
+            Measure::Memory => ("peak memory of the peer / ours".to_owned(), "bytes".to_owned(), 1.0),
+        };
+        let mut outcome =
+            Outcome::exact(&what, value, "times").over(self.rounds, "rounds").with_error(value * ratio.standard_error);
+        let sides = [(self.ours_name(), &ours[..]), (name.as_str(), &peers[..])];
+        for (who, runs) in sides {
+            let unit = mean(runs, |run| run.timing.median() * 1e3);
+            let (memory, process) = (mean(runs, |run| run.memory / 1e6), mean(runs, |run| run.process));
+            outcome.detail(format!("{who}: a {}", runs[0].timing.unit), unit.value, Some(unit.standard_error), "ms");
+            outcome.detail(format!("{who}: process"), process.value, Some(process.standard_error), "s");
+            outcome.detail(format!("{who}: peak memory"), memory.value, Some(memory.standard_error), "MB");
+            outcome.detail(format!("{who}: check"), runs[0].timing.check, runs[0].timing.check_error, "1");
+        }
+        if let (Task::Step, Some(case)) = (self.task, &contest.case) {
+            shares_of_the_machine(&mut outcome, case, sides)?;
+        }
+        let bars = sides.map(|(who, runs)| (who.to_owned(), mean(runs, |run| self.number(run) * scale)));
+        let caption = format!(
+            "Mean and standard error of {} rounds, in turns on the same {THREADS} cores; less is better. The other program: {}.",
+            self.rounds, peers[0].timing.note
+        );
+        let id = format!("side-by-side-{}", self.slug());
+        outcome.figures.push(figure(&id, &title, &caption, vec![ranking("", &axis, &bars)]));
+        Ok(outcome)
+    }
+
+    /// The runs of ours and of the peer's.
+    fn in_turns(&self, workspace: &Workspace, title: &str, contest: &Contest) -> Result<[Vec<Run>; 2], Failure> {
+        workspace.bar.start(2 * self.rounds as u64, title);
         let (mut ours, mut peers) = (Vec::new(), Vec::new());
         for round in 0..self.rounds {
             // Whoever is second finds the machine as the first left it: they take turns in that too.
@@ -108,66 +139,7 @@ impl SideBySide {
             }
         }
         workspace.bar.finish();
-        same_work(&ours, &peers)?;
-        let logs: Vec<f64> = ours.iter().zip(&peers).map(|(a, b)| (self.number(b) / self.number(a)).ln()).collect();
-        let ratio = Estimate::of(&logs);
-        let value = ratio.value.exp();
-        let what = match self.measure {
-            Measure::Unit => format!("seconds a {} of the peer / ours", ours[0].timing.unit),
-            Measure::Process => "seconds of the peer's process / ours".to_owned(),
-            Measure::Memory => "peak memory of the peer / ours".to_owned(),
-        };
-        let mut outcome =
-            Outcome::exact(&what, value, "times").over(self.rounds, "rounds").with_error(value * ratio.standard_error);
-        let sides = [(self.ours_name(), &ours), (name.as_str(), &peers)];
-        for (who, runs) in sides {
-            let mean = |f: &dyn Fn(&Run) -> f64| Estimate::of(&runs.iter().map(f).collect::<Vec<_>>());
-            let unit = mean(&|run| run.timing.median() * 1e3);
-            let (unit_name, memory, process) =
-                (&runs[0].timing.unit, mean(&|run| run.memory / 1e6), mean(&|run| run.process));
-            outcome.detail(format!("{who}: a {unit_name}"), unit.value, Some(unit.standard_error), "ms");
-            outcome.detail(format!("{who}: process"), process.value, Some(process.standard_error), "s");
-            outcome.detail(format!("{who}: peak memory"), memory.value, Some(memory.standard_error), "MB");
-            outcome.detail(format!("{who}: check"), runs[0].timing.check, runs[0].timing.check_error, "1");
-        }
-        if let (Task::Step, Some(case)) = (self.task, &contest.case) {
-            let plan = Plan::new(&case.settings, &DataShape::of(case.data.as_ref()))?;
-            let operations = plan.total_operations / case.settings.steps as f64;
-            let machine = measure_machine();
-            outcome.detail("best matrix product of the machine (f32)", machine.gflops, None, "GFLOP/s");
-            outcome.detail("bandwidth of the machine", machine.gigabytes, None, "GB/s");
-            for (who, runs) in sides {
-                let rate = operations / Estimate::of(&runs.iter().map(|r| r.timing.median()).collect::<Vec<_>>()).value;
-                outcome.detail(
-                    format!("{who}: share of the best matrix product, if all logits were made"),
-                    rate / 1e9 / machine.gflops,
-                    None,
-                    "1",
-                );
-            }
-        }
-        let bars = sides.map(|(who, runs)| {
-            let scale = if self.measure == Measure::Unit { 1e3 } else { 1.0 };
-            let numbers: Vec<f64> = runs.iter().map(|run| self.number(run) * scale).collect();
-            (who.to_owned(), Estimate::of(&numbers))
-        });
-        let axis = match self.measure {
-            Measure::Unit => format!("ms a {}", ours[0].timing.unit),
-            Measure::Process => "s".to_owned(),
-            Measure::Memory => "bytes".to_owned(),
-        };
-        let caption = format!(
-            "Mean and standard error of {} rounds, in turns on the same {THREADS} cores; less is better. The other program: {}.",
-            self.rounds, peers[0].timing.note
-        );
-        let id = format!("side-by-side-{}", self.slug());
-        outcome.figures.push(figure(
-            &id,
-            &format!("{} beside {}", self.ours_name(), name),
-            &caption,
-            vec![ranking("", &axis, &bars)],
-        ));
-        Ok(outcome)
+        Ok([ours, peers])
     }
 
     /// What decides.
@@ -198,92 +170,26 @@ impl SideBySide {
         let text = [parts.join("-"), self.peer.join("-"), self.ours.join("-")].join("-");
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
     }
+}
 
-    /// Writes the problem and says how both are called.
-    fn contest(&self, workspace: &Workspace, python: &Path) -> Result<Contest, Failure> {
-        let folder = workspace.out.join("bench");
-        workspace.make_folder(&folder)?;
-        let (elbow, root) = (std::env::current_exe().map_err(|e| Failure::internal(e.to_string()))?, Path::new(PEERS));
-        if !root.is_dir() {
-            return Err(Failure::environment(format!("{PEERS} is not here"), "run in the root of the repository"));
-        }
-        let text = |path: &Path| path.display().to_string();
-        let prepare = |script: &str, place: &Path, options: &[&str]| -> Result<(), Failure> {
-            if place.exists() {
-                return Ok(());
-            }
-            // Under another name until it is whole.
-            let part = place.with_extension("part");
-            if part.is_dir() {
-                std::fs::remove_dir_all(&part).map_err(Failure::writing(&part))?;
-            }
-            let mut words = vec![text(python), text(&root.join(script)), text(&part)];
-            words.extend(options.iter().map(|&option| option.to_owned()));
-            Program { words, units: None }.finish()?;
-            std::fs::rename(&part, place).map_err(Failure::writing(place))
-        };
-        let mut ours = Program { words: vec![text(&elbow)], units: None };
-        let mut case = None;
-        let verb = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
-        let mut problem: Vec<PathBuf> = Vec::new();
-        match self.task {
-            Task::Step | Task::Sample => {
-                let preset = self.preset.as_ref().ok_or_else(|| Failure::internal("the claim names no preset"))?;
-                let place = folder.join(preset);
-                case = Some(Case::write(&workspace.hushed(), preset, &[], &place)?);
-                ours.words.extend(verb(&["bench", if self.task == Task::Step { "step" } else { "sample" }]));
-                problem.push(place);
-            }
-            Task::Trace => {
-                let place = folder.join("trace");
-                prepare("prepare_trace.py", &place, &["--dimension", "2048"])?;
-                ours.words.extend(verb(&["bench", "trace"]));
-                problem.extend(["a.npz", "b.npz"].map(|name| place.join(name)));
-            }
-            Task::Enumeration => {
-                let toy = folder.join("toy.json");
-                prepare("prepare_toy.py", &toy, &["--states", "9", "--length", "6"])?;
-                ours.words.extend(verb(&["bench", "enumeration"]));
-                problem.push(toy);
-            }
-            Task::Features => {
-                let place = folder.join("images");
-                prepare("prepare_features.py", &place, &["--images", &IMAGES.to_string()])?;
-                let (weights, network) = (place.join("seeded.pth"), place.join("seeded.onnx"));
-                if !network.exists() {
-                    let words =
-                        vec![text(&elbow), "fid".into(), "export".into(), text(&weights), "-o".into(), text(&network)];
-                    Program { words, units: None }.finish()?;
-                }
-                ours.units = Some(IMAGES as f64);
-                ours.words.extend(verb(&["fid", "calc", "--convention", "tf", "--metrics", "fd", "--blocks", "0"]));
-                ours.words.extend(["--no-cache".to_owned(), "--network".to_owned(), text(&network)]);
-                if !self.is_embedded() {
-                    ours.words.extend(["--ort-lib".to_owned(), onnx_runtime(python)?]);
-                }
-                problem.extend(["a", "b"].map(|name| place.join(name)));
-            }
-        }
-        let problem: Vec<String> = problem.iter().map(|path| text(path)).collect();
-        let seconds = ["--seconds".to_owned(), self.seconds.to_string()];
-        ours.words.extend(problem.iter().cloned());
-        ours.words.extend(self.ours.iter().cloned());
-        ours.words.extend(["--json".to_owned(), "--quiet".to_owned()]);
-        if let Some(data) = workspace.data_flag() {
-            ours.words.extend(["--data".to_owned(), text(data)]);
-        }
-        if ours.units.is_none() {
-            ours.words.extend(seconds.clone());
-        }
-        let mut words = vec![text(python), text(&root.join(&self.peer[0]))];
-        words.extend(problem);
-        if self.task == Task::Features {
-            words.push(text(&folder.join("images").join("seeded.pth")));
-        }
-        words.extend(self.peer[1..].iter().cloned());
-        words.extend(seconds);
-        Ok(Contest { ours, peer: Program { words, units: None }, case })
+/// The mean over runs.
+fn mean(runs: &[Run], number: impl Fn(&Run) -> f64) -> Estimate {
+    Estimate::of(&runs.iter().map(number).collect::<Vec<_>>())
+}
+
+/// What part of the machine's best product the steps of either program reach.
+fn shares_of_the_machine(outcome: &mut Outcome, case: &Case, sides: [(&str, &[Run]); 2]) -> Result<(), Failure> {
+    let plan = Plan::new(&case.settings, &DataShape::of(case.data.as_ref()))?;
+    let operations = plan.total_operations / case.settings.steps as f64;
+    let machine = measure_machine();
+    outcome.detail("best matrix product of the machine (f32)", machine.gflops, None, "GFLOP/s");
+    outcome.detail("bandwidth of the machine", machine.gigabytes, None, "GB/s");
+    for (who, runs) in sides {
+        let name = format!("{who}: share of the best matrix product, if all logits were made");
+        let rate = operations / mean(runs, |run| run.timing.median()).value;
+        outcome.detail(name, rate / 1e9 / machine.gflops, None, "1");
     }
+    Ok(())
 }
 
 /// Refuses a comparison of programs that did not do the same.
