@@ -9,7 +9,8 @@ fn git(arguments: &[&str]) -> Option<String> {
 
 fn main() {
     let revision = git(&["rev-parse", "HEAD"]).unwrap_or_else(|| "unknown".into());
-    let dirty = git(&["status", "--porcelain"]).is_none_or(|changes| !changes.is_empty());
+    // Without the option it may write the index, and the next call of cargo would build again.
+    let dirty = git(&["--no-optional-locks", "status", "--porcelain"]).is_none_or(|changes| !changes.is_empty());
     println!("cargo:rustc-env=ELBOW_GIT_REVISION={revision}");
     println!("cargo:rustc-env=ELBOW_GIT_DIRTY={dirty}");
     for path in ["src", "claims", "../impls", "../reports", "../Cargo.lock"] {
