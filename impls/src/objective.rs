@@ -103,19 +103,6 @@ pub trait Objective: Send + Sync {
     /// One draw of the bound's terms for each sequence, under the bound's own weights whatever weights train.
     fn nelbo(&self, denoiser: &dyn Denoiser, batch: &Batch, key: &Key, device: &Device) -> Vec<Terms>;
 
-    /// The bound's terms for several draws of the same sequences, one answer a draw; `u` has each draw's, in place of the batch's. The
-    /// mean of each answer is that of [`Self::nelbo`]; draws may depend on one another where that lowers the variance of their average.
-    fn nelbo_draws<'a>(
-        &'a self,
-        denoiser: &'a dyn Denoiser,
-        batch: &'a Batch,
-        u: &'a [Vec<f64>],
-        key: &'a Key,
-        device: &'a Device,
-    ) -> Box<dyn Iterator<Item = Vec<Terms>> + 'a> {
-        independent_draws(self, denoiser, batch, u, key, device)
-    }
-
     /// The choices that decide what the bound's number means, by name: interval of times, terms left out, steps.
     fn protocol(&self) -> Vec<(&'static str, String)>;
 
@@ -129,18 +116,4 @@ pub trait Objective: Send + Sync {
     fn is_exact(&self) -> bool {
         false
     }
-}
-
-/// Draws that share nothing but their sequences, each with a key of its own.
-pub fn independent_draws<'a, O: Objective + ?Sized>(
-    objective: &'a O,
-    denoiser: &'a dyn Denoiser,
-    batch: &'a Batch,
-    u: &'a [Vec<f64>],
-    key: &'a Key,
-    device: &'a Device,
-) -> Box<dyn Iterator<Item = Vec<Terms>> + 'a> {
-    let one =
-        move |(draw, u): (usize, &Vec<f64>)| objective.nelbo(denoiser, &batch.at(u), &key.fold(draw as u64), device);
-    Box::new(u.iter().enumerate().map(one))
 }

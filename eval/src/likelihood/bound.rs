@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
-use impls::any_order::{AnyOrder, K_DCE};
+use impls::any_order::{K_DCE, k_dce_draws};
 use impls::data::Dataset;
 use impls::key::permutation;
 use impls::network::Denoiser;
@@ -23,7 +23,7 @@ pub enum Estimator {
     Auto,
     /// The training objective's own.
     Objective,
-    /// The any-order bound with k ~ U{1..N} hidden tokens: the least variance.
+    /// The any-order bound with k ~ U{1..N} hidden tokens, the draws of a sequence sharing one order: the least variance.
     KDce,
 }
 
@@ -108,8 +108,8 @@ const ROUND: usize = 128;
 const CALL_SIZE: usize = 1 << 23;
 
 impl Question<'_> {
-    /// The objective whose draws are averaged. k-DCE is refused where it would estimate another model's number.
-    fn chosen(&self) -> Result<Option<AnyOrder>, Failure> {
+    /// Whether k-DCE's draws are averaged. It is refused where it would estimate another model's number.
+    fn by_k_dce(&self) -> Result<bool, Failure> {
         let valid = self.objective.is_any_order() && !self.denoiser.sees_time();
         match self.estimator {
             Estimator::KDce if !valid => {
@@ -117,15 +117,15 @@ impl Question<'_> {
                             alpha from 1 to 0 and a network that sees no time";
                 Err(Failure::input(what, "use --estimator objective"))
             }
-            Estimator::KDce | Estimator::Auto if valid => Ok(Some(K_DCE)),
-            _ => Ok(None),
+            Estimator::KDce | Estimator::Auto => Ok(valid),
+            Estimator::Objective => Ok(false),
         }
     }
 
     /// Estimates the bound.
     pub fn answer(&self, device: &Device, bar: &Bar) -> Result<Bound, Failure> {
-        let any_order = self.chosen()?;
-        let objective: &dyn Objective = any_order.as_ref().map_or(self.objective, |k_dce| k_dce);
+        let by_k_dce = self.by_k_dce()?;
+        let objective: &dyn Objective = if by_k_dce { &K_DCE } else { self.objective };
         let draws = if objective.is_exact() { 1 } else { self.draws };
         let count = self.sequences.unwrap_or(usize::MAX).min(self.data.len());
         if count < 2 {
@@ -153,7 +153,15 @@ impl Question<'_> {
             let batch = Batch { class, ..Batch::new(x, u[0].clone()) };
             let mut sums = vec![Terms::default(); chunk.len()];
             let key = masks.fold(number as u64);
-            for draw in objective.nelbo_draws(self.denoiser, &batch, &u, &key, device) {
+            let draws_of: Box<dyn Iterator<Item = Vec<Terms>>> = match by_k_dce {
+                true => Box::new(k_dce_draws(self.denoiser, &batch, &u, &key, device)),
+                false => Box::new(
+                    u.iter()
+                        .enumerate()
+                        .map(|(draw, u)| objective.nelbo(self.denoiser, &batch.at(u), &key.fold(draw as u64), device)),
+                ),
+            };
+            for draw in draws_of {
                 for (sum, terms) in sums.iter_mut().zip(draw) {
                     sum.reconstruction += terms.reconstruction / draws as f64;
                     sum.prior += terms.prior / draws as f64;
@@ -194,7 +202,7 @@ impl Question<'_> {
             dims,
             draws,
             target: self.target.map(|standard_error| Target { standard_error, reached, available: count as u64 }),
-            estimator: if any_order.is_some() { "k-dce".into() } else { "objective".into() },
+            estimator: if by_k_dce { "k-dce".into() } else { "objective".into() },
             protocol: objective.protocol().into_iter().map(|(name, choice)| (name.to_owned(), choice)).collect(),
             nats,
             bits_per_dim,

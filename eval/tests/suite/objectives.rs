@@ -5,7 +5,7 @@ use eval::likelihood::Estimate;
 use eval::theory::discrete::{self, Forward, Model, Parameterization};
 use eval::theory::masked::{Enumeration, any_order_nll, cascade, neg_elbo};
 use eval::theory::{Alphabet, Toy};
-use impls::any_order::{AnyOrder, Form, K_DCE};
+use impls::any_order::{AnyOrder, Form, K_DCE, k_dce_draws};
 use impls::corruption::numbers;
 use impls::d3pm::{Absorbing, Kernel, Uniform};
 use impls::genmd4::{GenMd4, powers};
@@ -111,7 +111,7 @@ fn draws_that_share_an_order_have_the_exact_bound_as_mean() {
     let table = all.table_denoiser(&Device::flex());
     let device = Device::flex();
     let average = |batch: &Batch, u: &[Vec<f64>], key: &Key| {
-        let draws = K_DCE.nelbo_draws(&table, batch, u, key, &device).flatten();
+        let draws = k_dce_draws(&table, batch, u, key, &device).flatten();
         draws.map(|terms| terms.sum()).sum::<f64>() / (u.len() * BATCH) as f64
     };
     let found = mean(&toy, |batch, key| {

@@ -9,7 +9,7 @@ use crate::corruption::{Corrupted, Orders, hide_each, numbers, row_sums};
 use crate::error::UnknownName;
 use crate::key::Key;
 use crate::network::{Denoiser, rows_tensor};
-use crate::objective::{Batch, Objective, Terms, independent_draws};
+use crate::objective::{Batch, Objective, Terms};
 use crate::schedule::MaskedSchedule;
 
 /// How many tokens are hidden, and the weight that makes the mean the same.
@@ -89,6 +89,20 @@ impl AnyOrder {
 /// k-DCE, which estimates the bound of every masked model in continuous time that sees no time.
 pub static K_DCE: AnyOrder = AnyOrder { form: Form::KDce };
 
+/// k-DCE's terms for several draws of the same sequences, one answer a draw; `u` has each draw's, in place of the batch's. The draws
+/// take their hidden tokens from one order of each sequence, one window after the other: every token is then scored about as often as
+/// the others, which lowers the variance of the draws' average and leaves its mean.
+pub fn k_dce_draws(
+    denoiser: &dyn Denoiser,
+    batch: &Batch,
+    u: &[Vec<f64>],
+    key: &Key,
+    device: &Device,
+) -> impl Iterator<Item = Vec<Terms>> {
+    let mut orders = Orders::new(batch.len(), batch.x.length(), key);
+    u.iter().map(move |u| K_DCE.terms(denoiser, k_dce(&batch.at(u), &mut orders, denoiser.values(), device)))
+}
+
 /// The next k positions of each row's order hidden, with the weight N/k.
 fn k_dce(batch: &Batch, orders: &mut Orders, values: usize, device: &Device) -> (Corrupted, Vec<f64>) {
     let length = batch.x.length();
@@ -105,24 +119,6 @@ impl Objective for AnyOrder {
 
     fn nelbo(&self, denoiser: &dyn Denoiser, batch: &Batch, key: &Key, device: &Device) -> Vec<Terms> {
         self.terms(denoiser, self.corrupt(batch, denoiser.values(), key, device))
-    }
-
-    /// k-DCE's draws take their hidden tokens from one order of each sequence, one window after the other: every token is then scored
-    /// about as often as the others, which lowers the variance.
-    fn nelbo_draws<'a>(
-        &'a self,
-        denoiser: &'a dyn Denoiser,
-        batch: &'a Batch,
-        u: &'a [Vec<f64>],
-        key: &'a Key,
-        device: &'a Device,
-    ) -> Box<dyn Iterator<Item = Vec<Terms>> + 'a> {
-        if self.form != Form::KDce {
-            return independent_draws(self, denoiser, batch, u, key, device);
-        }
-        let mut orders = Orders::new(batch.len(), batch.x.length(), key);
-        let one = move |u: &Vec<f64>| self.terms(denoiser, k_dce(&batch.at(u), &mut orders, denoiser.values(), device));
-        Box::new(u.iter().map(one))
     }
 
     fn protocol(&self) -> Vec<(&'static str, String)> {

@@ -5,7 +5,7 @@
 //! of masked diffusion for a denoiser that sees no time, whatever the schedule. Its forms have one mean and different
 //! variances:
 //! - k-DCE: k ~ U{1..N} tokens are hidden, (N/k) sum of their cross-entropies (ARDM's estimator); several draws of a sequence
-//!   share one order of its tokens, which keeps the mean and lowers the variance of their average;
+//!   may share one order of its tokens ([`k_dce_draws`]);
 //! - lambda-DCE: each token is hidden with probability lambda ~ U(0, 1), (1/lambda) sum: 1/lambda has no variance;
 //! - t-DCE: lambda = 1 - alpha(t) under a schedule, r(t) sum: MD4's loss.
 //!
@@ -15,5 +15,5 @@
 mod loss;
 mod sampler;
 
-pub use loss::{AnyOrder, Form, K_DCE};
+pub use loss::{AnyOrder, Form, K_DCE, k_dce_draws};
 pub use sampler::{first_hitting, one_by_one};

@@ -103,17 +103,6 @@ impl Objective for MaskGit {
         K_DCE.nelbo(denoiser, batch, key, device)
     }
 
-    fn nelbo_draws<'a>(
-        &'a self,
-        denoiser: &'a dyn Denoiser,
-        batch: &'a Batch,
-        u: &'a [Vec<f64>],
-        key: &'a Key,
-        device: &'a Device,
-    ) -> Box<dyn Iterator<Item = Vec<Terms>> + 'a> {
-        K_DCE.nelbo_draws(denoiser, batch, u, key, device)
-    }
-
     fn protocol(&self) -> Vec<(&'static str, String)> {
         K_DCE.protocol()
     }

@@ -1,13 +1,13 @@
 //! Masked diffusion with one schedule for all values, and left to right.
 
 use impls::Key;
-use impls::any_order::{AnyOrder, K_DCE};
+use impls::any_order::{AnyOrder, K_DCE, k_dce_draws};
 use impls::autoregressive::Autoregressive;
 use impls::corruption::{numbers, row_sums};
 use impls::maskgit::{MaskGit, MaskRates, Normaliser};
 use impls::md4::Md4;
 use impls::mdlm::{Mdlm, Protocol};
-use impls::objective::{Objective, Terms, independent_draws};
+use impls::objective::{Objective, Terms};
 use impls::schedule::{LogSnr, MaskedSchedule};
 use serde_json::Value;
 
@@ -175,15 +175,19 @@ fn draws_that_share_an_order_vary_less() {
         let mean = all.iter().sum::<f64>() / all.len() as f64;
         (mean, all.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / all.len() as f64)
     };
-    let shared = moments(&|key| K_DCE.nelbo_draws(&logits, &batch, &u, key, &golden.device).collect());
-    let apart = moments(&|key| independent_draws(&K_DCE, &logits, &batch, &u, key, &golden.device).collect());
+    let shared = moments(&|key| k_dce_draws(&logits, &batch, &u, key, &golden.device).collect());
+    let apart = moments(&|key| {
+        let draw =
+            |(draw, u): (usize, &Vec<f64>)| K_DCE.nelbo(&logits, &batch.at(u), &key.fold(draw as u64), &golden.device);
+        u.iter().enumerate().map(draw).collect()
+    });
     println!("{shared:?} {apart:?}");
     for (mean, variance) in [shared, apart] {
         assert!((mean - 1.0).abs() < 4.0 * (variance / (KEYS * batch.len() as u64) as f64).sqrt(), "{mean} {variance}");
     }
     assert!(shared.1 < 0.8 * apart.1, "{shared:?} {apart:?}");
     // Witness: one order for all keys has another mean.
-    let fixed = moments(&|_| K_DCE.nelbo_draws(&logits, &batch, &u, &Key::new(0, "masks"), &golden.device).collect());
+    let fixed = moments(&|_| k_dce_draws(&logits, &batch, &u, &Key::new(0, "masks"), &golden.device).collect());
     assert!((fixed.0 - 1.0).abs() > 8.0 * (apart.1 / (KEYS * batch.len() as u64) as f64).sqrt(), "{fixed:?}");
 }
 
