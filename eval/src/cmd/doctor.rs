@@ -106,6 +106,12 @@ fn gpu() -> Finding {
 fn native_runtime() -> Finding {
     let what = "ONNX Runtime";
     match Runtime::find(None, "cpu") {
+        _ if cfg!(not(feature = "onnx")) => Finding {
+            what,
+            found: false,
+            detail: "this build reads no networks".into(),
+            advice: "build with the default features: cargo elbow".into(),
+        },
         Ok(Runtime::Native { library, .. }) if library.is_file() => {
             Finding { what, found: true, detail: library.display().to_string(), advice: String::new() }
         }
@@ -118,10 +124,7 @@ fn native_runtime() -> Finding {
         Ok(Runtime::Embedded) | Err(_) => Finding {
             what,
             found: false,
-            detail: match cfg!(feature = "onnx") {
-                true => "no library found; networks run on the embedded tract".into(),
-                false => "this build reads no networks".into(),
-            },
+            detail: "no library found; networks run on the embedded tract".into(),
             advice: "for speed: pip install onnxruntime, then set ORT_DYLIB_PATH to its capi/libonnxruntime.so.*"
                 .into(),
         },
