@@ -2,23 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+pub use elbow_base::UnknownName;
 use thiserror::Error;
-
-/// A name that is none of those known.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("unknown {kind} {name:?}: choose one of {}", known.join(", "))]
-pub struct UnknownName {
-    pub kind: &'static str,
-    pub name: String,
-    pub known: Vec<String>,
-}
-
-impl UnknownName {
-    pub fn new<S: AsRef<str>>(kind: &'static str, name: &str, known: &[S]) -> Self {
-        let known = known.iter().map(|k| k.as_ref().to_owned()).collect();
-        Self { kind, name: name.to_owned(), known }
-    }
-}
 
 /// What can go wrong with files, settings and training.
 #[derive(Debug, Error)]
@@ -60,3 +45,20 @@ impl Error {
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
+
+impl From<Error> for elbow_base::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::UnknownName(name) => name.into(),
+            Error::Io { ref source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Self::input(error.to_string(), "check the path; bundled data is found under --data DIR")
+            }
+            Error::Io { .. } => Self::environment(error.to_string(), "check permissions"),
+            Error::Write { path, source } => Self::writing(&path)(source),
+            Error::Device { .. } => {
+                Self::environment(error.to_string(), "use --device cpu; `elbow doctor` lists devices")
+            }
+            Error::Format { .. } | Error::Setting(_) | Error::Diverged { .. } => Self::input(error.to_string(), ""),
+        }
+    }
+}

@@ -7,7 +7,7 @@ use crate::corruption::{Corrupted, hide_each, numbers, row_sums};
 use crate::key::Key;
 use crate::network::{Denoiser, negative_log, rows_tensor};
 use crate::objective::{Batch, Objective, Terms};
-use crate::times::step_of;
+use crate::time_sampling::step_of;
 
 /// The objective: T steps, and the weight of the auxiliary cross-entropy.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -8,7 +8,7 @@ use crate::key::{Key, open_uniform};
 use crate::network::{Denoiser, ids_tensor, negative_log, rows_tensor};
 use crate::objective::{Batch, Objective, Terms};
 use crate::schedule::MaskedSchedule;
-use crate::times::step_of;
+use crate::time_sampling::step_of;
 
 /// How a reverse kernel is made of a denoiser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ pub struct InMemory {
 impl InMemory {
     /// `tokens` over the values 0..`values`, without labels.
     pub fn new(name: &str, values: usize, tokens: Tokens) -> Self {
-        let hash = sha256(&little_endian(&tokens.ids));
+        let hash = sha256(&little_endian(tokens.ids()));
         Self { name: name.to_owned(), values, tokens, labels: Vec::new(), classes: 0, hash }
     }
 
@@ -52,8 +52,8 @@ impl Dataset for InMemory {
     }
 
     fn select(&self, indices: &[usize]) -> Result<Tokens> {
-        let length = self.tokens.length;
-        let rows = indices.iter().flat_map(|&i| &self.tokens.ids[i * length..(i + 1) * length]);
+        let length = self.tokens.length();
+        let rows = indices.iter().flat_map(|&i| &self.tokens.ids()[i * length..(i + 1) * length]);
         Ok(Tokens::new(rows.copied().collect(), length))
     }
 

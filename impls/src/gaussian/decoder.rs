@@ -1,6 +1,6 @@
 //! From tokens to points of the line and back: the ends of the bound.
 
-use super::kernel::Level;
+use elbow_process::gaussian::Level;
 
 /// V values spread evenly over \[-1, 1\], and p(x | z_0) over them (VDM, for 256 values).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::prediction::network_time;
 use crate::network::{Denoiser, Input, ids_tensor, rows_tensor};
 use crate::objective::Batch;
 use crate::schedule::GaussianSchedule;
-use crate::times::step_of;
+use crate::time_sampling::step_of;
 
 /// theta, \[2\].
 fn theta(denoiser: &dyn Denoiser) -> Tensor<1> {

@@ -5,7 +5,6 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::decoder::{Decoder, prior_kl};
-use super::kernel::Level;
 use super::learned::{learned_loss, learned_schedule};
 use super::prediction::{Asked, Prediction};
 use crate::corruption::numbers;
@@ -13,8 +12,9 @@ use crate::key::Key;
 use crate::network::{Denoiser, Input, rows_tensor};
 use crate::objective::{Batch, Objective, Terms};
 use crate::schedule::{GaussianSchedule, LogSnr};
-use crate::times::step_of;
+use crate::time_sampling::step_of;
 use crate::weighting::Weighting;
+use elbow_process::gaussian::Level;
 
 /// The objective.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -23,16 +23,14 @@
 //!   time.
 
 mod decoder;
-mod grid;
-mod kernel;
 mod learned;
 mod loss;
 mod prediction;
 mod sampler;
 
+pub use elbow_process::gaussian::{Kernel, Level, LevelGrid};
+
 pub use decoder::{Decoder, prior_kl};
-pub use grid::LevelGrid;
-pub use kernel::{Kernel, Level};
 pub use learned::{learned_loss, learned_schedule};
 pub use loss::{Gaussian, Noisy, squared_errors};
 pub use prediction::{Affine, Asked, Prediction, network_time};

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::kernel::Level;
 use crate::error::UnknownName;
 use crate::schedule::{GaussianSchedule, LogSnr};
+use elbow_process::gaussian::Level;
 
 /// The meaning of the network's output.
 #[derive(Clone, Copy, Debug, PartialEq)]

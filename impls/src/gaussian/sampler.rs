@@ -4,13 +4,13 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 
 use super::decoder::Decoder;
-use super::kernel::{Kernel, Level};
 use super::loss::normals;
 use super::prediction::{Asked, Prediction};
 use crate::canvas::Samples;
 use crate::data::Tokens;
 use crate::key::Key;
 use crate::network::{Denoiser, Input};
+use elbow_process::gaussian::{Kernel, Level};
 
 /// Points being drawn, each sequence with a stream of random numbers of its own.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use crate::key::Key;
 use crate::network::{Denoiser, rows_tensor};
 use crate::objective::{Batch, Objective, Terms};
 use crate::schedule::MaskedSchedule;
-use crate::times::step_of;
+use crate::time_sampling::step_of;
 use crate::weighting::Weighting;
 
 /// The objective: a masking schedule, a weighting, and the number of steps.

@@ -3,12 +3,10 @@
 use burn::tensor::Tensor;
 use burn::tensor::activation::{gelu_approximate, relu, sigmoid, silu};
 
-use crate::fused;
-
 /// relu(x)^2.
 pub(super) fn squared_relu(x: Tensor<3>) -> Tensor<3> {
-    match fused::runs_on(&x.device()) {
-        true => fused::activation::squared_relu(x),
+    match elbow_fused::runs_on(&x.device()) {
+        true => elbow_fused::activation::squared_relu(x),
         false => composed_squared_relu(x),
     }
 }
@@ -19,8 +17,8 @@ pub(super) fn composed_squared_relu(x: Tensor<3>) -> Tensor<3> {
 
 /// sigmoid(gate) * up, or silu(gate) * up.
 pub(super) fn gated(gate: Tensor<3>, up: Tensor<3>, is_silu: bool) -> Tensor<3> {
-    match fused::runs_on(&up.device()) {
-        true => fused::activation::gated(gate, up, is_silu),
+    match elbow_fused::runs_on(&up.device()) {
+        true => elbow_fused::activation::gated(gate, up, is_silu),
         false => composed_gated(gate, up, is_silu),
     }
 }
@@ -31,8 +29,8 @@ pub(super) fn composed_gated(gate: Tensor<3>, up: Tensor<3>, is_silu: bool) -> T
 
 /// GELU in its tanh form.
 pub(super) fn gelu_tanh(x: Tensor<3>) -> Tensor<3> {
-    match fused::runs_on(&x.device()) {
-        true => fused::activation::gelu_tanh(x),
+    match elbow_fused::runs_on(&x.device()) {
+        true => elbow_fused::activation::gelu_tanh(x),
         false => gelu_approximate(x),
     }
 }

@@ -7,9 +7,8 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::attention::{composed_attention, composed_norm};
 use super::{Hidden, activation};
-use crate::fused;
-use crate::fused::rotary::Rotary;
 use crate::key::Key;
+use elbow_fused::rotary::Rotary;
 
 /// Of the largest number of a tensor. Measured: 4.7e-7 (a gradient of attention).
 const TOLERANCE: f64 = 3e-6;
@@ -73,8 +72,9 @@ fn attention() {
                        relative: Option<Tensor<2>>| {
                 measured(f(qkv.clone(), heads, rotary, relative, causal), &leaves)
             };
-            let fused =
-                |qkv, heads, rotary, relative, causal| fused::attention::attend(qkv, relative, heads, rotary, causal);
+            let fused = |qkv, heads, rotary, relative, causal| {
+                elbow_fused::attention::attend(qkv, relative, heads, rotary, causal)
+            };
             agree(&name, &run(fused, None), &run(composed_attention, None));
             let (of_qkv, of_relative) = (of(&qkv), of(&relative));
             let leaves: [OfLeaf; 2] = [&of_qkv, &of_relative];
@@ -88,7 +88,7 @@ fn attention() {
     }
     let turned = relative.clone().flip([1]);
     let apart = |relative: &Tensor<2>| {
-        vec![numbers(fused::attention::attend(qkv.clone(), Some(relative.clone()), heads, None, false))]
+        vec![numbers(elbow_fused::attention::attend(qkv.clone(), Some(relative.clone()), heads, None, false))]
     };
     assert!(error(&apart(&relative), &apart(&turned)) > 0.1, "witness: the direction of relative positions is seen");
 }
@@ -107,7 +107,7 @@ fn attention_of_any_length_and_order_of_memory() {
             measured(f(qkv, heads, Some(Rotary::Halves), Some(relative.clone()), true), &leaves)
         };
         let fused =
-            |qkv, heads, rotary, relative, causal| fused::attention::attend(qkv, relative, heads, rotary, causal);
+            |qkv, heads, rotary, relative, causal| elbow_fused::attention::attend(qkv, relative, heads, rotary, causal);
         let (found, expected) = (run(fused), run(composed_attention));
         match length {
             // One token looks at itself: the score does not matter, and burn's gradient of it is rounding alone.
@@ -127,14 +127,14 @@ fn averages_and_norms_of_weights() {
     // One of them lies in another order of memory.
     let average = leaf("average", [9, 9]).detach().inner().swap_dims(0, 1);
     let current = leaf("current", [9, 9]).detach().inner();
-    let found = [numbers(fused::optimizer::blend(average.clone(), current.clone(), 0.9))];
+    let found = [numbers(elbow_fused::optimizer::blend(average.clone(), current.clone(), 0.9))];
     let expected =
         |average: &Tensor<2>, decay: f32| [numbers(average.clone() * decay + current.clone() * (1.0 - decay))];
     agree("average", &found, &expected(&average, 0.9));
     assert!(error(&found, &expected(&average, 0.89)) > 1e-3, "witness: another decay is seen");
     assert!(error(&found, &expected(&average.clone().swap_dims(0, 1), 0.9)) > 0.1, "witness: the order is seen");
     let squares = |skipped: usize| [vec![numbers(current.clone()).iter().skip(skipped).map(|x| x * x).sum::<f64>()]];
-    let found = [vec![f64::from(fused::optimizer::squared_norm(current.clone()))]];
+    let found = [vec![f64::from(elbow_fused::optimizer::squared_norm(current.clone()))]];
     agree("squared norm", &found, &squares(0));
     assert!(error(&found, &squares(1)) > 1e-3, "witness: one number less is seen");
 }
@@ -149,7 +149,7 @@ fn norms() {
     let norm = RmsNorm { gamma: Param::initialized(ParamId::new(), gamma.clone()), epsilon: 1e-5 };
     let (of_x, of_gamma) = (of(&x), of(&gamma));
     let leaves: [OfLeaf; 2] = [&of_x, &of_gamma];
-    let fused = measured(fused::norm::rms_norm(x.clone(), gamma.clone(), 1e-5), &leaves);
+    let fused = measured(elbow_fused::norm::rms_norm(x.clone(), gamma.clone(), 1e-5), &leaves);
     let other = RmsNorm { epsilon: 1e-3, ..norm.clone() };
     assert!(error(&fused, &measured(other.forward(x.clone()), &leaves)) > 1e-4, "witness: another epsilon is seen");
     agree("rms norm", &fused, &measured(norm.forward(x.clone()), &leaves));
@@ -159,8 +159,8 @@ fn norms() {
     let run = |f: fn(Tensor<3>, Tensor<3>, Tensor<3>, f64) -> Tensor<3>, epsilon| {
         measured(f(x.clone(), shift.clone(), scale.clone(), epsilon), &leaves)
     };
-    agree("modulated norm", &run(fused::norm::modulated_norm, 1e-5), &run(composed_norm, 1e-5));
-    let witness = error(&run(fused::norm::modulated_norm, 1e-5), &run(composed_norm, 1e-3));
+    agree("modulated norm", &run(elbow_fused::norm::modulated_norm, 1e-5), &run(composed_norm, 1e-5));
+    let witness = error(&run(elbow_fused::norm::modulated_norm, 1e-5), &run(composed_norm, 1e-3));
     assert!(witness > 10.0 * TOLERANCE, "another epsilon is seen: {witness:e}");
 }
 
@@ -169,17 +169,17 @@ fn activations() {
     let (x, gate) = (leaf("x", [2, 7, 19]), leaf("gate", [2, 7, 19]));
     let (of_x, of_gate) = (of(&x), of(&gate));
     let one: [OfLeaf; 1] = [&of_x];
-    let relu = measured(fused::activation::squared_relu(x.clone()), &one);
+    let relu = measured(elbow_fused::activation::squared_relu(x.clone()), &one);
     let plain = measured(burn::tensor::activation::relu(x.clone()), &one);
     assert!(error(&relu, &plain) > 0.1, "witness: the square is seen");
     agree("squared relu", &relu, &measured(activation::composed_squared_relu(x.clone()), &one));
-    let gelu = measured(fused::activation::gelu_tanh(x.clone()), &one);
+    let gelu = measured(elbow_fused::activation::gelu_tanh(x.clone()), &one);
     agree("gelu", &gelu, &measured(burn::tensor::activation::gelu_approximate(x.clone()), &one));
     let exact = measured(burn::tensor::activation::gelu(x.clone()), &one);
     assert!(error(&gelu, &exact) > 10.0 * TOLERANCE, "witness: the exact form is another");
     let two: [OfLeaf; 2] = [&of_x, &of_gate];
     for silu in [false, true] {
-        let found = measured(fused::activation::gated(gate.clone(), x.clone(), silu), &two);
+        let found = measured(elbow_fused::activation::gated(gate.clone(), x.clone(), silu), &two);
         agree("gate", &found, &measured(activation::composed_gated(gate.clone(), x.clone(), silu), &two));
         let other = measured(activation::composed_gated(gate.clone(), x.clone(), !silu), &two);
         assert!(error(&found, &other) > 0.1, "witness: the other gate is seen");
@@ -195,11 +195,11 @@ fn dense_layers() {
     };
     let (of_x, of_weight, of_bias) = (of(&x), of(&weight), of(&bias));
     let two: [OfLeaf; 2] = [&of_x, &of_weight];
-    let plain = measured(fused::dense::dense(x.clone(), weight.clone(), None), &two);
+    let plain = measured(elbow_fused::dense::dense(x.clone(), weight.clone(), None), &two);
     agree("dense", &plain, &measured(layer(None).forward(x.clone()), &two));
     let three: [OfLeaf; 3] = [&of_x, &of_weight, &of_bias];
-    let biased = measured(fused::dense::dense(x.clone(), weight.clone(), Some(bias.clone())), &three);
-    let without = measured(fused::dense::dense(x.clone(), weight.clone(), None), &two);
+    let biased = measured(elbow_fused::dense::dense(x.clone(), weight.clone(), Some(bias.clone())), &three);
+    let without = measured(elbow_fused::dense::dense(x.clone(), weight.clone(), None), &two);
     assert!(error(&biased[..1], &without[..1]) > 0.1, "witness: the bias is seen");
     agree("dense with bias", &biased, &measured(layer(Some(&bias)).forward(x.clone()), &three));
 }
@@ -223,8 +223,12 @@ fn costs_of_hidden_tokens() {
         let (of_features, of_weight) = (of(&features), of(&weight));
         let leaves: [OfLeaf; 2] = [&of_features, &of_weight];
         let run = |hidden: &Hidden| {
-            let cost =
-                fused::cross_entropy::hidden_cost(features.clone(), weight.clone(), hidden.targets(patches), values);
+            let cost = elbow_fused::cross_entropy::hidden_cost(
+                features.clone(),
+                weight.clone(),
+                hidden.targets(patches),
+                values,
+            );
             measured(cost.reshape([2, length]), &leaves)
         };
         let composed = |hidden: &Hidden| {

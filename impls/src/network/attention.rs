@@ -4,9 +4,8 @@ use burn::nn::{Linear, RmsNorm};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Int, Tensor, TensorData};
 
-use crate::fused;
-use crate::fused::rotary::{Rotary, angles};
 use crate::key::{Key, open_uniform};
+use elbow_fused::rotary::{Rotary, angles};
 
 /// Rotates \[batch, heads, length, size\] by the position's angles.
 fn rotate(rotary: Rotary, x: Tensor<4>) -> Tensor<4> {
@@ -44,8 +43,8 @@ pub(super) fn self_attention(
     relative: Option<Tensor<2>>,
     causal: bool,
 ) -> Tensor<3> {
-    if fused::runs_on(&qkv.device()) {
-        return fused::attention::attend(qkv, relative, heads, rotary, causal);
+    if elbow_fused::runs_on(&qkv.device()) {
+        return elbow_fused::attention::attend(qkv, relative, heads, rotary, causal);
     }
     composed_attention(qkv, heads, rotary, relative, causal)
 }
@@ -104,8 +103,8 @@ pub(super) fn modulate(x: Tensor<3>, shift: Tensor<3>, scale: Tensor<3>) -> Tens
 
 /// Layer norm without weights, modulated: \[batch, length, width\] to the same.
 fn modulated_norm(x: Tensor<3>, shift: Tensor<3>, scale: Tensor<3>, epsilon: f64) -> Tensor<3> {
-    match fused::runs_on(&x.device()) {
-        true => fused::norm::modulated_norm(x, shift, scale, epsilon),
+    match elbow_fused::runs_on(&x.device()) {
+        true => elbow_fused::norm::modulated_norm(x, shift, scale, epsilon),
         false => composed_norm(x, shift, scale, epsilon),
     }
 }
@@ -117,8 +116,8 @@ pub(super) fn composed_norm(x: Tensor<3>, shift: Tensor<3>, scale: Tensor<3>, ep
 
 /// Root-mean-square norm with a learned scale.
 fn rms_norm(norm: &RmsNorm, x: Tensor<3>) -> Tensor<3> {
-    match fused::runs_on(&x.device()) {
-        true => fused::norm::rms_norm(x, norm.gamma.val(), norm.epsilon),
+    match elbow_fused::runs_on(&x.device()) {
+        true => elbow_fused::norm::rms_norm(x, norm.gamma.val(), norm.epsilon),
         false => norm.forward(x),
     }
 }

@@ -3,12 +3,10 @@
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 
-use crate::fused;
-
 /// A dense layer for each position: \[batch, length, from\] to \[batch, length, to\].
 pub(super) fn dense(layer: &Linear, x: Tensor<3>) -> Tensor<3> {
-    match fused::runs_on(&x.device()) {
-        true => fused::dense::dense(x, layer.weight.val(), layer.bias.as_ref().map(|bias| bias.val())),
+    match elbow_fused::runs_on(&x.device()) {
+        true => elbow_fused::dense::dense(x, layer.weight.val(), layer.bias.as_ref().map(|bias| bias.val())),
         false => layer.forward(x),
     }
 }

@@ -17,8 +17,8 @@ use super::init::Init;
 use super::state_dict::StateDict;
 use super::{Denoiser, Input};
 use crate::error::Result;
-use crate::fused::rotary::Rotary;
 use crate::key::Key;
+use elbow_fused::rotary::Rotary;
 
 /// Sinusoids of the noise level.
 pub(super) const FREQUENCIES: usize = 256;

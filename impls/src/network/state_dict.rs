@@ -13,9 +13,14 @@ use safetensors::{Dtype, SafeTensors};
 
 use crate::error::{Error, Result};
 
-/// The tensors of a weights file by name, in single precision: [`StateDict::load`] says which files.
-pub fn tensors(path: &Path) -> Result<BTreeMap<String, TensorData>> {
-    Ok(StateDict::load(path)?.tensors)
+/// Shape and values of a tensor in single precision.
+pub type Values = (Vec<usize>, Vec<f32>);
+
+/// The tensors of a weights file by name, and the file's SHA-256: [`StateDict::load`] says which files.
+pub fn single_precision(path: &Path) -> Result<(BTreeMap<String, Values>, String)> {
+    let hash = elbow_base::hash::sha256(&fs::read(path).map_err(Error::io(path))?);
+    let values = |data: TensorData| (data.shape().to_vec(), data.iter::<f32>().collect());
+    Ok((StateDict::load(path)?.tensors.into_iter().map(|(name, data)| (name, values(data))).collect(), hash))
 }
 
 /// Tensors by name, as they lie in the file.

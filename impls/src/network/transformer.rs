@@ -20,9 +20,8 @@ use super::init::Init;
 use super::state_dict::StateDict;
 use super::{Denoiser, Hidden, Input, Patches, Signal, Wanted};
 use crate::error::Result;
-use crate::fused;
-use crate::fused::rotary::Rotary;
 use crate::key::Key;
+use elbow_fused::rotary::Rotary;
 
 const EPSILON: f64 = 1e-5;
 
@@ -314,8 +313,8 @@ impl Denoiser for Transformer {
         let targets = wanted.targets(self.shape.length, self.shape.patches.as_ref());
         let weight = self.head.weight.val();
         let device = weight.device();
-        if fused::runs_on(&device) && !device.is_autodiff() {
-            return fused::cross_entropy::logits(features, weight, &targets);
+        if elbow_fused::runs_on(&device) && !device.is_autodiff() {
+            return elbow_fused::cross_entropy::logits(features, weight, &targets);
         }
         let [batch, positions, width] = features.dims();
         let features = features.reshape([batch * positions, width]);
@@ -340,12 +339,13 @@ impl Denoiser for Transformer {
 
     /// The last layer is done for hidden tokens alone.
     fn hidden_costs(&self, input: &Input, hidden: &Hidden) -> Tensor<2> {
-        if !fused::runs_on(&input.z.device()) {
+        if !elbow_fused::runs_on(&input.z.device()) {
             return hidden.costs(self.value_logits(input));
         }
         let features = self.features(self.embedded(input), input);
         let targets = hidden.targets(self.shape.patches.as_ref());
-        let costs = fused::cross_entropy::hidden_cost(features, self.head.weight.val(), targets, self.shape.values);
+        let costs =
+            elbow_fused::cross_entropy::hidden_cost(features, self.head.weight.val(), targets, self.shape.values);
         costs.reshape([hidden.x.len() / hidden.length, hidden.length])
     }
 

@@ -14,7 +14,7 @@ use crate::mdlm::Mdlm;
 use crate::network::LearnedSchedule;
 use crate::objective::Objective;
 use crate::schedule::{GaussianSchedule, MaskedSchedule};
-use crate::times::TimeSampling;
+use crate::time_sampling::TimeSampling;
 use crate::weighting::Weighting;
 
 /// The implementations with the settings that they need beside those of all, and those that they may have.

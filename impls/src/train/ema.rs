@@ -6,8 +6,6 @@ use burn::backend::DispatchTensor;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
 
-use crate::fused;
-
 /// The decay at `step` (counted from 0), warmed up so that early weights are forgotten soon.
 pub fn warmed_decay(decay: f64, step: u64) -> f64 {
     decay.min((1.0 + step as f64) / (10.0 + step as f64))
@@ -40,8 +38,8 @@ impl ModuleMapper for Blend {
         let blended = match self.current.remove(&id) {
             Some(current) => {
                 let current = Tensor::<D>::from_dispatch(current);
-                match fused::runs_on(&average.device()) {
-                    true => fused::optimizer::blend(average, current, self.decay),
+                match elbow_fused::runs_on(&average.device()) {
+                    true => elbow_fused::optimizer::blend(average, current, self.decay),
                     false => average.mul_scalar(self.decay) + current.mul_scalar(1.0 - self.decay),
                 }
             }

@@ -18,8 +18,8 @@ use crate::error::{Error, Result};
 use crate::key::{Key, open_uniform, permutation};
 use crate::network::Model;
 use crate::objective::{Batch, Objective};
-use crate::times::TimeSampling;
-use crate::workers::Workers;
+use crate::time_sampling::TimeSampling;
+use elbow_base::Workers;
 
 /// A model in training.
 pub struct Trainer<'a> {

@@ -10,7 +10,7 @@ use impls::md4::{Grid, Md4, ancestral};
 use impls::network::{Model, TableDenoiser};
 use impls::objective::{Batch, Objective};
 use impls::schedule::MaskedSchedule;
-use impls::times::TimeSampling;
+use impls::time_sampling::TimeSampling;
 use impls::train::checkpoint::Checkpoint;
 use impls::train::{DataShape, Progress, Settings, Trainer, Watch, train};
 use impls::weighting::Weighting;

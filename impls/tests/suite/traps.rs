@@ -9,7 +9,7 @@ use impls::mdlm::{Mdlm, Protocol};
 use impls::network::{Denoiser, Input};
 use impls::objective::{Batch, Objective, Terms};
 use impls::schedule::MaskedSchedule;
-use impls::times::TimeSampling;
+use impls::time_sampling::TimeSampling;
 use impls::{Key, Weighting};
 
 /// The same logits at every position; the last may be the mask's.

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use eval::theory::masked::{Enumeration, cascade};
-use eval::theory::{Alphabet, DenoiserKind, Toy};
+use elbow_theory::masked::{Enumeration, cascade};
+use elbow_theory::{Alphabet, DenoiserKind, Toy};
 use impls::key::open_uniform;
 use impls::schedule::MaskedSchedule;
 use impls::{Key, Weighting};

@@ -2,7 +2,7 @@
 //! (`eval/benches/compare/`).
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
-use eval::fid::{Origin, Side, Statistics};
+use elbow_metrics::{Origin, Side, Statistics};
 
 use crate::inputs::{features, slow};
 

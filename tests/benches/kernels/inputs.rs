@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode};
-use eval::fid::Features;
-use eval::workspace::Workspace;
+use elbow_harness::workspace::Workspace;
+use elbow_metrics::Features;
 use impls::Key;
 use impls::data::{Dataset, Split};
 use impls::key::open_uniform;
 use impls::network::Model;
 use impls::objective::Batch;
-use impls::times::TimeSampling;
+use impls::time_sampling::TimeSampling;
 use impls::train::{DataShape, Settings};
 
 /// A group of what takes milliseconds: ten samples of as many calls each.

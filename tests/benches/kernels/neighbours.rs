@@ -1,8 +1,8 @@
 //! Nearest neighbours: precision, recall, density and coverage.
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use eval::fid::{Balls, prdc};
-use eval::progress::Bar;
+use elbow_base::Silent;
+use elbow_metrics::{Balls, prdc};
 
 use crate::inputs::{features, slow};
 
@@ -11,7 +11,7 @@ const DIMENSION: usize = 256;
 /// Two sets of as many images, every pair of them looked at; images a second.
 pub fn neighbours(criterion: &mut Criterion) {
     let mut group = slow(criterion, "neighbours");
-    let bar = Bar::new(true);
+    let bar = Silent;
     for images in [500, 1000] {
         let [generated, reference] = ["generated", "reference"].map(|name| features(images, DIMENSION, name));
         group.throughput(Throughput::Elements(2 * images as u64));

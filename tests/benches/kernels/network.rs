@@ -1,7 +1,7 @@
 //! Passes of untrained networks.
 
 use criterion::{Criterion, Throughput};
-use eval::likelihood::{Estimator, Question};
+use elbow_harness::likelihood::{Estimator, Question};
 use impls::network::Denoiser;
 
 use crate::inputs::{Subject, slow};
@@ -40,7 +40,7 @@ pub fn likelihood(criterion: &mut Criterion) {
             target: None,
             seed: 0,
         };
-        let (device, bar) = (&subject.workspace.device, &subject.workspace.bar);
+        let (device, bar) = (&subject.workspace.device, subject.workspace.bar.as_ref());
         group.throughput(Throughput::Elements((SEQUENCES * subject.data.length()) as u64));
         group.bench_function(preset, |bencher| bencher.iter(|| question.answer(device, bar).expect("two sequences")));
     }

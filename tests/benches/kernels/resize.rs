@@ -1,7 +1,7 @@
 //! Images as the input of FID's network, by the conventions of its tools.
 
 use criterion::{Criterion, Throughput};
-use eval::fid::{Convention, Image};
+use elbow_metrics::{Convention, Image};
 use impls::Key;
 use impls::key::open_uniform;
 

@@ -7,7 +7,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
 use impls::Key;
 use impls::schedule::{GaussianSchedule, LogSnr, MaskedSchedule};
-use impls::times::TimeSampling;
+use impls::time_sampling::TimeSampling;
 
 const TIMES: usize = 10_000;
 const MASKED: [&str; 5] = ["linear", "cosine", "poly:2", "geometric", "md4:cosine"];

@@ -2,5 +2,5 @@
 //! stale one.
 
 fn main() -> std::process::ExitCode {
-    eval::cli::main()
+    elbow_cli::cli::main()
 }

@@ -1,0 +1,131 @@
+//! The command line: arguments, dispatch, exit codes.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::cmd;
+use elbow_harness::failure::{Failure, Kind};
+use elbow_harness::workspace::Workspace;
+
+/// Benchmarks and evaluates diffusion models: bounds, weightings, likelihoods and Frechet distances that can be
+/// trusted.
+#[derive(Parser)]
+#[command(name = "elbow", version, arg_required_else_help = true, max_term_width = 110)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Args)]
+struct Common {
+    /// Print one JSON document on stdout
+    #[arg(long, global = true)]
+    json: bool,
+    /// Seed of every random number
+    #[arg(long, global = true, default_value_t = 0)]
+    seed: u64,
+    /// Where to compute: cpu or, in builds with the feature cuda, cuda:N; training shares its steps among several, as in
+    /// cuda:0,cuda:1. The feature network of `fid` takes cuda:N in every build
+    #[arg(long, global = true, default_value = "cpu")]
+    device: String,
+    /// Folder for results
+    #[arg(long, global = true, default_value = "out", value_name = "DIR")]
+    out: PathBuf,
+    /// Folder with data [default: fixtures, then $ELBOW_DATA]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// No progress on stderr
+    #[arg(long, short, global = true)]
+    quiet: bool,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Run suites of claims; write rows, verdicts and the report
+    Eval(cmd::eval::Arguments),
+    /// The exact cascade of bounds for a toy distribution
+    #[command(subcommand)]
+    Theory(cmd::theory::Process),
+    /// Train a model from a preset; resumes by itself
+    Train(cmd::train::Arguments),
+    /// Likelihood bound of a trained model: bits/dim, bits/char, perplexity, with standard errors
+    Likelihood(cmd::likelihood::Arguments),
+    /// Draw samples from a trained model
+    Sample(cmd::sample::Arguments),
+    /// Published weights of an MDLM transformer as a run
+    Import(cmd::import::Arguments),
+    /// Distances between sets of images: FID and its family
+    #[command(subcommand)]
+    Fid(cmd::fid::Task),
+    /// How long this machine takes: steps, samples, distances, enumerations
+    #[command(subcommand)]
+    Bench(cmd::bench::Task),
+    /// Render recorded results again
+    Report(cmd::report::Arguments),
+    /// What this machine has, and what to do about what is missing
+    Doctor,
+}
+
+/// Runs the program on the process's arguments.
+///
+/// Exit codes: 0 done, 1 a claim was refuted, 2 bad usage or input, 3 something is missing in the environment,
+/// 4 internal error.
+pub fn main() -> ExitCode {
+    let Cli { common, verb } = Cli::parse();
+    keep_large_buffers();
+    let run = || -> Result<ExitCode, Failure> {
+        let Common { json, seed, device, out, data, quiet } = common;
+        let mut workspace = match verb {
+            // The feature network has a device of its own, ONNX Runtime's; the doctor looks without opening.
+            Verb::Fid(_) | Verb::Doctor if device.starts_with("cuda") => {
+                Workspace::new(out, data, seed, "cpu", quiet, json)?
+            }
+            _ => Workspace::new(out, data, seed, &device, quiet, json)?,
+        };
+        workspace.device_name = device;
+        match verb {
+            Verb::Eval(arguments) => return cmd::eval::run(&mut workspace, &arguments),
+            Verb::Theory(process) => cmd::theory::run(&workspace, &process)?,
+            Verb::Train(arguments) => cmd::train::run(&workspace, &arguments)?,
+            Verb::Likelihood(arguments) => cmd::likelihood::run(&workspace, &arguments)?,
+            Verb::Sample(arguments) => cmd::sample::run(&workspace, &arguments)?,
+            Verb::Import(arguments) => cmd::import::run(&workspace, &arguments)?,
+            Verb::Fid(task) => cmd::fid::run(&workspace, &task)?,
+            Verb::Bench(task) => cmd::bench::run(&workspace, &task)?,
+            Verb::Report(arguments) => cmd::report::run(&workspace, &arguments)?,
+            Verb::Doctor => cmd::doctor::run(&workspace)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    };
+    run().unwrap_or_else(|failure| {
+        // `eprintln!` would panic where stderr is a file on the disk that is full.
+        let _ = writeln!(std::io::stderr(), "elbow: {failure}");
+        ExitCode::from(exit_code(&failure))
+    })
+}
+
+/// 2 bad usage or input, 3 something missing in the environment, 4 internal error.
+fn exit_code(failure: &Failure) -> u8 {
+    match failure.kind {
+        Kind::Input => 2,
+        Kind::Environment => 3,
+        Kind::Internal => 4,
+    }
+}
+
+/// Asks the allocator to keep the large buffers of tensors: giving them back to the system after every operation
+/// costs a fifth of a training step in page faults.
+fn keep_large_buffers() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: mallopt only sets parameters of the allocator, and no other thread runs yet.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 30);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+        libc::mallopt(libc::M_TOP_PAD, 64 << 20);
+    }
+}

@@ -1,0 +1,138 @@
+//! `elbow eval`: run suites of claims and write the report.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use reports::format::measured;
+use reports::record::{Row, Verdict, read_rows};
+use serde_json::json;
+
+use super::report::render;
+use elbow_harness::claims::{self, Claim, SUITES, Tier};
+use elbow_harness::failure::{Failure, nearest};
+use elbow_harness::workspace::Workspace;
+
+#[derive(Args)]
+#[command(after_long_help = "Examples:
+  elbow eval all
+  elbow eval theory weighting
+  elbow eval theorem-1
+  elbow eval all --slow --device cuda:0      # the slow tier and, on a GPU, the gpu tier
+  elbow eval speed --peers target/peers/bin/python    # beside other programs; three claims want Fashion-MNIST's files
+
+Exit code 1 if a claim is refuted, 4 if a check broke, 3 if an input is missing. A second run reuses every row whose program,
+claim, inputs, seed and device are unchanged.")]
+pub struct Arguments {
+    /// Suites (all, theory, weighting, likelihood, sampling, fid, text, speed) or ids of claims
+    #[arg(required = true, value_name = "SUITE")]
+    names: Vec<String>,
+    /// Also run claims that take long
+    #[arg(long)]
+    slow: bool,
+    /// Also time other programs beside ours, run by this Python (`just bench compare` sets one up)
+    #[arg(long, value_name = "PYTHON")]
+    peers: Option<PathBuf>,
+    /// Run everything again, whatever is recorded
+    #[arg(long)]
+    fresh: bool,
+}
+
+pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if workspace.devices.len() > 1 {
+        let what = format!("--device {}: claims are checked on one device", workspace.device_name);
+        return Err(Failure::input(what, "name one; `elbow train` shares its steps among several"));
+    }
+    workspace.peers.clone_from(&arguments.peers);
+    if let Some(missing) = arguments.peers.as_ref().filter(|python| !python.is_file()) {
+        let what = format!("--peers {}: no Python there", missing.display());
+        return Err(Failure::environment(what, "run `just bench compare`, which makes one in target/peers"));
+    }
+    let family = claims::family()?;
+    let selected = select(claims::all()?, &arguments.names)?;
+    let mut tiers = vec![Tier::Exact, Tier::Fast];
+    if arguments.slow {
+        tiers.push(Tier::Slow);
+    }
+    if workspace.device_name.starts_with("cuda") {
+        tiers.push(Tier::Gpu);
+    }
+    if workspace.peers.is_some() {
+        tiers.push(Tier::Peers);
+    }
+    let summary = claims::run(workspace, &selected, family, &tiers, arguments.fresh)?;
+    // The report shows every recorded claim, not only those of this call.
+    let path = workspace.out.join("results.jsonl");
+    let recorded = read_rows(&path).map_err(|e| Failure::internal(format!("{e:#}")))?;
+    let rendered = render(workspace, &recorded)?;
+
+    let count = |verdict| summary.rows.iter().filter(|row| row.verdict == verdict).count();
+    let result = json!({
+        "claims": summary.rows.iter().map(|row| json!({
+            "id": row.claim.id, "suite": row.claim.suite, "title": row.claim.title, "verdict": row.verdict,
+            "expected": row.claim.expected, "measured": row.measured, "reason": row.reason, "seconds": row.seconds,
+        })).collect::<Vec<_>>(),
+        "verified": count(Verdict::Verified), "consistent": count(Verdict::Consistent),
+        "refuted": count(Verdict::Refuted), "not_run": count(Verdict::NotRun),
+        "blocked": count(Verdict::Blocked), "error": count(Verdict::Error), "reused": summary.reused,
+        "results": path, "report": rendered.html,
+    });
+    workspace.print(&result, || {
+        let counts = Verdict::ALL
+            .into_iter()
+            .filter(|&v| count(v) > 0)
+            .map(|v| format!("{} {v}", count(v)))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let reused = if summary.reused > 0 { format!("; {} reused, unchanged", summary.reused) } else { String::new() };
+        format!(
+            "{}\n{} claims: {counts}{reused}\nreport: {}",
+            table(&summary.rows),
+            summary.rows.len(),
+            rendered.html.display()
+        )
+    })?;
+    let code = match [Verdict::Refuted, Verdict::Error, Verdict::Blocked].map(|verdict| count(verdict) > 0) {
+        [true, _, _] => 1,
+        [_, true, _] => 4,
+        [_, _, true] => 3,
+        _ => 0,
+    };
+    Ok(ExitCode::from(code))
+}
+
+/// The claims that the names stand for, each once.
+fn select(all: Vec<Claim>, names: &[String]) -> Result<Vec<Claim>, Failure> {
+    for name in names {
+        let suite = SUITES.contains(&name.as_str());
+        if name != "all" && !suite && !all.iter().any(|claim| claim.id == *name) {
+            let known: Vec<String> = ["all"]
+                .iter()
+                .chain(&SUITES)
+                .map(|s| (*s).to_owned())
+                .chain(all.iter().map(|c| c.id.clone()))
+                .collect();
+            let fix =
+                nearest(name, &known).map_or("see `elbow eval --help`".into(), |near| format!("did you mean {near}?"));
+            return Err(Failure::input(format!("no suite and no claim is called {name:?}"), fix));
+        }
+    }
+    let chosen = |claim: &Claim| names.iter().any(|name| name == "all" || *name == claim.suite || *name == claim.id);
+    Ok(all.into_iter().filter(chosen).collect())
+}
+
+/// The verdicts for a terminal.
+fn table(rows: &[Row]) -> String {
+    let line = |row: &Row| {
+        let found = match (&row.measured, &row.reason) {
+            (Some(m), _) => measured(m),
+            (None, Some(reason)) => reason.clone(),
+            (None, None) => String::new(),
+        };
+        format!(
+            "{:<11} {:<10} {}\n{:22} expected {}; found {found}",
+            row.claim.suite, row.verdict, row.claim.title, "", row.claim.expected
+        )
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,79 @@
+//! `elbow fid stats` and `elbow fid merge`: statistics of sets, whole or in parts.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::flags::{ImageFlags, NetworkFlags};
+use elbow_harness::failure::Failure;
+use elbow_harness::fid::{Statistics, Survey};
+use elbow_harness::images as side;
+use elbow_harness::workspace::Workspace;
+
+#[derive(Args)]
+#[command(after_long_help = "Examples:
+  elbow fid stats photos/ -o photos.npz
+  elbow fid stats imagenet64:train --network inception.onnx --convention tf --part 3/8 -o part3.npz
+  elbow fid merge part1.npz part2.npz part3.npz -o whole.npz
+
+The file holds mu and sigma as pytorch-fid, clean-fid and ADM write them, and beside them n and the metric's name.")]
+pub struct StatsArguments {
+    /// A folder, a file of images, or a data set with its split
+    set: String,
+    /// The file to write
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+    /// Only part K of N equal parts of the set, for several machines
+    #[arg(long, value_name = "K/N", value_parser = parse_part, default_value = "1/1")]
+    part: [usize; 2],
+    #[command(flatten)]
+    network: NetworkFlags,
+    #[command(flatten)]
+    images: ImageFlags,
+}
+
+#[derive(Args)]
+pub struct MergeArguments {
+    /// Files of `elbow fid stats`
+    #[arg(required = true)]
+    parts: Vec<PathBuf>,
+    /// The file to write
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+}
+
+fn parse_part(text: &str) -> Result<[usize; 2], String> {
+    let parsed = text.split_once('/').and_then(|(k, n)| Some([k.parse().ok()?, n.parse().ok()?]));
+    parsed.filter(|[k, n]| (1..=*n).contains(k)).ok_or_else(|| "a part is K/N, as 3/8".to_owned())
+}
+
+pub fn run(workspace: &Workspace, arguments: &StatsArguments) -> Result<(), Failure> {
+    arguments.network.check(workspace)?;
+    let set = side::images(workspace, &arguments.set, None)?;
+    let survey = Survey::take(set.as_ref(), arguments.part, arguments.images.on_bad()?, workspace.bar.as_ref())?;
+    let network = arguments.network.open(workspace, &[&survey])?;
+    let features = arguments.images.cache(workspace).features(&network, &survey, workspace.bar.as_ref())?.features;
+    let statistics = Statistics::of(&features, &network.origin())?;
+    statistics.save(&arguments.output)?;
+    announce(workspace, &statistics, &arguments.output, json!({ "images": survey.summary, "part": arguments.part }))
+}
+
+pub fn merge(workspace: &Workspace, arguments: &MergeArguments) -> Result<(), Failure> {
+    let mut all = Statistics::load(&arguments.parts[0])?;
+    for part in &arguments.parts[1..] {
+        all = all.merge(&Statistics::load(part)?)?;
+    }
+    all.save(&arguments.output)?;
+    announce(workspace, &all, &arguments.output, json!({ "parts": arguments.parts }))
+}
+
+fn announce(workspace: &Workspace, statistics: &Statistics, output: &Path, of: Value) -> Result<(), Failure> {
+    let metric = statistics.origin.as_ref().map_or("network unknown", |origin| &origin.metric);
+    let n = statistics.n;
+    let result = json!({ "output": output, "n": n, "dimension": statistics.mean.len(), "metric": metric, "of": of });
+    workspace.print(&result, || {
+        let images = n.map_or("an unknown number of".to_owned(), |n| n.to_string());
+        format!("{metric}: statistics of {images} images\n{}", output.display())
+    })
+}

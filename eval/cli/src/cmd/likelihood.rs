@@ -1,0 +1,159 @@
+//! `elbow likelihood`: the bound of a trained model.
+
+use clap::Args;
+use impls::data::{Dataset, Split};
+use serde_json::json;
+
+use super::{CheckpointFlag, positive};
+use elbow_harness::failure::Failure;
+use elbow_harness::likelihood::{Bound, Estimator, OdeNll, OdeQuestion, Question};
+use elbow_harness::provenance;
+use elbow_harness::runs::Trained;
+use elbow_harness::workspace::Workspace;
+
+#[derive(Args)]
+#[command(after_long_help = "Examples:
+  elbow likelihood --checkpoint out/runs/md4-digits --split test --draws 16
+  elbow likelihood --checkpoint out/runs/md4-digits --target-se 0.02
+  elbow likelihood --checkpoint out/runs/ar-shakespeare --dataset kjv --split all
+  elbow likelihood --checkpoint out/runs/vdm-digits --ode --sequences 64
+
+The bound is that of the averaged weights and uses the bound's own weights, whatever weighting trained them. The
+standard error is over sequences. For masked models that see no time, the any-order estimator (k-DCE) is the default: its
+mean is the same and its variance smaller; --estimator objective uses the training objective's own draws.
+
+For Gaussian diffusion --ode adds the likelihood of the probability-flow ODE: of another model made of the same network.")]
+pub struct Arguments {
+    #[command(flatten)]
+    run: CheckpointFlag,
+    /// Another data set than that of training: zero-shot
+    #[arg(long, value_name = "NAME")]
+    dataset: Option<String>,
+    /// train, valid, test or all, as the data set has them
+    #[arg(long, default_value = "test")]
+    split: String,
+    /// Stratified draws of the noise for each sequence; for T steps, T draws visit each step once
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    draws: u32,
+    /// auto, objective or k-dce
+    #[arg(long, default_value = "auto")]
+    estimator: String,
+    /// Only the first sequences of the split
+    #[arg(long, value_name = "N")]
+    sequences: Option<usize>,
+    /// Stop at this standard error, bits a token: sequences are taken in random order, 128 or more at a
+    /// time, until it is reached
+    #[arg(long, value_name = "SE", value_parser = positive)]
+    target_se: Option<f64>,
+    /// Also the likelihood of the probability-flow ODE (vdm, flow, edm); --draws draws its noise too
+    #[arg(long)]
+    ode: bool,
+    /// Runge-Kutta steps of the ODE, four evaluations each; it is solved in half as many too, to see whether they are enough
+    #[arg(long, default_value_t = 50, requires = "ode", value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    ode_steps: u32,
+    /// hutchinson (unbiased, one product a step), or exact (one a coordinate)
+    #[arg(long, default_value = "hutchinson", requires = "ode", value_parser = ["hutchinson", "exact"])]
+    trace: String,
+    /// decoder (the bound's own, comparable with it), or uniform (a looser number: the network never saw points so far from a
+    /// value's place)
+    #[arg(long, default_value = "decoder", requires = "ode", value_parser = ["decoder", "uniform"])]
+    dequantisation: String,
+}
+
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
+    let model = Trained::load(&arguments.run.checkpoint, &workspace.device)?;
+    let split: Split = arguments.split.parse()?;
+    let mut spec = model.settings.data(split);
+    if let Some(name) = &arguments.dataset {
+        spec.set.clone_from(name);
+    }
+    if arguments.ode && !model.settings.is_gaussian() {
+        let what = format!("--ode: {} is no Gaussian diffusion", model.settings.implementation);
+        return Err(Failure::input(what, "leave it out, or name a run of vdm, flow or edm"));
+    }
+    let data = workspace.open(&spec)?;
+    model.check_fits(data.as_ref())?;
+    let estimator: Estimator = arguments.estimator.parse()?;
+    let question =
+        model.question(data.as_ref(), estimator, arguments.draws as usize, arguments.sequences, workspace.seed);
+    let question = Question { target: arguments.target_se, ..question };
+    let bound = question.answer(&workspace.device, workspace.bar.as_ref())?;
+    let ode = if arguments.ode { Some(ode(workspace, arguments, data.as_ref())?) } else { None };
+    let inputs = vec![
+        provenance::data_input(data.as_ref()),
+        reports::record::Input { name: "ema.safetensors".into(), sha256: model.hash.clone() },
+    ];
+    let block = provenance::block(workspace.seed, &workspace.device_name, String::new(), inputs);
+    let result = json!({ "nelbo": bound, "ode": ode, "step": model.state.step, "settings": model.settings, "provenance": block });
+    workspace.print(&result, || describe(&bound, ode.as_ref(), data.as_ref()))
+}
+
+/// The model once more on a device that differentiates, and its ODE.
+fn ode(workspace: &Workspace, arguments: &Arguments, data: &dyn Dataset) -> Result<OdeNll, Failure> {
+    let device = workspace.device.clone().autodiff();
+    let model = Trained::load(&arguments.run.checkpoint, &device)?;
+    let objective = model.settings.gaussian()?.ok_or_else(|| Failure::internal("checked: a Gaussian diffusion"))?;
+    let question = OdeQuestion {
+        objective: &objective,
+        model: &model.model,
+        data,
+        conditional: model.settings.class_conditioning,
+        dequantisation: arguments.dequantisation.parse()?,
+        exact_trace: arguments.trace == "exact",
+        steps: arguments.ode_steps.next_multiple_of(2) as usize,
+        draws: arguments.draws as usize,
+        sequences: arguments.sequences,
+        seed: workspace.seed,
+    };
+    question.answer(&device, workspace.bar.as_ref())
+}
+
+fn describe(bound: &Bound, ode: Option<&OdeNll>, data: &dyn Dataset) -> String {
+    let b = &bound.bits_per_dim;
+    let kind = if bound.protocol.get("objective").is_some_and(|name| name == "ar") { "NLL" } else { "NELBO" };
+    let unit = if data.text().is_some() { "bits/token" } else { "bits/dim" };
+    let mut lines = vec![
+        format!("{kind} {:.4} +- {:.4} {unit} (standard error over sequences)", b.value, b.standard_error),
+        format!(
+            "  {} sequences of {}, {} tokens each, {} draws, {} estimator",
+            bound.sequences, bound.dataset, bound.dims, bound.draws, bound.estimator
+        ),
+        format!(
+            "  reconstruction {:.4}, prior {:.4}, diffusion {:.4} +- {:.4}",
+            bound.reconstruction, bound.prior, bound.diffusion.value, bound.diffusion.standard_error
+        ),
+    ];
+    if let Some(target) = &bound.target {
+        lines.push(match target.reached {
+            true => format!(
+                "  stopped at the standard error {}: {} of {} sequences were enough",
+                target.standard_error, bound.sequences, target.available
+            ),
+            false => format!(
+                "  the standard error {} was not reached with all {} sequences: what is left is the spread of the data and the \
+                 noise of the draws, which more --draws would lower",
+                target.standard_error, target.available
+            ),
+        });
+    }
+    let p = &bound.perplexity;
+    if let Some(text) = &bound.text {
+        let (c, y) = (&text.bits_per_character, &text.bits_per_byte);
+        lines.push(format!(
+            "  perplexity {:.4} +- {:.4} a token, {:.4} +- {:.4} bits/char, {:.4} +- {:.4} bits/byte",
+            p.value, p.standard_error, c.value, c.standard_error, y.value, y.standard_error
+        ));
+    }
+    if let Some(ode) = ode {
+        let b = &ode.bits_per_dim;
+        lines.push(format!(
+            "ODE NLL {:.4} +- {:.4} {unit}: {} sequences, {} draws, {} dequantisation, {} trace, {} steps",
+            b.value, b.standard_error, ode.sequences, ode.draws, ode.dequantisation, ode.trace, ode.steps
+        ));
+        let change = format!("  half as many steps change it by {:+.4}", ode.half_steps_difference);
+        let verdict = if ode.is_converged() { "" } else { ": not converged, use more --ode-steps" };
+        lines.push(change + verdict);
+    }
+    lines.extend(bound.protocol.iter().map(|(name, choice)| format!("  {name}: {choice}")));
+    lines.join("\n")
+}

@@ -1,0 +1,226 @@
+//! `elbow theory`: the exact cascade of bounds for a toy.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use impls::Weighting;
+use impls::schedule::{GaussianSchedule, MaskedSchedule, VectorSchedule};
+
+use elbow_harness::failure::Failure;
+use elbow_harness::theory::discrete::{Forward, Model, Parameterization};
+use elbow_harness::theory::gaussian::GaussianToy;
+use elbow_harness::theory::masked::Enumeration;
+use elbow_harness::theory::{Alphabet, Cascade, Toy, discrete, gaussian, masked};
+use elbow_harness::workspace::Workspace;
+
+#[derive(Subcommand)]
+pub enum Process {
+    /// Masked (absorbing) diffusion, and masked diffusion with a schedule for each value
+    #[command(after_long_help = MASKED)]
+    Masked(Masked),
+    /// Gaussian diffusion of atoms or mixtures, in one or two dimensions
+    #[command(after_long_help = GAUSSIAN)]
+    Gaussian(Gaussian),
+    /// Uniform diffusion, and any other transition between states (D3PM)
+    #[command(after_long_help = UNIFORM)]
+    Uniform(Uniform),
+}
+
+const MASKED: &str = r#"Examples:
+  elbow theory masked --toy fixtures/toys/example-a.json --schedule cosine --steps 5 --weighting sigmoid:1 --json
+  elbow theory masked --toy fixtures/toys/example-b.json --schedule poly:0.5,1,2    GenMD4: alpha_v = 1 - t^w_v
+
+A toy file:
+  {"states": 3, "length": 2,
+   "data": {"00": 0.35, "01": 0.05, "12": 0.6},
+   "denoiser": {"kind": "exact"}}
+denoiser.kind: exact, uniform, tempered (temperature, floor), or table (entries: for every pattern with at
+least one '?', `length` rows of `states` probabilities).
+
+All numbers are in nats. Arrays over i start at i = 1; elbo, decoder and data_model_kl have steps + 1 entries."#;
+
+const GAUSSIAN: &str = r#"Examples:
+  elbow theory gaussian --toy fixtures/gaussian/atoms.json --gamma-min -6 --gamma-max 5 --steps 4
+  elbow theory gaussian --toy fixtures/gaussian/plane.json --schedule vdm --steps 4 --weighting fm --json
+
+A toy file: atoms (position, probability), or a mixture with a mean of one or two numbers a component:
+  {"atoms": [[-1.0, 0.3], [0.5, 0.7]],
+   "denoiser": {"kind": "atoms", "atoms": [[-0.9, 0.5], [0.6, 0.5]]}}
+  {"mixture": [{"mean": [0.0, 1.0], "std": 0.3, "weight": 0.5}, {"mean": [1.0, 0.0], "std": 0.2, "weight": 0.5}],
+   "denoiser": {"kind": "exact"}}
+The denoiser is the posterior mean of x given z_t if the data were its own atoms or mixture; exact: the data's.
+
+All numbers are in nats (of a density for a mixture); infinite ones are null. quadrature_error estimates the error
+of the numbers above. kernel_mismatch is the part of each gap that no denoiser can remove: the true reverse kernel
+is no Gaussian."#;
+
+const UNIFORM: &str = r#"Examples:
+  elbow theory uniform --toy fixtures/toys/three-tokens.json --steps 4
+  elbow theory uniform --toy fixtures/toys/three-tokens.json --transition fixtures/discrete/walk.json --json
+
+The toy file is that of `elbow theory masked`; a table denoiser lists every pattern of values instead (there is no
+mask). The exact denoiser is the posterior of each token given z_t at the time of the step.
+
+A transition file is {"jump": P}, the stochastic matrix of a Markov chain in continuous time whose tokens survive
+without a jump with probability alpha(t); or {"steps": [Q_1, ..., Q_T]}, one-step matrices. Rows are where a token
+comes from. With one row more than the toy has values, the last state is the mask."#;
+
+#[derive(Args)]
+struct Common {
+    /// The toy file (JSON)
+    #[arg(long, value_name = "FILE")]
+    toy: PathBuf,
+    /// Steps T of the time grid
+    #[arg(long, default_value_t = 10, value_name = "T")]
+    steps: usize,
+    /// elbo, sigmoid:B, fm, simple, iddpm, edm, p2:G, min-snr:G, snr or indi
+    #[arg(long, default_value = "elbo")]
+    weighting: String,
+}
+
+#[derive(Args)]
+pub struct Masked {
+    #[command(flatten)]
+    common: Common,
+    /// linear, cosine, poly:W, geometric, loglinear, or poly:W,W,... with one W for each value
+    #[arg(long, default_value = "linear")]
+    schedule: String,
+}
+
+#[derive(Args)]
+pub struct Gaussian {
+    #[command(flatten)]
+    common: Common,
+    /// vdm, fixed-linear:MIN:MAX (gamma), or cosine, ot, normal:MEAN:STD, whole or with :MIN:MAX [default: fixed-linear from
+    /// --gamma-min to --gamma-max]
+    #[arg(long, conflicts_with_all = ["gamma_min", "gamma_max"])]
+    schedule: Option<String>,
+    /// gamma(0) = -log-SNR at the data
+    #[arg(long, default_value_t = -6.0, allow_negative_numbers = true)]
+    gamma_min: f64,
+    /// gamma(1) = -log-SNR at the noise
+    #[arg(long, default_value_t = 5.0, allow_negative_numbers = true)]
+    gamma_max: f64,
+}
+
+#[derive(Args)]
+pub struct Uniform {
+    #[command(flatten)]
+    common: Common,
+    /// linear, cosine, poly:W, geometric or loglinear
+    #[arg(long, default_value = "linear")]
+    schedule: String,
+    /// uniform, absorbing, or a file with a matrix
+    #[arg(long, default_value = "uniform", value_name = "NAME|FILE")]
+    transition: String,
+    /// How mu becomes a reverse kernel: d3pm (x replaced by mu in the posterior) or mixture (posteriors mixed by mu)
+    #[arg(long, default_value = "d3pm")]
+    parameterization: String,
+}
+
+pub fn run(workspace: &Workspace, process: &Process) -> Result<(), Failure> {
+    let result = match process {
+        Process::Masked(arguments) => arguments.run()?,
+        Process::Gaussian(arguments) => arguments.run()?,
+        Process::Uniform(arguments) => arguments.run()?,
+    };
+    workspace.print(&result, || table(&result))
+}
+
+impl Masked {
+    fn run(&self) -> Result<Cascade, Failure> {
+        let Common { toy, steps, weighting } = &self.common;
+        let toy = Toy::load(toy, Alphabet::Masked)?;
+        let weighting: Weighting = weighting.parse()?;
+        if self.schedule.contains(',') {
+            let forward = Forward::vector(self.schedule.parse::<VectorSchedule>()?);
+            let model = Model::new(&toy, &forward, Parameterization::Mixture)?;
+            return discrete::cascade(&model, *steps, &weighting);
+        }
+        let schedule: MaskedSchedule = self.schedule.parse()?;
+        masked::cascade(&Enumeration::new(&toy)?, &schedule, *steps, &weighting)
+    }
+}
+
+impl Gaussian {
+    fn run(&self) -> Result<Cascade, Failure> {
+        let Common { toy, steps, weighting } = &self.common;
+        let schedule = match &self.schedule {
+            Some(name) => name.clone(),
+            None => format!("fixed-linear:{}:{}", self.gamma_min, self.gamma_max),
+        };
+        let schedule: GaussianSchedule = schedule.parse()?;
+        gaussian::cascade(&GaussianToy::load(toy)?, &schedule, *steps, &weighting.parse()?)
+    }
+}
+
+impl Uniform {
+    fn run(&self) -> Result<Cascade, Failure> {
+        let Common { toy: path, steps, weighting } = &self.common;
+        let schedule: MaskedSchedule = self.schedule.parse()?;
+        // The number of values decides what a matrix may be, and the matrix what a table denoiser must list.
+        let values = Toy::states_of(path)?;
+        let forward = Forward::named(&self.transition, values, schedule, |file| Ok(PathBuf::from(file)))?;
+        let toy = Toy::load(path, forward.alphabet())?;
+        let model = Model::new(&toy, &forward, self.parameterization.parse()?)?;
+        discrete::cascade(&model, *steps, &weighting.parse()?)
+    }
+}
+
+/// The cascade for a person.
+fn table(c: &Cascade) -> String {
+    let what = match (c.length, c.states, c.dimensions) {
+        (Some(length), Some(states), _) => {
+            format!("{length} token{} of {states} values", if length == 1 { "" } else { "s" })
+        }
+        (.., Some(2)) => "two dimensions".to_owned(),
+        _ => "one dimension".to_owned(),
+    };
+    let transition = c.transition.iter().map(|t| format!(", {t} transition")).collect::<String>();
+    let kernel = c.parameterization.iter().map(|p| format!(", {p} parameterization")).collect::<String>();
+    let kind = if c.monotone { "monotone: a sum of bounds" } else { "not monotone: no sum of bounds" };
+    let mut text = format!(
+        "{what}{transition}{kernel}, {} schedule, T = {}, weighting {} ({kind})\n\n",
+        c.schedule, c.steps, c.weighting
+    );
+    let (name, unavoidable) = match c.dimensions {
+        Some(_) => ("no Gaussian", &c.kernel_mismatch),
+        None => ("correlation", &c.factorization),
+    };
+    let mut line = |cells: [String; 6]| {
+        let [i, elbo, gap, part, kl, w] = cells;
+        let _ = writeln!(text, "{i:>4}  {elbo:>15}  {gap:>13}  {part:>13}  {kl:>13}  {w:>13}");
+    };
+    line(["i", "E L^(i)", "gap g_i", name, "KL(q||p~(i))", "w_i"].map(String::from));
+    let number =
+        |values: &[f64], i: usize, digits: usize| values.get(i).map_or(String::new(), |v| format!("{v:.digits$}"));
+    for i in 0..=c.steps {
+        line([
+            (i + 1).to_string(),
+            number(&c.elbo, i, 10),
+            number(&c.gap, i, 10),
+            number(unavoidable, i, 10),
+            number(&c.data_model_kl, i, 10),
+            number(&c.cascade_weights, i, 6),
+        ]);
+    }
+    let facts = [
+        (if c.dimensions.is_some() { "entropy" } else { "entropy H" }, Some(c.entropy)),
+        ("NELBO in continuous time", Some(c.neg_elbo_continuous)),
+        ("any-order autoregressive NLL", c.any_order_ar_nll),
+        ("reweighted loss in continuous time (no bound)", Some(c.weighted_continuous)),
+        ("Theorem 1 residual", Some(c.theorem1_residual)),
+        ("Theorem 2 residual", Some(c.theorem2_residual)),
+        ("quadrature error, estimated", c.quadrature_error),
+    ];
+    text.push('\n');
+    for (name, value) in facts.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        let shown = if value != 0.0 && value.abs() < 1e-6 { format!("{value:.1e}") } else { format!("{value:.10}") };
+        let _ = writeln!(text, "{name:<46} {shown} nats");
+    }
+    for note in &c.notes {
+        let _ = writeln!(text, "note: {note}");
+    }
+    text.trim_end().to_owned()
+}

@@ -1,0 +1,143 @@
+//! `elbow train`: train a model from a preset.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use impls::data::Split;
+use impls::train::log::read_progress;
+use impls::train::{Checkpoint, DataShape, PRESETS, Plan, Settings};
+use serde_json::json;
+
+use elbow_harness::failure::Failure;
+use elbow_harness::runs::run_training;
+use elbow_harness::workspace::Workspace;
+
+#[derive(Args)]
+#[command(after_long_help = "Examples:
+  elbow train md4-digits
+  elbow train md4-digits --set weighting=simple --set steps=2000 --run runs/simple
+  elbow train ar-shakespeare --set dataset=kjv
+  elbow train md4-imagenet64 --dry-run --throughput 300
+
+A run killed at any moment goes on from its last checkpoint when the same command is given again.")]
+pub struct Arguments {
+    /// Name of a preset (see --list), or a TOML file
+    #[arg(required_unless_present = "list")]
+    preset: Option<String>,
+    /// Name the presets and stop
+    #[arg(long)]
+    list: bool,
+    /// Change a setting
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Folder of the run [default: OUT/runs/PRESET]
+    #[arg(long, value_name = "DIR")]
+    run: Option<PathBuf>,
+    /// Print the resolved settings and what a run of them would take (parameters, operations, memory, time), and stop
+    #[arg(long)]
+    dry_run: bool,
+    /// With --dry-run: operations that a device does in the long run, in TFLOP/s
+    #[arg(long, value_name = "TFLOPS", default_value_t = 100.0, requires = "dry_run")]
+    throughput: f64,
+    /// With --dry-run: devices that share each step
+    #[arg(long, value_name = "COUNT", default_value_t = 1, requires = "dry_run", value_parser = clap::value_parser!(u32).range(1..))]
+    devices: u32,
+}
+
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
+    let Some(preset) = arguments.preset.as_ref().filter(|_| !arguments.list) else {
+        let names = PRESETS.map(|(name, _)| name);
+        return workspace.print(&names, || names.join("\n"));
+    };
+    let mut overrides = arguments.set.clone();
+    if workspace.seed != 0 {
+        overrides.push(format!("seed={}", workspace.seed));
+    }
+    let settings = Settings::resolve(preset, &overrides)?;
+    if arguments.dry_run {
+        return plan(workspace, arguments, &settings);
+    }
+    let data = workspace.open(&settings.data(Split::Train))?;
+    let name = if PRESETS.iter().any(|(name, _)| name == preset) { preset } else { "custom" };
+    let run = arguments.run.clone().unwrap_or_else(|| workspace.out.join("runs").join(name));
+    run_training(workspace, &settings, data.as_ref(), &run)?;
+    let last = read_progress(&run)?.last().copied();
+    let result = json!({
+        "run": run, "steps": settings.steps, "dataset": data.name(), "dataset_hash": data.hash(),
+        "last": last, "checkpoint_hash": Checkpoint::of_run(&run).ema_hash()?,
+    });
+    workspace.print(&result, || {
+        let loss = last.map_or(f64::NAN, |p| p.weighted_loss);
+        format!(
+            "trained {} steps of {} on {}; the last batch's training loss is {loss:.3}\n{}",
+            settings.steps,
+            settings.implementation,
+            data.name(),
+            run.display()
+        )
+    })
+}
+
+/// The settings, and what a run of them would take, as comments of the same TOML document.
+fn plan(workspace: &Workspace, arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
+    if !(arguments.throughput > 0.0 && arguments.throughput.is_finite()) {
+        return Err(Failure::input(format!("--throughput {}", arguments.throughput), "give TFLOP/s, as 100"));
+    }
+    if settings.shards < arguments.devices as usize {
+        let what = format!("--devices {}: the batch is cut into shards = {}", arguments.devices, settings.shards);
+        return Err(Failure::input(what, format!("--set shards={} or a multiple", arguments.devices)));
+    }
+    let plan = DataShape::named(settings).and_then(|data| Plan::new(settings, &data));
+    let mut document = serde_json::to_value(settings).map_err(|e| Failure::internal(e.to_string()))?;
+    let hours = |plan: &Plan| plan.hours(arguments.throughput * 1e12, arguments.devices as usize);
+    document["plan"] = match &plan {
+        Ok(plan) => json!({
+            "throughput_tflops": arguments.throughput, "devices": arguments.devices, "hours": hours(plan), "of": plan,
+        }),
+        Err(unknown) => json!({ "unknown": unknown.to_string() }),
+    };
+    workspace.print(&document, || {
+        let lines = match &plan {
+            Ok(plan) => in_words(plan, arguments, hours(plan)),
+            Err(unknown) => vec![format!("what it takes is not known: {unknown}")],
+        };
+        let comments: String = lines.iter().map(|line| format!("\n# {line}")).collect();
+        format!("{}\n{comments}", settings.to_toml().trim_end())
+    })
+}
+
+/// A plan, a number a line.
+fn in_words(plan: &Plan, arguments: &Arguments, hours: f64) -> Vec<String> {
+    let gigabytes = |bytes: u64| short(bytes as f64 / 1e9);
+    let memory = plan.memory;
+    let parts = [
+        ("weights", memory.weights),
+        ("gradients", memory.gradients),
+        ("AdamW", memory.moments),
+        ("average", memory.average),
+        ("activations, estimated", memory.activations),
+    ];
+    let parts = parts.map(|(name, bytes)| format!("{name} {}", gigabytes(bytes))).join(", ");
+    vec![
+        format!("parameters       {} M", short(plan.parameters as f64 / 1e6)),
+        format!("forward pass     {} GFLOP a sequence", short(plan.forward_operations / 1e9)),
+        format!(
+            "step             {} TFLOP; a derivative costs two more forward passes",
+            short(plan.step_operations / 1e12)
+        ),
+        format!("all steps        {:.3e} FLOP in {} steps", plan.total_operations, plan.steps),
+        format!("memory           {} GB, all on one device: {parts}", gigabytes(memory.total)),
+        format!(
+            "time             {} h, {} x {} TFLOP/s sustained",
+            short(hours),
+            arguments.devices,
+            arguments.throughput
+        ),
+    ]
+}
+
+/// Three digits, whatever the size.
+fn short(number: f64) -> String {
+    let digits = (2.0 - number.abs().log10().floor()).clamp(0.0, 9.0) as usize;
+    format!("{number:.digits$}")
+}

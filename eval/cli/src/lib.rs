@@ -1,0 +1,4 @@
+//! The command line of elbow.
+
+pub mod cli;
+mod cmd;

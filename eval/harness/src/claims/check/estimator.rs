@@ -1,0 +1,82 @@
+//! Check: the loss code that trains the networks, run with a table denoiser, against the exact loss.
+
+use impls::Key;
+use impls::md4::Md4;
+use impls::objective::{Batch, Objective};
+use impls::time_sampling::TimeSampling;
+use reports::record::Input;
+use serde::Deserialize;
+
+use super::{Outcome, load_toy, toy_inputs};
+use crate::denoisers::table_denoiser;
+use crate::failure::Failure;
+use crate::likelihood::Estimate;
+use crate::theory::Alphabet;
+use crate::theory::masked::{Enumeration, weighted_loss};
+use crate::workspace::Workspace;
+
+/// Batches of the training loss on a toy.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Estimator {
+    measure: Measure,
+    toy: String,
+    schedule: String,
+    weighting: String,
+    batches: usize,
+    batch_size: usize,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Measure {
+    /// Monte-Carlo mean minus exact value, stratified times.
+    Bias,
+    /// log of the ratio of the variances of the batch mean: stratified over independent times.
+    LogVarianceRatio,
+}
+
+impl Estimator {
+    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+        toy_inputs(workspace, [&self.toy])
+    }
+
+    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+        let toy = load_toy(workspace, &self.toy, Alphabet::Masked)?;
+        let all = Enumeration::new(&toy)?;
+        let objective = Md4::new(self.schedule.parse()?, self.weighting.parse()?);
+        let table = table_denoiser(&all, &workspace.device);
+        let exact = weighted_loss(&all, &objective.schedule, &objective.weighting);
+        let means = |sampling: TimeSampling| -> Vec<f64> {
+            workspace.bar.start(self.batches as u64, &format!("loss, {sampling} times"));
+            let batch = |b: usize| {
+                let key = |purpose| Key::new(workspace.seed, purpose).fold(b as u64);
+                let x = toy.draw(self.batch_size, &key("toy data"));
+                let batch = Batch::new(x, sampling.draw(self.batch_size, &key("toy times")));
+                let loss = objective.loss(&table, &batch, &key("toy masks"), &workspace.device).into_data();
+                workspace.bar.advance(1);
+                loss.iter::<f64>().sum::<f64>() / self.batch_size as f64
+            };
+            let means = (0..self.batches).map(batch).collect();
+            workspace.bar.finish();
+            means
+        };
+        let (stratified, independent) = (means(TimeSampling::Stratified), means(TimeSampling::Independent));
+        let (a, b) = (Estimate::of(&stratified), Estimate::of(&independent));
+        let ratio = (a.standard_error / b.standard_error).powi(2);
+        let (quantity, value, error, unit) = match self.measure {
+            Measure::Bias => ("Monte-Carlo loss − exact loss", a.value - exact, a.standard_error, "nats"),
+            // The log of a ratio of two sample variances of near-normal batch means: error sqrt(4 / (n - 1)).
+            Measure::LogVarianceRatio => {
+                let error = (4.0 / (self.batches as f64 - 1.0)).sqrt();
+                ("ln (variance with stratified times / with independent times)", ratio.ln(), error, "1")
+            }
+        };
+        let mut outcome = Outcome::exact(quantity, value, unit).over(self.batches, "batches").with_error(error);
+        outcome.detail("exact loss", exact, None, "nats");
+        outcome.detail("stratified times", a.value, Some(a.standard_error), "nats");
+        outcome.detail("independent times", b.value, Some(b.standard_error), "nats");
+        outcome.detail("variance ratio, stratified over independent", ratio, None, "1");
+        Ok(outcome)
+    }
+}

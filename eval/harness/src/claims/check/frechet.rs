@@ -1,0 +1,126 @@
+//! Check: Frechet distances of sets whose distance, or whose order, is known.
+
+use impls::Key;
+use impls::data::{Dataset, Tokens};
+use rand_distr::{Distribution, StandardNormal};
+use reports::record::{Input, Style};
+use serde::Deserialize;
+
+use super::{Outcome, axis, curve, figure, larger, load_features, load_golden, plot, smaller};
+use crate::failure::Failure;
+use crate::fid::{Images, Origin, between_features};
+use crate::images::of_dataset;
+use crate::networks::digits_classifier;
+use crate::provenance;
+use crate::workspace::Workspace;
+
+const GOLDEN: &str = "frechet/golden.json";
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Frechet {
+    measure: Measure,
+    /// Standard deviations of the pixel noise, in grey levels of 0..=16, ascending (noise).
+    #[serde(default)]
+    noise: Vec<f64>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Measure {
+    /// Largest relative error against the golden distances of `fixtures/frechet`.
+    GoldenError,
+    /// Smallest increase of the distance to the training split from one noise level to the next.
+    SmallestRiseWithNoise,
+}
+
+/// The pairs of the fixture.
+const PAIRS: [[&str; 2]; 3] = [["a", "b"], ["c", "d"], ["e", "f"]];
+
+impl Frechet {
+    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+        match self.measure {
+            Measure::GoldenError => {
+                let files = PAIRS.iter().flatten().map(|name| format!("frechet/{name}.npy"));
+                let files = files.chain([GOLDEN.to_owned()]);
+                files.map(|name| provenance::file_input(&workspace.data_file(&name)?)).collect()
+            }
+            Measure::SmallestRiseWithNoise => {
+                let network = digits_classifier(workspace)?;
+                let data = workspace.dataset("digits:train")?;
+                let network = Input { name: network.metric_name(), sha256: network.hash().to_owned() };
+                Ok(vec![network, provenance::data_input(data.as_ref())])
+            }
+        }
+    }
+
+    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+        match self.measure {
+            Measure::GoldenError => golden_error(workspace),
+            Measure::SmallestRiseWithNoise => self.rise(workspace),
+        }
+    }
+
+    fn rise(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+        let network = digits_classifier(workspace)?;
+        let metric = network.metric_name();
+        let (train, test) = (workspace.dataset("digits:train")?, workspace.dataset("digits:test")?);
+        let reference = network.features(&of_dataset(train.as_ref())?, workspace.bar.as_ref())?;
+        let distance = |&level: &f64| -> Result<f64, Failure> {
+            let noisy = add_noise(test.as_ref(), level, &Key::new(workspace.seed, "pixel noise"))?;
+            let images = Images::from_tokens(&noisy, test.values(), [8, 8, 1]);
+            Ok(between_features(&network.features(&images, workspace.bar.as_ref())?, &reference, &network.origin())?
+                .value)
+        };
+        let distances = self.noise.iter().map(distance).collect::<Result<Vec<f64>, Failure>>()?;
+        let smallest = distances.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, smaller);
+        let mut outcome = Outcome::exact(&format!("smallest rise of {metric}"), smallest, "1")
+            .over(distances.len() - 1, "steps of noise");
+        for (level, value) in self.noise.iter().zip(&distances) {
+            outcome.detail(format!("{metric} at noise {level}"), *value, None, "1");
+        }
+        outcome.figures.push(figure(
+            "noise",
+            "The distance rises with noise",
+            &format!(
+                "{metric} between the training split and the test split with Gaussian noise added to each pixel, in grey \
+                 levels of 0 to 16, rounded and clipped."
+            ),
+            vec![plot(
+                "",
+                axis("standard deviation of the noise (grey levels)"),
+                axis(&metric),
+                vec![curve("test images with noise", Style::LinePoints, self.noise.clone(), distances)],
+            )],
+        ));
+        Ok(outcome)
+    }
+}
+
+/// The levels plus Gaussian noise, rounded and clipped.
+fn add_noise(data: &dyn Dataset, deviation: f64, key: &Key) -> Result<Tokens, Failure> {
+    let mut rng = key.rng();
+    let top = (data.values() - 1) as f64;
+    let mut noisy = |&id: &u32| {
+        let normal: f64 = StandardNormal.sample(&mut rng);
+        (f64::from(id) + deviation * normal).round().clamp(0.0, top) as u32
+    };
+    Ok(Tokens::new(data.all()?.ids().iter().map(&mut noisy).collect(), data.length()))
+}
+
+fn golden_error(workspace: &Workspace) -> Result<Outcome, Failure> {
+    let golden = load_golden(workspace, GOLDEN)?;
+    let mut outcome = Outcome::exact("largest relative error", 0.0, "1").over(PAIRS.len(), "pairs of feature sets");
+    let load = |name: &str| load_features(workspace, &format!("frechet/{name}.npy"));
+    for [a, b] in PAIRS {
+        let name = format!("{a}-{b}");
+        let exact = golden[&name]["distance"].as_f64();
+        let exact = exact.ok_or_else(|| Failure::input(format!("{GOLDEN}: no {name}"), ""))?;
+        let ours = between_features(&load(a)?, &load(b)?, &Origin::made("fixture"))?;
+        let error = (ours.value / exact - 1.0).abs();
+        outcome.measured.value = larger(outcome.measured.value, error);
+        outcome.detail(format!("{name}: distance"), ours.value, None, "1");
+        outcome.detail(format!("{name}: difference of the two algorithms"), ours.disagreement, None, "1");
+    }
+    Ok(outcome)
+}

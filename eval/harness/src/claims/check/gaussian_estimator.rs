@@ -1,0 +1,137 @@
+//! Check: the loss code that trains Gaussian diffusion, run with a posterior-mean denoiser, against quadrature.
+
+use impls::corruption::numbers;
+use impls::data::Tokens;
+use impls::gaussian::{Decoder, Gaussian, Prediction};
+use impls::objective::{Batch, Objective};
+use impls::schedule::GaussianSchedule;
+use impls::time_sampling::TimeSampling;
+use impls::{Key, Weighting};
+use reports::record::Input;
+use serde::Deserialize;
+
+use super::{Outcome, toy_inputs};
+use crate::denoisers::MixtureDenoiser;
+use crate::failure::Failure;
+use crate::likelihood::Estimate;
+use crate::theory::gaussian::{GaussianToy, weighted_loss};
+use crate::workspace::Workspace;
+
+/// Batches of the training loss on atoms that lie at the places of tokens.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GaussianEstimator {
+    measure: Measure,
+    toy: String,
+    /// V.
+    values: usize,
+    schedule: String,
+    /// The schedule under which noise levels are drawn, where it is another one.
+    noise_levels: Option<String>,
+    weightings: Vec<String>,
+    predictions: Vec<String>,
+    batches: usize,
+    batch_size: usize,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Measure {
+    /// The largest |Monte-Carlo mean / exact value − 1|, plus four standard errors, over weightings and predictions.
+    LargestBias,
+    /// ln of the variance of the batch mean under `noise_levels` over that under the schedule's own law.
+    LogVarianceRatio,
+}
+
+impl GaussianEstimator {
+    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+        toy_inputs(workspace, [&self.toy])
+    }
+
+    /// The ratio of variances has an interval; the bias has its errors inside.
+    pub fn is_statistical(&self) -> bool {
+        matches!(self.measure, Measure::LogVarianceRatio)
+    }
+
+    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+        let toy = GaussianToy::load(&workspace.data_file(&format!("{}.json", self.toy))?)?;
+        let schedule: GaussianSchedule = self.schedule.parse()?;
+        let levels: Option<GaussianSchedule> = self.noise_levels.as_ref().map(|name| name.parse()).transpose()?;
+        let mut cases = Vec::new();
+        for weighting in &self.weightings {
+            for prediction in &self.predictions {
+                let (weighting, prediction) = (weighting.parse::<Weighting>()?, prediction.parse::<Prediction>()?);
+                cases.push(Gaussian { levels, ..Gaussian::new(schedule, weighting, prediction) });
+            }
+        }
+        let quantity = match self.measure {
+            Measure::LargestBias => "largest |Monte-Carlo loss / exact loss − 1| + 4 standard errors",
+            Measure::LogVarianceRatio => {
+                "ln (variance under the other law / under the schedule's own), mean over the cases"
+            }
+        };
+        let runs = if self.is_statistical() { 2 * cases.len() } else { cases.len() };
+        workspace.bar.start((runs * self.batches) as u64, "loss of Gaussian diffusion");
+        let mut value = 0f64;
+        let mut details = Vec::new();
+        for (number, case) in cases.iter().enumerate() {
+            let exact = weighted_loss(&toy, &schedule, &case.weighting).value;
+            let means = self.means(workspace, &toy, case, number);
+            let found = Estimate::of(&means);
+            let name = format!("{}, {}", case.weighting, case.prediction);
+            match self.measure {
+                Measure::LargestBias => {
+                    let (bias, error) = (found.value / exact - 1.0, found.standard_error / exact);
+                    value = value.max(bias.abs() + 4.0 * error);
+                    details.push((name, bias, Some(error)));
+                }
+                Measure::LogVarianceRatio => {
+                    let own = Estimate::of(&self.means(
+                        workspace,
+                        &toy,
+                        &Gaussian { levels: None, ..*case },
+                        cases.len() + number,
+                    ));
+                    let ratio = 2.0 * (found.standard_error / own.standard_error).ln();
+                    value += ratio / cases.len() as f64;
+                    details.push((format!("{name}: ln of the ratio"), ratio, None));
+                    details.push((
+                        format!("{name}: own law − exact loss"),
+                        own.value - exact,
+                        Some(own.standard_error),
+                    ));
+                    let bias = found.value - exact;
+                    details.push((format!("{name}: other law − exact loss"), bias, Some(found.standard_error)));
+                }
+            }
+        }
+        workspace.bar.finish();
+        let outcome = Outcome::exact(quantity, value, "1").over(self.batches, "batches");
+        let mut outcome = match self.measure {
+            Measure::LargestBias => outcome,
+            // The log of a ratio of two sample variances of near-normal batch means.
+            Measure::LogVarianceRatio => outcome.with_error((4.0 / (self.batches as f64 - 1.0)).sqrt()),
+        };
+        for (name, value, error) in details {
+            outcome.detail(name, value, error, "1");
+        }
+        Ok(outcome)
+    }
+
+    /// The mean loss of each batch; every case has draws of its own, so that their mean is more certain than each.
+    fn means(&self, workspace: &Workspace, toy: &GaussianToy, objective: &Gaussian, case: usize) -> Vec<f64> {
+        let (values, size) = (self.values, self.batch_size);
+        let denoiser = MixtureDenoiser { law: toy.belief.clone(), prediction: objective.prediction, values };
+        let decoder = Decoder { values };
+        let one = |b: usize| {
+            let key = |purpose| Key::new(workspace.seed, purpose).fold(case as u64).fold(b as u64);
+            let ids = toy.data.draw(size, &key("gaussian data")).into_iter().map(|x| decoder.nearest(x)).collect();
+            let u = TimeSampling::Stratified.draw(size, &key("gaussian times"));
+            let batch = Batch::new(Tokens::new(ids, 1), u);
+            let losses = numbers(objective.loss(&denoiser, &batch, &key("gaussian noise"), &workspace.device));
+            workspace.bar.advance(1);
+            losses.iter().sum::<f64>() / size as f64
+        };
+        (0..self.batches).map(one).collect()
+    }
+}

@@ -1,0 +1,213 @@
+//! Check: what sampling several tokens at once does to the law of the samples.
+
+use impls::Key;
+use impls::canvas::{Canvas, Predictor};
+use impls::md4::{Grid, ancestral};
+use impls::schedule::MaskedSchedule;
+use reports::record::{Input, Style};
+use serde::Deserialize;
+
+use super::{Outcome, chi_square, curve, figure, load_toy, log_axis, plot, toy_inputs};
+use crate::denoisers::table_denoiser;
+use crate::failure::Failure;
+use crate::likelihood::Estimate;
+use crate::theory::masked::chain::{any_order_law, expected_masks, kl, learned_step, prior, sampler_law};
+use crate::theory::masked::{Enumeration, cascade};
+use crate::theory::{Alphabet, DenoiserKind, Toy};
+use crate::workspace::Workspace;
+
+/// The exact law of the sampler on toys, with the toys' exact denoiser.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parallel {
+    measure: Measure,
+    toys: Vec<String>,
+    /// Pairs of schedule and grid.
+    samplers: Vec<[String; 2]>,
+    steps: Vec<usize>,
+    /// Simulations of the sampler, and sequences in each.
+    #[serde(default)]
+    simulations: usize,
+    #[serde(default)]
+    draws: usize,
+    #[serde(default)]
+    figure: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Measure {
+    /// Tokens revealed by each step against length (alpha_s - alpha_t).
+    ExpectedReveals,
+    /// KL of one step against the total correlation of the data.
+    OneStep,
+    /// Sum of the steps' total correlations minus the KL of the samples.
+    PathSlack,
+    /// ln 2 of KL(T) / KL(2T) at the largest number of steps: the order in 1 / T.
+    Order,
+    /// The law of the implemented sampler: mean chi-square per degree of freedom.
+    Simulation,
+}
+
+/// A pair of schedule and grid.
+struct Sampler {
+    name: String,
+    schedule: MaskedSchedule,
+    grid: Grid,
+}
+
+impl Sampler {
+    fn times(&self, steps: usize) -> Vec<f64> {
+        (0..=steps).map(|i| self.grid.time(i, steps)).collect()
+    }
+
+    /// KL from the any-order law to that of the samples.
+    fn divergence(&self, all: &Enumeration, steps: usize) -> f64 {
+        kl(&any_order_law(all), &sampler_law(all, &self.schedule, &self.times(steps)))
+    }
+}
+
+impl Parallel {
+    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+        toy_inputs(workspace, &self.toys)
+    }
+
+    pub fn is_statistical(&self) -> bool {
+        self.measure == Measure::Simulation
+    }
+
+    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+        let samplers = self.samplers.iter().map(|[schedule, grid]| {
+            let name = format!("{schedule} schedule, {grid} grid");
+            Ok(Sampler { name, schedule: schedule.parse()?, grid: grid.parse()? })
+        });
+        let samplers = samplers.collect::<Result<Vec<_>, Failure>>()?;
+        let (mut values, mut details) = (Vec::new(), Vec::new());
+        let mut panels = Vec::new();
+        for name in &self.toys {
+            let mut toy = load_toy(workspace, name, Alphabet::Masked)?;
+            toy.denoiser = DenoiserKind::Exact;
+            let all = Enumeration::new(&toy)?;
+            for sampler in &samplers {
+                let found = self.values(workspace, &toy, &all, sampler)?;
+                let label = format!("{name}, {}", sampler.name);
+                details.push((label, found.iter().sum::<f64>() / found.len() as f64));
+                values.extend(found);
+            }
+            panels.push((name, all));
+        }
+        let mut outcome = match self.measure {
+            Measure::Simulation => {
+                let score = Estimate::of(&values);
+                Outcome::exact("mean χ² per degree of freedom", score.value, "1")
+                    .over(values.len(), "simulations")
+                    .with_error(score.standard_error)
+            }
+            measure => {
+                let worst = match measure {
+                    Measure::PathSlack => values.iter().copied().fold(f64::INFINITY, super::smaller),
+                    Measure::Order => values.iter().map(|v| (v - 2.0).abs()).fold(0.0, super::larger),
+                    _ => values.iter().copied().fold(0.0, super::larger),
+                };
+                let quantity = match measure {
+                    Measure::ExpectedReveals => "largest |E revealed − length (α_s − α_t)|, tokens",
+                    Measure::OneStep => "largest |KL of one step − total correlation|, nats",
+                    Measure::PathSlack => "smallest Σ TC_i − KL(any-order ‖ sampled), nats",
+                    _ => "largest |log2 (KL(T) / KL(2T)) − 2|",
+                };
+                Outcome::exact(quantity, worst, "1").over(values.len(), "cases")
+            }
+        };
+        for (name, value) in details {
+            outcome.detail(format!("mean over {name}"), value, None, "1");
+        }
+        if self.figure {
+            let panel = |(name, all): &(&String, Enumeration)| {
+                let x: Vec<f64> = self.steps.iter().map(|&t| t as f64).collect();
+                let series = samplers.iter().map(|sampler| {
+                    let y = self.steps.iter().map(|&steps| sampler.divergence(all, steps)).collect();
+                    curve(sampler.name.clone(), Style::LinePoints, x.clone(), y)
+                });
+                plot(name, log_axis("steps T"), log_axis("KL(any-order ‖ sampled), nats"), series.collect())
+            };
+            outcome.figures.push(figure(
+                "parallel-sampling",
+                "The price of revealing tokens in parallel",
+                "KL from the law of one-by-one sampling in random order, here the data, to that of T-step sampling with the \
+                 exact denoiser. One step costs the total correlation of all tokens; from there it falls as 1/T². Schedule \
+                 and grid decide how many tokens a step reveals together: on toys this small those that spread the tokens \
+                 evenly over the steps do best.",
+                panels.iter().map(panel).collect(),
+            ));
+        }
+        Ok(outcome)
+    }
+
+    /// The measure on one toy with one sampler, for each number of steps (or each simulation).
+    fn values(
+        &self,
+        workspace: &Workspace,
+        toy: &Toy,
+        all: &Enumeration,
+        sampler: &Sampler,
+    ) -> Result<Vec<f64>, Failure> {
+        let schedule = &sampler.schedule;
+        let mut values = Vec::new();
+        match self.measure {
+            Measure::ExpectedReveals => {
+                for &steps in &self.steps {
+                    let times = sampler.times(steps);
+                    let mut law = prior(all, schedule.alpha(1.0));
+                    for pair in times.windows(2).rev() {
+                        let next = learned_step(all, &law, schedule.reveal_probability(pair[0], pair[1]));
+                        let revealed = expected_masks(all, &law) - expected_masks(all, &next);
+                        let expected = toy.length as f64 * (schedule.alpha(pair[0]) - schedule.alpha(pair[1]));
+                        values.push((revealed - expected).abs());
+                        law = next;
+                    }
+                }
+            }
+            Measure::OneStep => values.push((sampler.divergence(all, 1) - total_correlation(toy)).abs()),
+            Measure::PathSlack => {
+                for &steps in &self.steps {
+                    let one = cascade(all, schedule, steps, &impls::Weighting::Elbo)?;
+                    values.push(one.factorization.iter().sum::<f64>() - sampler.divergence(all, steps));
+                }
+            }
+            Measure::Order => {
+                let steps = self.steps.iter().copied().max().unwrap_or(1);
+                values.push((sampler.divergence(all, steps) / sampler.divergence(all, 2 * steps)).log2());
+            }
+            Measure::Simulation => {
+                let table = table_denoiser(&all, &workspace.device);
+                for &steps in &self.steps {
+                    let law = sampler_law(all, schedule, &sampler.times(steps));
+                    for simulation in 0..self.simulations {
+                        let key =
+                            Key::new(workspace.seed, "parallel sampling").fold(steps as u64).fold(simulation as u64);
+                        let canvas = Canvas::masked(self.draws, toy.length, toy.states, &key);
+                        let predictor = Predictor::new(&table, &workspace.device);
+                        let found = ancestral(predictor, schedule, sampler.grid, steps, canvas);
+                        let mut counts = vec![0; law.len()];
+                        found.tokens.rows().for_each(|row| counts[all.number(row)] += 1);
+                        values.push(chi_square(&counts, &law));
+                    }
+                }
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// sum of the tokens' entropies minus the joint entropy, nats.
+fn total_correlation(toy: &Toy) -> f64 {
+    let entropy = |p: &f64| if *p > 0.0 { -p * p.ln() } else { 0.0 };
+    let joint: f64 = toy.outcomes.iter().map(|(_, p)| entropy(p)).sum();
+    let mut tokens = 0.0;
+    for n in 0..toy.length {
+        let mut law = vec![0.0; toy.states];
+        toy.outcomes.iter().for_each(|(word, p)| law[usize::from(word[n])] += p);
+        tokens += law.iter().map(entropy).sum::<f64>();
+    }
+    tokens - joint
+}

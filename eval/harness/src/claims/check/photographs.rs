@@ -1,0 +1,212 @@
+//! Check: distances between crops of photographs and their disturbed copies, on the features of a bundled network.
+
+use image::codecs::jpeg::JpegEncoder;
+use image::{RgbImage, imageops};
+use impls::Key;
+use rand_distr::{Distribution, StandardNormal};
+use reports::record::{Input, Panel, Style};
+use serde::Deserialize;
+
+use super::{Outcome, axis, curve, figure, larger, plot, smaller};
+use crate::failure::Failure;
+use crate::fid::{Convention, FeatureNetwork, Images, Origin, Side};
+use crate::networks::bundled_network;
+use crate::provenance;
+use crate::workspace::Workspace;
+
+const PHOTOS: [&str; 3] = ["photos/china.png", "photos/flower.png", "photos/grace_hopper.png"];
+/// Side of a crop; crops do not overlap.
+const SIDE: u32 = 64;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Photographs {
+    measure: Measure,
+    /// Standard deviations of Gaussian noise, levels.
+    #[serde(default)]
+    noise: Vec<f64>,
+    /// Standard deviations of Gaussian blur, pixels.
+    #[serde(default)]
+    blur: Vec<f64>,
+    /// JPEG qualities, falling.
+    #[serde(default)]
+    jpeg: Vec<f64>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Measure {
+    /// Smallest ratio of the distances at one level of a disturbance and at the level before.
+    SmallestRise,
+    /// Largest ratio of the distances of one disturbed set under two input conventions.
+    Conventions,
+}
+
+/// What is done to an image.
+#[derive(Clone, Copy)]
+enum Disturbance {
+    Noise,
+    Blur,
+    Jpeg,
+}
+
+impl Photographs {
+    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+        let network = lite0(workspace)?;
+        let mut inputs = vec![Input { name: network.metric_name(), sha256: network.hash().to_owned() }];
+        for photo in PHOTOS {
+            inputs.push(provenance::file_input(&workspace.data_file(photo)?)?);
+        }
+        Ok(inputs)
+    }
+
+    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+        let (network, crops) = (lite0(workspace)?, crops(workspace)?);
+        match self.measure {
+            Measure::SmallestRise => self.rise(workspace, &network, &crops),
+            Measure::Conventions => self.conventions(workspace, &network, &crops),
+        }
+    }
+
+    fn levels(&self) -> [(Disturbance, &'static str, &[f64]); 3] {
+        [
+            (Disturbance::Noise, "noise, standard deviation in levels", &self.noise),
+            (Disturbance::Blur, "blur, standard deviation in pixels", &self.blur),
+            (Disturbance::Jpeg, "JPEG, quality", &self.jpeg),
+        ]
+    }
+
+    fn rise(&self, workspace: &Workspace, network: &FeatureNetwork, crops: &[RgbImage]) -> Result<Outcome, Failure> {
+        let metric = network.metric_name();
+        let side = |images: &[RgbImage]| side(network, images, workspace);
+        let reference = side(crops)?;
+        let (mut panels, mut details, mut rises) = (Vec::new(), Vec::new(), Vec::new());
+        for (disturbance, label, levels) in self.levels() {
+            let mut distances = Vec::new();
+            for &level in levels {
+                let value = side(&disturbed(crops, disturbance, level, workspace.seed)?)?.to(&reference)?;
+                details.push((format!("{metric}, {label}: {level}"), value));
+                distances.push(value);
+            }
+            rises.extend(distances.windows(2).map(|pair| pair[1] / pair[0]));
+            let shown = curve("", Style::LinePoints, levels.to_vec(), distances);
+            panels.push(plot("", axis(label), axis(&metric), vec![shown]));
+        }
+        let mut outcome = Outcome::exact(
+            "smallest ratio of neighbouring distances",
+            rises.iter().copied().fold(f64::INFINITY, smaller),
+            "1",
+        )
+        .over(rises.len(), "steps");
+        details.into_iter().for_each(|(name, value)| outcome.detail(name, value, None, "1"));
+        let caption = format!(
+            "{metric} between {} crops of photographs, {SIDE}x{SIDE} pixels, and the same crops disturbed. There are fewer \
+             crops than features: the order of the distances is meant, not their size.",
+            crops.len()
+        );
+        outcome.figures.push(figure("disturbed", "The distance rises with noise, blur and JPEG", &caption, panels));
+        Ok(outcome)
+    }
+
+    /// The disturbed crops under each convention, and the crops as they are under one convention against another.
+    fn conventions(
+        &self,
+        workspace: &Workspace,
+        network: &FeatureNetwork,
+        crops: &[RgbImage],
+    ) -> Result<Outcome, Failure> {
+        let (disturbance, label, level) = self
+            .levels()
+            .into_iter()
+            .find_map(|(disturbance, label, levels)| Some((disturbance, label, *levels.first()?)))
+            .ok_or_else(|| Failure::input("conventions: no disturbance", "name noise, blur or jpeg in the claim"))?;
+        let known = [Convention::Tf, Convention::Pytorch, Convention::Clean];
+        // One name for all: features of different conventions are compared on purpose.
+        let sides = |images: &[RgbImage]| -> Result<Vec<Side>, Failure> {
+            known.iter().map(|&c| side(&network.with_convention(c), images, workspace)).collect()
+        };
+        let (changed, same) = (sides(&disturbed(crops, disturbance, level, workspace.seed)?)?, sides(crops)?);
+        let own = changed.iter().zip(&same).map(|(a, b)| a.to(b)).collect::<Result<Vec<f64>, Failure>>()?;
+        let ratio = own.iter().copied().fold(0.0, larger) / own.iter().copied().fold(f64::INFINITY, smaller);
+        let mut outcome =
+            Outcome::exact("largest ratio between two conventions", ratio, "1").over(crops.len(), "images");
+        for (convention, value) in known.iter().zip(&own) {
+            outcome.detail(
+                format!("{}, {label}: {level}", network.with_convention(*convention).metric_name()),
+                *value,
+                None,
+                "1",
+            );
+        }
+        let mut rows = Vec::new();
+        for (i, (one, a)) in known.iter().zip(&same).enumerate() {
+            let mut cells = vec![one.to_string()];
+            for (j, (other, b)) in known.iter().zip(&same).enumerate() {
+                // Rounding may leave less than nothing on the diagonal.
+                let value = a.to(b)?.max(0.0);
+                cells.push(format!("{value:.2}"));
+                if i < j {
+                    outcome.detail(format!("the same images, {one} against {other}"), value, None, "1");
+                }
+            }
+            rows.push(cells);
+        }
+        let header = [String::new()].into_iter().chain(known.map(|c| c.to_string())).collect();
+        let table = Panel::Table { title: String::new(), header, rows };
+        let caption = format!(
+            "{} crops of photographs and nothing else: distances of the set under one convention to the very same set under \
+             another, as they come of statistics that another tool made.",
+            crops.len()
+        );
+        outcome.figures.push(figure("conventions", "One set of images under every convention", &caption, vec![table]));
+        Ok(outcome)
+    }
+}
+
+fn lite0(workspace: &Workspace) -> Result<FeatureNetwork, Failure> {
+    bundled_network(workspace, "lite0")
+}
+
+fn crops(workspace: &Workspace) -> Result<Vec<RgbImage>, Failure> {
+    let mut crops = Vec::new();
+    for photo in PHOTOS {
+        let path = workspace.data_file(photo)?;
+        let unreadable = |e| Failure::input(format!("{}: {e}", path.display()), "restore the file");
+        let photo = image::open(&path).map_err(unreadable)?.into_rgb8();
+        let corners = |extent: u32| (0..=extent - SIDE).step_by(SIDE as usize);
+        for top in corners(photo.height()) {
+            crops.extend(
+                corners(photo.width()).map(|left| imageops::crop_imm(&photo, left, top, SIDE, SIDE).to_image()),
+            );
+        }
+    }
+    Ok(crops)
+}
+
+fn side(network: &FeatureNetwork, crops: &[RgbImage], workspace: &Workspace) -> Result<Side, Failure> {
+    let pixels = crops.iter().flat_map(|crop| crop.as_raw()).copied().collect();
+    let images = Images::new(pixels, [SIDE as usize, SIDE as usize, 3]);
+    Side::of_features(&network.features(&images, workspace.bar.as_ref())?, &Origin::made("crops of photographs"))
+}
+
+fn disturbed(crops: &[RgbImage], disturbance: Disturbance, level: f64, seed: u64) -> Result<Vec<RgbImage>, Failure> {
+    let one = |(index, crop): (usize, &RgbImage)| match disturbance {
+        Disturbance::Noise => {
+            let mut rng = Key::new(seed, "noise on photographs").fold(index as u64).rng();
+            let mut noisy = crop.clone();
+            for value in noisy.iter_mut() {
+                let normal: f64 = StandardNormal.sample(&mut rng);
+                *value = (f64::from(*value) + level * normal).round().clamp(0.0, 255.0) as u8;
+            }
+            Ok(noisy)
+        }
+        Disturbance::Blur => Ok(imageops::blur(crop, level as f32)),
+        Disturbance::Jpeg => {
+            let failed = |e: image::ImageError| Failure::internal(format!("JPEG: {e}"));
+            let mut bytes = Vec::new();
+            crop.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, level as u8)).map_err(failed)?;
+            Ok(image::load_from_memory(&bytes).map_err(failed)?.into_rgb8())
+        }
+    };
+    crops.iter().enumerate().map(one).collect()
+}

@@ -1,0 +1,238 @@
+//! Check: what the samplers of one trained model cost, and what they give.
+
+use impls::Key;
+use impls::data::{Dataset, Split};
+use impls::schedule::MaskedSchedule;
+use reports::record::{Figure, Input, Panel, Series, Style};
+use serde::Deserialize;
+
+use super::distances::{first_images, of_blocks};
+use super::{Outcome, figure, log_axis, plot, run_inputs, trained_run, weights_of};
+use crate::failure::Failure;
+use crate::fid::{FeatureNetwork, Features, Images, kid};
+use crate::images::of_dataset;
+use crate::likelihood::Estimate;
+use crate::networks::digits_classifier;
+use crate::runs::Trained;
+use crate::sampling::{self, Request};
+use crate::workspace::Workspace;
+
+/// Samplers of one trained model.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Samplers {
+    measure: Measure,
+    preset: String,
+    set: Vec<String>,
+    lines: Vec<Line>,
+    /// Disjoint blocks of samples, and images in each.
+    blocks: usize,
+    block_size: usize,
+    /// The figure that this claim carries, by its title.
+    figure: Option<String>,
+}
+
+/// One sampler with its numbers of steps. A sampler without steps has one, which it ignores.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    name: String,
+    sampler: String,
+    /// Placement of the steps of masked diffusion, on the linear schedule.
+    grid: Option<String>,
+    steps: Vec<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Measure {
+    /// Distance with the most steps minus distance with the fewest, first line, over blocks.
+    MoreSteps,
+    /// Distance of the first line minus that of the second, number of steps by number of steps, the worst pair, over blocks.
+    FirstMinusSecond,
+    /// KID between the last samples of the first line and those of the second: 0 where the laws are the same.
+    SameLaw,
+    /// The largest number of network evaluations of a sample of the first line, minus the number of tokens.
+    Calls,
+}
+
+/// One sampler at one number of steps.
+struct Point {
+    steps: usize,
+    nfe: f64,
+    distances: Vec<f64>,
+    features: Features,
+    /// The largest number of evaluations of a sample.
+    most: u64,
+    shown: Panel,
+}
+
+/// A line as it was drawn.
+struct Drawn<'a> {
+    line: &'a Line,
+    points: Vec<Point>,
+}
+
+impl Drawn<'_> {
+    fn last(&self) -> Result<&Point, Failure> {
+        self.points.last().ok_or_else(|| Failure::internal(format!("line {} names no steps", self.line.name)))
+    }
+}
+
+impl Samplers {
+    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+        let mut inputs = run_inputs(workspace, &self.preset, &self.set)?;
+        let network = digits_classifier(workspace)?;
+        inputs.push(Input { name: network.metric_name(), sha256: network.hash().to_owned() });
+        Ok(inputs)
+    }
+
+    pub fn is_statistical(&self) -> bool {
+        !matches!(self.measure, Measure::Calls)
+    }
+
+    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+        let (model, _) = trained_run(workspace, &self.preset, &self.set)?;
+        let train = workspace.open(&model.settings.data(Split::Train))?;
+        let network = digits_classifier(workspace)?;
+        let reference = network.features(&of_dataset(train.as_ref())?, workspace.bar.as_ref())?;
+        let bench = Bench { check: self, workspace, model: &model, data: train.as_ref(), network: &network, reference };
+        let mut lines = Vec::new();
+        for (number, line) in self.lines.iter().enumerate() {
+            let points = line.steps.iter().map(|&steps| bench.point(number, line, steps)).collect::<Result<_, _>>()?;
+            lines.push(Drawn { line, points });
+        }
+        let metric = network.metric_name();
+        let mut outcome = self.judge(workspace, &lines, &metric, train.length())?;
+        for Drawn { line, points } in &lines {
+            for point in points {
+                let distance = Estimate::of(&point.distances);
+                let label = format!("{}, {} steps, NFE {:.1}: {metric}", line.name, point.steps, point.nfe);
+                outcome.detail(label, distance.value, Some(distance.standard_error), "1");
+            }
+        }
+        outcome.made.push(weights_of(&model));
+        if let Some(title) = &self.figure {
+            outcome.figures.push(self.draw(title, &metric, lines));
+        }
+        Ok(outcome)
+    }
+
+    fn judge(&self, workspace: &Workspace, lines: &[Drawn], metric: &str, tokens: usize) -> Result<Outcome, Failure> {
+        let line = |index: usize| lines.get(index).ok_or_else(|| Failure::internal("the claim names too few lines"));
+        let difference = |a: &Point, b: &Point| {
+            Estimate::of(&a.distances.iter().zip(&b.distances).map(|(a, b)| a - b).collect::<Vec<_>>())
+        };
+        let blocks = format!("blocks of {} samples", self.block_size);
+        let quantity = |name: &str| format!("{metric}: {name}");
+        let samples = self.blocks * self.block_size;
+        Ok(match self.measure {
+            Measure::MoreSteps => {
+                let (few, many) = (&line(0)?.points[0], line(0)?.last()?);
+                let name = format!("{} steps − {} steps", many.steps, few.steps);
+                Outcome::worst_of(&[(name, difference(many, few))], quantity, &blocks, "1")?
+            }
+            Measure::FirstMinusSecond => {
+                let [first, second] = [line(0)?, line(1)?];
+                if first.points.len() != second.points.len() {
+                    return Err(Failure::internal("the claim compares lines of different lengths"));
+                }
+                let pairs = first.points.iter().zip(&second.points);
+                let named = pairs.map(|(a, b)| {
+                    let names =
+                        format!("{} at NFE {:.1} − {} at {:.1}", first.line.name, a.nfe, second.line.name, b.nfe);
+                    (names, difference(a, b))
+                });
+                Outcome::worst_of(&named.collect::<Vec<_>>(), quantity, &blocks, "1")?
+            }
+            Measure::SameLaw => {
+                let between = |a: usize, b: usize| {
+                    kid(&line(a)?.last()?.features, &line(b)?.last()?.features, workspace.bar.as_ref())
+                };
+                let found = between(0, 1)?;
+                let name = |index: usize| -> Result<String, Failure> {
+                    Ok(format!("{} in {} steps", line(index)?.line.name, line(index)?.last()?.steps))
+                };
+                let mut outcome =
+                    Outcome::exact(&format!("KID between {} and {}", name(0)?, name(1)?), found.value, "1")
+                        .over(2 * samples, "samples")
+                        .with_error(found.standard_error);
+                for other in 2..lines.len() {
+                    let witness = between(0, other)?;
+                    let label = format!("KID between {} and {}", name(0)?, name(other)?);
+                    outcome.detail(label, witness.value, Some(witness.standard_error), "1");
+                }
+                outcome
+            }
+            Measure::Calls => {
+                let value = line(0)?.last()?.most as f64 - tokens as f64;
+                Outcome::exact("network evaluations of a sample − tokens", value, "1").over(samples, "samples")
+            }
+        })
+    }
+
+    fn draw(&self, title: &str, metric: &str, lines: Vec<Drawn>) -> Figure {
+        let series = lines.iter().map(|Drawn { line, points }| {
+            let distances = points.iter().map(|point| Estimate::of(&point.distances));
+            Series {
+                label: line.name.clone(),
+                style: Style::LinePoints,
+                x: points.iter().map(|point| point.nfe).collect(),
+                y: distances.clone().map(|d| d.value).collect(),
+                error: Some(distances.map(|d| d.standard_error).collect()),
+            }
+        });
+        let (x, y) = (log_axis("network evaluations a sample (NFE)"), log_axis(metric));
+        let mut panels = vec![plot("", x, y, series.collect())];
+        let id = format!("samplers-{}", self.preset);
+        panels.extend(lines.into_iter().filter_map(|mut drawn| Some(drawn.points.pop()?.shown)));
+        figure(
+            &id,
+            title,
+            &format!(
+                "Mean and standard error over {} blocks of {} samples; lower and further left is better. Evaluations are counted as \
+                 made: a step that reveals nothing, or whose answer is known, costs none. Below, the first samples of each sampler \
+                 at its largest number of steps, not chosen.",
+                self.blocks, self.block_size
+            ),
+            panels,
+        )
+    }
+}
+
+struct Bench<'a> {
+    check: &'a Samplers,
+    workspace: &'a Workspace,
+    model: &'a Trained,
+    data: &'a dyn Dataset,
+    network: &'a FeatureNetwork,
+    reference: Features,
+}
+
+impl Bench<'_> {
+    fn point(&self, number: usize, line: &Line, steps: usize) -> Result<Point, Failure> {
+        let shape = self.data.image().ok_or_else(|| Failure::internal("the digits are images"))?;
+        let count = self.check.blocks * self.check.block_size;
+        // Each line from noise of its own: KID compares independent sets.
+        let seed = Key::new(self.workspace.seed, "samplers").fold(number as u64).number();
+        let plain = Request::new(&self.model.settings, &self.model.model, count, self.data.length(), seed);
+        let (schedule, grid) = match &line.grid {
+            Some(name) => (MaskedSchedule::Linear, name.parse()?),
+            None => (plain.schedule, plain.grid),
+        };
+        let request = Request { sampler: line.sampler.parse()?, schedule, grid, steps, ..plain };
+        let bar = self.workspace.bar.as_ref();
+        let drawn = sampling::draw(self.workspace, &self.model.settings, &self.model.model, &request, bar)?;
+        let images = Images::from_tokens(&drawn.tokens, self.data.values(), shape);
+        let features = self.network.features(&images, bar)?;
+        let blocks = [self.check.blocks, self.check.block_size];
+        Ok(Point {
+            steps,
+            nfe: drawn.nfe(),
+            distances: of_blocks(self.network, &features, &self.reference, blocks)?,
+            features,
+            most: drawn.evaluations.iter().copied().max().unwrap_or(0),
+            shown: first_images(&format!("{}, {steps} steps", line.name), &images, 32),
+        })
+    }
+}

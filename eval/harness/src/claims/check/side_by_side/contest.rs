@@ -1,0 +1,132 @@
+//! One problem, written down, and how either program is called on it.
+
+use std::path::{Path, PathBuf};
+
+use super::program::{Program, onnx_runtime};
+use super::{PEERS, SideBySide, Task};
+use crate::failure::Failure;
+use crate::timing::Case;
+use crate::workspace::Workspace;
+
+/// Images of the comparison of features.
+const IMAGES: usize = 100;
+
+/// The two programs.
+pub struct Contest {
+    pub ours: Program,
+    pub peer: Program,
+    /// The problem of a step or a sample.
+    pub case: Option<Case>,
+}
+
+/// What both are given.
+struct Problem {
+    /// Our verb with its options.
+    verb: Vec<String>,
+    /// The problem's files, arguments of both.
+    files: Vec<PathBuf>,
+    /// The peer's alone.
+    peers: Vec<PathBuf>,
+    case: Option<Case>,
+    /// Units of our whole process, where it does not time them itself.
+    units: Option<f64>,
+}
+
+impl Problem {
+    fn new(verb: &[&str], files: Vec<PathBuf>) -> Self {
+        let verb = verb.iter().map(|&word| word.to_owned()).collect();
+        Self { verb, files, peers: Vec::new(), case: None, units: None }
+    }
+}
+
+impl Contest {
+    /// Writes the problem and says how both are called.
+    pub fn new(check: &SideBySide, workspace: &Workspace, python: &Path) -> Result<Self, Failure> {
+        let folder = workspace.out.join("bench");
+        workspace.make_folder(&folder)?;
+        if !Path::new(PEERS).is_dir() {
+            return Err(Failure::environment(format!("{PEERS} is not here"), "run in the root of the repository"));
+        }
+        let elbow = text(&std::env::current_exe().map_err(|e| Failure::internal(e.to_string()))?);
+        let problem = check.problem(workspace, python, &elbow, &folder)?;
+        let files = problem.files.iter().map(|path| text(path));
+        let seconds = ["--seconds".to_owned(), check.seconds.to_string()];
+        let mut ours: Vec<String> = std::iter::once(elbow).chain(problem.verb).chain(files.clone()).collect();
+        ours.extend(check.ours.iter().cloned());
+        ours.extend(["--json".to_owned(), "--quiet".to_owned()]);
+        if let Some(data) = workspace.data_flag() {
+            ours.extend(["--data".to_owned(), text(data)]);
+        }
+        if problem.units.is_none() {
+            ours.extend(seconds.clone());
+        }
+        let mut peer = vec![text(python), text(&Path::new(PEERS).join(&check.peer[0]))];
+        peer.extend(files.chain(problem.peers.iter().map(|path| text(path))));
+        peer.extend(check.peer[1..].iter().cloned().chain(seconds));
+        Ok(Self {
+            ours: Program { words: ours, units: problem.units },
+            peer: Program { words: peer, units: None },
+            case: problem.case,
+        })
+    }
+}
+
+impl SideBySide {
+    fn problem(&self, workspace: &Workspace, python: &Path, elbow: &str, folder: &Path) -> Result<Problem, Failure> {
+        match self.task {
+            Task::Step | Task::Sample => {
+                let preset = self.preset.as_ref().ok_or_else(|| Failure::internal("the claim names no preset"))?;
+                let place = folder.join(preset);
+                let case = Case::write(&workspace.hushed(), preset, &[], &place)?;
+                let verb = if self.task == Task::Step { "step" } else { "sample" };
+                Ok(Problem { case: Some(case), ..Problem::new(&["bench", verb], vec![place]) })
+            }
+            Task::Trace => {
+                let place = folder.join("trace");
+                prepare(python, "prepare_trace.py", &place, &["--dimension", "2048"])?;
+                Ok(Problem::new(&["bench", "trace"], ["a.npz", "b.npz"].map(|name| place.join(name)).into()))
+            }
+            Task::Enumeration => {
+                let toy = folder.join("toy.json");
+                prepare(python, "prepare_toy.py", &toy, &["--states", "9", "--length", "6"])?;
+                Ok(Problem::new(&["bench", "enumeration"], vec![toy]))
+            }
+            Task::Features => {
+                let place = folder.join("images");
+                prepare(python, "prepare_features.py", &place, &["--images", &IMAGES.to_string()])?;
+                let (weights, network) = (place.join("seeded.pth"), place.join("seeded.onnx"));
+                if !network.exists() {
+                    let words = [elbow, "fid", "export", &text(&weights), "-o", &text(&network)];
+                    Program { words: words.map(str::to_owned).into(), units: None }.finish()?;
+                }
+                let verb = ["fid", "calc", "--convention", "tf", "--metrics", "fd", "--blocks", "0", "--no-cache"];
+                let mut problem = Problem::new(&verb, ["a", "b"].map(|name| place.join(name)).into());
+                problem.verb.extend(["--network".to_owned(), text(&network)]);
+                if !self.is_embedded() {
+                    problem.verb.extend(["--ort-lib".to_owned(), onnx_runtime(python)?]);
+                }
+                Ok(Problem { peers: vec![weights], units: Some(IMAGES as f64), ..problem })
+            }
+        }
+    }
+}
+
+/// Has a peer's script write a file or a folder, unless it is there.
+fn prepare(python: &Path, script: &str, place: &Path, options: &[&str]) -> Result<(), Failure> {
+    if place.exists() {
+        return Ok(());
+    }
+    // Under another name until it is whole.
+    let part = place.with_extension("part");
+    if part.is_dir() {
+        std::fs::remove_dir_all(&part).map_err(Failure::writing(&part))?;
+    }
+    let mut words = vec![text(python), text(&Path::new(PEERS).join(script)), text(&part)];
+    words.extend(options.iter().map(|&option| option.to_owned()));
+    Program { words, units: None }.finish()?;
+    std::fs::rename(&part, place).map_err(Failure::writing(place))
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}

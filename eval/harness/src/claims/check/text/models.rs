@@ -1,0 +1,118 @@
+//! Every model of letters side by side: bits a character at home and away, samples, infilling, and what was published.
+
+use reports::record::{Figure, Panel};
+use serde::Deserialize;
+
+use super::super::{figure, trained_run};
+use super::judged::{Judge, number};
+use super::{Cell, Texts, implementation};
+use crate::failure::Failure;
+use crate::sampling::{self, Request, infilling};
+use crate::workspace::Workspace;
+
+/// Published bits a character on text8, with what they are.
+const PUBLISHED: &str = include_str!("../../../../../published/text8.toml");
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Published {
+    source: String,
+    protocol: String,
+    models: Vec<PublishedModel>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PublishedModel {
+    name: String,
+    bits_per_character: f64,
+    /// Whether the number is an upper bound.
+    bound: bool,
+}
+
+impl Texts {
+    /// The figure of all models, trained on the first text.
+    pub(super) fn models(&self, workspace: &Workspace, cells: &[Cell]) -> Result<Figure, Failure> {
+        let home = self.texts.first().ok_or_else(|| Failure::internal("the claim names no text"))?;
+        let judge_preset = self.presets.iter().find(|preset| implementation(preset) == "ar");
+        let judge_preset = judge_preset.ok_or_else(|| Failure::internal("the claim names no judge"))?;
+        let (judge, _) = trained_run(workspace, judge_preset, &self.set_for(home))?;
+        let data = self.test(workspace, &judge, home)?;
+        let judging = Judge { workspace, model: &judge, data: data.as_ref() };
+        let real = judging.held_out(self.samples)?;
+        let mut bits = Vec::new();
+        let [p, e] = [&real.numbers.perplexity, &real.numbers.entropy].map(number);
+        let mut samples = vec![vec!["held-out text".to_owned(), p, e, String::new(), real.first]];
+        for preset in &self.presets {
+            let (model, _) = trained_run(workspace, preset, &self.set_for(home))?;
+            let name = implementation(preset);
+            let of = |text: &String| {
+                let cell =
+                    cells.iter().find(|cell| cell.preset == *preset && cell.trained == *home && cell.text == *text);
+                cell.map_or(String::new(), |cell| number(&cell.bound.bits_per_dim))
+            };
+            let kind = if model.objective.is_exact() { "likelihood" } else { "bound" };
+            let mut row = vec![name.to_owned(), kind.to_owned(), model.model.parameters().to_string()];
+            row.extend(self.texts.iter().chain(&self.tests).map(of));
+            bits.push(row);
+            let request = Request::new(&model.settings, &model.model, self.samples, data.length(), workspace.seed);
+            let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+            let judged = judging.judge(&drawn.tokens)?;
+            let (p, e) = (number(&judged.numbers.perplexity), number(&judged.numbers.entropy));
+            samples.push(vec![name.to_owned(), p, e, format!("{:.1}", drawn.nfe()), judged.first]);
+        }
+        let texts = self.texts.iter().chain(&self.tests).map(|text| format!("{text}, bits/char"));
+        let header = ["", "number", "parameters"].map(String::from).into_iter().chain(texts).collect();
+        let mut panels = vec![Panel::Table { title: format!("Trained on {home}, tested on"), header, rows: bits }];
+        let header = ["", "perplexity under ar", "entropy, nats", "NFE", "the first sample"].map(String::from).to_vec();
+        panels.push(Panel::Table { title: "Samples".into(), header, rows: samples });
+        panels.extend(self.infill.as_ref().map(|text| self.infilled(text, home, &judging)).transpose()?);
+        panels.push(published()?);
+        let caption = format!(
+            "One trunk (genmd4 and d3pm-uniform see the time as well, genmd4 trains on two corruptions of each window), {} windows of held-out text of 64 letters each, means with standard errors over windows; one training seed \
+             each. Samples: {} of each model by its own sampler, judged by the autoregressive model, which flatters its own; \
+             perplexity is never without entropy. The published numbers stand beside ours and are not compared with them.",
+            self.windows, self.samples
+        );
+        Ok(figure("text-models", "Models of letters after the same steps and batches", &caption, panels))
+    }
+
+    /// Fillings of a text with gaps by the first model.
+    fn infilled(&self, text: &str, home: &str, judge: &Judge) -> Result<Panel, Failure> {
+        let Judge { workspace, data, .. } = *judge;
+        let (model, _) = trained_run(workspace, &self.presets[0], &self.set_for(home))?;
+        let plain = Request::new(&model.settings, &model.model, 4, data.length(), workspace.seed);
+        let request = Request { known: Some(infilling(text, data)?), ..plain };
+        let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+        let title = format!("Gaps filled by {}", implementation(&self.presets[0]));
+        let mut rows = vec![vec!["given".to_owned(), text.to_owned()]];
+        rows.extend(drawn.tokens.rows().map(|row| vec!["drawn".to_owned(), judge.decode(row)]));
+        Ok(Panel::Table { title, header: vec![String::new(), "text".into()], rows })
+    }
+}
+
+/// The published table.
+fn published() -> Result<Panel, Failure> {
+    let published: Published = toml::from_str(PUBLISHED).map_err(|e| Failure::internal(e.message()))?;
+    let row = |model: PublishedModel| {
+        let sign = if model.bound { "≤ " } else { "" };
+        vec![model.name, format!("{sign}{:.2}", model.bits_per_character)]
+    };
+    Ok(Panel::Table {
+        title: format!("Published, text8 ({}); {}", published.source, published.protocol),
+        header: ["model", "bits/char"].map(String::from).to_vec(),
+        rows: published.models.into_iter().map(row).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_table_is_read() {
+        let Ok(Panel::Table { rows, .. }) = published() else { panic!("a table") };
+        assert!(rows.contains(&vec!["MD4".to_owned(), "≤ 1.37".to_owned()]), "{rows:?}");
+        assert!(rows.contains(&vec!["autoregressive".to_owned(), "1.23".to_owned()]), "{rows:?}");
+    }
+}

@@ -1,0 +1,103 @@
+//! Check: networks trained on a toy whose entropy is known; no bound may fall below it.
+
+use impls::Key;
+use impls::data::InMemory;
+use impls::schedule::MaskedSchedule;
+use impls::train::Settings;
+use reports::record::Input;
+use serde::Deserialize;
+
+use super::{Outcome, load_toy, network_probabilities, toy_inputs, train};
+use crate::failure::Failure;
+use crate::likelihood::{Estimate, Estimator, Question};
+use crate::theory::masked::{Enumeration, neg_elbo};
+use crate::theory::{Alphabet, Toy};
+use crate::workspace::Workspace;
+
+/// Trains small networks on draws from a toy and compares three numbers: the Monte-Carlo NELBO, the exact NELBO
+/// (every pattern through the network), and the entropy.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToyTraining {
+    measure: Measure,
+    toy: String,
+    /// Independent runs: each with its own weights, data and noise.
+    seeds: u64,
+    /// Sequences drawn from the toy for training, and again for evaluation.
+    sequences: usize,
+    /// Time draws a sequence in the evaluation.
+    draws: usize,
+    /// Changes to the preset `md4-digits`.
+    set: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Measure {
+    /// Exact NELBO of the trained network minus the entropy.
+    Excess,
+    /// Monte-Carlo NELBO minus the exact NELBO on the same sequences' law.
+    EstimatorBias,
+}
+
+/// What one run gives, nats.
+struct Run {
+    exact: f64,
+    monte_carlo: f64,
+}
+
+impl ToyTraining {
+    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+        toy_inputs(workspace, [&self.toy])
+    }
+
+    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+        let toy = load_toy(workspace, &self.toy, Alphabet::Masked)?;
+        let entropy = Enumeration::new(&toy)?.entropy();
+        let runs =
+            (0..self.seeds).map(|seed| self.train(workspace, &toy, seed)).collect::<Result<Vec<Run>, Failure>>()?;
+        let of = |f: &dyn Fn(&Run) -> f64| Estimate::of(&runs.iter().map(f).collect::<Vec<_>>());
+        let (quantity, measured) = match self.measure {
+            Measure::Excess => ("exact NELBO − entropy", of(&|r| r.exact - entropy)),
+            Measure::EstimatorBias => ("Monte-Carlo NELBO − exact NELBO", of(&|r| r.monte_carlo - r.exact)),
+        };
+        let mut outcome = Outcome::exact(quantity, measured.value, "nats")
+            .over(runs.len(), "seeds")
+            .with_error(measured.standard_error);
+        let exact = of(&|r| r.exact);
+        let monte_carlo = of(&|r| r.monte_carlo);
+        outcome.detail("entropy", entropy, None, "nats");
+        outcome.detail("exact NELBO", exact.value, Some(exact.standard_error), "nats");
+        outcome.detail("Monte-Carlo NELBO", monte_carlo.value, Some(monte_carlo.standard_error), "nats");
+        let uniform = toy.length as f64 * (toy.states as f64).ln();
+        outcome.detail("NELBO of the untrained network", uniform, None, "nats");
+        Ok(outcome)
+    }
+
+    fn train(&self, workspace: &Workspace, toy: &Toy, seed: u64) -> Result<Run, Failure> {
+        let seed = Key::new(workspace.seed, "toy training").fold(seed);
+        let number = seed.number();
+        let mut overrides = self.set.clone();
+        overrides.push(format!("seed={number}"));
+        let settings = Settings::resolve("md4-digits", &overrides)?;
+        let data = |purpose: u64| InMemory::new(&self.toy, toy.states, toy.draw(self.sequences, &seed.fold(purpose)));
+        let (known, test) = (data(0), data(1));
+        let trainer = train(workspace, &settings, &known, &self.toy)?;
+        let probabilities = network_probabilities(trainer.ema(), toy, workspace);
+        let all = Enumeration::with_probabilities(toy, &probabilities)?;
+        let objective = settings.objective()?;
+        let question = Question {
+            objective: objective.as_ref(),
+            denoiser: trainer.ema(),
+            data: &test,
+            conditional: false,
+            estimator: Estimator::Objective,
+            draws: self.draws,
+            sequences: None,
+            target: None,
+            seed: number,
+        };
+        let estimate = question.answer(&workspace.device, workspace.bar.as_ref())?;
+        Ok(Run { exact: neg_elbo(&all, &MaskedSchedule::Linear), monte_carlo: estimate.nats.value })
+    }
+}

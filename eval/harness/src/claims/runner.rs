@@ -1,0 +1,219 @@
+//! Runs claims: reuses what is unchanged, records each row as soon as it is finished.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use reports::record::{self, Detail, Input, Interval, Measured, Row, SCHEMA, Verdict};
+
+use super::definition::{Claim, Tier};
+use super::judge::{confidence, judge};
+use crate::failure::{Failure, Kind};
+use crate::likelihood::student_interval;
+use crate::provenance;
+use crate::workspace::Workspace;
+
+/// What a run of suites gives.
+pub struct Summary {
+    /// The newest row of each selected claim, in the order of the claims.
+    pub rows: Vec<Row>,
+    /// How many of them an earlier run had made.
+    pub reused: usize,
+}
+
+/// Runs `claims`, appending to OUT/results.jsonl. `family` is the number of statistical claims over which the error
+/// probability is shared: all that exist, so that a verdict does not depend on what else was selected.
+pub fn run(
+    workspace: &Workspace,
+    claims: &[Claim],
+    family: usize,
+    tiers: &[Tier],
+    fresh: bool,
+) -> Result<Summary, Failure> {
+    workspace.make_folder(&workspace.out)?;
+    let path = workspace.out.join("results.jsonl");
+    // Opened first: a row that lost its line's end is made again, not reused and lost.
+    let mut ledger = Ledger::open(&path)?;
+    let recorded = recorded_rows(&path)?;
+    let mut summary = Summary { rows: Vec::new(), reused: 0 };
+    for (index, claim) in claims.iter().enumerate() {
+        let content = content(workspace, claim, family);
+        let known = recorded.iter().rev().find(|row| row.claim.id == claim.id);
+        let known = known.filter(|row| content.as_ref().is_ok_and(|(key, _)| row.key == *key) && is_final(row.verdict));
+        let row = match known {
+            Some(row) if !fresh => {
+                summary.reused += 1;
+                row.clone()
+            }
+            _ => {
+                let row = examine(workspace, claim, content, family, tiers);
+                ledger.append(&row)?;
+                row
+            }
+        };
+        workspace.bar.say(&format!("{:>3}/{} {:<10} {}", index + 1, claims.len(), row.verdict, claim.title));
+        summary.rows.push(row);
+    }
+    Ok(summary)
+}
+
+/// Verdicts that need not be looked for again while nothing changes.
+fn is_final(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Verified | Verdict::Consistent | Verdict::Refuted)
+}
+
+/// A content key with the inputs that are in it.
+type Content = (String, Vec<Input>);
+
+/// Hash of everything that shapes the row: versions of the subsystems, claim, inputs, seed, device, family. A missing input has
+/// none. The program is recorded but not in the key: a changed help text makes no row and no training again.
+fn content(workspace: &Workspace, claim: &Claim, family: usize) -> Result<Content, Failure> {
+    let inputs = claim.protocol.inputs(workspace)?;
+    let mut parts = vec![provenance::subsystems(), claim.hash.clone()];
+    parts.push(format!("{} {} {family}", workspace.seed, workspace.device_name));
+    parts.extend(inputs.iter().map(|input| format!("{} {}", input.name, input.sha256)));
+    Ok((impls::hash::sha256(parts.join("\n").as_bytes()), inputs))
+}
+
+/// Checks one claim. Whatever happens becomes a row.
+fn examine(
+    workspace: &Workspace,
+    claim: &Claim,
+    content: Result<Content, Failure>,
+    family: usize,
+    tiers: &[Tier],
+) -> Row {
+    let clock = Instant::now();
+    let mut row = Row {
+        schema: SCHEMA,
+        claim: record::Claim {
+            id: claim.id.clone(),
+            title: claim.title.clone(),
+            suite: claim.suite.clone(),
+            tier: claim.tier.name().to_owned(),
+            source: claim.source.clone(),
+            statement: claim.statement.clone(),
+            expected: claim.expect.in_words(),
+            why: claim.expect.why.clone(),
+            analysis: claim.analysis.clone(),
+            command: match claim.tier {
+                Tier::Peers => format!("cargo elbow eval {} --peers target/peers/bin/python", claim.id),
+                _ => format!("cargo elbow eval {} --seed {}", claim.id, workspace.seed),
+            },
+        },
+        verdict: Verdict::NotRun,
+        reason: None,
+        measured: None,
+        details: Vec::new(),
+        figures: Vec::new(),
+        seconds: 0.0,
+        key: String::new(),
+        provenance: provenance::block(workspace.seed, &workspace.device_name, claim.hash.clone(), Vec::new()),
+    };
+    if !tiers.contains(&claim.tier) {
+        row.reason = Some(match claim.tier {
+            Tier::Gpu => "needs a GPU: --device cuda:0".to_owned(),
+            Tier::Peers => "needs the programs to be compared with: just bench compare".to_owned(),
+            tier => format!("tier {} was not asked for", tier.name()),
+        });
+        return row;
+    }
+    let mut inputs = Vec::new();
+    let outcome = content.and_then(|(key, known)| {
+        inputs = known;
+        Ok((key, guarded(workspace, claim)?))
+    });
+    match outcome {
+        Ok((key, outcome)) => {
+            // A ratio of times is no number of the family: it is judged by itself.
+            let sharing = if claim.protocol.is_statistical() { family } else { 1 };
+            let (verdict, interval) = judge(&outcome, &claim.expect, confidence(sharing));
+            row.verdict = verdict;
+            row.key = key;
+            row.details = outcome.details;
+            row.details.extend(interval.as_ref().and_then(|interval| power(&outcome.measured, interval)));
+            row.figures = outcome.figures;
+            inputs.extend(outcome.made);
+            let found = Measured { interval, ..outcome.measured };
+            if found.value.is_finite() {
+                row.measured = Some(found);
+            } else {
+                row.reason = Some(format!("{} is {}", found.quantity, found.value));
+            }
+        }
+        Err(failure) => {
+            row.verdict = if failure.kind == Kind::Internal { Verdict::Error } else { Verdict::Blocked };
+            // One line, with what to do: a blocked claim is the user's turn.
+            let parts = [failure.what, failure.advice].into_iter().filter(|part| !part.is_empty());
+            row.reason = Some(parts.map(|part| part.replace('\n', " ")).collect::<Vec<_>>().join("; "));
+        }
+    }
+    row.provenance = provenance::block(workspace.seed, &workspace.device_name, claim.hash.clone(), inputs);
+    row.seconds = clock.elapsed().as_secs_f64();
+    readable(row)
+}
+
+/// The row, or an error row in place of one that could not be read again: JSON has no NaN.
+fn readable(row: Row) -> Row {
+    let again = serde_json::to_string(&row).and_then(|line| serde_json::from_str::<Row>(&line));
+    let Err(error) = again else { return row };
+    let reason = Some(format!("a number of this row is no number: {error}"));
+    Row { verdict: Verdict::Error, reason, measured: None, details: Vec::new(), figures: Vec::new(), ..row }
+}
+
+/// Probability with which a difference of [`power`]'s size is decided.
+const POWER: f64 = 0.8;
+
+/// The distance of the true number from the expectation's limit at which this check verifies it with probability [`POWER`]: half
+/// of the interval and the 80 % quantile of the error beyond it.
+fn power(found: &Measured, interval: &Interval) -> Option<Detail> {
+    let beyond = student_interval(0.0, found.standard_error?, found.n, 2.0 * POWER - 1.0).1;
+    let value = (interval.high - interval.low) / 2.0 + beyond;
+    let name = format!("distance from the limit that verifies this number with probability {POWER}");
+    value.is_finite().then(|| Detail { name, value, standard_error: None, unit: found.unit.clone() })
+}
+
+/// Runs the check; a panic in it is an error of this one claim.
+fn guarded(workspace: &Workspace, claim: &Claim) -> Result<super::check::Outcome, Failure> {
+    let run = AssertUnwindSafe(|| claim.protocol.run(workspace));
+    catch_unwind(run).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+        Err(Failure::internal(format!("the check panicked: {}", text.unwrap_or_default())))
+    })
+}
+
+fn recorded_rows(path: &Path) -> Result<Vec<Row>, Failure> {
+    record::read_rows(path)
+        .map_err(|e| Failure::input(format!("{e:#}"), "move this file away, or choose another --out"))
+}
+
+/// `results.jsonl`, append-only.
+struct Ledger {
+    path: PathBuf,
+    file: File,
+}
+
+impl Ledger {
+    /// Opens the file, first removing a torn last line: the next row must start on a line of its own.
+    fn open(path: &Path) -> Result<Self, Failure> {
+        if let Ok(text) = std::fs::read(path)
+            && text.last().is_some_and(|&byte| byte != b'\n')
+        {
+            let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+            let file = OpenOptions::new().write(true).open(path).map_err(Failure::writing(path))?;
+            file.set_len(whole as u64).map_err(Failure::writing(path))?;
+        }
+        let file = OpenOptions::new().create(true).append(true).open(path).map_err(Failure::writing(path))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    fn append(&mut self, row: &Row) -> Result<(), Failure> {
+        let mut line = serde_json::to_string(row).map_err(|e| Failure::internal(e.to_string()))?;
+        line.push('\n');
+        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+        written.map_err(Failure::writing(&self.path))
+    }
+}

@@ -1,0 +1,69 @@
+//! The posterior mean of a mixture as a denoiser: the loss code that trains networks, run with an exact answer.
+
+use burn::tensor::{Float, Tensor, TensorData};
+use elbow_process::schedule::{GaussianSchedule, LogSnr};
+use impls::gaussian::{Asked, Level, Prediction};
+use impls::network::{Denoiser, Input};
+
+use crate::likelihood::ode::Field;
+use crate::theory::gaussian::Mixture;
+
+/// E\[x | z\] under a mixture in one or two dimensions, said in the terms of a prediction.
+pub struct MixtureDenoiser {
+    pub law: Mixture,
+    pub prediction: Prediction,
+    /// V of the tokens whose places the atoms are; any number where points are not tokens.
+    pub values: usize,
+}
+
+impl MixtureDenoiser {
+    /// F at one point.
+    fn output(&self, z: &[f64], log_snr: f64) -> Vec<f64> {
+        let Asked { level, affine, .. } = self.prediction.at(log_snr);
+        let point = [z[0], z.get(1).copied().unwrap_or(0.0)];
+        let x = self.law.posterior_mean((level.alpha, level.sigma), point);
+        let f = |(z, x): (&f64, f64)| affine.target(*z, (z - level.alpha * x) / level.sigma);
+        z.iter().zip(x).map(f).collect()
+    }
+}
+
+/// In double precision.
+impl Field for MixtureDenoiser {
+    fn eps_and_trace(&self, z: &[f64], length: usize, log_snr: f64) -> (Vec<f64>, Vec<f64>) {
+        let level = Level::of_log_snr(log_snr);
+        let pair = (level.alpha, level.sigma);
+        let row = |z: &[f64]| {
+            let point = [z[0], z.get(1).copied().unwrap_or(0.0)];
+            let x = self.law.posterior_mean(pair, point);
+            let eps: Vec<f64> = z.iter().zip(x).map(|(z, x)| (z - level.alpha * x) / level.sigma).collect();
+            // dx_hat/dz = alpha / sigma^2 Cov[x | z].
+            let gain = (level.alpha / level.sigma).powi(2);
+            (eps, (length as f64 - gain * self.law.posterior_variance(pair, point)) / level.sigma)
+        };
+        let (eps, trace): (Vec<Vec<f64>>, Vec<f64>) = z.chunks(length).map(row).unzip();
+        (eps.concat(), trace)
+    }
+}
+
+impl Denoiser for MixtureDenoiser {
+    fn values(&self) -> usize {
+        self.values
+    }
+
+    fn sees_time(&self) -> bool {
+        true
+    }
+
+    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+        let [rows, length] = input.z.dims();
+        let z: Vec<f64> = input.z.to_data().iter::<f64>().collect();
+        let times = input.time.to_data().iter::<f64>().collect::<Vec<_>>();
+        let row = |(z, &time): (&[f64], &f64)| {
+            let log_snr = GaussianSchedule::VDM.log_snr(time);
+            let scale = self.prediction.at(log_snr).scale;
+            self.output(&z.iter().map(|z| z / scale).collect::<Vec<_>>(), log_snr)
+        };
+        let f: Vec<f32> = z.chunks(length).zip(&times).flat_map(row).map(|f| f as f32).collect();
+        Tensor::from_data(TensorData::new(f, [rows, length]), &input.z.device())
+    }
+}

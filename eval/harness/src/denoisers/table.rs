@@ -1,0 +1,13 @@
+//! The denoiser of an enumerated toy as a table.
+
+use burn::tensor::Device;
+use impls::network::TableDenoiser;
+
+use crate::theory::masked::Enumeration;
+
+/// The toy's denoiser in the form that the training loss takes.
+pub fn table_denoiser(enumeration: &Enumeration, device: &Device) -> TableDenoiser {
+    let (states, length) = (enumeration.states(), enumeration.length());
+    let rows: Vec<Vec<f64>> = enumeration.probabilities().chunks(length * states).map(<[f64]>::to_vec).collect();
+    TableDenoiser::new(states, length, &rows, device)
+}

@@ -1,0 +1,109 @@
+//! What stands on one side of a comparison: images from anywhere, or statistics.
+
+use std::path::Path;
+
+use impls::data::catalogue::{Spec, holds_images};
+use impls::data::{Dataset, Split};
+
+use super::DatasetImages;
+use crate::failure::Failure;
+use crate::fid::{Folder, Image, ImageSet, Images, Statistics, is_statistics};
+use crate::runs::Trained;
+use crate::sampling::{self, Request};
+use crate::workspace::Workspace;
+
+/// One side.
+pub enum Input {
+    Images(Box<dyn ImageSet>),
+    Statistics(Statistics),
+}
+
+/// Samples of a run that is named instead of images.
+pub struct Sampling<'a> {
+    /// How samples of this model are drawn.
+    #[allow(clippy::type_complexity)]
+    pub request: &'a dyn Fn(&Trained, &dyn Dataset) -> Result<Request, Failure>,
+}
+
+/// What a name stands for: a statistics file, a trained run (whose samples are drawn and never written), a folder, a file of
+/// images, or a data set with its split.
+pub fn open(workspace: &Workspace, name: &str, samples: Option<&Sampling>) -> Result<Input, Failure> {
+    let path = Path::new(name);
+    if path.is_file() && name.to_ascii_lowercase().ends_with(".npz") {
+        let (statistics, images) = is_statistics(path)?;
+        if statistics && images {
+            workspace.bar.say(&format!("{name}: its statistics are used; its images (arr_0) are left alone"));
+        }
+        if statistics {
+            return Ok(Input::Statistics(Statistics::load(path)?));
+        }
+    }
+    Ok(Input::Images(images(workspace, name, samples)?))
+}
+
+/// The same, where only images will do.
+pub fn images(workspace: &Workspace, name: &str, samples: Option<&Sampling>) -> Result<Box<dyn ImageSet>, Failure> {
+    let path = Path::new(name);
+    if let Some(samples) = samples.filter(|_| path.join("config.toml").is_file()) {
+        return draw(workspace, path, samples);
+    }
+    if path.is_dir() {
+        return Ok(Box::new(Folder::open(path)?));
+    }
+    if path.is_file() {
+        if !holds_images(path) {
+            let fix = "give a folder of images, .npz, .npy, CIFAR's .bin, IDX's -ubyte[.gz], or digits:test";
+            return Err(Failure::input(format!("{name}: not a file of images"), fix));
+        }
+        let spec = Spec { set: name.to_owned(), split: Split::All, alphabet: None, length: None };
+        return Ok(Box::new(DatasetImages::new(workspace.open(&spec)?, name)?));
+    }
+    if name.contains(':') {
+        return Ok(Box::new(DatasetImages::new(workspace.dataset(name)?, name)?));
+    }
+    let fix = "give a folder, a file of images or statistics, a trained run, or a data set as digits:test";
+    Err(Failure::input(format!("{name}: no such file or folder"), fix))
+}
+
+/// Samples of a trained run.
+fn draw(workspace: &Workspace, run: &Path, samples: &Sampling) -> Result<Box<dyn ImageSet>, Failure> {
+    let model = Trained::load(run, &workspace.device)?;
+    let data = workspace.open(&model.settings.data(Split::Train))?;
+    model.check_fits(data.as_ref())?;
+    let Some(shape) = data.image() else {
+        return Err(Failure::input(format!("{}: its samples are no images", run.display()), "name a run on images"));
+    };
+    let request = (samples.request)(&model, data.as_ref())?;
+    let made = sampling::draw(workspace, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+    let images = Images::from_tokens(&made.tokens, data.values(), shape);
+    let (nfe, weights) = (made.nfe(), &model.hash[..12]);
+    let source = format!(
+        "{}: {} samples by {}, NFE {nfe:.2}, {}, seed {}, weights {weights}",
+        run.display(),
+        request.count,
+        request.sampler,
+        request.placement(&model.settings),
+        workspace.seed
+    );
+    Ok(Box::new(Drawn { images, source }))
+}
+
+/// Samples, with where they come from.
+struct Drawn {
+    images: Images,
+    source: String,
+}
+
+impl ImageSet for Drawn {
+    fn source(&self) -> String {
+        self.source.clone()
+    }
+
+    fn len(&self) -> usize {
+        self.images.len()
+    }
+
+    fn image(&self, index: usize) -> Result<Image, Failure> {
+        self.images.image(index)
+    }
+}

@@ -1,0 +1,33 @@
+//! The engine of elbow: runs, likelihoods, samples, comparisons of images, timings, claims.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`runs`] | training a preset to the end, and opening what was trained |
+//! | [`likelihood`] | bounds on -log p(x) with standard errors; the likelihood of the probability-flow ODE |
+//! | [`sampling`] | drawing from a trained model |
+//! | [`images`], [`networks`] | comparing two sets of images; the feature networks that have a name |
+//! | [`denoisers`] | exact denoisers of toys for the losses that train networks |
+//! | [`timing`] | how long steps, samples and distances take |
+//! | [`claims`] | claims, their checks and verdicts |
+//! | [`workspace`], [`device`], [`provenance`], [`progress`] | where and how a command runs, and what its numbers come from |
+
+pub mod claims;
+pub mod denoisers;
+pub mod device;
+pub mod images;
+pub mod likelihood;
+pub mod networks;
+pub mod progress;
+pub mod provenance;
+pub mod runs;
+pub mod sampling;
+pub mod timing;
+pub mod workspace;
+
+pub use elbow_metrics as fid;
+pub use elbow_theory as theory;
+
+/// Errors of the engine.
+pub mod failure {
+    pub use elbow_base::{Error as Failure, Kind, nearest};
+}

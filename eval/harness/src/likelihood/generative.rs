@@ -1,0 +1,92 @@
+//! Generative perplexity: how probable samples are under a judge, never without how varied they are.
+
+use burn::tensor::Device;
+use impls::autoregressive::Autoregressive;
+use impls::data::{Dataset, InMemory, Tokens};
+use impls::network::Denoiser;
+use serde::Serialize;
+
+use super::bound::{Estimator, Question};
+use crate::failure::Failure;
+use elbow_base::Estimate;
+use elbow_base::Progress;
+
+/// Samples under an autoregressive judge. A low perplexity alone rewards dull samples: read it with the entropy.
+#[derive(Clone, Debug, Serialize)]
+pub struct Generative {
+    /// exp(nats a token) under the judge, mean over samples. Longer samples are judged in whole windows, each after a begin
+    /// mark; what is left of a last one is not scored.
+    pub perplexity: Estimate,
+    /// Entropy of the tokens within a sample, nats, mean over samples.
+    pub entropy: Estimate,
+    pub samples: u64,
+    /// Tokens a sample, and the judge's window.
+    pub length: usize,
+    pub window: usize,
+    /// Entropy of each sample, nats.
+    #[serde(skip)]
+    pub entropies: Vec<f64>,
+}
+
+/// Judges samples of a model of `data`, whose window is the judge's. At least two samples of at least a window.
+pub fn generative(
+    judge: &dyn Denoiser,
+    data: &dyn Dataset,
+    samples: &Tokens,
+    device: &Device,
+    bar: &dyn Progress,
+) -> Result<Generative, Failure> {
+    let window = data.length();
+    let windows = samples.length() / window;
+    let ids: Vec<u32> = samples.rows().flat_map(|row| &row[..windows * window]).copied().collect();
+    let cut = InMemory::new("samples", data.values(), Tokens::new(ids, window));
+    let question = Question {
+        objective: &Autoregressive,
+        denoiser: judge,
+        data: &cut,
+        conditional: false,
+        estimator: Estimator::Objective,
+        draws: 1,
+        sequences: None,
+        target: None,
+        seed: 0,
+    };
+    let bound = question.answer(device, bar)?;
+    let scored = (windows * window) as f64;
+    let per_sample: Vec<f64> =
+        bound.per_sequence.chunks(windows).map(|parts| parts.iter().sum::<f64>() / scored).collect();
+    let nats = Estimate::of(&per_sample);
+    let value = nats.value.exp();
+    let entropies: Vec<f64> = samples.rows().map(token_entropy).collect();
+    Ok(Generative {
+        // The error of a smooth function of the mean, to first order.
+        perplexity: Estimate { value, standard_error: value * nats.standard_error, n: nats.n },
+        entropy: Estimate::of(&entropies),
+        samples: samples.len() as u64,
+        length: samples.length(),
+        window,
+        entropies,
+    })
+}
+
+/// Entropy of the distribution of tokens within a sequence, nats.
+fn token_entropy(tokens: &[u32]) -> f64 {
+    let mut counts = std::collections::BTreeMap::new();
+    for token in tokens {
+        *counts.entry(token).or_insert(0usize) += 1;
+    }
+    let share = |&count: &usize| count as f64 / tokens.len() as f64;
+    counts.values().map(share).map(|p| -p * p.ln()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entropy_of_known_sequences() {
+        assert_eq!(token_entropy(&[3, 3, 3]), 0.0);
+        assert!((token_entropy(&[0, 1, 2, 3]) - 4f64.ln()).abs() < 1e-15);
+        assert!((token_entropy(&[0, 0, 1, 1]) - 2f64.ln()).abs() < 1e-15);
+    }
+}

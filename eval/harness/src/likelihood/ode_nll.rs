@@ -1,0 +1,195 @@
+//! Tokens under the probability-flow ODE: its density of noisy points, made a code length of the data by dequantisation.
+
+use burn::module::Module;
+use burn::tensor::Device;
+use impls::data::{Dataset, Tokens};
+use impls::gaussian::{Decoder, Gaussian, Level};
+use impls::key::open_uniform;
+use impls::network::Model;
+use impls::{Key, Workers};
+use rand_distr::{Distribution, StandardNormal};
+use serde::Serialize;
+
+use super::ode::{Field, NetworkField, Trace, log_density};
+use crate::failure::Failure;
+use elbow_base::Estimate;
+use elbow_base::Progress;
+
+/// How values become points. Both give upper bounds of -log p(x) in expectation; numbers of different ones are not the same
+/// quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dequantisation {
+    /// The NELBO's own ends: y_0 = x + s_0 eps and the decoder p(x | z_0). E \[-log p(x|z_0) + log q(y_0|x) - log p(y_0)\].
+    Decoder,
+    /// y_0 = x + u, u uniform over a value's bin: E \[-log p(y_0)\] - D log(2/V) (Theis et al. 2016).
+    Uniform,
+}
+
+impls::names!(Dequantisation, "dequantisation": Decoder = "decoder", Uniform = "uniform");
+
+/// What is evaluated, and how.
+pub struct OdeQuestion<'a> {
+    pub objective: &'a Gaussian,
+    /// On the device of `answer`, which differentiates.
+    pub model: &'a Model,
+    pub data: &'a dyn Dataset,
+    pub conditional: bool,
+    pub dequantisation: Dequantisation,
+    /// Whether the trace is computed, or estimated with one vector of signs a draw.
+    pub exact_trace: bool,
+    /// Runge-Kutta steps; an even number.
+    pub steps: usize,
+    /// Draws of the dequantisation, and of the signs, for each sequence.
+    pub draws: usize,
+    /// The first sequences of the data.
+    pub sequences: Option<usize>,
+    pub seed: u64,
+}
+
+/// The code length of data under the ODE: a mean over sequences.
+#[derive(Clone, Debug, Serialize)]
+pub struct OdeNll {
+    pub dataset: String,
+    pub sequences: u64,
+    pub draws: usize,
+    pub steps: usize,
+    pub dequantisation: String,
+    pub trace: String,
+    /// What the network's output means, and gamma at the ends.
+    pub prediction: String,
+    pub ends: [f64; 2],
+    /// Network evaluations of a sequence and draw, each with a derivative.
+    pub nfe: usize,
+    pub nats: Estimate,
+    pub bits_per_dim: Estimate,
+    /// The number in half the steps minus this one, bits/dim: the error of this one is smaller, once the steps are small.
+    pub half_steps_difference: f64,
+    #[serde(skip)]
+    pub per_sequence: Vec<f64>,
+}
+
+/// Sequences of one solution.
+const CHUNK: usize = 16;
+
+impl OdeNll {
+    /// Whether half the steps give the same number, up to a quarter of its standard error.
+    pub fn is_converged(&self) -> bool {
+        self.half_steps_difference.abs() <= 0.25 * self.bits_per_dim.standard_error
+    }
+}
+
+impl OdeQuestion<'_> {
+    /// Solves the ODE for every sequence.
+    pub fn answer(&self, device: &Device, bar: &dyn Progress) -> Result<OdeNll, Failure> {
+        let count = self.sequences.unwrap_or(usize::MAX).min(self.data.len());
+        if count < 2 {
+            let what = format!("{}: {count} sequences have no standard error", self.data.name());
+            return Err(Failure::input(what, "evaluate at least two"));
+        }
+        let all: Vec<usize> = (0..count).collect();
+        let chunks: Vec<&[usize]> = all.chunks(CHUNK).collect();
+        bar.start(
+            (chunks.len() * self.draws * (self.steps + self.steps / 2)) as u64,
+            &format!("ODE of {}", self.data.name()),
+        );
+        let parts = Workers::new(usize::MAX).map(&chunks, |number, chunk| -> Result<[Vec<f64>; 2], Failure> {
+            let mut sums = [vec![0.0; chunk.len()], vec![0.0; chunk.len()]];
+            for draw in 0..self.draws {
+                let key = Key::new(self.seed, "ode").fold(number as u64).fold(draw as u64);
+                for (sums, nats) in sums.iter_mut().zip(self.one(chunk, &key, device, bar)?) {
+                    sums.iter_mut().zip(nats).for_each(|(sum, nats)| *sum += nats / self.draws as f64);
+                }
+            }
+            Ok(sums)
+        });
+        bar.finish();
+        let (mut per_sequence, mut in_half) = (Vec::new(), Vec::new());
+        for part in parts {
+            let [all, half] = part?;
+            per_sequence.extend(all);
+            in_half.extend(half);
+        }
+        let (nats, half) = (Estimate::of(&per_sequence), Estimate::of(&in_half));
+        let (length, to_bits) = (self.data.length(), 1.0 / (self.data.length() as f64 * std::f64::consts::LN_2));
+        Ok(OdeNll {
+            dataset: self.data.name(),
+            sequences: count as u64,
+            draws: self.draws,
+            steps: self.steps,
+            dequantisation: self.dequantisation.to_string(),
+            trace: if self.exact_trace { "exact".into() } else { "hutchinson, one vector of signs a draw".into() },
+            prediction: self.objective.prediction.to_string(),
+            ends: self.ends()?,
+            nfe: 4 * self.steps * if self.exact_trace { length } else { 1 },
+            nats,
+            bits_per_dim: nats.scaled(to_bits),
+            half_steps_difference: (half.value - nats.value) * to_bits,
+            per_sequence,
+        })
+    }
+
+    /// One draw for some sequences, nats: solved in all steps, and in half as many.
+    fn one(&self, chunk: &[usize], key: &Key, device: &Device, bar: &dyn Progress) -> Result<[Vec<f64>; 2], Failure> {
+        let tokens = self.data.select(chunk)?;
+        // A copy for this thread: two that differentiate through the same parameters wait for each other.
+        let model = self.model.clone().fork(device);
+        let field = NetworkField {
+            denoiser: &model,
+            device,
+            prediction: self.objective.prediction,
+            class: if self.conditional { self.data.labels(chunk) } else { Vec::new() },
+            trace: if self.exact_trace { Trace::Exact } else { Trace::Hutchinson(key.fold(1)) },
+        };
+        let decoder = Decoder { values: self.data.values() };
+        let noisy = Dequantised::draw(&tokens, decoder, self.ends()?, self.dequantisation, &key.fold(0));
+        Ok([self.steps, self.steps / 2].map(|steps| noisy.code_lengths(&field, steps, || bar.advance(1))))
+    }
+
+    fn ends(&self) -> Result<[f64; 2], Failure> {
+        let schedule = self.objective.schedule_of(self.model);
+        schedule.ends().ok_or_else(|| Failure::internal("a trained schedule has ends"))
+    }
+}
+
+/// Tokens made points.
+pub struct Dequantised {
+    y: Vec<f64>,
+    length: usize,
+    ends: [f64; 2],
+    /// What the code length of each row has beside -log p(y_0), nats.
+    rest: Vec<f64>,
+}
+
+impl Dequantised {
+    /// y_0 of each token, drawn.
+    pub fn draw(tokens: &Tokens, decoder: Decoder, ends: [f64; 2], how: Dequantisation, key: &Key) -> Self {
+        let length = tokens.length();
+        let first = Level::of_log_snr(-ends[0]);
+        let s = first.sigma / first.alpha;
+        let bin = 2.0 / decoder.values as f64;
+        let mut rng = key.rng();
+        let (mut y, mut rest) = (Vec::with_capacity(tokens.ids().len()), vec![0.0; tokens.len()]);
+        for (at, &token) in tokens.ids().iter().enumerate() {
+            let x = decoder.point(token);
+            y.push(match how {
+                Dequantisation::Uniform => {
+                    rest[at / length] -= bin.ln();
+                    x + bin * (open_uniform(&mut rng) - 0.5)
+                }
+                Dequantisation::Decoder => {
+                    let eps: f64 = StandardNormal.sample(&mut rng);
+                    let log_q = -0.5 * (eps * eps + (2.0 * std::f64::consts::PI).ln()) - s.ln();
+                    rest[at / length] += decoder.nats(first.alpha * (x + s * eps), first, token) + log_q;
+                    x + s * eps
+                }
+            });
+        }
+        Self { y, length, ends, rest }
+    }
+
+    /// The code length of each row in so many steps, nats.
+    pub fn code_lengths(&self, field: &dyn Field, steps: usize, advanced: impl FnMut()) -> Vec<f64> {
+        let density = log_density(field, &self.y, self.length, self.ends, steps, advanced);
+        self.rest.iter().zip(density).map(|(rest, log_p)| rest - log_p).collect()
+    }
+}

@@ -1,0 +1,68 @@
+//! Where a number comes from: the program, its revision, the machine, the inputs.
+
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::SystemTime;
+
+use elbow_metrics::FEATURES;
+use impls::data::Dataset;
+use impls::hash::sha256;
+use impls::train::TRAINING;
+use reports::record::{Input, Provenance};
+
+use crate::failure::Failure;
+
+/// Version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// SHA-256 of a file, as a named input.
+pub fn file_input(path: &Path) -> Result<Input, Failure> {
+    let bytes = std::fs::read(path).map_err(Failure::reading(path))?;
+    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    Ok(Input { name, sha256: sha256(&bytes) })
+}
+
+/// A data set as a named input.
+pub fn data_input(data: &dyn Dataset) -> Input {
+    Input { name: data.name(), sha256: data.hash().to_owned() }
+}
+
+/// The version of the code behind each kind of number. Raise one by hand when the same settings give other numbers there: what
+/// was kept under the earlier version is then made again.
+const SUBSYSTEMS: [(&str, u32); 6] =
+    [("training", TRAINING), ("likelihood", 1), ("sampling", 1), ("features", FEATURES), ("theory", 1), ("checks", 1)];
+
+/// The versions of all subsystems, as a part of the key under which a row is found again.
+pub fn subsystems() -> String {
+    SUBSYSTEMS.map(|(name, version)| format!("{name} {version}")).join(", ")
+}
+
+/// SHA-256 of the running program, recorded with each result.
+pub fn program_hash() -> &'static str {
+    static HASH: OnceLock<String> = OnceLock::new();
+    HASH.get_or_init(|| {
+        let read = std::env::current_exe().and_then(std::fs::read);
+        read.map_or_else(|_| format!("unknown at {}", now()), |bytes| sha256(&bytes))
+    })
+}
+
+/// A provenance block for a result that was finished now.
+pub fn block(seed: u64, device: &str, claim_hash: String, inputs: Vec<Input>) -> Provenance {
+    Provenance {
+        version: VERSION.to_owned(),
+        git_revision: env!("ELBOW_GIT_REVISION").to_owned(),
+        git_dirty: env!("ELBOW_GIT_DIRTY") == "true",
+        program_hash: program_hash().to_owned(),
+        seed,
+        device: device.to_owned(),
+        threads: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
+        claim_hash,
+        inputs,
+        finished: now(),
+    }
+}
+
+/// UTC, RFC 3339, second resolution.
+fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}

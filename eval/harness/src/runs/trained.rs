@@ -1,0 +1,94 @@
+//! A trained model as a run's folder holds it.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use impls::data::Dataset;
+use impls::network::Model;
+use impls::objective::Objective;
+use impls::train::checkpoint::State;
+use impls::train::{Checkpoint, DataShape, Settings};
+
+use crate::failure::Failure;
+use crate::likelihood::{Estimator, Question};
+
+/// A trained model with what describes it.
+pub struct Trained {
+    pub settings: Settings,
+    pub objective: Box<dyn Objective>,
+    pub model: Model,
+    pub state: State,
+    /// SHA-256 of the averaged weights.
+    pub hash: String,
+}
+
+impl Trained {
+    /// Loads the averaged weights of a run.
+    pub fn load(run: &Path, device: &Device) -> Result<Self, Failure> {
+        let config = run.join("config.toml");
+        if !config.is_file() {
+            let what = format!("{}: no config.toml", run.display());
+            return Err(Failure::input(what, "name the folder of a training run, as `elbow train` printed it"));
+        }
+        let settings = Settings::load(&config)?;
+        let checkpoint = Checkpoint::of_run(run);
+        let state = checkpoint.state()?.ok_or_else(|| {
+            Failure::input(
+                format!("{}: no checkpoint yet", run.display()),
+                "let `elbow train` run until its first checkpoint",
+            )
+        })?;
+        let shape = settings.network(&state.data)?;
+        let key = impls::Key::new(0, "replaced");
+        let model = Model::new(&shape, settings.learned_schedule()?, &key, device);
+        Ok(Self {
+            objective: settings.objective()?,
+            model: checkpoint.load_ema(model)?,
+            hash: state.files["ema.safetensors"].clone(),
+            settings,
+            state,
+        })
+    }
+
+    /// Refuses data that the network was not made for.
+    pub fn check_fits(&self, data: &dyn Dataset) -> Result<(), Failure> {
+        let (ours, theirs) = (&self.state.data, DataShape::of(data));
+        let classes = self.settings.class_conditioning && ours.classes != theirs.classes;
+        if (ours.values, ours.length) != (theirs.values, theirs.length) || classes {
+            let what = format!(
+                "{} has {} values, {} tokens a sequence and {} classes, the model {}, {} and {}",
+                data.name(),
+                theirs.values,
+                theirs.length,
+                theirs.classes,
+                ours.values,
+                ours.length,
+                ours.classes
+            );
+            return Err(Failure::input(what, "use data of the same alphabet and sequence_length"));
+        }
+        Ok(())
+    }
+
+    /// The question for the model's bound on some data.
+    pub fn question<'a>(
+        &'a self,
+        data: &'a dyn Dataset,
+        estimator: Estimator,
+        draws: usize,
+        sequences: Option<usize>,
+        seed: u64,
+    ) -> Question<'a> {
+        Question {
+            objective: self.objective.as_ref(),
+            denoiser: &self.model,
+            data,
+            conditional: self.settings.class_conditioning,
+            estimator,
+            draws,
+            sequences,
+            target: None,
+            seed,
+        }
+    }
+}

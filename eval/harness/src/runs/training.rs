@@ -1,0 +1,96 @@
+//! Training a preset to the end, with progress, evaluations and sample grids.
+
+use std::path::Path;
+
+use impls::data::{Dataset, Split};
+use impls::train::{Progress, Settings, Trainer, Watch, train};
+
+use crate::failure::Failure;
+use crate::likelihood::{Estimator, Question};
+use crate::sampling::{self, Request};
+use crate::workspace::Workspace;
+use elbow_base::Silent;
+
+/// Trains to the end with a progress bar, evaluating on held-out data as the settings say.
+pub fn run_training(workspace: &Workspace, settings: &Settings, data: &dyn Dataset, run: &Path) -> Result<(), Failure> {
+    // Texts have a valid split; images have only test images beside those that train.
+    let held_out = match settings.evaluate_every {
+        0 => None,
+        _ => Some(
+            workspace.open(&settings.data(Split::Valid)).or_else(|_| workspace.open(&settings.data(Split::Test)))?,
+        ),
+    };
+    let mut observer = Observer { workspace, settings, run, held_out, smooth: f64::NAN, failed: None };
+    workspace.bar.start(settings.steps, &format!("train {}", settings.implementation));
+    let outcome = train(settings, data, &workspace.devices, run, &mut observer);
+    workspace.bar.finish();
+    // What went wrong while evaluating says it better than the loop that it stopped.
+    match observer.failed {
+        Some(failure) => Err(failure),
+        None => Ok(outcome?),
+    }
+}
+
+/// Sequences of held-out data, and draws of each, in an evaluation while training.
+const EVALUATED: usize = 256;
+const DRAWS: usize = 4;
+/// Samples in a grid while training.
+const SHOWN: usize = 16;
+
+/// Shows progress; evaluates and samples the averaged weights.
+struct Observer<'a> {
+    workspace: &'a Workspace,
+    settings: &'a Settings,
+    run: &'a Path,
+    held_out: Option<Box<dyn Dataset>>,
+    smooth: f64,
+    /// Why an evaluation failed.
+    failed: Option<Failure>,
+}
+
+impl Watch for Observer<'_> {
+    fn step(&mut self, progress: &Progress) {
+        let loss = progress.weighted_loss;
+        self.smooth = if self.smooth.is_nan() { loss } else { 0.95 * self.smooth + 0.05 * loss };
+        self.workspace.bar.set(progress.step, format!("loss {:.3}", self.smooth));
+    }
+
+    fn evaluate(&mut self, trainer: &Trainer) -> impls::Result<Vec<(String, f64)>> {
+        self.numbers(trainer).map_err(|failure| {
+            let stop = impls::Error::Setting(failure.to_string());
+            self.failed = Some(failure);
+            stop
+        })
+    }
+}
+
+impl Observer<'_> {
+    fn numbers(&self, trainer: &Trainer) -> Result<Vec<(String, f64)>, Failure> {
+        let Some(data) = &self.held_out else { return Ok(Vec::new()) };
+        let objective = self.settings.objective()?;
+        let question = Question {
+            objective: objective.as_ref(),
+            denoiser: trainer.ema(),
+            data: data.as_ref(),
+            conditional: self.settings.class_conditioning,
+            estimator: Estimator::Auto,
+            draws: DRAWS,
+            sequences: Some(EVALUATED),
+            target: None,
+            seed: self.settings.seed,
+        };
+        let quiet = Silent;
+        let bound = question.answer(&self.workspace.device, &quiet)?;
+        let folder = self.run.join("samples");
+        let name = format!("step-{:07}", trainer.steps_done());
+        let request = Request::new(self.settings, trainer.ema(), SHOWN, data.length(), self.settings.seed);
+        let made = sampling::draw(self.workspace, self.settings, trainer.ema(), &request, &quiet)?;
+        sampling::save(self.workspace, &folder, &name, &made.tokens, data.as_ref())?;
+        let b = bound.bits_per_dim;
+        Ok(vec![
+            ("nelbo_bits_per_dim".into(), b.value),
+            ("nelbo_standard_error".into(), b.standard_error),
+            ("nelbo_sequences".into(), bound.sequences as f64),
+        ])
+    }
+}

@@ -1,0 +1,39 @@
+//! Samples as files.
+
+use std::path::{Path, PathBuf};
+
+use impls::data::{Dataset, Tokens};
+
+use crate::failure::Failure;
+use crate::fid::Images;
+use crate::workspace::Workspace;
+use elbow_base::atomic_file;
+
+/// Writes samples: images as `NAME.npz` (`arr_0`, uint8, NHWC) and a grid `NAME.png`, texts as `NAME.txt`, other tokens as
+/// lines of numbers. What was written, by kind: `npz`, `png`, `txt`.
+pub fn save(
+    workspace: &Workspace,
+    folder: &Path,
+    name: &str,
+    tokens: &Tokens,
+    data: &dyn Dataset,
+) -> Result<Vec<(&'static str, PathBuf)>, Failure> {
+    workspace.make_folder(folder)?;
+    if let Some(shape) = data.image() {
+        let images = Images::from_tokens(tokens, data.values(), shape);
+        let (npz, png) = (folder.join(format!("{name}.npz")), folder.join(format!("{name}.png")));
+        images.save_npz(&npz)?;
+        let shown: Vec<usize> = (0..images.len().min(256)).collect();
+        let scale = (128 / shape[0].max(1)).clamp(1, 4);
+        images.select(&shown).save_grid(&png, (shown.len() as f64).sqrt().ceil() as usize, scale)?;
+        return Ok(vec![("npz", npz), ("png", png)]);
+    }
+    let path = folder.join(format!("{name}.txt"));
+    let line = |row: &[u32]| match data.text() {
+        Some(text) => text.decode(row),
+        None => row.iter().map(u32::to_string).collect::<Vec<_>>().join(" "),
+    };
+    let text: String = tokens.rows().map(|row| line(row) + "\n").collect();
+    atomic_file::write(&path, text.as_bytes())?;
+    Ok(vec![("txt", path)])
+}

@@ -1,0 +1,110 @@
+//! One training problem that other programs solve too: a short run, a fixed batch and the data.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use impls::corruption::{Corrupted, hide_each, numbers, row_sums};
+use impls::data::{Dataset, Split, Tokens};
+use impls::key::Key;
+use impls::network::Model;
+use impls::objective::Batch;
+use impls::schedule::MaskedSchedule;
+use impls::time_sampling::TimeSampling;
+use impls::train::{Checkpoint, DataShape, Settings};
+
+use crate::failure::Failure;
+use crate::fid::NpzWriter;
+use crate::runs::run_training;
+use crate::workspace::Workspace;
+
+/// Steps of a case's training.
+const STEPS: usize = 20;
+
+/// A problem that was written.
+pub struct Case {
+    pub settings: Settings,
+    pub data: Box<dyn Dataset>,
+    run: PathBuf,
+}
+
+impl Case {
+    /// Trains a preset for its `steps` and writes run, batch and data.
+    pub fn write(workspace: &Workspace, preset: &str, set: &[String], to: &Path) -> Result<Self, Failure> {
+        let few = [format!("steps={STEPS}")];
+        let settings = Settings::resolve(preset, &[&few[..], set].concat())?;
+        let is = |value: &Option<String>, known: &[&str]| value.as_deref().is_some_and(|name| known.contains(&name));
+        let known = settings.implementation == "md4"
+            && settings.timesteps == Some(0)
+            && is(&settings.schedule, &["linear"])
+            && is(&settings.weighting, &["simple", "elbo"])
+            && is(&settings.time_sampling, &["stratified"])
+            && (settings.accumulation, settings.network.as_str()) == (1, "transformer")
+            && !settings.class_conditioning;
+        if !known {
+            let what = format!(
+                "{preset}: the peers know a transformer of md4 in continuous time: schedule linear, weighting simple or elbo, \
+                 stratified times, no accumulation, no classes"
+            );
+            return Err(Failure::input(what, "name such a preset, as md4-digits, and leave these settings"));
+        }
+        let data = workspace.open(&settings.data(Split::Train))?;
+        workspace.make_folder(to)?;
+        let run = to.join("run");
+        run_training(workspace, &settings, data.as_ref(), &run)?;
+        let case = Self { settings, data, run };
+        let (batch, corrupted) = case.batch(&workspace.device)?;
+        let z: Vec<u32> = corrupted.input.z.into_data().iter::<u32>().collect();
+        let shape = [batch.len(), batch.x.length()];
+        let mut file = NpzWriter::create(&to.join("batch.npz"))?;
+        file.array("x", &shape, batch.x.ids())?;
+        file.array("z", &shape, &z)?;
+        file.array("t", &[batch.len()], &batch.u)?;
+        file.array("weight", &[batch.len()], &weights(&batch))?;
+        file.finish()?;
+        let all = case.data.all()?;
+        let mut file = NpzWriter::create(&to.join("data.npz"))?;
+        file.array("x", &[all.len(), all.length()], all.ids())?;
+        file.finish()?;
+        Ok(case)
+    }
+
+    /// Opens what [`Case::write`] wrote.
+    pub fn open(workspace: &Workspace, from: &Path) -> Result<Self, Failure> {
+        let run = from.join("run");
+        let settings = Settings::load(&run.join("config.toml"))?;
+        let data = workspace.open(&settings.data(Split::Train))?;
+        Ok(Self { settings, data, run })
+    }
+
+    /// The folder of the training run.
+    pub fn run(&self) -> &Path {
+        &self.run
+    }
+
+    /// The fixed batch, the first sequences at stratified times, and the same with tokens hidden.
+    fn batch(&self, device: &Device) -> Result<(Batch, Corrupted), Failure> {
+        let count = self.settings.batch_size.min(self.data.len());
+        let x: Tokens = self.data.select(&(0..count).collect::<Vec<_>>())?;
+        let u = TimeSampling::Stratified.draw(count, &Key::new(0, "case times"));
+        let batch = Batch::new(x, u);
+        let masked = |row: usize, _| MaskedSchedule::Linear.mask_probability(batch.u[row]);
+        let corrupted = hide_each(&batch, &batch.u, self.data.values(), masked, &Key::new(0, "case masks"), device);
+        Ok((batch, corrupted))
+    }
+
+    /// Bits/dim of the fixed batch under the trained weights: each row's cost over its time.
+    pub fn check(&self, workspace: &Workspace) -> Result<f64, Failure> {
+        let shape = self.settings.network(&DataShape::of(self.data.as_ref()))?;
+        let model = Model::new(&shape, None, &Key::new(0, "replaced"), &workspace.device);
+        let model = Checkpoint::of_run(&self.run).load_model(model)?;
+        let (batch, corrupted) = self.batch(&workspace.device)?;
+        let costs = numbers(row_sums(corrupted.cross_entropies(&model)));
+        let total: f64 = costs.iter().zip(weights(&batch)).map(|(cost, weight)| cost * weight).sum();
+        Ok(total / batch.x.ids().len() as f64 / std::f64::consts::LN_2)
+    }
+}
+
+/// The NELBO's weight of each row under the linear schedule: 1/t.
+fn weights(batch: &Batch) -> Vec<f64> {
+    batch.u.iter().map(|t| 1.0 / t).collect()
+}

@@ -1,0 +1,10 @@
+//! How long units of work take on this machine, in the form in which other programs' times are compared with ours.
+
+mod case;
+mod machine;
+#[allow(clippy::module_inception)]
+mod timing;
+
+pub use case::Case;
+pub use machine::{Machine, measure as measure_machine};
+pub use timing::Timing;

@@ -1,0 +1,106 @@
+//! The loss code that trains the networks against exact numbers, with witnesses that must be rejected.
+
+use elbow_harness::likelihood::Estimate;
+use elbow_theory::masked::weighted_loss;
+use impls::Key;
+use impls::md4::Md4;
+use impls::objective::{Batch, Objective, Terms};
+use impls::schedule::MaskedSchedule;
+use impls::time_sampling::TimeSampling;
+use impls::weighting::Weighting;
+
+use crate::fixture::Bench;
+
+const BATCHES: usize = 300;
+const BATCH: usize = 128;
+/// Standard errors beyond which a mean is rejected: a right one is rejected once in 30,000 seeds.
+const REJECT: f64 = 4.0;
+
+impl Bench {
+    /// Means of the batches, each sequence's loss multiplied by `spoil(t)`.
+    fn means(&self, objective: &Md4, sampling: TimeSampling, spoil: impl Fn(f64) -> f64) -> Vec<f64> {
+        (0..BATCHES as u64)
+            .map(|b| {
+                let key = |purpose| Key::new(7, purpose).fold(b);
+                let x = self.toy.draw(BATCH, &key("data"));
+                let times = sampling.draw(BATCH, &key("times"));
+                let batch = Batch::new(x, times.clone());
+                let loss = objective.loss(&self.table, &batch, &key("masks"), &self.device).into_data();
+                loss.iter::<f64>().zip(&times).map(|(l, &t)| l * spoil(t)).sum::<f64>() / BATCH as f64
+            })
+            .collect()
+    }
+
+    /// Distance of the mean from the exact loss in standard errors.
+    fn score(&self, objective: &Md4, means: &[f64]) -> f64 {
+        let exact = weighted_loss(&self.all, &objective.schedule, &objective.weighting);
+        let estimate = Estimate::of(means);
+        ((estimate.value - exact) / estimate.standard_error).abs()
+    }
+}
+
+#[test]
+fn every_weighting_of_the_loss_has_its_exact_value_as_mean() {
+    for toy in ["example-a", "three-tokens"] {
+        let bench = Bench::new(toy);
+        for schedule in [MaskedSchedule::Linear, MaskedSchedule::Cosine] {
+            for weighting in Weighting::ALL {
+                let objective = Md4::new(schedule, weighting);
+                let score = bench.score(&objective, &bench.means(&objective, TimeSampling::Stratified, |_| 1.0));
+                assert!(score < REJECT, "{toy} {schedule} {weighting}: {score} standard errors");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_nelbo_terms_have_the_exact_bound_as_mean() {
+    let bench = Bench::new("example-a");
+    let objective = Md4::new(MaskedSchedule::Linear, Weighting::Simple);
+    let draws: Vec<f64> = (0..BATCHES as u64)
+        .map(|b| {
+            let key = |purpose| Key::new(9, purpose).fold(b);
+            let x = bench.toy.draw(BATCH, &key("data"));
+            let times = TimeSampling::Stratified.draw(BATCH, &key("times"));
+            let terms = objective.nelbo(&bench.table, &Batch::new(x, times), &key("masks"), &bench.device);
+            assert!(terms.iter().all(|t| (t.reconstruction, t.prior) == (0.0, 0.0)));
+            terms.iter().map(Terms::sum).sum::<f64>() / BATCH as f64
+        })
+        .collect();
+    let estimate = Estimate::of(&draws);
+    // The bound is the ELBO's although the objective trains with another weighting.
+    let exact = weighted_loss(&bench.all, &objective.schedule, &Weighting::Elbo);
+    assert!(((estimate.value - exact) / estimate.standard_error).abs() < REJECT);
+    let reweighted = weighted_loss(&bench.all, &objective.schedule, &objective.weighting);
+    assert!(((estimate.value - reweighted) / estimate.standard_error).abs() > 50.0, "witness: the loss is no bound");
+}
+
+#[test]
+fn stratified_times_have_the_smaller_variance() {
+    let bench = Bench::new("example-a");
+    let objective = Md4::new(MaskedSchedule::Linear, Weighting::Simple);
+    let error = |sampling| Estimate::of(&bench.means(&objective, sampling, |_| 1.0)).standard_error;
+    let (stratified, rotated, independent) =
+        (error(TimeSampling::Stratified), error(TimeSampling::Rotated), error(TimeSampling::Independent));
+    assert!(stratified < 0.9 * independent, "{stratified} {independent}");
+    assert!(rotated < 0.9 * independent, "{rotated} {independent}");
+}
+
+#[test]
+fn witness_wrong_weights_are_rejected() {
+    let bench = Bench::new("example-a");
+    type Spoil = fn(f64) -> f64;
+    let wrong: [(&str, Weighting, Spoil); 4] = [
+        ("the cosine schedule's weight on linear masks", Weighting::Elbo, |t| {
+            t * MaskedSchedule::Cosine.elbo_weight(t)
+        }),
+        ("no weight", Weighting::Elbo, |t| t),
+        ("the ELBO's weight in place of simple's", Weighting::Simple, |t| 1.0 / t),
+        ("w~ applied twice", Weighting::Sigmoid(2.0), |t| Weighting::Sigmoid(2.0).at(&MaskedSchedule::Linear, t)),
+    ];
+    for (what, weighting, spoil) in wrong {
+        let objective = Md4::new(MaskedSchedule::Linear, weighting);
+        let score = bench.score(&objective, &bench.means(&objective, TimeSampling::Stratified, spoil));
+        assert!(score > REJECT, "{what} was accepted: {score} standard errors");
+    }
+}

@@ -1,0 +1,7 @@
+//! Tests of the engine, in one program: linking it takes longer than most of them.
+
+mod estimator;
+mod fixture;
+mod gaussian_losses;
+mod objectives;
+mod samplers;

@@ -1,0 +1,267 @@
+//! The code that trains every objective, run with a table denoiser, against the exact bound of the toy.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use elbow_harness::denoisers::table_denoiser;
+use elbow_harness::likelihood::Estimate;
+use elbow_theory::discrete::{self, Forward, Model, Parameterization};
+use elbow_theory::masked::{Enumeration, any_order_nll, cascade, neg_elbo};
+use elbow_theory::{Alphabet, Toy};
+use impls::any_order::{AnyOrder, Form, K_DCE, k_dce_draws};
+use impls::corruption::numbers;
+use impls::d3pm::{Absorbing, Kernel, Uniform};
+use impls::genmd4::{GenMd4, powers};
+use impls::maskgit::{MaskGit, MaskRates, Normaliser};
+use impls::md4::Md4;
+use impls::mdlm::{Mdlm, Protocol};
+use impls::network::TableDenoiser;
+use impls::objective::{Batch, Objective, Terms};
+use impls::schedule::{MaskedSchedule, VectorSchedule};
+use impls::time_sampling::TimeSampling;
+use impls::{Key, Weighting};
+use serde_json::Value;
+
+use crate::fixture::fixture;
+
+const BATCHES: u64 = 300;
+const BATCH: usize = 128;
+/// Standard errors beyond which a mean is rejected: a right one is rejected once in 30,000 seeds.
+const REJECT: f64 = 4.0;
+
+fn toy(name: &str, alphabet: Alphabet) -> Toy {
+    Toy::load(&fixture(&format!("{name}.json")), alphabet).expect("bundled")
+}
+
+/// Batches of draws from a toy: `f` of each, and the mean over batches with its error.
+fn mean(toy: &Toy, f: impl Fn(&Batch, &Key) -> f64) -> Estimate {
+    let one = |b: u64| {
+        let key = |purpose| Key::new(11, purpose).fold(b);
+        let u = TimeSampling::Stratified.draw(BATCH, &key("times"));
+        f(&Batch::new(toy.draw(BATCH, &key("data")), u), &key("masks"))
+    };
+    Estimate::of(&(0..BATCHES).map(one).collect::<Vec<_>>())
+}
+
+/// The mean bound of an objective.
+fn bound(objective: &dyn Objective, toy: &Toy, table: &TableDenoiser) -> Estimate {
+    mean(toy, |batch, key| {
+        objective.nelbo(table, batch, key, &Device::flex()).iter().map(Terms::sum).sum::<f64>() / BATCH as f64
+    })
+}
+
+fn score(found: &Estimate, exact: f64) -> f64 {
+    ((found.value - exact) / found.standard_error).abs()
+}
+
+#[track_caller]
+fn agrees(what: &str, found: &Estimate, exact: f64) {
+    println!("{what}: {} +- {} against {exact}", found.value, found.standard_error);
+    assert!(score(found, exact) < REJECT, "{what}: {found:?} against {exact}");
+}
+
+#[test]
+fn the_masked_objectives_report_their_exact_bound() {
+    for name in ["toys/example-a", "toys/three-tokens"] {
+        let toy = toy(name, Alphabet::Masked);
+        let all = Enumeration::new(&toy).expect("full support");
+        let table = table_denoiser(&all, &Device::flex());
+        let exact = any_order_nll(&all);
+        for form in [Form::KDce, Form::LambdaDce, Form::TDce(MaskedSchedule::Cosine)] {
+            let found = bound(&AnyOrder { form }, &toy, &table);
+            // The weight 1/lambda has no variance: its estimate is only known to be near.
+            match form {
+                Form::LambdaDce => assert!((found.value - exact).abs() < 0.05 * exact, "{found:?} against {exact}"),
+                _ => agrees(&form.to_string(), &found, exact),
+            }
+        }
+        let maskgit = MaskGit { rates: MaskRates::Cosine, normaliser: Normaliser::Global, label_smoothing: 0.1 };
+        agrees("maskgit", &bound(&maskgit, &toy, &table), exact);
+        let mdlm = bound(&Mdlm { protocol: Protocol::Exact }, &toy, &table);
+        // A rough look, for its tails: what the protocol leaves out is seen by the next estimate.
+        let with_prior = neg_elbo(&all, &MaskedSchedule::LogLinear);
+        assert!((mdlm.value - with_prior).abs() < 0.05 * with_prior, "{mdlm:?} against {with_prior}");
+        // Where the mask probability is uniform in its logarithm the weight is constant, and the error small enough to
+        // see the interval that the protocol leaves out: at t <= 1e-3 hardly more than one token is hidden.
+        let importance = bound(&Mdlm { protocol: Protocol::Importance }, &toy, &table);
+        let one_hidden = mean(&toy, |batch, key| {
+            let single = Batch { u: vec![1e-9; BATCH], ..batch.clone() };
+            let terms = K_DCE.nelbo(&table, &single, key, &Device::flex());
+            terms.iter().map(Terms::sum).sum::<f64>() / BATCH as f64
+        });
+        let prior = toy.length as f64 * MaskedSchedule::LogLinear.alpha(1.0) * (toy.states as f64).ln();
+        let left_out = 1e-3 * (1.0 - 1e-3) * one_hidden.value;
+        agrees("importance", &importance, with_prior - prior - left_out);
+        for steps in [1, 4] {
+            let exact =
+                -cascade(&all, &MaskedSchedule::Linear, steps as usize, &Weighting::Elbo).expect("small").elbo[0];
+            agrees("d3pm-absorbing", &bound(&Absorbing { steps, hybrid: 0.5 }, &toy, &table), exact);
+            let md4 = Md4 { steps: Some(steps), ..Md4::new(MaskedSchedule::Linear, Weighting::Simple) };
+            agrees("md4 in steps", &bound(&md4, &toy, &table), exact);
+        }
+        let cosine = cascade(&all, &MaskedSchedule::Cosine, 4, &Weighting::Elbo).expect("small");
+        let md4 = Md4 { steps: Some(4), ..Md4::new(MaskedSchedule::Cosine, Weighting::Elbo) };
+        agrees("md4, cosine", &bound(&md4, &toy, &table), -cosine.elbo[0]);
+        let at_once = -cascade(&all, &MaskedSchedule::Linear, 1, &Weighting::Elbo).expect("small").elbo[0];
+        assert!(score(&bound(&md4, &toy, &table), at_once) > REJECT, "witness: four steps look like one");
+    }
+}
+
+#[test]
+fn draws_that_share_an_order_have_the_exact_bound_as_mean() {
+    let toy = toy("toys/three-tokens", Alphabet::Masked);
+    let all = Enumeration::new(&toy).expect("full support");
+    let table = table_denoiser(&all, &Device::flex());
+    let device = Device::flex();
+    let average = |batch: &Batch, u: &[Vec<f64>], key: &Key| {
+        let draws = k_dce_draws(&table, batch, u, key, &device).flatten();
+        draws.map(|terms| terms.sum()).sum::<f64>() / (u.len() * BATCH) as f64
+    };
+    let found = mean(&toy, |batch, key| {
+        let shifted = |shift: f64| batch.u.iter().map(|u| (u + shift).fract()).collect();
+        average(batch, &[0.0, 0.2, 0.4, 0.6, 0.8].map(shifted), key)
+    });
+    agrees("five draws", &found, any_order_nll(&all));
+    // Witness: draws that all hide one count are no bound.
+    let one_count = mean(&toy, |batch, key| average(batch, &[vec![0.9; BATCH], vec![0.9; BATCH]], key));
+    assert!(score(&one_count, any_order_nll(&all)) > REJECT, "{one_count:?}");
+}
+
+#[test]
+fn the_normaliser_of_maskgit_decides_which_loss_it_is() {
+    // Uniform rates: the mean over each row's hidden tokens is the any-order bound over N; the sum over all hidden tokens
+    // by their number weighs each count k by k and is another loss.
+    let toy = toy("toys/three-tokens", Alphabet::Masked);
+    let all = Enumeration::new(&toy).expect("full support");
+    let table = table_denoiser(&all, &Device::flex());
+    let loss = |normaliser| {
+        let maskgit = MaskGit { rates: MaskRates::Uniform, normaliser, label_smoothing: 0.0 };
+        mean(&toy, |batch, key| {
+            let sum: f64 = numbers(maskgit.loss(&table, batch, key, &Device::flex())).iter().sum();
+            sum / maskgit.divisor(batch)
+        })
+    };
+    let exact = any_order_nll(&all) / 3.0;
+    agrees("per row", &loss(Normaliser::PerRow), exact);
+    assert!(score(&loss(Normaliser::Global), exact) > REJECT, "witness: the normalisers look alike");
+    // Divided by E k = 2, the sum over k of E[sum of costs | k] / 3: every count at its own weight.
+    let by_count = |k: usize| {
+        mean(&toy, |batch, key| {
+            let at = Batch { u: vec![(k as f64 - 0.5) / 3.0; BATCH], ..batch.clone() };
+            let terms = K_DCE.nelbo(&table, &at, key, &Device::flex());
+            terms.iter().map(Terms::sum).sum::<f64>() / BATCH as f64 * k as f64 / 3.0
+        })
+    };
+    let simple: f64 = (1..=3).map(|k| by_count(k).value).sum::<f64>() / 3.0 / 2.0;
+    let global = loss(Normaliser::Global);
+    assert!((global.value - simple).abs() < 4.0 * global.standard_error + 0.01, "{global:?} against {simple}");
+}
+
+#[test]
+fn genmd4_reports_its_exact_bound() {
+    // Its denoiser is a table: the true posterior depends on the time here, and no table is it.
+    let toy = toy("toys/example-a", Alphabet::Masked);
+    let device = Device::flex();
+    let all = Enumeration::new(&toy).expect("full support");
+    let theta: Vec<f32> = (0..toy.states).map(|v| 0.9 * v as f32 - 0.4).collect();
+    let theta = Tensor::<1>::from_data(TensorData::new(theta, [toy.states]), &device);
+    let table = table_denoiser(&all, &device).with_schedule(theta);
+    let forward = Forward::vector(VectorSchedule::new(powers(&table)));
+    let model = Model::new(&toy, &forward, Parameterization::Mixture).expect("small");
+    let exact = discrete::weighted_loss(&model, &Weighting::Elbo).value;
+    let found = bound(&GenMd4, &toy, &table);
+    agrees("genmd4", &found, exact);
+    assert!(score(&found, any_order_nll(&all)) > REJECT, "witness: the schedule makes no difference");
+}
+
+#[test]
+fn uniform_d3pm_reports_its_exact_bound_under_both_kernels() {
+    let toy = toy("discrete/pair-table", Alphabet::Values);
+    let rows = value_table(&toy);
+    let table = TableDenoiser::new(toy.states, toy.length, &rows, &Device::flex());
+    let forward = Forward::uniform(toy.states, MaskedSchedule::Linear);
+    for (kernel, parameterization) in
+        [(Kernel::D3pm, Parameterization::D3pm), (Kernel::Mixture, Parameterization::Mixture)]
+    {
+        let model = Model::new(&toy, &forward, parameterization).expect("small");
+        for steps in [2u32, 5] {
+            let d3pm = Uniform { schedule: MaskedSchedule::Linear, steps: Some(steps), kernel, hybrid: 0.3 };
+            let exact = -discrete::cascade(&model, steps as usize, &Weighting::Elbo).expect("small").elbo[0];
+            agrees(&format!("{kernel}, T = {steps}"), &bound(&d3pm, &toy, &table), exact);
+        }
+        let continuous = discrete::weighted_loss(&model, &Weighting::Elbo).value;
+        match kernel {
+            Kernel::D3pm => {
+                let d3pm = Uniform { schedule: MaskedSchedule::Linear, steps: None, kernel, hybrid: 0.0 };
+                agrees("d3pm, continuous", &bound(&d3pm, &toy, &table), continuous);
+            }
+            // The mixture of a denoiser that is not exact has no finite limit, and no objective.
+            Kernel::Mixture => assert_eq!(continuous, f64::INFINITY),
+        }
+    }
+}
+
+/// The toy's own table, for the table denoiser: rows of patterns with masks are never asked for.
+fn value_table(toy: &Toy) -> Vec<Vec<f64>> {
+    let document: Value =
+        serde_json::from_str(&std::fs::read_to_string(fixture("discrete/pair-table.json")).expect("bundled"))
+            .expect("JSON");
+    let entries = document["denoiser"]["entries"].as_object().expect("a table");
+    let base = toy.states + 1;
+    let mut rows = vec![vec![1.0 / toy.states as f64; toy.length * toy.states]; base.pow(toy.length as u32)];
+    for (word, table) in entries {
+        let number = word.bytes().fold(0, |n, digit| n * base + usize::from(digit - b'0'));
+        rows[number] = table
+            .as_array()
+            .expect("rows")
+            .iter()
+            .flat_map(|row| row.as_array().expect("a row").iter().map(|p| p.as_f64().expect("a number")))
+            .collect();
+    }
+    rows
+}
+
+#[test]
+fn the_gradient_of_genmd4s_schedule_is_unbiased() {
+    // The toy of the fixture, its exact gradient by differentiation through the enumeration (JAX).
+    let text = std::fs::read_to_string(fixture("objectives/golden.json")).expect("the fixture");
+    let golden: Value = serde_json::from_str(&text).expect("JSON");
+    let floats = |value: &Value| -> Vec<f64> {
+        fn go(value: &Value, out: &mut Vec<f64>) {
+            match value {
+                Value::Array(items) => items.iter().for_each(|item| go(item, out)),
+                number => out.push(number.as_f64().expect("a number")),
+            }
+        }
+        let mut out = Vec::new();
+        go(value, &mut out);
+        out
+    };
+    let device = Device::flex().autodiff();
+    let cases = golden["cases"].as_array().expect("cases").iter();
+    for case in cases.filter(|case| case["name"] == "genmd4-exact-gradient") {
+        let t = case["t"].as_f64().or(case["time"].as_f64()).expect("a time");
+        let rows: Vec<Vec<f64>> = floats(&case["table"]).chunks(4).map(<[f64]>::to_vec).collect();
+        let theta: Vec<f32> = floats(&case["theta"]).iter().map(|&x| x as f32).collect();
+        let law = floats(&case["law"]);
+        let outcomes = (0..4u8).map(|x| (vec![x / 2, x % 2], law[usize::from(x)])).collect();
+        let toy = Toy { states: 2, length: 2, outcomes, denoiser: elbow_theory::DenoiserKind::Exact };
+        let mut gradients = [Vec::new(), Vec::new()];
+        let mut values = Vec::new();
+        for b in 0..400u64 {
+            let key = |purpose| Key::new(13, purpose).fold(b);
+            let theta = Tensor::<1>::from_data(TensorData::new(theta.clone(), [2]), &device).require_grad();
+            let table = TableDenoiser::new(2, 2, &rows, &device).with_schedule(theta.clone());
+            let batch = Batch::new(toy.draw(256, &key("data")), vec![t; 256]);
+            let loss = GenMd4.loss(&table, &batch, &key("masks"), &device).mean();
+            values.push(f64::from(loss.clone().into_scalar::<f32>()));
+            let gradient = theta.grad(&loss.backward()).expect("reached").into_data();
+            gradient.iter::<f64>().zip(&mut gradients).for_each(|(g, all)| all.push(g));
+        }
+        agrees("value", &Estimate::of(&values), case["value"].as_f64().expect("a number"));
+        for (v, found) in gradients.iter().enumerate() {
+            let found = Estimate::of(found);
+            agrees("gradient", &found, floats(&case["gradient"])[v]);
+            let biased = floats(&case["gradient_without_score"])[v];
+            assert!(score(&found, biased) > REJECT, "witness: without the score function it is {biased}: {found:?}");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Samplers of masked diffusion with one schedule for all values.
+
+use burn::tensor::Tensor;
+use elbow_theory::masked::chain::{any_order_law, sampler_law};
+use impls::any_order::{first_hitting, one_by_one};
+use impls::canvas::Predictor;
+use impls::d3pm::absorbing_ancestral;
+use impls::maskgit::confidence;
+use impls::md4::{Grid, ancestral};
+use impls::mdlm::cached;
+use impls::network::{Denoiser, Input, TableDenoiser};
+use impls::schedule::MaskedSchedule;
+
+use super::{Bench, DRAWS, follows, rejects};
+
+#[test]
+fn ancestral_steps_have_the_chains_law() {
+    for toy in ["example-a", "three-tokens"] {
+        let bench = Bench::new(toy);
+        for (schedule, grid, steps) in [
+            (MaskedSchedule::Linear, Grid::Uniform, 3),
+            (MaskedSchedule::Linear, Grid::Cosine, 4),
+            (MaskedSchedule::Cosine, Grid::Uniform, 4),
+        ] {
+            let times: Vec<f64> = (0..=steps).map(|i| grid.time(i, steps)).collect();
+            let samples = ancestral(bench.predictor(), &schedule, grid, steps, bench.canvas());
+            follows(&bench, &samples, &sampler_law(&bench.all, &schedule, &times));
+        }
+        let one = ancestral(bench.predictor(), &MaskedSchedule::Linear, Grid::Uniform, 1, bench.canvas());
+        rejects(&bench, &one, &any_order_law(&bench.all));
+    }
+}
+
+#[test]
+fn the_cached_sampler_has_the_chains_law_and_counts_what_it_asks() {
+    let bench = Bench::new("three-tokens");
+    let steps = 4;
+    let times: Vec<f64> = (0..=steps).map(|i| i as f64 / steps as f64).collect();
+    let samples = cached(bench.predictor(), steps, bench.canvas());
+    follows(&bench, &samples, &sampler_law(&bench.all, &MaskedSchedule::Linear, &times));
+    // One evaluation at the start, and one after each step that changed something and left masks.
+    assert!(samples.evaluations.iter().all(|&n| (1..=3).contains(&n)));
+    let many = cached(bench.predictor(), 200, bench.canvas());
+    assert!(many.nfe() <= 3.0 && many.nfe() > 2.9, "{} evaluations for three tokens", many.nfe());
+    // A network that sees the time must be asked in every step that has masks.
+    let timed = Timed(&bench.table);
+    let asked = cached(Predictor::new(&timed, &bench.device), 200, bench.canvas());
+    assert!(asked.nfe() > 100.0, "{}", asked.nfe());
+}
+
+/// The same answers from a denoiser that says it sees the time.
+struct Timed<'a>(&'a TableDenoiser);
+
+impl Denoiser for Timed<'_> {
+    fn values(&self) -> usize {
+        self.0.values()
+    }
+
+    fn sees_time(&self) -> bool {
+        true
+    }
+
+    fn logits(&self, input: &Input) -> Tensor<3> {
+        self.0.logits(input)
+    }
+}
+
+#[test]
+fn one_by_one_and_first_hitting_have_the_any_order_law() {
+    for toy in ["example-a", "three-tokens"] {
+        let bench = Bench::new(toy);
+        let law = any_order_law(&bench.all);
+        let length = bench.toy.length as u64;
+        let random = one_by_one(bench.predictor(), bench.canvas());
+        follows(&bench, &random, &law);
+        let hitting = first_hitting(bench.predictor(), bench.canvas());
+        follows(&bench, &hitting, &law);
+        assert!(hitting.evaluations.iter().all(|&n| n == length), "exactly as many evaluations as tokens");
+        assert!(random.evaluations.iter().all(|&n| n == length));
+        assert_eq!(random.network_calls, length);
+    }
+}
+
+#[test]
+fn a_network_is_asked_at_the_times_that_it_was_trained_at() {
+    // Whatever grid a sampler walks on: half of the tokens masked is t = 1/2 under the linear schedule, and 1/3 under the
+    // cosine schedule, whose mask probability is sin(pi t / 2).
+    let bench = Bench::new("example-a");
+    let asked = |draw: &dyn Fn(Predictor)| {
+        let watched = Watched(&bench.table, Default::default());
+        draw(Predictor::new(&watched, &bench.device).trained_under(MaskedSchedule::Cosine));
+        watched.1.into_inner().expect("one thread")
+    };
+    let at = |times: &[Vec<f64>], call: usize, exact: f64| {
+        assert!(
+            times[call].iter().all(|t| (t - exact).abs() < 1e-6),
+            "{:?} where {exact} was expected",
+            times[call][0]
+        );
+    };
+    let one = asked(&|predictor| drop(one_by_one(predictor, bench.canvas())));
+    at(&one, 0, 1.0);
+    at(&one, 1, 1.0 / 3.0);
+    let grid = asked(&|predictor| {
+        drop(ancestral(predictor, &MaskedSchedule::Linear, Grid::Uniform, 2, bench.canvas()));
+    });
+    at(&grid, 1, 1.0 / 3.0);
+    at(&asked(&|predictor| drop(cached(predictor, 2, bench.canvas()))), 0, 1.0);
+    at(&asked(&|predictor| drop(confidence(predictor, 2, 1.0, bench.canvas()))), 1, 1.0 / 3.0);
+}
+
+/// Remembers the times that it is asked about.
+struct Watched<'a>(&'a TableDenoiser, std::sync::Mutex<Vec<Vec<f64>>>);
+
+impl Denoiser for Watched<'_> {
+    fn values(&self) -> usize {
+        self.0.values()
+    }
+
+    fn sees_time(&self) -> bool {
+        true
+    }
+
+    fn logits(&self, input: &Input) -> Tensor<3> {
+        self.1.lock().expect("one thread").push(input.time.clone().into_data().iter::<f64>().collect());
+        self.0.logits(input)
+    }
+}
+
+#[test]
+fn first_hitting_times_have_the_law_of_the_process() {
+    // With N tokens the mask probability at the first event is u^(1/N), of mean N/(N + 1), and each later one has its
+    // own factor: at the second event the mean is N/(N + 1) (N - 1)/N.
+    let bench = Bench::new("three-tokens");
+    let watched = Watched(&bench.table, Default::default());
+    first_hitting(Predictor::new(&watched, &bench.device), bench.canvas());
+    let times = watched.1.into_inner().expect("one thread");
+    assert_eq!(times.len(), 3);
+    let mean = |t: &[f64]| t.iter().sum::<f64>() / t.len() as f64;
+    for (found, exact) in times.iter().map(|t| mean(t)).zip([0.75, 0.5, 0.25]) {
+        assert!((found - exact).abs() < 5.0 * 0.25 / (DRAWS as f64).sqrt(), "{found} where {exact} was expected");
+    }
+}
+
+#[test]
+fn confident_values_first_has_its_closed_form() {
+    // Two tokens, two rounds: both are drawn, one is kept. With temperature s (the rest of it at r = 1/2) the first is kept
+    // with probability sigmoid((ln p1(a) - ln p2(b)) / s): a difference of Gumbels is logistic.
+    let bench = Bench::new("example-a");
+    let temperature = 1.0;
+    let mut law = vec![0.0; 9];
+    let (first, second) = (bench.mu(&[2, 2], 0), bench.mu(&[2, 2], 1));
+    for a in 0..2u32 {
+        for b in 0..2u32 {
+            let drawn = first[a as usize] * second[b as usize];
+            let margin = (first[a as usize].ln() - second[b as usize].ln()) / (temperature * 0.5);
+            let keep_first = 1.0 / (1.0 + (-margin).exp());
+            for other in 0..2u32 {
+                law[bench.all.number(&[a, other])] += drawn * keep_first * bench.mu(&[a, 2], 1)[other as usize];
+                law[bench.all.number(&[other, b])] += drawn * (1.0 - keep_first) * bench.mu(&[2, b], 0)[other as usize];
+            }
+        }
+    }
+    let samples = confidence(bench.predictor(), 2, temperature, bench.canvas());
+    follows(&bench, &samples, &law);
+    assert!(samples.evaluations.iter().all(|&n| n == 2));
+    rejects(&bench, &confidence(bench.predictor(), 2, 100.0, bench.canvas()), &law);
+}
+
+#[test]
+fn known_tokens_stay_and_condition_the_rest() {
+    let bench = Bench::new("example-a");
+    let canvas = || bench.canvas().with_known(&[None, Some(1)]);
+    let mut law = vec![0.0; 9];
+    for a in 0..2u32 {
+        law[bench.all.number(&[a, 1])] = bench.mu(&[2, 1], 0)[a as usize];
+    }
+    let linear = MaskedSchedule::Linear;
+    let made = [
+        ancestral(bench.predictor(), &linear, Grid::Cosine, 7, canvas()),
+        cached(bench.predictor(), 7, canvas()),
+        first_hitting(bench.predictor(), canvas()),
+        one_by_one(bench.predictor(), canvas()),
+        confidence(bench.predictor(), 7, 4.5, canvas()),
+        absorbing_ancestral(bench.predictor(), 7, canvas()),
+    ];
+    for samples in &made {
+        assert!(samples.tokens.rows().all(|row| row[1] == 1));
+        follows(&bench, samples, &law);
+    }
+    assert!(made[3].evaluations.iter().all(|&n| n == 1));
+    rejects(&bench, &one_by_one(bench.predictor(), bench.canvas()), &law);
+}
+
+#[test]
+fn ancestral_evaluations_are_those_that_were_needed() {
+    // A step of a linear schedule on a uniform grid reveals something of N masks at step i with probability that sums to
+    // T (1 - (1 - 1/T)^N) over the steps.
+    let bench = Bench::new("three-tokens");
+    for steps in [2usize, 5, 20] {
+        let samples = ancestral(bench.predictor(), &MaskedSchedule::Linear, Grid::Uniform, steps, bench.canvas());
+        let t = steps as f64;
+        let exact = t * (1.0 - (1.0 - 1.0 / t).powi(bench.toy.length as i32));
+        let error = 2.0 / (DRAWS as f64).sqrt();
+        assert!((samples.nfe() - exact).abs() < 4.0 * error, "{} where {exact} was expected", samples.nfe());
+        assert!(samples.network_calls <= steps as u64);
+    }
+}

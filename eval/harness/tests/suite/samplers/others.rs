@@ -1,0 +1,255 @@
+//! Samplers of the other processes, long texts, guidance.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use elbow_theory::masked::chain::{any_order_law, sampler_law};
+use impls::Key;
+use impls::any_order::one_by_one;
+use impls::autoregressive::left_to_right;
+use impls::canvas::{Canvas, Predictor, Samples};
+use impls::d3pm::{Kernel, Uniform, absorbing_ancestral, uniform_ancestral};
+use impls::genmd4::{powers, vector_ancestral};
+use impls::md4::Grid;
+use impls::mdlm::semi_autoregressive;
+use impls::network::{Denoiser, Input, TableDenoiser};
+use impls::schedule::MaskedSchedule;
+use statrs::distribution::{ChiSquared, ContinuousCDF};
+
+use super::{ALARM, Bench, DRAWS, follows, rejects};
+
+#[test]
+fn a_schedule_for_each_value_has_its_chains_law() {
+    let bench = Bench::new("example-a");
+    let theta = Tensor::<1>::from_data(TensorData::new(vec![-0.5f32, 1.5], [2]), &bench.device);
+    let table = bench.table.clone().with_schedule(theta);
+    let w = powers(&table);
+    let steps = 3;
+    let law = bench.evolve(2, steps, |i, from, n| {
+        let (s, t) = ((i - 1) as f64 / steps as f64, i as f64 / steps as f64);
+        if from[n] != 2 {
+            return (0..3).map(|d| f64::from(u8::from(d == from[n]))).collect();
+        }
+        let mut row: Vec<f64> = bench
+            .mu(from, n)
+            .iter()
+            .zip(&w)
+            .map(|(mu, w)| mu * if i == 1 { 1.0 } else { 1.0 - (s / t).powf(*w) })
+            .collect();
+        row.push(1.0 - row.iter().sum::<f64>());
+        row
+    });
+    let draw = |table: &TableDenoiser| {
+        vector_ancestral(Predictor::new(table, &bench.device), Grid::Uniform, steps, bench.canvas())
+    };
+    follows(&bench, &draw(&table), &law);
+    let equal = Tensor::<1>::from_data(TensorData::new(vec![0.5413f32, 0.5413], [2]), &bench.device);
+    rejects(&bench, &draw(&bench.table.clone().with_schedule(equal)), &law);
+}
+
+/// The table with a constant logit for the mask: mass m, the values sharing 1 - m.
+struct WithMask<'a>(&'a TableDenoiser, f64);
+
+impl Denoiser for WithMask<'_> {
+    fn values(&self) -> usize {
+        self.0.values()
+    }
+
+    fn sees_time(&self) -> bool {
+        false
+    }
+
+    fn logits(&self, input: &Input) -> Tensor<3> {
+        let values = self.0.logits(input);
+        let [batch, length, _] = values.dims();
+        let mask = (self.1 / (1.0 - self.1)).ln();
+        Tensor::cat(vec![values.clone(), Tensor::full([batch, length, 1], mask, &values.device())], 2)
+    }
+}
+
+#[test]
+fn absorbing_d3pm_keeps_the_mass_on_the_mask() {
+    let bench = Bench::new("example-a");
+    let (steps, mass) = (3usize, 0.4);
+    let law = bench.evolve(2, steps, |i, from, n| {
+        let (s, t) = ((i - 1) as f64 / steps as f64, i as f64 / steps as f64);
+        if from[n] != 2 {
+            return (0..3).map(|d| f64::from(u8::from(d == from[n]))).collect();
+        }
+        let mut row: Vec<f64> = bench.mu(from, n).iter().map(|mu| (1.0 - mass) * mu * (t - s)).collect();
+        row.push(if i == 1 { 0.0 } else { s * (1.0 - mass) + mass });
+        let total: f64 = row.iter().sum();
+        row.iter().map(|p| p / total).collect()
+    });
+    let draw = |mass: f64| {
+        absorbing_ancestral(Predictor::new(&WithMask(&bench.table, mass), &bench.device), steps, bench.canvas())
+    };
+    follows(&bench, &draw(mass), &law);
+    rejects(&bench, &draw(1e-9), &law);
+    let plain = absorbing_ancestral(bench.predictor(), steps, bench.canvas());
+    let times: Vec<f64> = (0..=steps).map(|i| i as f64 / steps as f64).collect();
+    follows(&bench, &plain, &sampler_law(&bench.all, &MaskedSchedule::Linear, &times));
+}
+
+#[test]
+fn uniform_d3pm_has_its_chains_law_under_both_kernels() {
+    let bench = Bench::new("example-a");
+    let steps = 3usize;
+    // Nothing is masked here: a denoiser with an opinion on every pair of values, 0 for the first more likely after 0.
+    let rows: Vec<Vec<f64>> = (0..9)
+        .map(|pattern| {
+            let (a, b) = (0.8 - 0.25 * f64::from(pattern % 3), 0.3 + 0.2 * f64::from(pattern / 3));
+            vec![a, 1.0 - a, b, 1.0 - b]
+        })
+        .collect();
+    let table = TableDenoiser::new(2, 2, &rows, &bench.device);
+    for kernel in [Kernel::D3pm, Kernel::Mixture] {
+        let law = bench.evolve(0, steps, |i, from, n| {
+            let (alpha_s, alpha_t) = (1.0 - (i - 1) as f64 / steps as f64, 1.0 - i as f64 / steps as f64);
+            let mu = &rows[bench.all.number(from)][2 * n..2 * n + 2];
+            let stay = alpha_t / alpha_s;
+            let like = |j: usize| stay * f64::from(u8::from(j == from[n] as usize)) + (1.0 - stay) / 2.0;
+            let given = |j: usize, x: usize| alpha_s * f64::from(u8::from(j == x)) + (1.0 - alpha_s) / 2.0;
+            let posterior = |weights: Vec<f64>| {
+                let total: f64 = weights.iter().sum();
+                weights.into_iter().map(|w| w / total).collect::<Vec<f64>>()
+            };
+            let mut row = match kernel {
+                Kernel::D3pm => {
+                    posterior((0..2).map(|j| like(j) * (0..2).map(|x| mu[x] * given(j, x)).sum::<f64>()).collect())
+                }
+                Kernel::Mixture => {
+                    let of = |x: usize| posterior((0..2).map(|j| like(j) * given(j, x)).collect());
+                    (0..2).map(|j| (0..2).map(|x| mu[x] * of(x)[j]).sum()).collect()
+                }
+            };
+            row.push(0.0);
+            row
+        });
+        let objective = Uniform { schedule: MaskedSchedule::Linear, steps: Some(3), kernel, hybrid: 0.0 };
+        let key = Key::new(6, "uniform");
+        let samples = uniform_ancestral(&table, &objective, steps, [DRAWS, 2], &key, &bench.device);
+        follows(&bench, &samples, &law);
+        let other = if kernel == Kernel::D3pm { Kernel::Mixture } else { Kernel::D3pm };
+        let other = Uniform { kernel: other, ..objective };
+        rejects(&bench, &uniform_ancestral(&table, &other, steps, [DRAWS, 2], &key, &bench.device), &law);
+    }
+}
+
+/// A causal reading of the table: position n knows the tokens before it, shifted by one behind the mask.
+struct Causal<'a>(&'a TableDenoiser);
+
+impl Denoiser for Causal<'_> {
+    fn values(&self) -> usize {
+        self.0.values()
+    }
+
+    fn sees_time(&self) -> bool {
+        false
+    }
+
+    fn logits(&self, input: &Input) -> Tensor<3> {
+        let z = input.z.clone();
+        let [batch, length] = z.dims();
+        let mask = z.clone().slice([0..batch, 0..1]);
+        let mut rows = Vec::new();
+        for n in 0..length {
+            let known = z.clone().slice([0..batch, 1..n + 1]);
+            let pattern = Tensor::cat(vec![known, mask.clone().repeat_dim(1, length - n)], 1);
+            let times = vec![0.0; batch];
+            rows.push(self.0.logits(&Input::new(pattern, &times)).slice([0..batch, n..n + 1]));
+        }
+        Tensor::cat(rows, 1)
+    }
+}
+
+#[test]
+fn left_to_right_has_the_product_law() {
+    let bench = Bench::new("example-a");
+    let mut law = vec![0.0; 9];
+    for a in 0..2u32 {
+        for b in 0..2u32 {
+            law[bench.all.number(&[a, b])] = bench.mu(&[2, 2], 0)[a as usize] * bench.mu(&[a, 2], 1)[b as usize];
+        }
+    }
+    let causal = Causal(&bench.table);
+    let samples = left_to_right(Predictor::new(&causal, &bench.device), bench.canvas());
+    follows(&bench, &samples, &law);
+    rejects(&bench, &samples, &any_order_law(&bench.all));
+    assert!(samples.evaluations.iter().all(|&n| n == 2));
+}
+
+#[test]
+fn windows_continue_the_text_before_them() {
+    // Windows of two, one new token each: x3 is drawn from mu_2 given x2 in the first place of its window.
+    let bench = Bench::new("example-a");
+    let key = Key::new(8, "windows");
+    let fill = |canvas: Canvas| one_by_one(bench.predictor(), canvas);
+    let samples = semi_autoregressive(DRAWS, 3, [2, 1], 2, &key, fill);
+    assert_eq!((samples.tokens.len(), samples.tokens.length()), (DRAWS, 3));
+    assert!(samples.evaluations.iter().all(|&n| n == 3), "two for the first window, one for the second");
+    let pairs = any_order_law(&bench.all);
+    let mut statistic = 0.0;
+    for code in 0..8u32 {
+        let x = [code >> 2, code >> 1 & 1, code & 1];
+        let p = pairs[bench.all.number(&x[..2])] * bench.mu(&[x[1], 2], 1)[x[2] as usize];
+        let count = samples.tokens.rows().filter(|row| *row == x).count() as f64;
+        statistic += (count - DRAWS as f64 * p).powi(2) / (DRAWS as f64 * p);
+    }
+    assert!(1.0 - ChiSquared::new(7.0).expect("seven").cdf(statistic) > ALARM, "chi-square {statistic}");
+}
+
+/// Fixed logits for each class of a single token; the last class means "no class".
+struct Classes(Vec<[f32; 3]>);
+
+impl Denoiser for Classes {
+    fn values(&self) -> usize {
+        3
+    }
+
+    fn sees_time(&self) -> bool {
+        false
+    }
+
+    fn logits(&self, input: &Input) -> Tensor<3> {
+        let batch = input.z.dims()[0];
+        let null = self.0.len() - 1;
+        let class = input.class.clone().map(|class| class.into_data().iter::<i64>().collect::<Vec<_>>());
+        let rows = (0..batch).flat_map(|row| self.0[class.as_ref().map_or(null, |class| class[row] as usize)]);
+        Tensor::from_data(TensorData::new(rows.collect::<Vec<f32>>(), [batch, 1, 3]), &input.z.device())
+    }
+}
+
+#[test]
+fn guidance_and_nucleus_change_the_law_as_defined() {
+    let device = Device::flex();
+    let classes = Classes(vec![[0.3, -1.0, 0.8], [1.5, 0.2, -0.7], [0.1, 0.4, -0.2]]);
+    let probabilities = |logits: [f32; 3]| {
+        let weights = logits.map(|l| f64::from(l).exp());
+        weights.map(|w| w / weights.iter().sum::<f64>())
+    };
+    let canvas = || Canvas::masked(DRAWS, 1, 3, &Key::new(9, "guided"));
+    let check = |samples: &Samples, law: [f64; 3]| {
+        let count = |v: u32| samples.tokens.rows().filter(|row| row[0] == v).count() as f64;
+        let term = |v: usize| (count(v as u32) - DRAWS as f64 * law[v]).powi(2) / (DRAWS as f64 * law[v]);
+        let possible: Vec<usize> = (0..3).filter(|&v| law[v] > 0.0).collect();
+        assert!((0..3).all(|v| law[v] > 0.0 || count(v as u32) == 0.0), "an impossible value was drawn");
+        let freedom = possible.len() as f64 - 1.0;
+        1.0 - ChiSquared::new(freedom).expect("positive").cdf(possible.into_iter().map(term).sum())
+    };
+    let (conditional, unconditional) = (probabilities(classes.0[1]), probabilities(classes.0[2]));
+    for (w, evaluations) in [(0.0, 1), (1.0, 1), (2.5, 2), (-0.5, 2)] {
+        let weights: [f64; 3] = std::array::from_fn(|v| conditional[v].powf(w) * unconditional[v].powf(1.0 - w));
+        let law = weights.map(|x| x / weights.iter().sum::<f64>());
+        let predictor = Predictor::new(&classes, &device).guided(vec![1; DRAWS], w);
+        let samples = one_by_one(predictor, canvas());
+        assert!(check(&samples, law) > ALARM, "w = {w}");
+        assert!(samples.evaluations.iter().all(|&n| n == evaluations), "w = {w}");
+        let witness = if w == 1.0 { unconditional } else { conditional };
+        assert!(check(&samples, witness) < ALARM, "witness: w = {w} makes no difference");
+    }
+    // The nucleus of mass 0.6 keeps the two most probable values; of 0.3 the first alone.
+    let plain = || Predictor::new(&classes, &device);
+    let [a, b, _] = unconditional;
+    let two = one_by_one(plain().with_nucleus(0.6), canvas());
+    assert!(check(&two, [a / (a + b), b / (a + b), 0.0]) > ALARM);
+    assert!(one_by_one(plain().with_nucleus(0.3), canvas()).tokens.rows().all(|row| row[0] == 1));
+}

@@ -1,0 +1,101 @@
+//! Sets of images in memory.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use elbow_base::Tokens;
+
+use super::{Image, ImageSet};
+use crate::npz::NpzWriter;
+use elbow_base::Error;
+use elbow_base::atomic_file;
+
+/// Equally sized 8-bit images, NHWC.
+#[derive(Clone, Debug)]
+pub struct Images {
+    pub height: usize,
+    pub width: usize,
+    pub channels: usize,
+    pixels: Vec<u8>,
+}
+
+impl Images {
+    pub fn new(pixels: Vec<u8>, [height, width, channels]: [usize; 3]) -> Self {
+        assert!(pixels.len().is_multiple_of(height * width * channels), "whole images");
+        Self { height, width, channels, pixels }
+    }
+
+    /// Token sequences as images: level v of V becomes round(255 v / (V - 1)).
+    pub fn from_tokens(tokens: &Tokens, values: usize, shape: [usize; 3]) -> Self {
+        let grey = |&id: &u32| (f64::from(id) * 255.0 / (values - 1) as f64).round() as u8;
+        Self::new(tokens.rows().flatten().map(grey).collect(), shape)
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.pixels.len() / self.size()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.pixels.is_empty()
+    }
+
+    fn size(&self) -> usize {
+        self.height * self.width * self.channels
+    }
+
+    /// The pixels of one image, HWC.
+    pub fn pixels(&self, index: usize) -> &[u8] {
+        &self.pixels[index * self.size()..(index + 1) * self.size()]
+    }
+
+    /// The images with these indices.
+    pub fn select(&self, indices: &[usize]) -> Self {
+        let pixels = indices.iter().flat_map(|&i| self.pixels(i)).copied().collect();
+        Self { pixels, ..*self }
+    }
+
+    /// Writes `arr_0`, uint8 NHWC.
+    pub fn save_npz(&self, path: &Path) -> Result<(), Error> {
+        let mut writer = NpzWriter::create(path)?;
+        writer.array("arr_0", &[self.len(), self.height, self.width, self.channels], &self.pixels)?;
+        writer.finish()
+    }
+
+    /// Writes a grid of all images as one PNG, each pixel enlarged `scale` times.
+    pub fn save_grid(&self, path: &Path, columns: usize, scale: usize) -> Result<(), Error> {
+        let rows = self.len().div_ceil(columns);
+        let (cell_w, cell_h) = (self.width * scale + 1, self.height * scale + 1);
+        let mut grid =
+            image::RgbImage::from_pixel((columns * cell_w) as u32, (rows * cell_h) as u32, image::Rgb([128; 3]));
+        for index in 0..self.len() {
+            let (left, top) = (index % columns * cell_w, index / columns * cell_h);
+            for y in 0..self.height * scale {
+                for x in 0..self.width * scale {
+                    let at = ((y / scale) * self.width + x / scale) * self.channels;
+                    let pixel = &self.pixels(index)[at..at + self.channels];
+                    let rgb = if self.channels == 1 { [pixel[0]; 3] } else { [pixel[0], pixel[1], pixel[2]] };
+                    grid.put_pixel((left + x) as u32, (top + y) as u32, image::Rgb(rgb));
+                }
+            }
+        }
+        let mut png = Cursor::new(Vec::new());
+        grid.write_to(&mut png, image::ImageFormat::Png).map_err(|e| Error::internal(e.to_string()))?;
+        atomic_file::write(path, png.get_ref())
+    }
+}
+
+impl ImageSet for Images {
+    fn source(&self) -> String {
+        "images in memory".to_owned()
+    }
+
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn image(&self, index: usize) -> Result<Image, Error> {
+        let Self { height, width, channels, .. } = *self;
+        Ok(Image { height, width, channels, pixels: self.pixels(index).to_vec(), converted: None })
+    }
+}

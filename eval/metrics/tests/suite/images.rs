@@ -1,0 +1,314 @@
+//! Sets of images: what is read, what is converted, what is refused, and the cache of their features.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use elbow_base::Silent;
+use elbow_metrics::{
+    Cache, Convention, FeatureNetwork, Features, Folder, ImageSet, Images, OnBad, Runtime, Survey, entropy,
+};
+use impls::data::Split;
+use serde_json::Value;
+
+use crate::fixture::fixture;
+use crate::{bundled_digits, json, largest, numbers};
+
+fn place(folder: &Folder, name: &str) -> usize {
+    (0..folder.len()).find(|&i| folder.name(i) == name).unwrap_or_else(|| panic!("{name} is listed"))
+}
+
+#[test]
+fn odd_files_are_read_as_pillow_reads_them_or_counted() {
+    let golden = json("photos/golden.json");
+    let folder = Folder::open(&fixture("photos")).expect("a folder");
+    for (name, row) in golden["odd"].as_object().expect("files") {
+        let image = folder.image(place(&folder, name));
+        if !row["error"].is_null() {
+            assert!(image.is_err(), "{name} cannot be read");
+            continue;
+        }
+        let image = image.unwrap_or_else(|e| panic!("{name}: {e}"));
+        let expected: Vec<f64> = row["pixels"].as_array().expect("rows").iter().flat_map(numbers).collect();
+        let ours: Vec<f64> = match image.channels {
+            1 => image.pixels.iter().flat_map(|&v| [f64::from(v); 3]).collect(),
+            _ => image.pixels.iter().map(|&v| f64::from(v)).collect(),
+        };
+        assert_eq!(ours.len(), expected.len(), "{name}");
+        let worst = largest(ours.iter().zip(&expected).map(|(a, b)| (a - b).abs()));
+        println!("{name}: {worst} {:?}", image.converted);
+        match name.as_str() {
+            // Pillow clips 16 bits to 8, which makes nearly everything white; here they are rounded.
+            "odd/grey16.png" => {
+                let path = fixture("photos/odd/grey16.png");
+                let deep = image::open(path).expect("whole").into_luma16().into_raw();
+                let rounded: Vec<u8> = deep.iter().map(|&v| (f64::from(v) / 257.0).round() as u8).collect();
+                assert!(image.pixels == rounded && worst > 100.0, "{worst}");
+                assert_eq!(image.converted, Some("more than 8 bits rounded to 8"));
+            }
+            "odd/rgba.png" => assert!(worst == 0.0 && image.converted == Some("transparency dropped")),
+            "odd/cmyk.jpg" => assert!(worst <= 2.0, "{name}: {worst}"),
+            _ => assert!(worst == 0.0 && image.converted.is_none(), "{name}: {worst}"),
+        }
+    }
+    for (name, row) in golden["photos"].as_object().expect("photos") {
+        let image = folder.image(place(&folder, name)).expect("whole");
+        assert_eq!(impls::hash::sha256(&image.pixels), row["rgb_sha256"].as_str().expect("a hash"), "{name}");
+    }
+    // JPEG decoders round differently: measured 2 levels without subsampled colour, 3 with it.
+    for (name, tolerance) in [("flower-small-444", 4.0), ("flower-small", 6.0)] {
+        let image = folder.image(place(&folder, &format!("jpeg/{name}.jpg"))).expect("whole");
+        let npy = fs::read(fixture(&format!("photos/jpeg/{name}.npy"))).expect("bundled");
+        let expected: Vec<u8> = npyz::NpyFile::new(&npy[..]).expect("npy").into_vec().expect("bytes");
+        let apart = image.pixels.iter().zip(&expected).map(|(&a, &b)| (f64::from(a) - f64::from(b)).abs());
+        let (worst, mean) = (largest(apart.clone()), apart.sum::<f64>() / expected.len() as f64);
+        println!("{name}: {worst}, mean {mean}");
+        assert!(worst <= tolerance && mean < 1.0, "{name}: {worst}, mean {mean}");
+        assert_eq!(image.converted, Some("decoded from JPEG, which is lossy"));
+    }
+}
+
+#[test]
+fn a_survey_names_every_bad_file_or_counts_it() {
+    let folder = Folder::open(&fixture("photos/odd")).expect("a folder");
+    // Hidden, capitals, by content: UPPER.PNG is listed.
+    assert!((0..folder.len()).any(|i| folder.name(i) == "UPPER.PNG"));
+    let failure = Survey::take(&folder, [1, 1], OnBad::Error, &Silent).err().expect("two bad files");
+    assert_eq!(failure.kind, elbow_base::Kind::Input);
+    for word in ["2 of 8 images", "truncated.png", "fake.png", "--on-bad skip"] {
+        assert!(failure.to_string().contains(word), "{word}: {failure}");
+    }
+    let survey = Survey::take(&folder, [1, 1], OnBad::Skip, &Silent).expect("six good files");
+    let summary = &survey.summary;
+    assert_eq!((summary.n, summary.skipped.len(), survey.kept.len()), (6, 2, 6));
+    assert_eq!(summary.converted["transparency dropped"], 1);
+    assert_eq!(summary.sizes.values().sum::<usize>(), 6);
+    let empty = tempfile::tempdir().expect("a folder");
+    fs::write(empty.path().join("notes.txt"), "none").expect("writable");
+    let failure = Folder::open(empty.path()).err().expect("no images");
+    assert!(
+        failure.to_string().contains("no images among 1 files") && failure.kind == elbow_base::Kind::Input,
+        "{failure}"
+    );
+}
+
+fn save(folder: &Path, name: &str, pixels: &[u8]) {
+    fs::create_dir_all(folder.join(name).parent().expect("a folder")).expect("writable");
+    image::GrayImage::from_raw(8, 8, pixels.to_vec()).expect("8x8").save(folder.join(name)).expect("writable");
+}
+
+fn digits_images() -> Images {
+    bundled_digits(Split::Test)
+}
+
+#[test]
+fn folders_and_files_of_the_same_images_are_the_same_set() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let images = digits_images().select(&[0, 1, 2, 1]);
+    let names = ["a/0.PNG", "a/1.png", "b/c/2.png", "b/c/3.Png"];
+    names.iter().enumerate().for_each(|(i, name)| save(&folder.path().join("set"), name, images.pixels(i)));
+    save(&folder.path().join("set"), ".hidden/9.png", images.pixels(0));
+    let files = Folder::open(&folder.path().join("set")).expect("images");
+    assert_eq!((0..4).map(|i| files.class(i)).collect::<Vec<_>>(), ["a", "a", "b", "b"].map(|c| Some(c.to_owned())));
+    let ours = Survey::take(&files, [1, 1], OnBad::Error, &Silent).expect("whole");
+    let theirs = Survey::take(&images, [1, 1], OnBad::Error, &Silent).expect("whole");
+    assert_eq!(ours.summary.sha256, theirs.summary.sha256);
+    assert_eq!((ours.summary.duplicates, ours.shared_with(&theirs)), (1, 4));
+    assert!(ours.is_all([8, 8, 1]));
+    // Entropy: four images of which three differ.
+    let found = entropy(&ours, None);
+    assert_eq!((found.distinct, found.class_bits), (0.75, None));
+    assert!(found.pooled_bits > found.image_bits.value, "images together have more levels than one");
+    // Parts of the set, in order.
+    let parts = [1, 2, 3].map(|k| Survey::take(&files, [k, 3], OnBad::Error, &Silent).expect("whole").kept);
+    assert_eq!(parts.concat(), [0, 1, 2, 3]);
+}
+
+#[test]
+fn nothing_stale_comes_from_the_cache() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cache = Cache::new(Some(folder.path().to_owned()));
+    let path = fixture("digits-classifier/digits-classifier.onnx");
+    let load = |convention| FeatureNetwork::load(&path, convention, Runtime::Embedded).expect("bundled");
+    let network = load(Convention::Unit);
+    let images = digits_images().select(&(0..40).collect::<Vec<_>>());
+    let files = || {
+        let mut names: Vec<_> =
+            fs::read_dir(folder.path()).expect("a folder").map(|e| e.expect("an entry").path()).collect();
+        names.sort();
+        names
+    };
+    let ask = |network: &FeatureNetwork, images: &Images| {
+        let survey = Survey::take(images, [1, 1], OnBad::Error, &Silent).expect("whole");
+        cache.features(network, &survey, &Silent).expect("runs").features.values
+    };
+    let fresh = network.features(&images, &Silent).expect("runs").values;
+    assert_eq!(ask(&network, &images), fresh);
+    assert_eq!(files().len(), 1);
+    // The stored features are what comes back: changed by hand under the right key, they show.
+    let stored = files()[0].clone();
+    let whole = fs::read(&stored).expect("readable");
+    change_last_feature(&stored);
+    let changed = ask(&network, &images);
+    assert_eq!((&changed[..changed.len() - 1], changed.last()), (&fresh[..fresh.len() - 1], Some(&-1.0)));
+    // One flipped bit is seen by the archive's checksums: computed again.
+    let mut flipped = whole.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    fs::write(&stored, flipped).expect("writable");
+    assert_eq!(ask(&network, &images), fresh);
+    // A damaged file is computed again.
+    fs::write(&stored, &whole[..whole.len() / 2]).expect("writable");
+    assert_eq!(ask(&network, &images), fresh);
+    assert_eq!(fs::read(&stored).expect("readable"), whole);
+    // One level of one pixel, the order, the convention, one weight: none finds the old file.
+    let mut pixels: Vec<u8> = (0..40).flat_map(|i| images.pixels(i).to_vec()).collect();
+    pixels[777] ^= 1;
+    let changed = Images::new(pixels, [8, 8, 1]);
+    assert_ne!(ask(&network, &changed), fresh);
+    assert_eq!(files().len(), 2);
+    let mut order: Vec<usize> = (0..40).collect();
+    order.swap(0, 1);
+    assert_ne!(ask(&network, &images.select(&order)), fresh);
+    assert_ne!(ask(&load(Convention::Signed), &images), fresh);
+    assert_eq!(files().len(), 4);
+    let mut bytes = fs::read(&path).expect("bundled");
+    let last = bytes.len() / 2;
+    bytes[last] ^= 1;
+    if let Ok(other) = FeatureNetwork::from_bytes("other".into(), bytes, Convention::Unit, Runtime::Embedded) {
+        ask(&other, &images);
+    }
+    assert_eq!(files().len(), 5, "another network file has another place");
+    // A file in the right place that says it is of something else is not believed.
+    let [a, b] = [&files()[0], &files()[1]].map(|path| fs::read(path).expect("readable"));
+    fs::write(&files()[0], &b).expect("writable");
+    fs::write(&files()[1], &a).expect("writable");
+    assert_eq!(ask(&network, &images), fresh);
+    assert_ne!(ask(&network, &changed), fresh);
+}
+
+/// Writes -1 in the place of the last feature of a shard, checksums and all.
+fn change_last_feature(path: &Path) {
+    let mut old = zip::ZipArchive::new(fs::File::open(path).expect("readable")).expect("an archive");
+    let mut new = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for i in 0..old.len() {
+        let mut entry = old.by_index(i).expect("an entry");
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).expect("readable");
+        if entry.name() == "features.npy" {
+            let last = bytes.len() - 4;
+            bytes[last..].copy_from_slice(&(-1.0_f32).to_le_bytes());
+        }
+        new.start_file(entry.name(), zip::write::SimpleFileOptions::default()).expect("memory");
+        new.write_all(&bytes).expect("memory");
+    }
+    fs::write(path, new.finish().expect("memory").into_inner()).expect("writable");
+}
+
+#[test]
+fn the_resizing_is_part_of_the_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cache = Cache::new(Some(folder.path().to_owned()));
+    let photos = Folder::open(&fixture("photos/jpeg")).expect("a folder");
+    let survey = Survey::take(&photos, [1, 1], OnBad::Error, &Silent).expect("whole");
+    let network =
+        FeatureNetwork::load(&fixture("lite0/lite0.onnx"), Convention::Tf, Runtime::Embedded).expect("bundled");
+    let ask = |convention| {
+        let network = network.with_convention(convention);
+        cache.features(&network, &survey, &Silent).expect("runs").features.values
+    };
+    let [tf, clean] = [Convention::Tf, Convention::Clean].map(ask);
+    assert_ne!(tf, clean);
+    assert_eq!([ask(Convention::Tf), ask(Convention::Clean)], [tf, clean]);
+}
+
+#[test]
+fn a_set_that_changes_while_it_is_read_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let images = digits_images();
+    save(folder.path(), "0.png", images.pixels(0));
+    save(folder.path(), "1.png", images.pixels(1));
+    let files = Folder::open(folder.path()).expect("images");
+    let survey = Survey::take(&files, [1, 1], OnBad::Error, &Silent).expect("whole");
+    save(folder.path(), "1.png", images.pixels(2));
+    let path = fixture("digits-classifier/digits-classifier.onnx");
+    let network = FeatureNetwork::load(&path, Convention::Unit, Runtime::Embedded).expect("bundled");
+    let failure = Cache::new(None).features(&network, &survey, &Silent).expect_err("changed");
+    assert!(failure.what.contains("1.png") && failure.what.contains("changed"), "{failure}");
+    // Sizes that nothing resizes are refused before anything is computed.
+    image::GrayImage::new(9, 8).save(folder.path().join("2.png")).expect("writable");
+    let files = Folder::open(folder.path()).expect("images");
+    let survey = Survey::take(&files, [1, 1], OnBad::Error, &Silent).expect("whole");
+    let failure = Cache::new(None).features(&network, &survey, &Silent).expect_err("two sizes");
+    assert!(failure.what.contains("images of 2 sizes: 8x8, 8x9"), "{failure}");
+    // So are two sets of one size each, though each has but one.
+    let [small, large] = [[8, 8, 1], [8, 9, 1]].map(|[h, w, c]| Images::new(vec![0; h * w * c], [h, w, c]));
+    let look = |set| Survey::take(set, [1, 1], OnBad::Error, &Silent).expect("whole");
+    let (small, large) = (look(&small), look(&large));
+    assert!(network.check_sizes(&[&small, &small]).is_ok() && network.check_sizes(&[&small, &large]).is_err());
+    // An image without pixels, and a link to nowhere, are bad images among others.
+    fs::write(folder.path().join("3.pgm"), "P5 0 0 255\n").expect("writable");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("nowhere", folder.path().join("4.png")).expect("writable");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("nowhere", folder.path().join(".#notes")).expect("writable");
+    let files = Folder::open(folder.path()).expect("images");
+    let failure = Survey::take(&files, [1, 1], OnBad::Error, &Silent).err().expect("bad images");
+    assert!(failure.what.contains("3.pgm") && !failure.what.contains("notes"), "{failure}");
+    #[cfg(unix)]
+    assert!(failure.what.contains("4.png") && failure.what.contains("2 of 5 images"), "{failure}");
+}
+
+#[test]
+fn entropies_are_exact() {
+    // Levels 0, 0, 1, 1: one bit; 0, 1, 2, 3: two. Together 3/8, 3/8, 1/8, 1/8.
+    let images = Images::new(vec![0, 0, 1, 1, 0, 1, 2, 3], [2, 2, 1]);
+    let survey = Survey::take(&images, [1, 1], OnBad::Error, &Silent).expect("whole");
+    // Class probabilities 1/2, 1/2 and 1, 0: in the mean 3/4, 1/4.
+    let logits = Features { dimension: 2, values: vec![0.0, 0.0, 0.0, -1e4] };
+    let found = entropy(&survey, Some(&logits));
+    let pooled = 0.75 * (8.0_f64 / 3.0).log2() + 0.25 * 3.0;
+    let class = 0.75 * (4.0_f64 / 3.0).log2() + 0.25 * 2.0;
+    for (name, value, exact) in [
+        ("pooled", found.pooled_bits, pooled),
+        ("image", found.image_bits.value, 1.5),
+        ("error", found.image_bits.standard_error, 0.5),
+        ("class", found.class_bits.expect("logits"), class),
+        ("distinct", found.distinct, 1.0),
+    ] {
+        assert!((value - exact).abs() < 1e-15, "{name}: {value} against {exact}");
+    }
+    // Witness: nats.
+    assert!((found.pooled_bits * std::f64::consts::LN_2 - pooled).abs() > 0.1);
+}
+
+#[test]
+fn an_interrupted_extraction_goes_on_where_it_stopped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = fixture("digits-classifier/digits-classifier.onnx");
+    let network = FeatureNetwork::load(&path, Convention::Unit, Runtime::Embedded).expect("bundled");
+    let images = bundled_digits(Split::Train);
+    let survey = Survey::take(&images, [1, 1], OnBad::Error, &Silent).expect("whole");
+    let cache = Cache::new(Some(folder.path().to_owned()));
+    let whole = cache.features(&network, &survey, &Silent).expect("runs").features.values;
+    let mut shards: Vec<_> =
+        fs::read_dir(folder.path()).expect("a folder").map(|e| e.expect("an entry").path()).collect();
+    assert_eq!(shards.len(), 2, "1498 images, 1024 a shard");
+    // The first shard was finished, the second was not: only it is made again.
+    shards.sort_by_key(|path| std::cmp::Reverse(fs::metadata(path).expect("a file").len()));
+    let first = fs::metadata(&shards[0]).and_then(|m| m.modified()).expect("a time");
+    fs::remove_file(&shards[1]).expect("removable");
+    assert_eq!(cache.features(&network, &survey, &Silent).expect("runs").features.values, whole);
+    assert!(shards[1].is_file());
+    assert_eq!(fs::metadata(&shards[0]).and_then(|m| m.modified()).expect("a time"), first);
+}
+
+#[test]
+fn summaries_are_json() {
+    let survey_of = |images: &Images| {
+        let survey = Survey::take(images, [1, 1], OnBad::Error, &Silent).expect("whole");
+        serde_json::to_value(&survey.summary).expect("JSON")
+    };
+    let summary: Value = survey_of(&digits_images().select(&[3, 3]));
+    assert_eq!((&summary["n"], &summary["duplicates"], &summary["sizes"]["8x8x1"]), (&2.into(), &1.into(), &2.into()));
+}

@@ -1,5 +1,0 @@
-//! `elbow`: see [`eval::cli`].
-
-fn main() -> std::process::ExitCode {
-    eval::cli::main()
-}

@@ -1,0 +1,124 @@
+//! Errors that say what is wrong, where, and what to do.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use thiserror::Error as ThisError;
+
+/// A name that is none of those known.
+#[derive(Clone, Debug, ThisError, PartialEq, Eq)]
+#[error("unknown {kind} {name:?}: choose one of {}", known.join(", "))]
+pub struct UnknownName {
+    /// What the name is of: "schedule", "weighting".
+    pub kind: &'static str,
+    /// The unknown name.
+    pub name: String,
+    /// The names that are known.
+    pub known: Vec<String>,
+}
+
+impl UnknownName {
+    /// `name` is none of `known`.
+    pub fn new<S: AsRef<str>>(kind: &'static str, name: &str, known: &[S]) -> Self {
+        let known = known.iter().map(|k| k.as_ref().to_owned()).collect();
+        Self { kind, name: name.to_owned(), known }
+    }
+}
+
+/// Who can mend an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The user: bad usage or bad input.
+    Input,
+    /// The environment lacks something: a library, weights, a device, room on the disk.
+    Environment,
+    /// The authors: a defect of this program.
+    Internal,
+}
+
+/// An error of the evaluation suite: one line of what and where, one line of what to do.
+#[derive(Debug)]
+pub struct Error {
+    /// Who can mend it.
+    pub kind: Kind,
+    /// What went wrong, and where.
+    pub what: String,
+    /// What to do about it; may be empty.
+    pub advice: String,
+    source: Option<io::Error>,
+}
+
+impl Error {
+    /// Bad usage or bad input.
+    pub fn input(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { kind: Kind::Input, what: what.into(), advice: advice.into(), source: None }
+    }
+
+    /// Something is missing in the environment.
+    pub fn environment(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { kind: Kind::Environment, what: what.into(), advice: advice.into(), source: None }
+    }
+
+    /// A defect of this program.
+    pub fn internal(what: impl Into<String>) -> Self {
+        let advice = "this is a defect of elbow: please report it with the command that you ran";
+        Self { kind: Kind::Internal, what: what.into(), advice: advice.into(), source: None }
+    }
+
+    /// The same error, found in this file.
+    pub fn in_file(self, path: &Path) -> Self {
+        self.of(path.display())
+    }
+
+    /// The same error with the name of what it is about in front.
+    pub fn of(self, name: impl fmt::Display) -> Self {
+        Self { what: format!("{name}: {}", self.what), ..self }
+    }
+
+    /// A file that could not be read.
+    pub fn reading(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |error| Self {
+            source: Some(error.kind().into()),
+            ..Self::input(format!("cannot read {}: {error}", path.display()), "check the path")
+        }
+    }
+
+    /// A file that could not be written.
+    pub fn writing(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |error| {
+            let what = format!("cannot write {}: {error}", path.display());
+            let advice = "choose a writable folder with --out, or free some room";
+            Self { source: Some(error.kind().into()), ..Self::environment(what, advice) }
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        if !self.advice.is_empty() {
+            write!(f, "\n  {}", self.advice)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source as _)
+    }
+}
+
+impl From<UnknownName> for Error {
+    fn from(error: UnknownName) -> Self {
+        let near = nearest(&error.name, &error.known);
+        Self::input(error.to_string(), near.map(|name| format!("did you mean {name}?")).unwrap_or_default())
+    }
+}
+
+/// The known name that is nearest to `name`, if it is near at all.
+pub fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a String> {
+    let distance = |candidate: &&String| strsim::damerau_levenshtein(name, candidate);
+    known.iter().min_by_key(distance).filter(|candidate| distance(candidate) <= name.len().max(3) / 2)
+}

@@ -1,0 +1,18 @@
+//! What every crate of elbow shares: keyed randomness, hashes, estimates with errors, atomic files, errors, progress.
+
+pub mod atomic_file;
+mod error;
+mod estimate;
+pub mod hash;
+pub mod key;
+mod names;
+mod progress;
+mod tokens;
+mod workers;
+
+pub use error::{Error, Kind, UnknownName, nearest};
+pub use estimate::{Estimate, student_interval};
+pub use key::Key;
+pub use progress::{Progress, Silent};
+pub use tokens::Tokens;
+pub use workers::Workers;

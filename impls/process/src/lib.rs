@@ -1,0 +1,15 @@
+//! Diffusion processes without tensors: plain f64 functions, used by the exact theory and by the trainers alike.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`schedule`] | alpha(t), sigma(t), log-SNR: masked, Gaussian, one schedule per value |
+//! | [`weighting`] | w(lambda): every weighting of the papers, for both families |
+//! | [`time_sampling`] | how the times of a batch are drawn |
+//! | [`gaussian`] | noise levels of a sampler, and the reverse posterior between two of them |
+
+pub mod gaussian;
+pub mod schedule;
+pub mod time_sampling;
+pub mod weighting;
+
+pub use weighting::Weighting;

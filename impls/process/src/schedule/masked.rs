@@ -1,0 +1,223 @@
+//! Masked (absorbing) diffusion: each token is still visible at time `t` with probability alpha(t).
+//!
+//! Source: Shi et al. 2024 (MD4), Table 4; Sahoo et al. 2024 (MDLM) for log-linear.
+
+use std::f64::consts::{FRAC_PI_2, FRAC_PI_4};
+use std::fmt;
+use std::str::FromStr;
+
+use super::{LogSnr, sigmoid, softplus};
+use elbow_base::UnknownName;
+
+/// The masking schedule alpha(t), decreasing from (about) 1 to (about) 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MaskedSchedule {
+    /// alpha = 1 - t.
+    Linear,
+    /// alpha = 1 - cos(pi/2 (1 - t)).
+    Cosine,
+    /// alpha = 1 - t^w.
+    Poly(f64),
+    /// alpha = exp(-S), S = beta_min^(1-t) beta_max^t, with MD4's beta_min = 1e-5 and beta_max = 20.
+    Geometric,
+    /// alpha = 1 - (1 - eps) t with MDLM's eps = 1e-3: one token in a thousand stays visible at t = 1.
+    LogLinear,
+    /// (1 - 2 eps) alpha + eps with eps = 1e-4 and another alpha: what MD4's authors compute with.
+    Clipped(Unclipped),
+}
+
+/// The schedules that MD4's authors clip.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Unclipped {
+    Linear,
+    Cosine,
+    Poly(f64),
+}
+
+impl Unclipped {
+    /// The same without clipping.
+    fn schedule(&self) -> MaskedSchedule {
+        match self {
+            Self::Linear => MaskedSchedule::Linear,
+            Self::Cosine => MaskedSchedule::Cosine,
+            Self::Poly(w) => MaskedSchedule::Poly(*w),
+        }
+    }
+}
+
+const BETA_MIN: f64 = 1e-5;
+const BETA_MAX: f64 = 20.0;
+const LOG_LINEAR_EPS: f64 = 1e-3;
+const CLIP_EPS: f64 = 1e-4;
+
+impl MaskedSchedule {
+    /// Probability that a token is still visible at time `t`.
+    pub fn alpha(&self, t: f64) -> f64 {
+        match self {
+            Self::Linear => 1.0 - t,
+            // 1 - cos(x) = 2 sin^2(x/2): no cancellation near t = 1.
+            Self::Cosine => 2.0 * (FRAC_PI_4 * (1.0 - t)).sin().powi(2),
+            Self::Poly(w) => -(w * ln_of_time(t)).exp_m1(),
+            Self::Geometric => (-total_noise(t)).exp(),
+            Self::LogLinear => (1.0 - t) + LOG_LINEAR_EPS * t,
+            Self::Clipped(base) => clip(base.schedule().alpha(t)),
+        }
+    }
+
+    /// Probability that a token is masked at time `t`: 1 - alpha, without cancellation near t = 0.
+    pub fn mask_probability(&self, t: f64) -> f64 {
+        match self {
+            Self::Linear => t,
+            Self::Cosine => (FRAC_PI_2 * t).sin(),
+            Self::Poly(w) => t.powf(*w),
+            Self::Geometric => -(-total_noise(t)).exp_m1(),
+            Self::LogLinear => (1.0 - LOG_LINEAR_EPS) * t,
+            Self::Clipped(base) => clip(base.schedule().mask_probability(t)),
+        }
+    }
+
+    /// d alpha / dt (negative).
+    pub fn alpha_prime(&self, t: f64) -> f64 {
+        match self {
+            Self::Linear => -1.0,
+            Self::Cosine => -FRAC_PI_2 * (FRAC_PI_2 * (1.0 - t)).sin(),
+            Self::Poly(w) => -w * t.powf(w - 1.0),
+            Self::Geometric => {
+                let noise = total_noise(t);
+                -(-noise).exp() * noise * (BETA_MAX / BETA_MIN).ln()
+            }
+            Self::LogLinear => -(1.0 - LOG_LINEAR_EPS),
+            Self::Clipped(base) => (1.0 - 2.0 * CLIP_EPS) * base.schedule().alpha_prime(t),
+        }
+    }
+
+    /// r(t) = -alpha' / (1 - alpha) = d/dt log(1 - alpha): the cross-entropy weight of the ELBO.
+    ///
+    /// Positive. The sources print alpha'/(1 - alpha), which is -r, before a log-probability.
+    pub fn elbo_weight(&self, t: f64) -> f64 {
+        match self {
+            Self::Linear | Self::LogLinear => 1.0 / t,
+            Self::Poly(w) => w / t,
+            Self::Geometric => {
+                let noise = total_noise(t);
+                noise * (BETA_MAX / BETA_MIN).ln() / noise.exp_m1()
+            }
+            Self::Cosine | Self::Clipped(_) => -self.alpha_prime(t) / self.mask_probability(t),
+        }
+    }
+
+    /// Probability that a token masked at `t` is revealed by the reverse step to `s < t`:
+    /// xi = (alpha_s - alpha_t) / (1 - alpha_t).
+    pub fn reveal_probability(&self, s: f64, t: f64) -> f64 {
+        let masked = self.mask_probability(t);
+        ((masked - self.mask_probability(s)) / masked).clamp(0.0, 1.0)
+    }
+}
+
+/// A probability kept away from 0 and 1.
+fn clip(probability: f64) -> f64 {
+    (1.0 - 2.0 * CLIP_EPS) * probability + CLIP_EPS
+}
+
+/// ln t without loss of digits near t = 1.
+fn ln_of_time(t: f64) -> f64 {
+    if t > 0.5 { (t - 1.0).ln_1p() } else { t.ln() }
+}
+
+/// S(t) of the geometric schedule.
+fn total_noise(t: f64) -> f64 {
+    BETA_MIN * (t * (BETA_MAX / BETA_MIN).ln()).exp()
+}
+
+impl LogSnr for MaskedSchedule {
+    fn log_snr(&self, t: f64) -> f64 {
+        self.alpha(t).ln() - self.mask_probability(t).ln()
+    }
+
+    fn time_of_log_snr(&self, log_snr: f64) -> f64 {
+        let (alpha, masked) = (sigmoid(log_snr), sigmoid(-log_snr));
+        match self {
+            Self::Linear => masked,
+            Self::Cosine if masked < 0.5 => masked.asin() / FRAC_PI_2,
+            Self::Cosine => 1.0 - (alpha / 2.0).sqrt().asin() / FRAC_PI_4,
+            Self::Poly(w) => masked.powf(1.0 / w),
+            Self::Geometric => (softplus(-log_snr) / BETA_MIN).ln() / (BETA_MAX / BETA_MIN).ln(),
+            Self::LogLinear => masked / (1.0 - LOG_LINEAR_EPS),
+            Self::Clipped(base) => {
+                let unclipped = |p: f64| ((p - CLIP_EPS) / (1.0 - 2.0 * CLIP_EPS)).max(0.0).ln();
+                base.schedule().time_of_log_snr(unclipped(alpha) - unclipped(masked))
+            }
+        }
+    }
+
+    /// (1 - alpha) / (-alpha'): constant cross-entropy weight 1 (MaskGIT, MAR).
+    fn simple_weight(&self, log_snr: f64) -> f64 {
+        let (alpha, masked) = (sigmoid(log_snr), sigmoid(-log_snr));
+        match self {
+            Self::Linear | Self::LogLinear => self.time_of_log_snr(log_snr),
+            Self::Poly(w) => self.time_of_log_snr(log_snr) / w,
+            // -alpha' = pi/2 cos(pi t/2), and 1 - sin^2 = alpha (1 + masked).
+            Self::Cosine => masked / (FRAC_PI_2 * (alpha * (1.0 + masked)).sqrt()),
+            Self::Geometric => {
+                let noise = softplus(-log_snr);
+                noise.exp_m1() / (noise * (BETA_MAX / BETA_MIN).ln())
+            }
+            Self::Clipped(_) => 1.0 / self.elbo_weight(self.time_of_log_snr(log_snr)),
+        }
+    }
+
+    /// t, (2/pi) tan(pi t/2), t/w and expm1(S)/S all grow with t. Clipping adds a multiple of 1/(-alpha'), which falls for
+    /// polynomials of w > 1, and without bound at t = 0.
+    fn simple_is_monotone(&self) -> bool {
+        !matches!(self, Self::Clipped(Unclipped::Poly(w)) if *w > 1.0)
+    }
+}
+
+impl fmt::Display for MaskedSchedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Linear => f.write_str("linear"),
+            Self::Cosine => f.write_str("cosine"),
+            Self::Poly(w) => write!(f, "poly:{w}"),
+            Self::Geometric => f.write_str("geometric"),
+            Self::LogLinear => f.write_str("loglinear"),
+            Self::Clipped(base) => write!(f, "md4:{}", base.schedule()),
+        }
+    }
+}
+
+impl FromStr for MaskedSchedule {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        match name {
+            "linear" => Ok(Self::Linear),
+            "cosine" => Ok(Self::Cosine),
+            "geometric" => Ok(Self::Geometric),
+            "loglinear" => Ok(Self::LogLinear),
+            "md4:linear" => Ok(Self::Clipped(Unclipped::Linear)),
+            "md4:cosine" => Ok(Self::Clipped(Unclipped::Cosine)),
+            _ if name.starts_with("md4:poly:") => match name[4..].parse()? {
+                Self::Poly(w) => Ok(Self::Clipped(Unclipped::Poly(w))),
+                _ => unreachable!("poly:W is a polynomial"),
+            },
+            _ => match name.strip_prefix("poly:").and_then(|w| w.parse::<f64>().ok()) {
+                Some(w) if w > 0.0 && w.is_finite() => Ok(Self::Poly(w)),
+                _ => Err(UnknownName::new(
+                    "schedule",
+                    name,
+                    &[
+                        "linear",
+                        "cosine",
+                        "poly:W (W > 0)",
+                        "geometric",
+                        "loglinear",
+                        "md4:linear",
+                        "md4:cosine",
+                        "md4:poly:W",
+                    ],
+                )),
+            },
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Weightings w(lambda) of diffusion losses, shared by the Gaussian and the masked family.
+//!
+//! A reweighted loss multiplies the NELBO's integrand by w~(t) = w(lambda_t). Where w~ is non-decreasing in
+//! `t` (w non-increasing in lambda), the loss is a sum with non-negative weights of variational bounds, the
+//! ELBOs of models with optimal decoders (Shi and Titsias 2025, Theorem 2). Its value is still no likelihood bound.
+//!
+//! Formulas: Kingma and Gao 2023, Table 1; Shi and Titsias 2025, "matched in log-SNR" for masked diffusion.
+
+use std::f64::consts::PI;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::schedule::{LogSnr, MaskedSchedule, sigmoid};
+use elbow_base::UnknownName;
+
+/// A weighting of the diffusion loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Weighting {
+    /// 1: the (negative) evidence lower bound itself.
+    Elbo,
+    /// sigmoid(B - lambda): Kingma and Gao 2023.
+    Sigmoid(f64),
+    /// e^(-lambda/2): flow matching, and v-prediction under the cosine schedule.
+    FlowMatching,
+    /// The unweighted loss under the schedule in use: constant cross-entropy, or eps-MSE.
+    Simple,
+    /// sech(lambda/2): iDDPM, eps-MSE under the cosine schedule.
+    Iddpm,
+    /// N(lambda; 2.4, 2.4^2) (e^-lambda + S^2), S the standard deviation of the data: EDM, 0.5 in the paper.
+    Edm(f64),
+    /// sech(lambda/2) / (1 + e^lambda)^G: P2 under the cosine schedule.
+    P2(f64),
+    /// sech(lambda/2) min(1, G e^-lambda): min-SNR under the cosine schedule.
+    MinSnr(f64),
+    /// e^-lambda sech(lambda/2): x-MSE under the cosine schedule.
+    Snr,
+    /// e^-lambda sech(lambda/4)^2: InDI.
+    Indi,
+}
+
+impl Weighting {
+    /// Every weighting, with the parameters that the papers use.
+    pub const ALL: [Self; 10] = [
+        Self::Elbo,
+        Self::Sigmoid(2.0),
+        Self::FlowMatching,
+        Self::Simple,
+        Self::Iddpm,
+        Self::Edm(0.5),
+        Self::P2(1.0),
+        Self::MinSnr(5.0),
+        Self::Snr,
+        Self::Indi,
+    ];
+
+    /// w~(t) = w(lambda_t) under `schedule`; may be infinite where lambda is (`t = 1` for `fm`, `snr`, `indi`).
+    pub fn at(&self, schedule: &(impl LogSnr + ?Sized), t: f64) -> f64 {
+        self.of_log_snr(schedule, schedule.log_snr(t))
+    }
+
+    /// The total weight of the masked cross-entropy at time `t` in (0, 1): w~(t) r(t), r = -alpha'/(1 - alpha).
+    pub fn ce_weight(&self, schedule: &MaskedSchedule, t: f64) -> f64 {
+        match self {
+            // Exactly 1 by definition, not by rounding.
+            Self::Simple => 1.0,
+            _ => self.at(schedule, t) * schedule.elbo_weight(t),
+        }
+    }
+
+    /// Whether w~(t) is non-decreasing in `t`: only then is the reweighted loss a sum of bounds (Theorem 2). But for `simple`,
+    /// which belongs to the schedule, over all log-SNRs, also where the schedule has only a part of them.
+    pub fn is_monotone(&self, schedule: &(impl LogSnr + ?Sized)) -> bool {
+        match self {
+            Self::Elbo | Self::Sigmoid(_) | Self::FlowMatching | Self::Snr | Self::Indi => true,
+            Self::Iddpm | Self::Edm(_) | Self::P2(_) | Self::MinSnr(_) => false,
+            Self::Simple => schedule.simple_is_monotone(),
+        }
+    }
+
+    /// The weights w_i of the cascade's ELBOs L^(i), i = 1..T, on the grid t(i) = i/T (Theorem 2):
+    /// w_1 = w~(t(1)) and w_i = w~(t(i)) - w~(t(i-1)). Negative entries mean that the loss is no sum of bounds.
+    pub fn cascade_weights(&self, schedule: &(impl LogSnr + ?Sized), steps: usize) -> Vec<f64> {
+        let mut before = 0.0;
+        (1..=steps)
+            .map(|i| {
+                let now = self.at(schedule, i as f64 / steps as f64);
+                now - std::mem::replace(&mut before, now)
+            })
+            .collect()
+    }
+
+    /// The log-SNR at which w(lambda) is not smooth, if any: quadrature must split there.
+    pub fn kink(&self) -> Option<f64> {
+        match self {
+            Self::MinSnr(g) => Some(g.ln()),
+            _ => None,
+        }
+    }
+
+    /// w(lambda). Only `Simple` looks at the schedule.
+    pub fn of_log_snr(&self, schedule: &(impl LogSnr + ?Sized), lambda: f64) -> f64 {
+        match self {
+            Self::Elbo => 1.0,
+            Self::Simple => schedule.simple_weight(lambda),
+            Self::Sigmoid(b) => sigmoid(b - lambda),
+            Self::FlowMatching => (-lambda / 2.0).exp(),
+            Self::Iddpm => sech(lambda / 2.0),
+            // The density times e^-lambda + S^2, each with its own exponent: no 0 * inf far out.
+            Self::Edm(sigma_data) => {
+                let normal =
+                    |x: f64| (x - (lambda - 2.4).powi(2) / (2.0 * 2.4 * 2.4)).exp() / (2.4 * (2.0 * PI).sqrt());
+                if lambda.is_infinite() { 0.0 } else { normal(-lambda) + sigma_data * sigma_data * normal(0.0) }
+            }
+            Self::P2(g) => sech(lambda / 2.0) * sigmoid(-lambda).powf(*g),
+            Self::MinSnr(g) => {
+                if lambda <= g.ln() {
+                    sech(lambda / 2.0)
+                } else {
+                    g * sech_times_exp(lambda, 2.0)
+                }
+            }
+            Self::Snr => sech_times_exp(lambda, 2.0),
+            Self::Indi => {
+                // e^-lambda sech^2(lambda/4) = (e^(-lambda/2) sech(lambda/4))^2
+                let e = sech_times_exp(lambda / 2.0, 2.0);
+                e * e
+            }
+        }
+    }
+}
+
+/// 1 / cosh(x) without overflow.
+fn sech(x: f64) -> f64 {
+    let e = (-x.abs()).exp();
+    2.0 * e / (1.0 + e * e)
+}
+
+/// e^-x sech(x / d) as one expression, so that neither factor overflows alone.
+fn sech_times_exp(x: f64, d: f64) -> f64 {
+    let e = (-(x / d).abs()).exp();
+    let exponent = if x < 0.0 { -x * (1.0 - 1.0 / d) } else { -x * (1.0 + 1.0 / d) };
+    2.0 * exponent.exp() / (1.0 + e * e)
+}
+
+impl fmt::Display for Weighting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Elbo => f.write_str("elbo"),
+            Self::Sigmoid(b) => write!(f, "sigmoid:{b}"),
+            Self::FlowMatching => f.write_str("fm"),
+            Self::Simple => f.write_str("simple"),
+            Self::Iddpm => f.write_str("iddpm"),
+            Self::Edm(0.5) => f.write_str("edm"),
+            Self::Edm(sigma_data) => write!(f, "edm:{sigma_data}"),
+            Self::P2(g) => write!(f, "p2:{g}"),
+            Self::MinSnr(g) => write!(f, "min-snr:{g}"),
+            Self::Snr => f.write_str("snr"),
+            Self::Indi => f.write_str("indi"),
+        }
+    }
+}
+
+impl FromStr for Weighting {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        let unknown = || {
+            let known = [
+                "elbo",
+                "sigmoid:B",
+                "fm",
+                "simple",
+                "iddpm",
+                "edm",
+                "edm:SIGMA_DATA",
+                "p2:G",
+                "min-snr:G",
+                "snr",
+                "indi",
+            ];
+            UnknownName::new("weighting", name, &known)
+        };
+        let (kind, parameter) = match name.split_once(':') {
+            Some((kind, text)) => {
+                let value = text.parse::<f64>().ok().filter(|v| v.is_finite()).ok_or_else(unknown)?;
+                (kind, Some(value))
+            }
+            None => (name, None),
+        };
+        match (kind, parameter) {
+            ("elbo", None) => Ok(Self::Elbo),
+            ("sigmoid", Some(b)) => Ok(Self::Sigmoid(b)),
+            ("fm", None) => Ok(Self::FlowMatching),
+            ("simple", None) => Ok(Self::Simple),
+            ("iddpm", None) => Ok(Self::Iddpm),
+            ("edm", None) => Ok(Self::Edm(0.5)),
+            ("edm", Some(sigma_data)) if sigma_data > 0.0 => Ok(Self::Edm(sigma_data)),
+            ("p2", Some(g)) if g > 0.0 => Ok(Self::P2(g)),
+            ("min-snr", Some(g)) if g > 0.0 => Ok(Self::MinSnr(g)),
+            ("snr", None) => Ok(Self::Snr),
+            ("indi", None) => Ok(Self::Indi),
+            _ => Err(unknown()),
+        }
+    }
+}
