@@ -1,23 +1,32 @@
-//! What stands between the two dense layers of a perceptron.
+//! Activations between the two dense layers of a perceptron.
 
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use super::vector::{exp, vectorised};
-use super::{Operation, apply, numbers, numbers_mut};
+use super::simd::{exp, vectorised};
+use super::{Operation, apply, composed, numbers, numbers_mut, runs_on};
 
-/// relu(x)^2.
+/// relu(x)^2, elementwise.
 pub fn squared_relu(x: Tensor<3>) -> Tensor<3> {
+    if !runs_on(&x.device()) {
+        return composed::squared_relu(x);
+    }
     apply(Pointwise::SquaredRelu, [x.into_dispatch()])
 }
 
 /// GELU in its tanh form: x sigmoid(2 u) with u = sqrt(2/pi) (x + 0.044715 x^3).
 pub fn gelu_tanh(x: Tensor<3>) -> Tensor<3> {
+    if !runs_on(&x.device()) {
+        return composed::gelu_tanh(x);
+    }
     apply(Pointwise::GeluTanh, [x.into_dispatch()])
 }
 
-/// sigmoid(gate) * up, or silu(gate) * up.
+/// sigmoid(gate) * up (GLU), or silu(gate) * up (SwiGLU).
 pub fn gated(gate: Tensor<3>, up: Tensor<3>, silu: bool) -> Tensor<3> {
+    if !runs_on(&up.device()) {
+        return composed::gated(gate, up, silu);
+    }
     apply(Gated { silu }, [gate.into_dispatch(), up.into_dispatch()])
 }
 

@@ -1,4 +1,4 @@
-//! Attention from the joined queries, keys and values of a dense layer to what the next one takes, head by head.
+//! Self-attention of joined queries, keys and values, head by head.
 
 use std::sync::Arc;
 
@@ -7,26 +7,29 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::rotary::{Rotary, angles};
-use super::vector::{Factor, LANES, exp, multiply, softmax, sum_of, vectorised};
-use super::{Operation, apply, dims, numbers, tensor};
+use super::simd::{Factor, LANES, exp, multiply, softmax, sum_of, vectorised};
+use super::{Operation, apply, composed, dims, numbers, runs_on, tensor};
 
 /// softmax(q k^T / sqrt(size) + relative) v: \[batch, length, 3 width\] to \[batch, length, width\].
 ///
 /// `relative` is \[heads, 2 length - 1\], added by relative position i - j + length - 1. Queries and keys are first turned by
-/// `rotary`. With `causal`, position i sees 0..=i only. Of the scores nothing is kept for the derivative but one number a row:
-/// they are computed again.
-pub fn attend(
+/// `rotary`. With `causal`, position i sees 0..=i only. The derivative keeps one number per row of scores and computes the
+/// scores again.
+pub fn self_attention(
     qkv: Tensor<3>,
-    relative: Option<Tensor<2>>,
     heads: usize,
     rotary: Option<Rotary>,
+    relative: Option<Tensor<2>>,
     causal: bool,
 ) -> Tensor<3> {
+    if !runs_on(&qkv.device()) {
+        return composed::self_attention(qkv, heads, rotary, relative, causal);
+    }
     let [_, length, joined] = qkv.dims();
     let size = joined / 3 / heads;
     assert_eq!(joined, 3 * heads * size, "a width that {heads} heads share");
     if let Some(relative) = &relative {
-        assert_eq!(relative.dims(), [heads, 2 * length - 1], "a score a head and relative position");
+        assert_eq!(relative.dims(), [heads, 2 * length - 1], "one score per head and relative position");
     }
     let turn = rotary.map(|rotary| Arc::new(Turn { rotary, angles: angles(length, size / 2) }));
     let attention = Attention { heads, turn, causal, is_relative: relative.is_some() };

@@ -1,4 +1,4 @@
-//! The last layer and the cross-entropy of hidden tokens: logits are computed for these tokens alone.
+//! The last layer and the cross-entropy of masked tokens: logits are computed for these tokens alone.
 
 use std::sync::Arc;
 
@@ -7,40 +7,47 @@ use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::vector::{View, product, product_of, softmax, vectorised};
-use super::{Operation, apply, contiguous, dims, numbers, tensor};
+use super::simd::{View, product, product_of, softmax, vectorised};
+use super::{Operation, apply, composed, contiguous, dims, numbers, runs_on, tensor};
 
-/// Hidden tokens whose logits are in the cache together.
+/// Masked tokens whose logits are in the cache together.
 const BLOCK: usize = 128;
 
-/// The tokens that the last layer is to be done for.
+/// The tokens for which the last layer is computed.
 #[derive(Debug)]
 pub struct Targets {
-    /// For each place of a token within its position (one, or the pixels of a patch) those tokens.
+    /// These tokens by their place within a position of the network: one place, or the pixels of a patch.
     pub places: Vec<Vec<Target>>,
-    /// Numbers that tokens may have: all of the batch, or those asked for.
+    /// Number of tokens that the result has a row for: all of the batch, or those asked for.
     pub tokens: usize,
 }
 
-/// A token.
+/// One token for which the last layer is computed.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// Its position, counted through the batch.
+    /// Its position in the network, counted through the batch.
     pub row: usize,
-    /// Its number among [`Targets::tokens`].
+    /// Its row in the result, below [`Targets::tokens`].
     pub token: usize,
-    /// x where a cost is asked for; logits do not look at it.
+    /// Its true value x_n, which the cross-entropy looks at and logits do not.
     pub value: usize,
 }
 
-/// -log softmax(features W)\[x\] of hidden tokens and 0 of the others, \[tokens\]. `features` is \[batch, positions, width\] and
+/// -log softmax(features W)\[x\] of masked tokens and 0 of the others, \[tokens\], nats. `features` is \[batch, positions, width\] and
 /// `weight` is \[width, places * outputs\]; of the outputs of a place the first `values` are logits of data values.
-pub fn hidden_cost(features: Tensor<3>, weight: Tensor<2>, targets: Arc<Targets>, values: usize) -> Tensor<1> {
-    apply(HiddenCost { targets, values }, [features.into_dispatch(), weight.into_dispatch()])
+pub fn masked_cross_entropy(features: Tensor<3>, weight: Tensor<2>, targets: Arc<Targets>, values: usize) -> Tensor<1> {
+    if !runs_on(&features.device()) {
+        return composed::masked_cross_entropy(features, weight, &targets, values);
+    }
+    apply(MaskedCrossEntropy { targets, values }, [features.into_dispatch(), weight.into_dispatch()])
 }
 
-/// features W for some tokens, \[tokens, outputs\], of plain tensors.
+/// features W for some tokens, \[tokens, outputs\]. On an autodiff device it is composed: no derivative is written for it.
 pub fn logits(features: Tensor<3>, weight: Tensor<2>, targets: &Targets) -> Tensor<2> {
+    let device = weight.device();
+    if !runs_on(&device) || device.is_autodiff() {
+        return composed::logits(features, weight, targets);
+    }
     let plain = "a plain tensor of the CPU";
     let features = contiguous(features.try_into_primitive::<Flex>().expect(plain));
     let weight = contiguous(weight.try_into_primitive::<Flex>().expect(plain));
@@ -70,7 +77,7 @@ fn gather(features: &FlexTensor, targets: &[Target]) -> Vec<f32> {
 }
 
 #[derive(Clone, Debug)]
-struct HiddenCost {
+struct MaskedCrossEntropy {
     targets: Arc<Targets>,
     values: usize,
 }
@@ -83,7 +90,7 @@ struct Saved {
     probabilities: Arc<Vec<Vec<f32>>>,
 }
 
-impl HiddenCost {
+impl MaskedCrossEntropy {
     /// The columns of a place's data values among the weights.
     fn columns<'a>(&self, weight: &'a FlexTensor, place: usize) -> (View<'a>, [usize; 2]) {
         let [width, across] = dims::<2>(weight);
@@ -92,7 +99,7 @@ impl HiddenCost {
     }
 }
 
-impl Operation<2> for HiddenCost {
+impl Operation<2> for MaskedCrossEntropy {
     type Saved = Saved;
 
     fn forward(&self, [features, weight]: [FlexTensor; 2], keep: bool) -> (FlexTensor, Option<Saved>) {

@@ -1,14 +1,17 @@
-//! Dense layers.
+//! Dense layers over sequences.
 
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use super::vector::{View, add_rows, product_of, sum_rows};
-use super::{Operation, apply, dims, numbers, tensor};
+use super::simd::{View, add_rows, product_of, sum_rows};
+use super::{Operation, apply, composed, dims, numbers, runs_on, tensor};
 
 /// x W + bias: \[batch, length, from\] to \[batch, length, to\].
 pub fn dense(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<3> {
-    assert_eq!(x.dims()[2], weight.dims()[0], "a row of weights a channel");
+    if !runs_on(&x.device()) {
+        return composed::dense(x, weight, bias);
+    }
+    assert_eq!(x.dims()[2], weight.dims()[0], "one row of weights per channel");
     let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
     match bias {
         Some(bias) => apply(Biased, [x, weight, bias.into_dispatch()]),

@@ -1,18 +1,27 @@
-//! Operations of networks and optimiser as one step each on the CPU, with derivatives by hand.
+//! Operations of networks and optimiser, each one step of the autodiff graph on the CPU, with hand-written derivatives.
 //!
-//! burn's flex backend does one elementary operation at a time: a softmax over relative scores is a dozen passes over memory
-//! and as many nodes of the autodiff graph. Each file here does one such piece in one pass over rows that stay in the cache,
-//! with the widest vectors of the processor. The composed operations remain what other devices run, and what the tests compare
-//! with: values and gradients agree to rounding.
+//! burn's flex backend runs one elementary operation at a time: a softmax over relative scores is a dozen passes over memory
+//! and as many nodes of the graph. Each operation here makes one pass over rows that stay in the cache, with the widest vectors
+//! of the processor. On other devices the same functions run [`composed`] operations of burn. Values and gradients of both agree
+//! to rounding (`tests/parity.rs`).
 
-pub mod activation;
-pub mod attention;
-pub mod cross_entropy;
-pub mod dense;
-pub mod norm;
-pub mod optimizer;
-pub mod rotary;
-mod vector;
+mod activation;
+mod attention;
+pub mod composed;
+mod cross_entropy;
+mod dense;
+mod norm;
+mod optimizer;
+mod rotary;
+mod simd;
+
+pub use activation::{gated, gelu_tanh, squared_relu};
+pub use attention::self_attention;
+pub use cross_entropy::{Target, Targets, logits, masked_cross_entropy};
+pub use dense::dense;
+pub use norm::{modulated_norm, rms_norm};
+pub use optimizer::{AdamStep, adamw, blend, squared_norm};
+pub use rotary::Rotary;
 
 use std::fmt::Debug;
 
@@ -26,7 +35,7 @@ use burn::backend::{
 use burn::tensor::{Bytes, Device, Shape, Tensor};
 use burn_flex::{FlexTensor, Layout};
 
-/// Whether a device runs these operations.
+/// Whether a device runs these operations in one pass: a CPU with fused multiply-add, with or without autodiff.
 pub fn runs_on(device: &Device) -> bool {
     // Without fused multiply-add in hardware each one is a call of a function.
     #[cfg(target_arch = "x86_64")]
@@ -42,7 +51,7 @@ pub fn runs_on(device: &Device) -> bool {
 }
 
 /// An operation of `N` tensors with its derivative.
-pub trait Operation<const N: usize>: Clone + Debug + Send + 'static {
+trait Operation<const N: usize>: Clone + Debug + Send + 'static {
     /// What the derivative needs beside the gradient.
     type Saved: Clone + Debug + Send + 'static;
 
@@ -53,6 +62,7 @@ pub trait Operation<const N: usize>: Clone + Debug + Send + 'static {
     fn backward(&self, saved: Self::Saved, gradient: FlexTensor) -> [FlexTensor; N];
 }
 
+/// An operation as a node of burn's autodiff graph.
 #[derive(Clone, Debug)]
 struct Step<O>(O);
 
@@ -72,7 +82,7 @@ impl<const N: usize, O: Operation<N>> Backward<Flex, N> for Step<O> {
 
 /// Runs an operation on tensors of the CPU that all belong to an autodiff device or all to none; those of the first kind that are
 /// not tracked get no gradient.
-pub fn apply<const N: usize, const D: usize, O: Operation<N>>(operation: O, inputs: [DispatchTensor; N]) -> Tensor<D> {
+fn apply<const N: usize, const D: usize, O: Operation<N>>(operation: O, inputs: [DispatchTensor; N]) -> Tensor<D> {
     let is_plain = matches!(&inputs[0].device(), DispatchDevice::Flex(_));
     if is_plain {
         let inputs = inputs.map(|input| contiguous(unwrapped::<Flex>(input)));

@@ -3,20 +3,26 @@
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use super::vector::{sum_of, vectorised};
-use super::{Operation, apply, dims, numbers, numbers_mut, tensor};
+use super::simd::{sum_of, vectorised};
+use super::{Operation, apply, composed, dims, numbers, numbers_mut, runs_on, tensor};
 
 /// x / sqrt(mean(x^2) + epsilon) * gamma, for \[batch, length, width\] and \[width\].
 pub fn rms_norm(x: Tensor<3>, gamma: Tensor<1>, epsilon: f64) -> Tensor<3> {
-    assert_eq!(gamma.dims()[0], x.dims()[2], "a scale a channel");
+    if !runs_on(&x.device()) {
+        return composed::rms_norm(x, gamma, epsilon);
+    }
+    assert_eq!(gamma.dims()[0], x.dims()[2], "one scale per channel");
     apply(RmsNorm { epsilon: epsilon as f32 }, [x.into_dispatch(), gamma.into_dispatch()])
 }
 
-/// (x - mean) / sqrt(variance + epsilon) * (1 + scale) + shift, with a scale and a shift a sequence: \[batch, length, width\]
-/// and twice \[batch, 1, width\].
+/// (x - mean) / sqrt(variance + epsilon) * (1 + scale) + shift, with one scale and one shift per sequence: \[batch, length,
+/// width\] and twice \[batch, 1, width\].
 pub fn modulated_norm(x: Tensor<3>, shift: Tensor<3>, scale: Tensor<3>, epsilon: f64) -> Tensor<3> {
+    if !runs_on(&x.device()) {
+        return composed::modulated_norm(x, shift, scale, epsilon);
+    }
     let [batch, _, width] = x.dims();
-    assert_eq!([shift.dims(), scale.dims()], [[batch, 1, width]; 2], "a shift and a scale a sequence");
+    assert_eq!([shift.dims(), scale.dims()], [[batch, 1, width]; 2], "one shift and one scale per sequence");
     let inputs = [x.into_dispatch(), shift.into_dispatch(), scale.into_dispatch()];
     apply(ModulatedNorm { epsilon: epsilon as f32 }, inputs)
 }

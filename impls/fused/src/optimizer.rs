@@ -1,21 +1,24 @@
-//! What happens to weights and gradients after a backward pass, in one pass over the numbers each.
+//! Updates of weights after a backward pass, each in one pass over the numbers.
 
 use burn::backend::Flex;
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use super::vector::{sum_of, vectorised};
-use super::{contiguous, numbers, numbers_mut};
+use super::simd::{sum_of, vectorised};
+use super::{composed, contiguous, numbers, numbers_mut, runs_on};
 
 /// The numbers of AdamW (Loshchilov and Hutter 2019) at one step.
 #[derive(Clone, Copy, Debug)]
 pub struct AdamStep {
+    /// Learning rate.
     pub learning_rate: f32,
     /// Learning rate times weight decay.
     pub decay: f32,
+    /// beta_1 and beta_2.
     pub betas: [f32; 2],
     /// 1 - beta^t for both.
     pub corrections: [f32; 2],
+    /// Added to the root of the second moment.
     pub epsilon: f32,
 }
 
@@ -33,14 +36,17 @@ pub fn adamw<const D: usize>(
     (closed(weights), [closed(first), closed(second)])
 }
 
-/// decay * average + (1 - decay) * current.
+/// decay * average + (1 - decay) * current, of tensors without autodiff.
 pub fn blend<const D: usize>(average: Tensor<D>, current: Tensor<D>, decay: f64) -> Tensor<D> {
+    if !runs_on(&average.device()) {
+        return composed::blend(average, current, decay);
+    }
     let (mut average, current) = (opened(average), opened(current));
     blend_rows(numbers_mut(&mut average), numbers(&current), decay as f32);
     closed(average)
 }
 
-/// The sum of squares.
+/// The sum of squares of a plain tensor of the CPU ([`runs_on`](crate::runs_on)).
 pub fn squared_norm<const D: usize>(x: Tensor<D>) -> f32 {
     let mut sum = 0.0;
     square_sum(&mut sum, numbers(&opened(x)));

@@ -10,15 +10,15 @@ use burn::nn::{LayerNorm, Linear};
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::activation::gelu_tanh;
-use super::attention::{Dropout, chunks, modulate, self_attention};
-use super::dense::dense;
+use super::blocks::{Dropout, chunks, dense, modulate};
 use super::init::Init;
 use super::state_dict::StateDict;
 use super::{Denoiser, Input};
 use crate::error::Result;
 use crate::key::Key;
-use elbow_fused::rotary::Rotary;
+use elbow_fused::Rotary;
+use elbow_fused::gelu_tanh;
+use elbow_fused::self_attention;
 
 /// Sinusoids of the noise level.
 pub(super) const FREQUENCIES: usize = 256;

@@ -6,7 +6,7 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
 use super::{Patches, ids_tensor};
-use elbow_fused::cross_entropy::{Target, Targets};
+use elbow_fused::{Target, Targets};
 
 /// The tokens of a batch, and which of them are hidden from the denoiser.
 #[derive(Clone, Debug)]

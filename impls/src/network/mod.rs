@@ -1,12 +1,8 @@
 //! Denoisers. Networks and the exact table implement one trait, so that the loss code that trains a network is
 //! the code that is checked against exact numbers.
 
-mod activation;
-#[cfg(test)]
-mod agreement;
-mod attention;
+mod blocks;
 mod conditioning;
-mod dense;
 mod dit;
 mod hidden;
 mod init;

@@ -5,10 +5,10 @@ use burn::nn::{Linear, RmsNorm};
 use burn::tensor::Tensor;
 use burn::tensor::activation::silu;
 
-use super::activation::gelu_tanh;
-use super::attention::{Dropout, last_norm, modulation_of, residual_block, self_attention};
-use super::dense::dense;
+use super::blocks::{Dropout, dense, last_norm, modulation_of, residual_block};
 use super::init::Init;
+use elbow_fused::gelu_tanh;
+use elbow_fused::self_attention;
 
 const EPSILON: f64 = 1e-6;
 /// Pixels on a side of a patch.

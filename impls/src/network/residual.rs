@@ -6,12 +6,12 @@ use burn::nn::{GroupNorm, Linear};
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor};
 
-use super::attention::{Dropout, self_attention};
-use super::dense::dense;
+use super::blocks::{Dropout, dense};
 use super::init::Init;
 use super::state_dict::StateDict;
 use super::unet::UNetShape;
 use crate::error::Result;
+use elbow_fused::self_attention;
 
 /// Group norm; where `film` is there, its scale and shift come from the condition.
 #[derive(Module, Debug)]

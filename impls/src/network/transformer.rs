@@ -10,18 +10,17 @@ use burn::module::{Module, Param};
 use burn::nn::{Embedding, Linear, RmsNorm};
 use burn::tensor::activation::{sigmoid, silu};
 use burn::tensor::kind::Basic;
-use burn::tensor::{Device, Float, Int, Tensor, TensorData};
+use burn::tensor::{Device, Float, Tensor};
 
-use super::activation;
-use super::attention::{Dropout, last_norm, modulation_of, residual_block, self_attention};
+use super::blocks::{Dropout, dense, last_norm, modulation_of, residual_block};
 use super::conditioning::{Conditioning, ConditioningShape};
-use super::dense::dense;
 use super::init::Init;
 use super::state_dict::StateDict;
 use super::{Denoiser, Hidden, Input, Patches, Signal, Wanted};
 use crate::error::Result;
 use crate::key::Key;
-use elbow_fused::rotary::Rotary;
+use elbow_fused::Rotary;
+use elbow_fused::self_attention;
 
 const EPSILON: f64 = 1e-5;
 
@@ -287,8 +286,8 @@ impl Block {
     fn perceptron(&self, x: Tensor<3>, kind: Perceptron) -> Tensor<3> {
         let up = dense(&self.up, x.clone());
         let hidden = match &self.gate {
-            Some(gate) => activation::gated(dense(gate, x), up, kind == Perceptron::SwiGlu),
-            None => activation::squared_relu(up),
+            Some(gate) => elbow_fused::gated(dense(gate, x), up, kind == Perceptron::SwiGlu),
+            None => elbow_fused::squared_relu(up),
         };
         dense(&self.down, hidden)
     }
@@ -311,45 +310,62 @@ impl Denoiser for Transformer {
     fn logits_at(&self, input: &Input, wanted: &Wanted) -> Tensor<2> {
         let features = self.features(self.embedded(input), input);
         let targets = wanted.targets(self.shape.length, self.shape.patches.as_ref());
-        let weight = self.head.weight.val();
-        let device = weight.device();
-        if elbow_fused::runs_on(&device) && !device.is_autodiff() {
-            return elbow_fused::cross_entropy::logits(features, weight, &targets);
-        }
-        let [batch, positions, width] = features.dims();
-        let features = features.reshape([batch * positions, width]);
-        let ids = |ids: Vec<i64>| {
-            let count = ids.len();
-            Tensor::<1, Int>::from_data(TensorData::new(ids, [count]), &device)
-        };
-        if targets.tokens == 0 {
-            return Tensor::zeros([0, self.shape.outputs], &device);
-        }
-        let (mut parts, mut order) = (Vec::new(), Vec::new());
-        for (place, targets) in targets.places.iter().enumerate().filter(|(_, targets)| !targets.is_empty()) {
-            let rows = ids(targets.iter().map(|target| target.row as i64).collect());
-            let columns = weight.clone().narrow(1, place * self.shape.outputs, self.shape.outputs);
-            parts.push(features.clone().select(0, rows).matmul(columns));
-            order.extend(targets.iter().map(|target| target.token));
-        }
-        let mut back = vec![0; order.len()];
-        order.iter().enumerate().for_each(|(at, &token)| back[token] = at as i64);
-        Tensor::cat(parts, 0).select(0, ids(back))
+        elbow_fused::logits(features, self.head.weight.val(), &targets)
     }
 
     /// The last layer is done for hidden tokens alone.
     fn hidden_costs(&self, input: &Input, hidden: &Hidden) -> Tensor<2> {
-        if !elbow_fused::runs_on(&input.z.device()) {
-            return hidden.costs(self.value_logits(input));
-        }
         let features = self.features(self.embedded(input), input);
         let targets = hidden.targets(self.shape.patches.as_ref());
-        let costs =
-            elbow_fused::cross_entropy::hidden_cost(features, self.head.weight.val(), targets, self.shape.values);
+        let costs = elbow_fused::masked_cross_entropy(features, self.head.weight.val(), targets, self.shape.values);
         costs.reshape([hidden.x.len() / hidden.length, hidden.length])
     }
 
     fn points(&self, input: &Input<Float>) -> Tensor<2> {
         self.run(self.shape.signal.expand(input.z.clone()), input).squeeze_dim::<2>(2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f64> {
+        x.into_data().iter::<f64>().collect()
+    }
+
+    /// The largest difference relative to the largest number.
+    fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
+        assert_eq!(a.len(), b.len());
+        let largest = b.iter().fold(0.0f64, |most, x| most.max(x.abs()));
+        a.iter().zip(b).map(|(a, b)| (a - b).abs() / largest).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn logits_of_some_positions() {
+        let wanted = Wanted(vec![vec![0, 5, 6, 63], vec![], vec![17]]);
+        for (preset, overrides) in [("md4-digits", vec![]), ("md4-digits", vec!["patch_size=none".to_owned()])] {
+            let settings = crate::train::Settings::resolve(preset, &overrides).expect("a valid preset");
+            let data = crate::train::DataShape { values: 17, length: 64, classes: 0, image: Some([8, 8, 1]) };
+            let shape = settings.network(&data).expect("a network");
+            // A fresh network's last layer is zero: it is drawn here.
+            let made = |device: &Device| {
+                let crate::network::NetworkShape::Transformer(shape) = shape else { panic!("a transformer") };
+                Transformer::new(&shape, &Key::new(1, "weights"), device).with_random_head(&Key::new(2, "head"))
+            };
+            let ids: Vec<u32> = (0..3 * 64).map(|i| i * 7 % 18).collect();
+            for device in [Device::flex(), Device::flex().autodiff()] {
+                let network = made(&device);
+                let input = Input::new(crate::network::ids_tensor(&ids, 64, &device), &[0.5; 3]);
+                let all = numbers(Denoiser::logits(&network, &input));
+                let expected: Vec<f64> =
+                    wanted.iter().flat_map(|(row, n)| all[(row * 64 + n) * 17..][..17].to_vec()).collect();
+                let found = numbers(Denoiser::logits_at(&network, &input, &wanted));
+                assert!(largest_difference(&found, &expected) < 3e-6, "{}", largest_difference(&found, &expected));
+                let next: Vec<f64> =
+                    wanted.iter().flat_map(|(row, n)| all[(row * 64 + n + 1) % 192 * 17..][..17].to_vec()).collect();
+                assert!(largest_difference(&found, &next) > 0.1, "witness: its neighbour's logits are others");
+            }
+        }
     }
 }

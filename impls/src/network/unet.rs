@@ -11,7 +11,7 @@ use burn::tensor::activation::silu;
 use burn::tensor::kind::Basic;
 use burn::tensor::{Device, Float, Tensor};
 
-use super::attention::Dropout;
+use super::blocks::Dropout;
 use super::conditioning::{Conditioning, ConditioningShape};
 use super::init::Init;
 use super::patches::{PatchTransformer, PatchTransformerShape};

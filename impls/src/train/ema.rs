@@ -36,13 +36,7 @@ impl ModuleMapper for Blend {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let (id, average, mapper) = param.consume();
         let blended = match self.current.remove(&id) {
-            Some(current) => {
-                let current = Tensor::<D>::from_dispatch(current);
-                match elbow_fused::runs_on(&average.device()) {
-                    true => elbow_fused::optimizer::blend(average, current, self.decay),
-                    false => average.mul_scalar(self.decay) + current.mul_scalar(1.0 - self.decay),
-                }
-            }
+            Some(current) => elbow_fused::blend(average, Tensor::<D>::from_dispatch(current), self.decay),
             None => average,
         };
         Param::from_mapped_value(id, blended, mapper)

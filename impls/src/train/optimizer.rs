@@ -10,7 +10,7 @@ use burn_store::ModuleSnapshot;
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::settings::Settings;
-use elbow_fused::optimizer::AdamStep;
+use elbow_fused::AdamStep;
 
 /// PyTorch's (burn's is 1e-5).
 const EPSILON: f32 = 1e-8;
@@ -62,7 +62,7 @@ impl Optimizer for OnePass {
             corrections: self.betas.map(|beta| 1.0 - beta.powi(time as i32)),
             epsilon: EPSILON,
         };
-        let (weights, [moment_1, moment_2]) = elbow_fused::optimizer::adamw(step, weights, gradient, moments);
+        let (weights, [moment_1, moment_2]) = elbow_fused::adamw(step, weights, gradient, moments);
         (weights, Some(AdamWState::new(AdaptiveMomentumState::new(time, moment_1, moment_2))))
     }
 
@@ -118,7 +118,7 @@ impl ModuleVisitor for SquaredNorm<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.gradients.get::<D>(param.id) {
             match elbow_fused::runs_on(&gradient.device()) {
-                true => self.sum += elbow_fused::optimizer::squared_norm(gradient),
+                true => self.sum += elbow_fused::squared_norm(gradient),
                 false => self.parts.push(gradient.square().sum()),
             }
         }

@@ -1,14 +1,11 @@
-//! The one-pass operations of the CPU against burn's elementary ones: values, and gradients of every input.
+//! The one-pass operations of the CPU against the composed ones: values, and gradients of every input.
 
-use burn::module::{Param, ParamId};
-use burn::nn::{Linear, RmsNorm};
+use std::sync::Arc;
+
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use elbow_base::key::{Key, open_uniform};
+use elbow_fused::{Rotary, Target, Targets, composed};
 use rand_distr::{Distribution, StandardNormal};
-
-use super::attention::{composed_attention, composed_norm};
-use super::{Hidden, activation};
-use crate::key::Key;
-use elbow_fused::rotary::Rotary;
 
 /// Of the largest number of a tensor. Measured: 4.7e-7 (a gradient of attention).
 const TOLERANCE: f64 = 3e-6;
@@ -17,6 +14,7 @@ const TOLERANCE: f64 = 3e-6;
 type OfLeaf<'a> = &'a dyn Fn(&Gradients) -> Vec<f64>;
 
 fn device() -> Device {
+    assert!(elbow_fused::runs_on(&Device::flex()), "this processor runs the one-pass operations");
     Device::flex().autodiff()
 }
 
@@ -72,23 +70,21 @@ fn attention() {
                        relative: Option<Tensor<2>>| {
                 measured(f(qkv.clone(), heads, rotary, relative, causal), &leaves)
             };
-            let fused = |qkv, heads, rotary, relative, causal| {
-                elbow_fused::attention::attend(qkv, relative, heads, rotary, causal)
-            };
-            agree(&name, &run(fused, None), &run(composed_attention, None));
+            let fused = elbow_fused::self_attention;
+            agree(&name, &run(fused, None), &run(composed::self_attention, None));
             let (of_qkv, of_relative) = (of(&qkv), of(&relative));
             let leaves: [OfLeaf; 2] = [&of_qkv, &of_relative];
             let with = |f: fn(Tensor<3>, usize, Option<Rotary>, Option<Tensor<2>>, bool) -> Tensor<3>, causal| {
                 measured(f(qkv.clone(), heads, rotary, Some(relative.clone()), causal), &leaves)
             };
-            agree(&format!("{name}, relative"), &with(fused, causal), &with(composed_attention, causal));
-            let witness = error(&with(fused, causal), &with(composed_attention, !causal));
+            agree(&format!("{name}, relative"), &with(fused, causal), &with(composed::self_attention, causal));
+            let witness = error(&with(fused, causal), &with(composed::self_attention, !causal));
             assert!(witness > 0.1, "a look into the future is seen: {witness}");
         }
     }
     let turned = relative.clone().flip([1]);
     let apart = |relative: &Tensor<2>| {
-        vec![numbers(elbow_fused::attention::attend(qkv.clone(), Some(relative.clone()), heads, None, false))]
+        vec![numbers(elbow_fused::self_attention(qkv.clone(), heads, None, Some(relative.clone()), false))]
     };
     assert!(error(&apart(&relative), &apart(&turned)) > 0.1, "witness: the direction of relative positions is seen");
 }
@@ -106,16 +102,16 @@ fn attention_of_any_length_and_order_of_memory() {
             let qkv = turned.clone().swap_dims(1, 2);
             measured(f(qkv, heads, Some(Rotary::Halves), Some(relative.clone()), true), &leaves)
         };
-        let fused =
-            |qkv, heads, rotary, relative, causal| elbow_fused::attention::attend(qkv, relative, heads, rotary, causal);
-        let (found, expected) = (run(fused), run(composed_attention));
+        let fused = elbow_fused::self_attention;
+        let (found, expected) = (run(fused), run(composed::self_attention));
         match length {
             // One token looks at itself: the score does not matter, and burn's gradient of it is rounding alone.
             1 => agree("attention of one", &found[..1], &expected[..1]),
             _ => {
                 agree(&format!("attention of {length}"), &found, &expected);
-                let future =
-                    run(|qkv, heads, rotary, relative, _| composed_attention(qkv, heads, rotary, relative, false));
+                let future = run(|qkv, heads, rotary, relative, _| {
+                    composed::self_attention(qkv, heads, rotary, relative, false)
+                });
                 assert!(error(&found, &future) > 0.1, "witness: a look into the future is seen");
             }
         }
@@ -127,14 +123,14 @@ fn averages_and_norms_of_weights() {
     // One of them lies in another order of memory.
     let average = leaf("average", [9, 9]).detach().inner().swap_dims(0, 1);
     let current = leaf("current", [9, 9]).detach().inner();
-    let found = [numbers(elbow_fused::optimizer::blend(average.clone(), current.clone(), 0.9))];
+    let found = [numbers(elbow_fused::blend(average.clone(), current.clone(), 0.9))];
     let expected =
         |average: &Tensor<2>, decay: f32| [numbers(average.clone() * decay + current.clone() * (1.0 - decay))];
     agree("average", &found, &expected(&average, 0.9));
     assert!(error(&found, &expected(&average, 0.89)) > 1e-3, "witness: another decay is seen");
     assert!(error(&found, &expected(&average.clone().swap_dims(0, 1), 0.9)) > 0.1, "witness: the order is seen");
     let squares = |skipped: usize| [vec![numbers(current.clone()).iter().skip(skipped).map(|x| x * x).sum::<f64>()]];
-    let found = [vec![f64::from(elbow_fused::optimizer::squared_norm(current.clone()))]];
+    let found = [vec![f64::from(elbow_fused::squared_norm(current.clone()))]];
     agree("squared norm", &found, &squares(0));
     assert!(error(&found, &squares(1)) > 1e-3, "witness: one number less is seen");
 }
@@ -146,21 +142,20 @@ fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f64> {
 #[test]
 fn norms() {
     let (x, gamma) = (leaf("x", [3, 5, 37]), leaf("gamma", [37]));
-    let norm = RmsNorm { gamma: Param::initialized(ParamId::new(), gamma.clone()), epsilon: 1e-5 };
     let (of_x, of_gamma) = (of(&x), of(&gamma));
     let leaves: [OfLeaf; 2] = [&of_x, &of_gamma];
-    let fused = measured(elbow_fused::norm::rms_norm(x.clone(), gamma.clone(), 1e-5), &leaves);
-    let other = RmsNorm { epsilon: 1e-3, ..norm.clone() };
-    assert!(error(&fused, &measured(other.forward(x.clone()), &leaves)) > 1e-4, "witness: another epsilon is seen");
-    agree("rms norm", &fused, &measured(norm.forward(x.clone()), &leaves));
+    let fused = measured(elbow_fused::rms_norm(x.clone(), gamma.clone(), 1e-5), &leaves);
+    let composed = |epsilon| measured(composed::rms_norm(x.clone(), gamma.clone(), epsilon), &leaves);
+    assert!(error(&fused, &composed(1e-3)) > 1e-4, "witness: another epsilon is seen");
+    agree("rms norm", &fused, &composed(1e-5));
     let (shift, scale) = (leaf("shift", [3, 1, 37]), leaf("scale", [3, 1, 37]));
     let (of_shift, of_scale) = (of(&shift), of(&scale));
     let leaves: [OfLeaf; 3] = [&of_x, &of_shift, &of_scale];
     let run = |f: fn(Tensor<3>, Tensor<3>, Tensor<3>, f64) -> Tensor<3>, epsilon| {
         measured(f(x.clone(), shift.clone(), scale.clone(), epsilon), &leaves)
     };
-    agree("modulated norm", &run(elbow_fused::norm::modulated_norm, 1e-5), &run(composed_norm, 1e-5));
-    let witness = error(&run(elbow_fused::norm::modulated_norm, 1e-5), &run(composed_norm, 1e-3));
+    agree("modulated norm", &run(elbow_fused::modulated_norm, 1e-5), &run(composed::modulated_norm, 1e-5));
+    let witness = error(&run(elbow_fused::modulated_norm, 1e-5), &run(composed::modulated_norm, 1e-3));
     assert!(witness > 10.0 * TOLERANCE, "another epsilon is seen: {witness:e}");
 }
 
@@ -169,19 +164,19 @@ fn activations() {
     let (x, gate) = (leaf("x", [2, 7, 19]), leaf("gate", [2, 7, 19]));
     let (of_x, of_gate) = (of(&x), of(&gate));
     let one: [OfLeaf; 1] = [&of_x];
-    let relu = measured(elbow_fused::activation::squared_relu(x.clone()), &one);
+    let relu = measured(elbow_fused::squared_relu(x.clone()), &one);
     let plain = measured(burn::tensor::activation::relu(x.clone()), &one);
     assert!(error(&relu, &plain) > 0.1, "witness: the square is seen");
-    agree("squared relu", &relu, &measured(activation::composed_squared_relu(x.clone()), &one));
-    let gelu = measured(elbow_fused::activation::gelu_tanh(x.clone()), &one);
+    agree("squared relu", &relu, &measured(composed::squared_relu(x.clone()), &one));
+    let gelu = measured(elbow_fused::gelu_tanh(x.clone()), &one);
     agree("gelu", &gelu, &measured(burn::tensor::activation::gelu_approximate(x.clone()), &one));
     let exact = measured(burn::tensor::activation::gelu(x.clone()), &one);
     assert!(error(&gelu, &exact) > 10.0 * TOLERANCE, "witness: the exact form is another");
     let two: [OfLeaf; 2] = [&of_x, &of_gate];
     for silu in [false, true] {
-        let found = measured(elbow_fused::activation::gated(gate.clone(), x.clone(), silu), &two);
-        agree("gate", &found, &measured(activation::composed_gated(gate.clone(), x.clone(), silu), &two));
-        let other = measured(activation::composed_gated(gate.clone(), x.clone(), !silu), &two);
+        let found = measured(elbow_fused::gated(gate.clone(), x.clone(), silu), &two);
+        agree("gate", &found, &measured(composed::gated(gate.clone(), x.clone(), silu), &two));
+        let other = measured(composed::gated(gate.clone(), x.clone(), !silu), &two);
         assert!(error(&found, &other) > 0.1, "witness: the other gate is seen");
     }
 }
@@ -189,85 +184,84 @@ fn activations() {
 #[test]
 fn dense_layers() {
     let (x, weight, bias) = (leaf("x", [2, 9, 11]), leaf("weight", [11, 13]), leaf("bias", [13]));
-    let layer = |bias: Option<&Tensor<1>>| Linear {
-        weight: Param::initialized(ParamId::new(), weight.clone()),
-        bias: bias.map(|bias| Param::initialized(ParamId::new(), bias.clone())),
-    };
+    let composed = |bias: Option<&Tensor<1>>| composed::dense(x.clone(), weight.clone(), bias.cloned());
     let (of_x, of_weight, of_bias) = (of(&x), of(&weight), of(&bias));
     let two: [OfLeaf; 2] = [&of_x, &of_weight];
-    let plain = measured(elbow_fused::dense::dense(x.clone(), weight.clone(), None), &two);
-    agree("dense", &plain, &measured(layer(None).forward(x.clone()), &two));
+    let plain = measured(elbow_fused::dense(x.clone(), weight.clone(), None), &two);
+    agree("dense", &plain, &measured(composed(None), &two));
     let three: [OfLeaf; 3] = [&of_x, &of_weight, &of_bias];
-    let biased = measured(elbow_fused::dense::dense(x.clone(), weight.clone(), Some(bias.clone())), &three);
-    let without = measured(elbow_fused::dense::dense(x.clone(), weight.clone(), None), &two);
+    let biased = measured(elbow_fused::dense(x.clone(), weight.clone(), Some(bias.clone())), &three);
+    let without = measured(elbow_fused::dense(x.clone(), weight.clone(), None), &two);
     assert!(error(&biased[..1], &without[..1]) > 0.1, "witness: the bias is seen");
-    agree("dense with bias", &biased, &measured(layer(Some(&bias)).forward(x.clone()), &three));
+    agree("dense with bias", &biased, &measured(composed(Some(&bias)), &three));
+}
+
+/// Some tokens of two sequences of eight, by their place within positions of `inside` tokens each.
+fn targets(is_masked: impl Fn(usize) -> bool, inside: usize, values: usize) -> Arc<Targets> {
+    let mut rng = Key::new(3, "x").rng();
+    let mut targets = Targets { places: vec![Vec::new(); inside], tokens: 16 };
+    for token in 0..16 {
+        let value = (open_uniform(&mut rng) * values as f64) as usize;
+        if is_masked(token) {
+            targets.places[token % inside].push(Target { row: token / inside, token, value });
+        }
+    }
+    Arc::new(targets)
 }
 
 #[test]
-fn costs_of_hidden_tokens() {
-    let (values, outputs, length) = (5, 6, 8);
-    let patches = super::Patches { image: [2, 4, 1], size: 2 };
-    let draw = |name: &str, below: f64| {
-        let mut rng = Key::new(3, name).rng();
-        (0..2 * length).map(|_| (crate::key::open_uniform(&mut rng) * below) as u32).collect::<Vec<_>>()
-    };
-    let x = draw("x", values as f64);
-    let masked: Vec<bool> = draw("masked", 2.0).into_iter().map(|draw| draw == 1).collect();
-    let hidden = Hidden { x: x.clone(), masked, length };
-    let all = Hidden::all(&x, length);
-    for patches in [None, Some(&patches)] {
-        let inside = patches.map_or(1, |patches| patches.tokens());
-        let features = leaf("features", [2, length / inside, 10]);
+fn costs_of_masked_tokens() {
+    let (values, outputs) = (5, 6);
+    for inside in [1, 4] {
+        let features = leaf("features", [2, 8 / inside, 10]);
         let weight = leaf("weight", [10, inside * outputs]);
         let (of_features, of_weight) = (of(&features), of(&weight));
         let leaves: [OfLeaf; 2] = [&of_features, &of_weight];
-        let run = |hidden: &Hidden| {
-            let cost = elbow_fused::cross_entropy::hidden_cost(
-                features.clone(),
-                weight.clone(),
-                hidden.targets(patches),
-                values,
-            );
-            measured(cost.reshape([2, length]), &leaves)
+        let run = |targets: &Arc<Targets>| {
+            let costs =
+                elbow_fused::masked_cross_entropy(features.clone(), weight.clone(), Arc::clone(targets), values);
+            measured(costs, &leaves)
         };
-        let composed = |hidden: &Hidden| {
-            let logits = features.clone().matmul(weight.clone().unsqueeze::<3>());
-            let logits = patches.map_or(logits.clone(), |patches| patches.join(logits));
-            measured(hidden.costs(logits.narrow(2, 0, values)), &leaves)
+        let composed = |targets: &Arc<Targets>| {
+            measured(composed::masked_cross_entropy(features.clone(), weight.clone(), targets, values), &leaves)
         };
-        agree("hidden cost", &run(&hidden), &composed(&hidden));
+        let some = targets(|token| token * 7 % 5 < 2, inside, values);
+        let all = targets(|_| true, inside, values);
+        agree("cost of some", &run(&some), &composed(&some));
         agree("cost of all", &run(&all), &composed(&all));
-        assert!(error(&run(&hidden), &composed(&all)) > 0.1, "witness: what is visible costs nothing");
-        let none = Hidden { masked: vec![false; x.len()], ..all.clone() };
-        assert!(run(&none).iter().flatten().all(|&number| number == 0.0), "nothing is hidden, and nothing costs");
+        assert!(error(&run(&some), &composed(&all)) > 0.1, "witness: what is visible costs nothing");
+        let none = targets(|_| false, inside, values);
+        assert!(run(&none).iter().flatten().all(|&number| number == 0.0), "nothing is masked, and nothing costs");
     }
 }
 
+/// A cost is the negative log-softmax of burn's own logits, row by row: the composed operation is checked too.
 #[test]
-fn logits_of_some_positions() {
-    let wanted = super::Wanted(vec![vec![0, 5, 6, 63], vec![], vec![17]]);
-    for (preset, overrides) in [("md4-digits", vec![]), ("md4-digits", vec!["patch_size=none".to_owned()])] {
-        let settings = crate::train::Settings::resolve(preset, &overrides).expect("a valid preset");
-        let data = crate::train::DataShape { values: 17, length: 64, classes: 0, image: Some([8, 8, 1]) };
-        let shape = settings.network(&data).expect("a network");
-        // A fresh network's last layer is zero: it is drawn here.
-        let made = |device: &Device| {
-            let super::NetworkShape::Transformer(shape) = shape else { panic!("a transformer") };
-            super::Transformer::new(&shape, &Key::new(1, "weights"), device).with_random_head(&Key::new(2, "head"))
-        };
-        let ids: Vec<u32> = (0..3 * 64).map(|i| i * 7 % 18).collect();
-        for device in [Device::flex(), device()] {
-            let network = made(&device);
-            let input = super::Input::new(super::ids_tensor(&ids, 64, &device), &[0.5; 3]);
-            let all = numbers(super::Denoiser::logits(&network, &input));
-            let expected: Vec<f64> =
-                wanted.iter().flat_map(|(row, n)| all[(row * 64 + n) * 17..][..17].to_vec()).collect();
-            let found = numbers(super::Denoiser::logits_at(&network, &input, &wanted));
-            agree("logits", std::slice::from_ref(&found), &[expected]);
-            let next: Vec<f64> =
-                wanted.iter().flat_map(|(row, n)| all[(row * 64 + n + 1) % 192 * 17..][..17].to_vec()).collect();
-            assert!(error(&[found], &[next]) > 0.1, "witness: its neighbour's logits are others");
+fn a_composed_cost_is_the_log_softmax_of_the_whole_layer() {
+    let (values, outputs) = (5, 6);
+    let (features, weight) = (leaf("features", [2, 8, 10]), leaf("weight", [10, outputs]));
+    let all = targets(|_| true, 1, values);
+    let whole = features.clone().matmul(weight.clone().unsqueeze::<3>()).reshape([16, outputs]).narrow(1, 0, values);
+    let log_mu = numbers(burn::tensor::activation::log_softmax(whole, 1));
+    let cost = |target: &Target, shift: usize| -log_mu[target.row * values + (target.value + shift) % values];
+    let expected = |shift| vec![all.places[0].iter().map(|target| cost(target, shift)).collect::<Vec<f64>>()];
+    let found = vec![numbers(composed::masked_cross_entropy(features, weight, &all, values))];
+    agree("composed cost", &found, &expected(0));
+    assert!(error(&found, &expected(1)) > 0.1, "witness: another value costs something else");
+}
+
+#[test]
+fn logits_of_some_tokens() {
+    for inside in [1, 4] {
+        let features = leaf("features", [2, 8 / inside, 10]).detach().inner();
+        let weight = leaf("weight", [10, inside * 6]).detach().inner();
+        let mut some = Targets { places: vec![Vec::new(); inside], tokens: 3 };
+        for (row, token) in [9, 0, 6].into_iter().enumerate() {
+            some.places[token % inside].push(Target { row: token / inside, token: row, value: 0 });
         }
+        let found = [numbers(elbow_fused::logits(features.clone(), weight.clone(), &some))];
+        agree("logits", &found, &[numbers(composed::logits(features.clone(), weight.clone(), &some))]);
+        let other = [numbers(composed::logits(features.flip([0]), weight, &some))];
+        assert!(error(&found, &other) > 0.1, "witness: another sequence has other logits");
     }
 }

@@ -1,4 +1,4 @@
-//! Arithmetic on rows, written so that the compiler makes vector instructions of it.
+//! Arithmetic on rows that compiles to vector instructions of the processor's widest registers.
 
 use gemm::Parallelism;
 
@@ -32,7 +32,7 @@ macro_rules! vectorised {
                     body($($argument),*)
                 }
 
-                if $crate::vector::has_avx512() {
+                if $crate::simd::has_avx512() {
                     // SAFETY: the processor has these instructions.
                     return unsafe { widest($($argument),*) };
                 }
