@@ -9,7 +9,8 @@
 
 pub mod gaussian;
 pub mod schedule;
+mod table;
 pub mod time_sampling;
 pub mod weighting;
 
-pub use weighting::Weighting;
+pub use weighting::{Weight, Weighting};

@@ -9,12 +9,38 @@
 use std::f64::consts::PI;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
+
+use elbow_base::{Error, UnknownName};
 
 use crate::schedule::{LogSnr, MaskedSchedule, sigmoid};
-use elbow_base::UnknownName;
+use crate::table::Table;
+
+/// A weighting from outside: w(lambda), finite and not negative.
+///
+/// Implement it, and every bound and loss takes it as [`Weighting::custom`].
+pub trait Weight: fmt::Display + fmt::Debug + Send + Sync {
+    /// w(lambda).
+    fn of_log_snr(&self, lambda: f64) -> f64;
+
+    /// Whether w is non-increasing in lambda (Theorem 2).
+    fn is_monotone(&self) -> bool;
+
+    /// The log-SNRs at which w is not smooth: quadrature splits there.
+    fn kinks(&self) -> Vec<f64> {
+        Vec::new()
+    }
+}
+
+/// Weightings are equal if their names are.
+impl PartialEq for dyn Weight {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
 
 /// A weighting of the diffusion loss.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Weighting {
     /// 1: the (negative) evidence lower bound itself.
     Elbo,
@@ -36,9 +62,16 @@ pub enum Weighting {
     Snr,
     /// e^-lambda sech(lambda/4)^2: InDI.
     Indi,
+    /// A weighting from outside, such as `table:FILE`.
+    Custom(Arc<dyn Weight>),
 }
 
 impl Weighting {
+    /// A weighting from outside.
+    pub fn custom(weight: impl Weight + 'static) -> Self {
+        Self::Custom(Arc::new(weight))
+    }
+
     /// Every weighting, with the parameters that the papers use.
     pub const ALL: [Self; 10] = [
         Self::Elbo,
@@ -74,6 +107,7 @@ impl Weighting {
             Self::Elbo | Self::Sigmoid(_) | Self::FlowMatching | Self::Snr | Self::Indi => true,
             Self::Iddpm | Self::Edm(_) | Self::P2(_) | Self::MinSnr(_) => false,
             Self::Simple => schedule.simple_is_monotone(),
+            Self::Custom(weight) => weight.is_monotone(),
         }
     }
 
@@ -89,11 +123,12 @@ impl Weighting {
             .collect()
     }
 
-    /// The log-SNR at which w(lambda) is not smooth, if any: quadrature must split there.
-    pub fn kink(&self) -> Option<f64> {
+    /// The log-SNRs at which w(lambda) is not smooth: quadrature splits there.
+    pub fn kinks(&self) -> Vec<f64> {
         match self {
-            Self::MinSnr(g) => Some(g.ln()),
-            _ => None,
+            Self::MinSnr(g) => vec![g.ln()],
+            Self::Custom(weight) => weight.kinks(),
+            _ => Vec::new(),
         }
     }
 
@@ -120,6 +155,7 @@ impl Weighting {
                 }
             }
             Self::Snr => sech_times_exp(lambda, 2.0),
+            Self::Custom(weight) => weight.of_log_snr(lambda),
             Self::Indi => {
                 // e^-lambda sech^2(lambda/4) = (e^(-lambda/2) sech(lambda/4))^2
                 let e = sech_times_exp(lambda / 2.0, 2.0);
@@ -156,14 +192,15 @@ impl fmt::Display for Weighting {
             Self::MinSnr(g) => write!(f, "min-snr:{g}"),
             Self::Snr => f.write_str("snr"),
             Self::Indi => f.write_str("indi"),
+            Self::Custom(weight) => weight.fmt(f),
         }
     }
 }
 
 impl FromStr for Weighting {
-    type Err = UnknownName;
+    type Err = Error;
 
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
+    fn from_str(name: &str) -> Result<Self, Error> {
         let unknown = || {
             let known = [
                 "elbo",
@@ -177,10 +214,12 @@ impl FromStr for Weighting {
                 "min-snr:G",
                 "snr",
                 "indi",
+                "table:FILE (a CSV file: log_snr,w)",
             ];
-            UnknownName::new("weighting", name, &known)
+            Error::from(UnknownName::new("weighting", name, &known))
         };
         let (kind, parameter) = match name.split_once(':') {
+            Some(("table", file)) => return Ok(Self::custom(TableWeight::read(file)?)),
             Some((kind, text)) => {
                 let value = text.parse::<f64>().ok().filter(|v| v.is_finite()).ok_or_else(unknown)?;
                 (kind, Some(value))
@@ -201,5 +240,41 @@ impl FromStr for Weighting {
             ("indi", None) => Ok(Self::Indi),
             _ => Err(unknown()),
         }
+    }
+}
+
+/// A weighting by its values at some log-SNRs, monotone between them and constant beyond them.
+#[derive(Debug)]
+struct TableWeight(Table);
+
+impl TableWeight {
+    /// Reads a CSV file with the header `log_snr,w`.
+    fn read(file: &str) -> Result<Self, Error> {
+        let table = Table::read(file, ["log_snr", "w"])?;
+        if let Some(row) = table.rows().iter().position(|w| *w < 0.0) {
+            let what = format!("{file}: row {}: w is negative", row + 1);
+            return Err(Error::input(what, "a weighting is not negative"));
+        }
+        Ok(Self(table))
+    }
+}
+
+impl Weight for TableWeight {
+    fn of_log_snr(&self, lambda: f64) -> f64 {
+        self.0.value(lambda)
+    }
+
+    fn is_monotone(&self) -> bool {
+        self.0.rows().windows(2).all(|pair| pair[1] <= pair[0])
+    }
+
+    fn kinks(&self) -> Vec<f64> {
+        self.0.places().to_vec()
+    }
+}
+
+impl fmt::Display for TableWeight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "table:{}", self.0.name())
     }
 }

@@ -3,7 +3,7 @@
 use crate::schedule::{GaussianSchedule, LogSnr};
 
 /// How the levels between the ends are placed.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum LevelGrid {
     /// t(i) = i/T under a schedule; the last level is the schedule's end, where the decoder takes over.
     Times(GaussianSchedule),

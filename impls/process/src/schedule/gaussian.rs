@@ -6,14 +6,31 @@
 use std::f64::consts::{FRAC_PI_2, PI};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use elbow_base::{Error, UnknownName};
 use statrs::distribution::{Continuous, ContinuousCDF, Normal};
 
+use super::table::NoiseTable;
 use super::{LogSnr, sigmoid};
-use elbow_base::UnknownName;
+
+/// A noise schedule from outside: variance-preserving, log-SNR decreasing for `t` in \[0, 1\] between finite ends.
+///
+/// Implement it, and every bound, loss and sampler takes it as [`GaussianSchedule::custom`].
+pub trait NoiseSchedule: LogSnr + fmt::Debug + Send + Sync {
+    /// gamma'(t) = -d lambda / dt (positive).
+    fn gamma_prime(&self, t: f64) -> f64;
+}
+
+/// Schedules are equal if their names are.
+impl PartialEq for dyn NoiseSchedule {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
 
 /// The noise schedule of a Gaussian diffusion.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum GaussianSchedule {
     /// Variance-preserving with gamma(t) = gamma_min + (gamma_max - gamma_min) t.
     FixedLinear { gamma_min: f64, gamma_max: f64 },
@@ -22,6 +39,8 @@ pub enum GaussianSchedule {
     /// The part of a curve between two noise levels, variance-preserving; its times are stretched to fill \[0, 1\]. A bound
     /// needs an end where the decoder takes over, and one where the prior N(0, I) does.
     Clipped { curve: Curve, gamma_min: f64, gamma_max: f64 },
+    /// A schedule from outside, such as `table:FILE`.
+    Custom(Arc<dyn NoiseSchedule>),
 }
 
 /// A schedule without ends: log-SNR from infinity to minus infinity.
@@ -43,13 +62,19 @@ impl GaussianSchedule {
     /// Rectified flow's schedule, whole.
     pub const OPTIMAL_TRANSPORT: Self = Self::Whole(Curve::OptimalTransport);
 
+    /// A schedule from outside.
+    pub fn custom(schedule: impl NoiseSchedule + 'static) -> Self {
+        Self::Custom(Arc::new(schedule))
+    }
+
     /// gamma(0) and gamma(1), where they are finite.
     pub fn ends(&self) -> Option<[f64; 2]> {
-        match *self {
+        match self {
             Self::FixedLinear { gamma_min, gamma_max } | Self::Clipped { gamma_min, gamma_max, .. } => {
-                Some([gamma_min, gamma_max])
+                Some([*gamma_min, *gamma_max])
             }
             Self::Whole(_) => None,
+            Self::Custom(schedule) => Some([0.0, 1.0].map(|t| -schedule.log_snr(t))),
         }
     }
 
@@ -57,7 +82,7 @@ impl GaussianSchedule {
     pub fn alpha(&self, t: f64) -> f64 {
         match self {
             Self::Whole(curve) => curve.alpha(t),
-            Self::FixedLinear { .. } | Self::Clipped { .. } => sigmoid(self.log_snr(t)).sqrt(),
+            _ => sigmoid(self.log_snr(t)).sqrt(),
         }
     }
 
@@ -65,7 +90,7 @@ impl GaussianSchedule {
     pub fn sigma(&self, t: f64) -> f64 {
         match self {
             Self::Whole(curve) => curve.sigma(t),
-            Self::FixedLinear { .. } | Self::Clipped { .. } => sigmoid(-self.log_snr(t)).sqrt(),
+            _ => sigmoid(-self.log_snr(t)).sqrt(),
         }
     }
 
@@ -75,6 +100,7 @@ impl GaussianSchedule {
             Self::FixedLinear { gamma_min, gamma_max } => gamma_max - gamma_min,
             Self::Whole(curve) => curve.gamma_prime(t),
             Self::Clipped { curve, .. } => self.stretch() * curve.gamma_prime(self.stretched(t)),
+            Self::Custom(schedule) => schedule.gamma_prime(t),
         }
     }
 
@@ -177,6 +203,7 @@ impl LogSnr for GaussianSchedule {
             Self::Clipped { gamma_min, .. } if t == 0.0 => -gamma_min,
             Self::Clipped { gamma_max, .. } if t == 1.0 => -gamma_max,
             Self::Clipped { curve, .. } => curve.log_snr(self.stretched(t)),
+            Self::Custom(schedule) => schedule.log_snr(t),
         }
     }
 
@@ -188,6 +215,7 @@ impl LogSnr for GaussianSchedule {
                 let (first, size) = self.part();
                 (curve.time_of_log_snr(log_snr) - first) / size
             }
+            Self::Custom(schedule) => schedule.time_of_log_snr(log_snr),
         }
     }
 
@@ -197,6 +225,7 @@ impl LogSnr for GaussianSchedule {
             Self::FixedLinear { gamma_min, gamma_max } => 1.0 / (gamma_max - gamma_min),
             Self::Whole(curve) => curve.density(log_snr),
             Self::Clipped { curve, .. } => curve.density(log_snr) / self.stretch(),
+            Self::Custom(schedule) => schedule.simple_weight(log_snr),
         }
     }
 
@@ -206,6 +235,7 @@ impl LogSnr for GaussianSchedule {
             Self::FixedLinear { .. } => true,
             Self::Whole(_) => false,
             Self::Clipped { curve, gamma_max, .. } => -gamma_max >= curve.mode(),
+            Self::Custom(schedule) => schedule.simple_is_monotone(),
         }
     }
 }
@@ -226,14 +256,15 @@ impl fmt::Display for GaussianSchedule {
             Self::FixedLinear { gamma_min, gamma_max } => write!(f, "fixed-linear:{gamma_min}:{gamma_max}"),
             Self::Whole(curve) => write!(f, "{curve}"),
             Self::Clipped { curve, gamma_min, gamma_max } => write!(f, "{curve}:{gamma_min}:{gamma_max}"),
+            Self::Custom(schedule) => schedule.fmt(f),
         }
     }
 }
 
 impl FromStr for GaussianSchedule {
-    type Err = UnknownName;
+    type Err = Error;
 
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
+    fn from_str(name: &str) -> Result<Self, Error> {
         let unknown = || {
             let known = [
                 "vdm",
@@ -244,9 +275,13 @@ impl FromStr for GaussianSchedule {
                 "cosine:MIN:MAX",
                 "ot:MIN:MAX",
                 "normal:MEAN:STD:MIN:MAX (ends within 7 STD of the mean)",
+                "table:FILE (a CSV file: t,log_snr)",
             ];
-            UnknownName::new("schedule", name, &known)
+            Error::from(UnknownName::new("schedule", name, &known))
         };
+        if let Some(file) = name.strip_prefix("table:") {
+            return Ok(Self::custom(NoiseTable::read(file)?));
+        }
         let mut parts = name.split(':');
         let kind = parts.next().unwrap_or_default();
         let numbers = parts.map(|part| part.parse::<f64>().ok().filter(|x| x.is_finite())).collect::<Option<Vec<_>>>();

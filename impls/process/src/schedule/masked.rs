@@ -5,12 +5,36 @@
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use elbow_base::{Error, UnknownName};
+
+use super::table::MaskTable;
 use super::{LogSnr, sigmoid, softplus};
-use elbow_base::UnknownName;
+
+/// A masking schedule from outside: alpha(t), decreasing from (about) 1 to (about) 0 for `t` in \[0, 1\].
+///
+/// Implement it, and every bound, loss and sampler takes it as [`MaskedSchedule::custom`].
+pub trait MaskSchedule: LogSnr + fmt::Debug + Send + Sync {
+    /// Probability that a token is still visible at time `t`.
+    fn alpha(&self, t: f64) -> f64;
+
+    /// Probability that a token is masked at time `t`: 1 - alpha, without cancellation near t = 0.
+    fn mask_probability(&self, t: f64) -> f64;
+
+    /// d alpha / dt (negative).
+    fn alpha_prime(&self, t: f64) -> f64;
+}
+
+/// Schedules are equal if their names are.
+impl PartialEq for dyn MaskSchedule {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
 
 /// The masking schedule alpha(t), decreasing from (about) 1 to (about) 0.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum MaskedSchedule {
     /// alpha = 1 - t.
     Linear,
@@ -24,6 +48,8 @@ pub enum MaskedSchedule {
     LogLinear,
     /// (1 - 2 eps) alpha + eps with eps = 1e-4 and another alpha: what MD4's authors compute with.
     Clipped(Unclipped),
+    /// A schedule from outside, such as `table:FILE`.
+    Custom(Arc<dyn MaskSchedule>),
 }
 
 /// The schedules that MD4's authors clip.
@@ -51,6 +77,11 @@ const LOG_LINEAR_EPS: f64 = 1e-3;
 const CLIP_EPS: f64 = 1e-4;
 
 impl MaskedSchedule {
+    /// A schedule from outside.
+    pub fn custom(schedule: impl MaskSchedule + 'static) -> Self {
+        Self::Custom(Arc::new(schedule))
+    }
+
     /// Probability that a token is still visible at time `t`.
     pub fn alpha(&self, t: f64) -> f64 {
         match self {
@@ -61,6 +92,7 @@ impl MaskedSchedule {
             Self::Geometric => (-total_noise(t)).exp(),
             Self::LogLinear => (1.0 - t) + LOG_LINEAR_EPS * t,
             Self::Clipped(base) => clip(base.schedule().alpha(t)),
+            Self::Custom(schedule) => schedule.alpha(t),
         }
     }
 
@@ -73,6 +105,7 @@ impl MaskedSchedule {
             Self::Geometric => -(-total_noise(t)).exp_m1(),
             Self::LogLinear => (1.0 - LOG_LINEAR_EPS) * t,
             Self::Clipped(base) => clip(base.schedule().mask_probability(t)),
+            Self::Custom(schedule) => schedule.mask_probability(t),
         }
     }
 
@@ -88,6 +121,7 @@ impl MaskedSchedule {
             }
             Self::LogLinear => -(1.0 - LOG_LINEAR_EPS),
             Self::Clipped(base) => (1.0 - 2.0 * CLIP_EPS) * base.schedule().alpha_prime(t),
+            Self::Custom(schedule) => schedule.alpha_prime(t),
         }
     }
 
@@ -102,7 +136,7 @@ impl MaskedSchedule {
                 let noise = total_noise(t);
                 noise * (BETA_MAX / BETA_MIN).ln() / noise.exp_m1()
             }
-            Self::Cosine | Self::Clipped(_) => -self.alpha_prime(t) / self.mask_probability(t),
+            Self::Cosine | Self::Clipped(_) | Self::Custom(_) => -self.alpha_prime(t) / self.mask_probability(t),
         }
     }
 
@@ -131,7 +165,10 @@ fn total_noise(t: f64) -> f64 {
 
 impl LogSnr for MaskedSchedule {
     fn log_snr(&self, t: f64) -> f64 {
-        self.alpha(t).ln() - self.mask_probability(t).ln()
+        match self {
+            Self::Custom(schedule) => schedule.log_snr(t),
+            _ => self.alpha(t).ln() - self.mask_probability(t).ln(),
+        }
     }
 
     fn time_of_log_snr(&self, log_snr: f64) -> f64 {
@@ -147,6 +184,7 @@ impl LogSnr for MaskedSchedule {
                 let unclipped = |p: f64| ((p - CLIP_EPS) / (1.0 - 2.0 * CLIP_EPS)).max(0.0).ln();
                 base.schedule().time_of_log_snr(unclipped(alpha) - unclipped(masked))
             }
+            Self::Custom(schedule) => schedule.time_of_log_snr(log_snr),
         }
     }
 
@@ -163,13 +201,18 @@ impl LogSnr for MaskedSchedule {
                 noise.exp_m1() / (noise * (BETA_MAX / BETA_MIN).ln())
             }
             Self::Clipped(_) => 1.0 / self.elbo_weight(self.time_of_log_snr(log_snr)),
+            Self::Custom(schedule) => schedule.simple_weight(log_snr),
         }
     }
 
     /// t, (2/pi) tan(pi t/2), t/w and expm1(S)/S all grow with t. Clipping adds a multiple of 1/(-alpha'), which falls for
     /// polynomials of w > 1, and without bound at t = 0.
     fn simple_is_monotone(&self) -> bool {
-        !matches!(self, Self::Clipped(Unclipped::Poly(w)) if *w > 1.0)
+        match self {
+            Self::Clipped(Unclipped::Poly(w)) => *w <= 1.0,
+            Self::Custom(schedule) => schedule.simple_is_monotone(),
+            _ => true,
+        }
     }
 }
 
@@ -182,14 +225,15 @@ impl fmt::Display for MaskedSchedule {
             Self::Geometric => f.write_str("geometric"),
             Self::LogLinear => f.write_str("loglinear"),
             Self::Clipped(base) => write!(f, "md4:{}", base.schedule()),
+            Self::Custom(schedule) => schedule.fmt(f),
         }
     }
 }
 
 impl FromStr for MaskedSchedule {
-    type Err = UnknownName;
+    type Err = Error;
 
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
+    fn from_str(name: &str) -> Result<Self, Error> {
         match name {
             "linear" => Ok(Self::Linear),
             "cosine" => Ok(Self::Cosine),
@@ -201,6 +245,7 @@ impl FromStr for MaskedSchedule {
                 Self::Poly(w) => Ok(Self::Clipped(Unclipped::Poly(w))),
                 _ => unreachable!("poly:W is a polynomial"),
             },
+            _ if name.starts_with("table:") => Ok(Self::custom(MaskTable::read(&name["table:".len()..])?)),
             _ => match name.strip_prefix("poly:").and_then(|w| w.parse::<f64>().ok()) {
                 Some(w) if w > 0.0 && w.is_finite() => Ok(Self::Poly(w)),
                 _ => Err(UnknownName::new(
@@ -215,8 +260,10 @@ impl FromStr for MaskedSchedule {
                         "md4:linear",
                         "md4:cosine",
                         "md4:poly:W",
+                        "table:FILE (a CSV file: t,alpha)",
                     ],
-                )),
+                )
+                .into()),
             },
         }
     }

@@ -6,10 +6,11 @@ use std::fmt;
 
 pub mod gaussian;
 pub mod masked;
+mod table;
 pub mod vector;
 
-pub use gaussian::GaussianSchedule;
-pub use masked::{MaskedSchedule, Unclipped};
+pub use gaussian::{GaussianSchedule, NoiseSchedule};
+pub use masked::{MaskSchedule, MaskedSchedule, Unclipped};
 pub use vector::VectorSchedule;
 
 /// What a weighting needs to know of a schedule, masked or Gaussian.
