@@ -6,7 +6,7 @@ use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::attention::{composed_attention, composed_norm};
-use super::{Hidden, activation};
+use super::{MaskedTargets, activation, negative_log, to_f64_vec};
 use crate::fused;
 use crate::fused::rotary::Rotary;
 use crate::key::Key;
@@ -88,7 +88,7 @@ fn attention() {
     }
     let turned = relative.clone().flip([1]);
     let apart = |relative: &Tensor<2>| {
-        vec![numbers(fused::attention::attend(qkv.clone(), Some(relative.clone()), heads, None, false))]
+        vec![to_f64_vec(fused::attention::attend(qkv.clone(), Some(relative.clone()), heads, None, false))]
     };
     assert!(error(&apart(&relative), &apart(&turned)) > 0.1, "witness: the direction of relative positions is seen");
 }
@@ -127,20 +127,16 @@ fn averages_and_norms_of_weights() {
     // One of them lies in another order of memory.
     let average = leaf("average", [9, 9]).detach().inner().swap_dims(0, 1);
     let current = leaf("current", [9, 9]).detach().inner();
-    let found = [numbers(fused::optimizer::blend(average.clone(), current.clone(), 0.9))];
+    let found = [to_f64_vec(fused::optimizer::blend(average.clone(), current.clone(), 0.9))];
     let expected =
-        |average: &Tensor<2>, decay: f32| [numbers(average.clone() * decay + current.clone() * (1.0 - decay))];
+        |average: &Tensor<2>, decay: f32| [to_f64_vec(average.clone() * decay + current.clone() * (1.0 - decay))];
     agree("average", &found, &expected(&average, 0.9));
     assert!(error(&found, &expected(&average, 0.89)) > 1e-3, "witness: another decay is seen");
     assert!(error(&found, &expected(&average.clone().swap_dims(0, 1), 0.9)) > 0.1, "witness: the order is seen");
-    let squares = |skipped: usize| [vec![numbers(current.clone()).iter().skip(skipped).map(|x| x * x).sum::<f64>()]];
+    let squares = |skipped: usize| [vec![to_f64_vec(current.clone()).iter().skip(skipped).map(|x| x * x).sum::<f64>()]];
     let found = [vec![f64::from(fused::optimizer::squared_norm(current.clone()))]];
     agree("squared norm", &found, &squares(0));
     assert!(error(&found, &squares(1)) > 1e-3, "witness: one number less is seen");
-}
-
-fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f64> {
-    x.into_data().iter::<f64>().collect()
 }
 
 #[test]
@@ -214,35 +210,36 @@ fn costs_of_hidden_tokens() {
     };
     let x = draw("x", values as f64);
     let masked: Vec<bool> = draw("masked", 2.0).into_iter().map(|draw| draw == 1).collect();
-    let hidden = Hidden { x: x.clone(), masked, length };
-    let all = Hidden::all(&x, length);
+    let hidden = MaskedTargets { x: x.clone(), masked, length };
+    let all = MaskedTargets::all(&x, length);
     for patches in [None, Some(&patches)] {
         let inside = patches.map_or(1, |patches| patches.tokens());
         let features = leaf("features", [2, length / inside, 10]);
         let weight = leaf("weight", [10, inside * outputs]);
         let (of_features, of_weight) = (of(&features), of(&weight));
         let leaves: [OfLeaf; 2] = [&of_features, &of_weight];
-        let run = |hidden: &Hidden| {
+        let run = |hidden: &MaskedTargets| {
             let cost =
                 fused::cross_entropy::hidden_cost(features.clone(), weight.clone(), hidden.targets(patches), values);
             measured(cost.reshape([2, length]), &leaves)
         };
-        let composed = |hidden: &Hidden| {
+        let composed = |hidden: &MaskedTargets| {
             let logits = features.clone().matmul(weight.clone().unsqueeze::<3>());
             let logits = patches.map_or(logits.clone(), |patches| patches.join(logits));
-            measured(hidden.costs(logits.narrow(2, 0, values)), &leaves)
+            let cost = |log_mu, x: &_| negative_log(log_mu, x);
+            measured(crate::mdlm::subs_parameterization(logits, values, hidden, cost), &leaves)
         };
         agree("hidden cost", &run(&hidden), &composed(&hidden));
         agree("cost of all", &run(&all), &composed(&all));
         assert!(error(&run(&hidden), &composed(&all)) > 0.1, "witness: what is visible costs nothing");
-        let none = Hidden { masked: vec![false; x.len()], ..all.clone() };
+        let none = MaskedTargets { masked: vec![false; x.len()], ..all.clone() };
         assert!(run(&none).iter().flatten().all(|&number| number == 0.0), "nothing is hidden, and nothing costs");
     }
 }
 
 #[test]
 fn logits_of_some_positions() {
-    let wanted = super::Wanted(vec![vec![0, 5, 6, 63], vec![], vec![17]]);
+    let wanted = super::QueryPositions(vec![vec![0, 5, 6, 63], vec![], vec![17]]);
     for (preset, overrides) in [("md4-digits", vec![]), ("md4-digits", vec!["patch_size=none".to_owned()])] {
         let settings = crate::train::Settings::resolve(preset, &overrides).expect("a valid preset");
         let data = crate::train::DataShape { values: 17, length: 64, classes: 0, image: Some([8, 8, 1]) };
@@ -256,10 +253,10 @@ fn logits_of_some_positions() {
         for device in [Device::flex(), device()] {
             let network = made(&device);
             let input = super::Input::new(super::ids_tensor(&ids, 64, &device), &[0.5; 3]);
-            let all = numbers(super::Denoiser::logits(&network, &input));
+            let all = to_f64_vec(network.logits(&input));
             let expected: Vec<f64> =
                 wanted.iter().flat_map(|(row, n)| all[(row * 64 + n) * 17..][..17].to_vec()).collect();
-            let found = numbers(super::Denoiser::logits_at(&network, &input, &wanted));
+            let found = to_f64_vec(network.logits_at(&input, &wanted));
             agree("logits", std::slice::from_ref(&found), &[expected]);
             let next: Vec<f64> =
                 wanted.iter().flat_map(|(row, n)| all[(row * 64 + n + 1) % 192 * 17..][..17].to_vec()).collect();

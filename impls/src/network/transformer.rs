@@ -18,7 +18,7 @@ use super::conditioning::{Conditioning, ConditioningShape};
 use super::dense::dense;
 use super::init::Init;
 use super::state_dict::StateDict;
-use super::{Denoiser, Hidden, Input, Patches, Signal, Wanted};
+use super::{Input, MaskedTargets, Patches, QueryPositions, Signal};
 use crate::error::Result;
 use crate::fused;
 use crate::fused::rotary::Rotary;
@@ -207,7 +207,7 @@ impl Transformer {
     }
 
     fn embedded(&self, input: &Input) -> Tensor<3> {
-        let token = self.token.as_ref().expect("a network over tokens embeds them");
+        let token = self.token.as_ref().expect("Model opens this network as one over tokens only if it embeds them");
         token.forward(input.z.clone())
     }
 
@@ -295,30 +295,27 @@ impl Block {
     }
 }
 
-impl Denoiser for Transformer {
-    fn values(&self) -> usize {
-        self.shape.values
+/// The passes that [`super::Model`] opens, as the network's signal allows.
+impl Transformer {
+    pub(super) fn shape(&self) -> &TransformerShape {
+        &self.shape
     }
 
-    fn sees_time(&self) -> bool {
-        self.shape.conditioning.time
-    }
-
-    fn logits(&self, input: &Input) -> Tensor<3> {
+    pub(super) fn logits(&self, input: &Input) -> Tensor<3> {
         self.run(self.embedded(input), input)
     }
 
     /// The last layer is done for these positions alone.
-    fn logits_at(&self, input: &Input, wanted: &Wanted) -> Tensor<2> {
+    pub(super) fn logits_at(&self, input: &Input, positions: &QueryPositions) -> Tensor<2> {
         let features = self.features(self.embedded(input), input);
-        let targets = wanted.targets(self.shape.length, self.shape.patches.as_ref());
+        let targets = positions.targets(self.shape.length, self.shape.patches.as_ref());
         let weight = self.head.weight.val();
         let device = weight.device();
         if fused::runs_on(&device) && !device.is_autodiff() {
             return fused::cross_entropy::logits(features, weight, &targets);
         }
-        let [batch, positions, width] = features.dims();
-        let features = features.reshape([batch * positions, width]);
+        let [batch, places, width] = features.dims();
+        let features = features.reshape([batch * places, width]);
         let ids = |ids: Vec<i64>| {
             let count = ids.len();
             Tensor::<1, Int>::from_data(TensorData::new(ids, [count]), &device)
@@ -338,18 +335,18 @@ impl Denoiser for Transformer {
         Tensor::cat(parts, 0).select(0, ids(back))
     }
 
-    /// The last layer is done for hidden tokens alone.
-    fn hidden_costs(&self, input: &Input, hidden: &Hidden) -> Tensor<2> {
+    /// The last layer is done for masked tokens alone, where it is fused with their cost.
+    pub(super) fn masked_costs(&self, input: &Input, masked: &MaskedTargets) -> Option<Tensor<2>> {
         if !fused::runs_on(&input.z.device()) {
-            return hidden.costs(self.value_logits(input));
+            return None;
         }
         let features = self.features(self.embedded(input), input);
-        let targets = hidden.targets(self.shape.patches.as_ref());
+        let targets = masked.targets(self.shape.patches.as_ref());
         let costs = fused::cross_entropy::hidden_cost(features, self.head.weight.val(), targets, self.shape.values);
-        costs.reshape([hidden.x.len() / hidden.length, hidden.length])
+        Some(costs.reshape([masked.x.len() / masked.length, masked.length]))
     }
 
-    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+    pub(super) fn output(&self, input: &Input<Float>) -> Tensor<2> {
         self.run(self.shape.signal.expand(input.z.clone()), input).squeeze_dim::<2>(2)
     }
 }

@@ -17,7 +17,7 @@ use super::init::Init;
 use super::patches::{PatchTransformer, PatchTransformerShape};
 use super::residual::{ImageAttention, Norm, ResidualBlock, double, halve};
 use super::state_dict::StateDict;
-use super::{Denoiser, Input, Signal};
+use super::{Input, Signal};
 use crate::error::Result;
 use crate::key::Key;
 
@@ -221,21 +221,18 @@ impl UNet {
     }
 }
 
-impl Denoiser for UNet {
-    fn values(&self) -> usize {
-        self.shape.values
+/// The passes that [`super::Model`] opens, as the network's signal allows.
+impl UNet {
+    pub(super) fn shape(&self) -> &UNetShape {
+        &self.shape
     }
 
-    fn sees_time(&self) -> bool {
-        self.shape.conditioning.time
-    }
-
-    fn logits(&self, input: &Input) -> Tensor<3> {
-        let token = self.token.as_ref().expect("a network over tokens embeds them");
+    pub(super) fn logits(&self, input: &Input) -> Tensor<3> {
+        let token = self.token.as_ref().expect("Model opens this network as one over tokens only if it embeds them");
         self.run(token.forward(input.z.clone()), input)
     }
 
-    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+    pub(super) fn output(&self, input: &Input<Float>) -> Tensor<2> {
         self.run(self.shape.signal.expand(input.z.clone()), input).squeeze_dim::<2>(2)
     }
 }
