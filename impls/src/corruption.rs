@@ -137,7 +137,7 @@ impl MaskedBatch {
     /// -log mu_theta(z)\[n, x_n\] where token n is masked and 0 elsewhere, \[batch, length\].
     pub fn cross_entropies(&self, denoiser: &dyn TokenDenoiser) -> Tensor<2> {
         let own = denoiser.masked_costs(&self.input, &self.targets);
-        own.unwrap_or_else(|| self.costs(denoiser, |log_mu, x| negative_log(log_mu, x)))
+        own.unwrap_or_else(|| self.costs(denoiser, negative_log))
     }
 
     /// The same summed over each sequence, \[batch\].

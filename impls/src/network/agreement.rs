@@ -226,8 +226,7 @@ fn costs_of_hidden_tokens() {
         let composed = |hidden: &MaskedTargets| {
             let logits = features.clone().matmul(weight.clone().unsqueeze::<3>());
             let logits = patches.map_or(logits.clone(), |patches| patches.join(logits));
-            let cost = |log_mu, x: &_| negative_log(log_mu, x);
-            measured(crate::mdlm::subs_parameterization(logits, values, hidden, cost), &leaves)
+            measured(crate::mdlm::subs_parameterization(logits, values, hidden, negative_log), &leaves)
         };
         agree("hidden cost", &run(&hidden), &composed(&hidden));
         agree("cost of all", &run(&all), &composed(&all));

@@ -18,7 +18,7 @@ pub struct MixtureDenoiser {
 
 impl MixtureDenoiser {
     /// F at one point.
-    fn output(&self, z: &[f64], log_snr: f64) -> Vec<f64> {
+    fn f(&self, z: &[f64], log_snr: f64) -> Vec<f64> {
         let network = self.prediction.at(log_snr);
         let level = network.level;
         let point = [z[0], z.get(1).copied().unwrap_or(0.0)];
@@ -58,7 +58,7 @@ impl GaussianDenoiser for MixtureDenoiser {
         let row = |(z, &time): (&[f64], &f64)| {
             let log_snr = GaussianSchedule::VDM.log_snr(time);
             let scale = self.prediction.at(log_snr).c_in;
-            self.output(&z.iter().map(|z| z / scale).collect::<Vec<_>>(), log_snr)
+            self.f(&z.iter().map(|z| z / scale).collect::<Vec<_>>(), log_snr)
         };
         let f: Vec<f32> = z.chunks(length).zip(&times).flat_map(row).map(|f| f as f32).collect();
         Tensor::from_data(TensorData::new(f, [rows, length]), &input.z.device())
