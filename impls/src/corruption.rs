@@ -182,7 +182,7 @@ mod tests {
     /// The third goes beyond the end of the first order.
     const COUNTS: [usize; 3] = [2, 1, 2];
 
-    /// The hidden positions of three draws in turn.
+    /// The masked positions of three draws in turn.
     fn windows(mut orders: PermutationStream) -> Vec<Vec<bool>> {
         let batch = Batch::new(Tokens::new(vec![0; LENGTH], LENGTH), vec![0.5]);
         COUNTS
@@ -190,7 +190,7 @@ mod tests {
             .to_vec()
     }
 
-    /// How far the frequencies of the third draw's six pairs of positions are from 1/6, chi squared with five degrees of freedom.
+    /// The distance of the frequencies of the third draw's six pairs of positions from 1/6: chi squared, five degrees of freedom.
     fn unevenness(orders: impl Fn(u64) -> PermutationStream) -> f64 {
         const KEYS: u64 = 6000;
         let mut counts = std::collections::BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Sampling one token at a time: as many network evaluations as there are masks, and no parallel-sampling bias.
+//! Sampling one token at a time: as many network evaluations as masks, and no bias of parallel sampling.
 
 use crate::key::open_uniform;
 use crate::sampler_state::{Predictor, Samples, TokenState};

@@ -1,4 +1,4 @@
-//! The transformer of MD4, and the variants that smaller problems want.
+//! The transformer of MD4, with variants for smaller problems.
 //!
 //! Pre-norm blocks without biases. With conditioning: layer norms without weights, modulated by adaLN-zero (Peebles and
 //! Xie 2023); without: root-mean-square norms. The output layer starts at zero: an untrained network predicts the uniform
@@ -26,12 +26,12 @@ use crate::key::Key;
 
 const EPSILON: f64 = 1e-5;
 
-/// How the network knows positions.
+/// The encoding of positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Positions {
     /// Rotated queries and keys (MD4: neighbouring coordinates, base 10,000).
     Rotary,
-    /// A learned vector a position, and a learned score a head and relative position (Raffel et al. 2020): better than
+    /// A learned vector per position, and a learned score per head and relative position (Raffel et al. 2020): better than
     /// rotary on small images, for sequences of one fixed length.
     Learned,
 }
@@ -57,11 +57,11 @@ pub struct TransformerShape {
     /// Data values V (the mask is an extra input id).
     pub values: usize,
     pub signal: Signal,
-    /// Numbers that leave the network for each token: V logits, V + 1 for an objective that wants one for the mask; 1 for points.
+    /// Outputs per token: V logits, V + 1 for an objective with one for the mask; 1 for points.
     pub outputs: usize,
     /// Sequence length; learned positions fix it.
     pub length: usize,
-    /// Patches as positions, where a position is not one token.
+    /// The patches that are the positions, where a position is not one token.
     pub patches: Option<Patches>,
     /// Width of the residual stream; a multiple of `heads`.
     pub width: usize,
@@ -211,7 +211,7 @@ impl Transformer {
         token.forward(input.z.clone())
     }
 
-    /// What enters for each token, \[batch, length, n\], to what leaves for it, \[batch, length, outputs\].
+    /// The whole network, from \[batch, length, n\], n numbers per token, to its outputs, \[batch, length, outputs\].
     fn run<K: Basic>(&self, x: Tensor<3>, input: &Input<K>) -> Tensor<3> {
         let x = dense(&self.head, self.features(x, input));
         match &self.shape.patches {
@@ -220,7 +220,7 @@ impl Transformer {
         }
     }
 
-    /// What enters for each token to what the last layer makes its outputs of, \[batch, positions, width\].
+    /// The network before its last layer, \[batch, positions, width\], from n numbers per token, \[batch, length, n\].
     fn features<K: Basic>(&self, x: Tensor<3>, input: &Input<K>) -> Tensor<3> {
         let dropout = Dropout::new(self.shape.dropout, input.dropout.as_ref());
         let condition = self.conditioning.forward(input).map(|condition| self.activate(condition));
@@ -243,12 +243,12 @@ impl Transformer {
 }
 
 impl TransformerShape {
-    /// Tokens of a position.
+    /// Tokens per position.
     pub(super) fn tokens(&self) -> usize {
         self.patches.map_or(1, |patches| patches.tokens())
     }
 
-    /// Positions of a sequence.
+    /// Positions per sequence.
     pub(super) fn positions(&self) -> usize {
         self.length / self.tokens()
     }

@@ -57,7 +57,7 @@ pub struct UNet {
 }
 
 #[derive(Module, Debug)]
-#[allow(clippy::large_enum_variant)] // one a network
+#[allow(clippy::large_enum_variant)] // one per network
 enum Middle {
     Attention(AttentionMiddle),
     Patches(PatchTransformer),
@@ -169,7 +169,7 @@ impl UNetShape {
 }
 
 impl UNet {
-    /// What enters for each token, \[batch, length, n\], to what leaves for it, \[batch, length, outputs\].
+    /// The whole network, from \[batch, length, n\], n numbers per token, to its outputs, \[batch, length, outputs\].
     fn run<K: Basic>(&self, x: Tensor<3>, input: &Input<K>) -> Tensor<3> {
         let dropout = Dropout::new(self.shape.dropout, input.dropout.as_ref());
         let [batch, length, entering] = x.dims();
@@ -214,7 +214,7 @@ impl UNet {
             h = block.forward(joined, condition, &dropout.fold(self.down.len() + 2 + number));
         }
         let out = self.last.forward(silu(self.norm.forward(h, condition)));
-        // [batch, channels * outputs, height, width] to one row of outputs a token, in the order of the tokens.
+        // [batch, channels * outputs, height, width] to one row of outputs per token, in the order of the tokens.
         let outputs = out.dims()[1] / channels;
         let out = out.reshape([batch, channels, outputs, height * width]);
         out.permute([0, 3, 1, 2]).reshape([batch, length, outputs])
