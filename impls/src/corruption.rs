@@ -1,76 +1,99 @@
-//! The forward process of masked diffusion: hiding tokens, and the cross-entropy of those that are hidden.
+//! The forward processes over tokens: masking, and the costs of the tokens that a denoiser has to predict.
 
-use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 use rand_chacha::ChaCha8Rng;
 
+use crate::batch::Batch;
+use crate::error::{Error, Result};
 use crate::key::{Key, open_uniform, permutation};
-use crate::network::{Denoiser, Hidden, Input};
-use crate::objective::Batch;
+use crate::mdlm::subs_parameterization;
+use crate::network::{Input, MaskedTargets, TokenDenoiser, negative_log, to_f64_vec};
+use crate::objective::BoundTerms;
 use crate::schedule::MaskedSchedule;
 
-/// A batch with some of its tokens hidden.
-pub struct Corrupted {
-    /// What the denoiser sees.
-    pub input: Input,
-    /// x, and where z_t is the mask.
-    pub tokens: Hidden,
+/// Time and noise of a batch, drawn: all that is random in a loss.
+pub struct Corruption {
+    /// z_t of each sequence.
+    pub z: MaskedBatch,
+    /// A second, independent z_t of the same x and t, where the loss compares two (GenMD4).
+    pub second: Option<MaskedBatch>,
 }
 
-/// Hides each token by itself, with the probability that `probability` gives for its row and value.
-pub fn hide_each(
+impl From<MaskedBatch> for Corruption {
+    fn from(z: MaskedBatch) -> Self {
+        Self { z, second: None }
+    }
+}
+
+/// A corrupted batch: what the denoiser sees, and which tokens it has to predict.
+pub struct MaskedBatch {
+    /// z_t with its times, classes and dropout.
+    pub input: Input,
+    /// x, and the positions that are to be predicted: where z_t is the mask.
+    pub targets: MaskedTargets,
+    /// The time of each sequence, in double precision.
+    pub times: Vec<f64>,
+}
+
+/// Masks each token by itself, with the probability that `probability` gives for its row and value.
+pub fn mask_bernoulli(
     batch: &Batch,
     times: &[f64],
     values: usize,
     probability: impl Fn(usize, u32) -> f64,
     key: &Key,
     device: &Device,
-) -> Corrupted {
+) -> Result<MaskedBatch> {
     let mut rng = key.rng();
     let rows = batch.x.rows().enumerate();
     let masked: Vec<bool> = rows
         .flat_map(|(row, tokens)| tokens.iter().map(move |&token| (row, token)))
         .map(|(row, token)| open_uniform(&mut rng) < probability(row, token))
         .collect();
-    Corrupted::new(batch, times, values, masked, device)
+    MaskedBatch::new(batch, times, values, masked, device)
 }
 
-/// Sum over the masked positions of -log mu_theta(z_t)\[n, x_n\], for each sequence: \[batch\]. Each token is masked with the
-/// probability 1 - alpha(t) of its sequence's time.
-pub fn masked_cost(
+/// z_t of each sequence at its time: every token is masked with probability 1 - alpha(t).
+pub fn mask_under(
     schedule: &MaskedSchedule,
-    denoiser: &dyn Denoiser,
     batch: &Batch,
     times: &[f64],
+    values: usize,
     key: &Key,
     device: &Device,
-) -> Tensor<1> {
-    let probability = |row: usize, _| schedule.mask_probability(times[row]);
-    row_sums(hide_each(batch, times, denoiser.values(), probability, key, device).cross_entropies(denoiser))
+) -> Result<MaskedBatch> {
+    mask_bernoulli(batch, times, values, |row, _| schedule.mask_probability(times[row]), key, device)
 }
 
-/// Hides this many tokens of each row, uniformly chosen. The network's time is the share of hidden tokens.
-pub fn hide_count(batch: &Batch, counts: &[usize], values: usize, key: &Key, device: &Device) -> Corrupted {
-    Orders::new(batch.len(), batch.x.length(), key).hide_next(batch, counts, values, device)
+/// Masks this many tokens of each row, uniformly chosen. The network's time is the share of masked tokens.
+pub fn mask_exactly(batch: &Batch, counts: &[usize], values: usize, key: &Key, device: &Device) -> Result<MaskedBatch> {
+    PermutationStream::new(batch.len(), batch.x.length(), key).mask_next(batch, counts, values, device)
 }
 
-/// A random order of the positions of each row, then another one, and so on. Windows that follow one another hide every position about
-/// as often as the others, and each is a uniformly chosen set: nothing here prefers a position.
-pub struct Orders {
+/// A random order of the positions of each row, then another one, and so on. Windows that follow one another mask every
+/// position about as often as the others, and each is a uniformly chosen set: no position is preferred.
+pub struct PermutationStream {
     rng: ChaCha8Rng,
     orders: Vec<Vec<usize>>,
     /// Where in its order each row is.
     next: Vec<usize>,
 }
 
-impl Orders {
+impl PermutationStream {
+    /// Fresh orders of `length` positions for each of `rows` rows.
     pub fn new(rows: usize, length: usize, key: &Key) -> Self {
         let mut rng = key.rng();
         Self { orders: (0..rows).map(|_| permutation(&mut rng, length)).collect(), next: vec![0; rows], rng }
     }
 
-    /// Hides the next positions of each row, so many of them. The network's time is the share of hidden tokens.
-    pub fn hide_next(&mut self, batch: &Batch, counts: &[usize], values: usize, device: &Device) -> Corrupted {
+    /// Masks the next positions of each row, `counts` of them. The network's time is the share of masked tokens.
+    pub fn mask_next(
+        &mut self,
+        batch: &Batch,
+        counts: &[usize],
+        values: usize,
+        device: &Device,
+    ) -> Result<MaskedBatch> {
         let length = batch.x.length();
         let mut masked = vec![false; batch.len() * length];
         for (row, masked) in masked.chunks_mut(length).enumerate() {
@@ -87,42 +110,67 @@ impl Orders {
             }
         }
         let times: Vec<f64> = counts.iter().map(|&count| count as f64 / length as f64).collect();
-        Corrupted::new(batch, &times, values, masked, device)
+        MaskedBatch::new(batch, &times, values, masked, device)
     }
 }
 
-impl Corrupted {
-    /// The batch with the tokens hidden that `masked` says. Data that holds the mask's id is a mistake: the loss of a model
-    /// that may see the answer means nothing.
-    pub fn new(batch: &Batch, times: &[f64], values: usize, masked: Vec<bool>, device: &Device) -> Self {
-        let length = batch.x.length();
-        if let Some(foreign) = batch.x.ids().iter().find(|id| **id as usize >= values) {
-            panic!("token {foreign} is no data value: they are 0..{values}");
-        }
+impl MaskedBatch {
+    /// The batch with the tokens masked that `masked` says, at these times. Data that holds the mask's id is an error: the
+    /// loss of a model that may see the answer means nothing.
+    pub fn new(batch: &Batch, times: &[f64], values: usize, masked: Vec<bool>, device: &Device) -> Result<Self> {
         let hide = |(&token, &hidden): (&u32, &bool)| if hidden { values as u32 } else { token };
         let z: Vec<u32> = batch.x.ids().iter().zip(&masked).map(hide).collect();
-        Self { input: batch.input(&z, times, device), tokens: Hidden { x: batch.x.ids().to_vec(), masked, length } }
+        let mut made = Self::predicting_all(batch, &z, times, values, device)?;
+        made.targets.masked = masked;
+        Ok(made)
     }
 
-    /// -log mu_theta(z)\[n, x_n\] where token n is hidden and 0 elsewhere, \[batch, length\].
-    pub fn cross_entropies(&self, denoiser: &dyn Denoiser) -> Tensor<2> {
-        denoiser.hidden_costs(&self.input, &self.tokens)
+    /// The batch with `z` in place of its tokens, every one of which is to be predicted: a process without a mask.
+    pub fn predicting_all(batch: &Batch, z: &[u32], times: &[f64], values: usize, device: &Device) -> Result<Self> {
+        if let Some(foreign) = batch.x.ids().iter().find(|id| **id as usize >= values) {
+            return Err(Error::Setting(format!("token {foreign} is no data value: they are 0..{values}")));
+        }
+        let targets = MaskedTargets::all(batch.x.ids(), batch.x.length());
+        Ok(Self { input: batch.input(z, times, device), targets, times: times.to_vec() })
     }
 
-    /// log mu_theta over the data values, \[batch, length, V\].
-    pub fn log_mu(&self, denoiser: &dyn Denoiser) -> Tensor<3> {
-        log_softmax(denoiser.value_logits(&self.input), 2)
+    /// -log mu_theta(z)\[n, x_n\] where token n is masked and 0 elsewhere, \[batch, length\].
+    pub fn cross_entropies(&self, denoiser: &dyn TokenDenoiser) -> Tensor<2> {
+        let own = denoiser.masked_costs(&self.input, &self.targets);
+        own.unwrap_or_else(|| self.costs(denoiser, negative_log))
+    }
+
+    /// The same summed over each sequence, \[batch\].
+    pub fn cross_entropy(&self, denoiser: &dyn TokenDenoiser) -> Tensor<1> {
+        row_sums(self.cross_entropies(denoiser))
+    }
+
+    /// What `cost` makes of log mu_theta, \[batch, length, V\], and x where token n is masked, and 0 elsewhere:
+    /// \[batch, length\].
+    pub fn costs(
+        &self,
+        denoiser: &dyn TokenDenoiser,
+        cost: impl FnOnce(Tensor<3>, &Tensor<2, Int>) -> Tensor<2>,
+    ) -> Tensor<2> {
+        subs_parameterization(denoiser.logits(&self.input), denoiser.values(), &self.targets, cost)
+    }
+
+    /// The bound's terms of each sequence: its cross-entropies times `weight` of its row, in double precision, with the
+    /// terms of the `ends`.
+    pub fn bound_terms(
+        &self,
+        denoiser: &dyn TokenDenoiser,
+        ends: BoundTerms,
+        weight: impl Fn(usize) -> f64,
+    ) -> Vec<BoundTerms> {
+        let costs = to_f64_vec(self.cross_entropy(denoiser)).into_iter().enumerate();
+        costs.map(|(row, cost)| BoundTerms { diffusion: cost * weight(row), ..ends }).collect()
     }
 }
 
 /// The sum over each row: \[batch, length\] to \[batch\].
 pub fn row_sums(cost: Tensor<2>) -> Tensor<1> {
     cost.sum_dim(1).squeeze_dim(1)
-}
-
-/// A tensor's numbers in double precision.
-pub fn numbers(tensor: Tensor<1>) -> Vec<f64> {
-    tensor.into_data().iter::<f64>().collect()
 }
 
 #[cfg(test)]
@@ -134,14 +182,16 @@ mod tests {
     /// The third goes beyond the end of the first order.
     const COUNTS: [usize; 3] = [2, 1, 2];
 
-    /// The hidden positions of three draws in turn.
-    fn windows(mut orders: Orders) -> Vec<Vec<bool>> {
+    /// The masked positions of three draws in turn.
+    fn windows(mut orders: PermutationStream) -> Vec<Vec<bool>> {
         let batch = Batch::new(Tokens::new(vec![0; LENGTH], LENGTH), vec![0.5]);
-        COUNTS.map(|count| orders.hide_next(&batch, &[count], 2, &Device::flex()).tokens.masked).to_vec()
+        COUNTS
+            .map(|count| orders.mask_next(&batch, &[count], 2, &Device::flex()).expect("data values").targets.masked)
+            .to_vec()
     }
 
-    /// How far the frequencies of the third draw's six pairs of positions are from 1/6, chi squared with five degrees of freedom.
-    fn unevenness(orders: impl Fn(u64) -> Orders) -> f64 {
+    /// The distance of the frequencies of the third draw's six pairs of positions from 1/6: chi squared, five degrees of freedom.
+    fn unevenness(orders: impl Fn(u64) -> PermutationStream) -> f64 {
         const KEYS: u64 = 6000;
         let mut counts = std::collections::BTreeMap::new();
         for key in 0..KEYS {
@@ -154,7 +204,7 @@ mod tests {
 
     #[test]
     fn windows_of_an_order_follow_one_another_and_each_is_uniform() {
-        let random = |key| Orders::new(1, LENGTH, &Key::new(key, "masks"));
+        let random = |key| PermutationStream::new(1, LENGTH, &Key::new(key, "masks"));
         let drawn = windows(random(1));
         for (masked, count) in drawn.iter().zip(COUNTS) {
             assert_eq!(masked.iter().filter(|hidden| **hidden).count(), count);
@@ -163,7 +213,7 @@ mod tests {
         assert!((0..LENGTH).all(|n| seen(n) >= 1), "four of five are the first order: {drawn:?}");
         // Beyond 25 a uniform law is rejected once in 7000 seeds.
         assert!(unevenness(random) < 25.0);
-        let fixed = |key| Orders { orders: vec![(0..LENGTH).collect()], ..random(key) };
+        let fixed = |key| PermutationStream { orders: vec![(0..LENGTH).collect()], ..random(key) };
         assert!(unevenness(fixed) > 25.0, "witness: an order that is not drawn");
     }
 }

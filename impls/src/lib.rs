@@ -5,18 +5,21 @@
 //! | [`schedule`] | alpha(t), sigma(t), log-SNR: plain f64 functions |
 //! | [`weighting`] | w(lambda): every weighting of the papers, for both families |
 //! | [`gaussian`] | VDM, flow matching and EDM: loss, bound, samplers |
-//! | [`md4`] [`genmd4`] [`mdlm`] [`maskgit`] [`d3pm`] [`any_order`] [`autoregressive`] | one implementation each: loss, bound, samplers |
-//! | [`objective`], [`corruption`], [`canvas`] | what they share: the trait, hiding tokens, drawing tokens |
-//! | [`network`] | denoisers: transformers, a U-Net, and an exact table for tests |
+//! | [`md4`] [`genmd4`] [`mdlm`] [`maskgit`] [`d3pm`] [`any_order`] [`autoregressive`] | one implementation each |
+//! | [`objective`], [`corruption`] | shared by those over tokens: the trait, the forward processes |
+//! | [`sampler_state`] | shared by their samplers: sequences being drawn, the guided denoiser |
+//! | [`diffusion_model`] | an objective of either family with a denoiser of its family |
+//! | [`network`] | the two traits of denoisers; transformers, a U-Net, and an exact table |
 //! | [`data`] | data sets behind one trait |
 //! | [`train`] | the training loop: settings, optimiser, EMA, checkpoints, keyed randomness |
 
 pub mod any_order;
 pub mod autoregressive;
-pub mod canvas;
+pub mod batch;
 pub mod corruption;
 pub mod d3pm;
 pub mod data;
+pub mod diffusion_model;
 pub mod error;
 pub mod gaussian;
 pub mod genmd4;
@@ -25,8 +28,10 @@ pub mod md4;
 pub mod mdlm;
 pub mod network;
 pub mod objective;
+pub mod sampler_state;
 pub mod train;
 
+pub use diffusion_model::{DiffusionModel, Objective};
 pub use elbow_base::{Key, UnknownName, Workers, hash, key, names};
 pub use elbow_process::{Weighting, schedule, time_sampling, weighting};
 pub use error::{Error, Result};

@@ -1,20 +1,21 @@
-//! The forms of the any-order bound.
+//! The denoising cross-entropies (DCE) of the any-order bound.
 
 use std::fmt;
 use std::str::FromStr;
 
 use burn::tensor::{Device, Tensor};
 
-use crate::corruption::{Corrupted, Orders, hide_each, numbers, row_sums};
-use crate::error::UnknownName;
+use crate::corruption::{Corruption, MaskedBatch, PermutationStream, mask_bernoulli, mask_under};
+use crate::error::{Result, UnknownName};
 use crate::key::Key;
-use crate::network::{Denoiser, rows_tensor};
-use crate::objective::{Batch, Objective, Terms};
+use crate::md4::end_terms;
+use crate::network::{TokenDenoiser, rows_tensor};
+use crate::objective::{Batch, BoundTerms, TokenObjective};
 use crate::schedule::MaskedSchedule;
 
-/// How many tokens are hidden, and the weight that makes the mean the same.
+/// The law of the number of masked tokens, and the weight that makes the mean the same.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Form {
+pub enum DceForm {
     /// k uniform in 1..=N, weight N/k.
     KDce,
     /// Each token by itself with probability lambda uniform in (0, 1), weight 1/lambda.
@@ -23,7 +24,7 @@ pub enum Form {
     TDce(MaskedSchedule),
 }
 
-impl fmt::Display for Form {
+impl fmt::Display for DceForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::KDce => f.write_str("k-dce"),
@@ -33,10 +34,10 @@ impl fmt::Display for Form {
     }
 }
 
-impl FromStr for Form {
+impl FromStr for DceForm {
     type Err = UnknownName;
 
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
+    fn from_str(name: &str) -> std::result::Result<Self, UnknownName> {
         match (name, name.strip_prefix("t-dce:")) {
             ("k-dce", _) => Ok(Self::KDce),
             ("lambda-dce", _) => Ok(Self::LambdaDce),
@@ -49,82 +50,83 @@ impl FromStr for Form {
 /// The objective.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AnyOrder {
-    pub form: Form,
+    pub form: DceForm,
 }
 
 impl AnyOrder {
-    /// The number of hidden tokens that a uniform number stands for: uniform in 1..=length.
+    /// The number of masked tokens that a uniform number stands for: uniform in 1..=length.
     pub fn count(u: f64, length: usize) -> usize {
         ((u * length as f64) as usize + 1).min(length)
     }
 
-    /// The hidden batch and the weight of each sequence.
-    fn corrupt(&self, batch: &Batch, values: usize, key: &Key, device: &Device) -> (Corrupted, Vec<f64>) {
+    /// The weight of each sequence's cross-entropy.
+    fn weights(&self, z: &MaskedBatch) -> Vec<f64> {
         match self.form {
-            Form::KDce => k_dce(batch, &mut Orders::new(batch.len(), batch.x.length(), key), values, device),
-            Form::LambdaDce => {
-                let hidden = hide_each(batch, &batch.u, values, |row, _| batch.u[row], key, device);
-                (hidden, batch.u.iter().map(|lambda| 1.0 / lambda).collect())
-            }
-            Form::TDce(schedule) => {
-                let probability = |row: usize, _| schedule.mask_probability(batch.u[row]);
-                let hidden = hide_each(batch, &batch.u, values, probability, key, device);
-                (hidden, batch.u.iter().map(|&t| schedule.elbo_weight(t)).collect())
-            }
+            DceForm::KDce => z.targets.counts().map(|k| z.targets.length as f64 / k as f64).collect(),
+            DceForm::LambdaDce => z.times.iter().map(|lambda| 1.0 / lambda).collect(),
+            DceForm::TDce(schedule) => z.times.iter().map(|&t| schedule.elbo_weight(t)).collect(),
         }
-    }
-
-    /// The bound's terms of a hidden batch.
-    fn terms(&self, denoiser: &dyn Denoiser, (hidden, weights): (Corrupted, Vec<f64>)) -> Vec<Terms> {
-        let cost = numbers(row_sums(hidden.cross_entropies(denoiser)));
-        let ends = match self.form {
-            Form::TDce(schedule) => Terms::ends(&schedule, hidden.tokens.length, denoiser.values()),
-            Form::KDce | Form::LambdaDce => Terms::default(),
-        };
-        let terms = |(cost, weight): (f64, f64)| Terms { diffusion: cost * weight, ..ends };
-        cost.into_iter().zip(weights).map(terms).collect()
     }
 }
 
 /// k-DCE, which estimates the bound of every masked model in continuous time that sees no time.
-pub static K_DCE: AnyOrder = AnyOrder { form: Form::KDce };
+pub static K_DCE: AnyOrder = AnyOrder { form: DceForm::KDce };
 
-/// k-DCE's terms for several draws of the same sequences, one answer a draw; `u` has each draw's, in place of the batch's. The draws
-/// take their hidden tokens from one order of each sequence, one window after the other: every token is then scored about as often as
-/// the others, which lowers the variance of the draws' average and leaves its mean.
+/// k-DCE's terms for several draws of the same sequences, one vector per draw; `u` has each draw's, in place of the batch's.
+///
+/// The draws take their masked tokens from one order of each sequence, one window after the other: every token is then scored
+/// about as often as the others, which lowers the variance of the draws' average and leaves its mean.
 pub fn k_dce_draws(
-    denoiser: &dyn Denoiser,
+    denoiser: &dyn TokenDenoiser,
     batch: &Batch,
     u: &[Vec<f64>],
     key: &Key,
     device: &Device,
-) -> impl Iterator<Item = Vec<Terms>> {
-    let mut orders = Orders::new(batch.len(), batch.x.length(), key);
-    u.iter().map(move |u| K_DCE.terms(denoiser, k_dce(&batch.at(u), &mut orders, denoiser.values(), device)))
+) -> impl Iterator<Item = Result<Vec<BoundTerms>>> {
+    let mut orders = PermutationStream::new(batch.len(), batch.x.length(), key);
+    u.iter().map(move |u| {
+        let z = mask_k(&batch.at(u), &mut orders, denoiser.values(), device)?;
+        K_DCE.nelbo_of(denoiser, &z.into())
+    })
 }
 
-/// The next k positions of each row's order hidden, with the weight N/k.
-fn k_dce(batch: &Batch, orders: &mut Orders, values: usize, device: &Device) -> (Corrupted, Vec<f64>) {
-    let length = batch.x.length();
-    let counts: Vec<usize> = batch.u.iter().map(|&u| AnyOrder::count(u, length)).collect();
-    let weights = counts.iter().map(|&k| length as f64 / k as f64).collect();
-    (orders.hide_next(batch, &counts, values, device), weights)
+/// The next k positions of each row's order masked, k as the row's u says.
+fn mask_k(batch: &Batch, orders: &mut PermutationStream, values: usize, device: &Device) -> Result<MaskedBatch> {
+    let counts: Vec<usize> = batch.u.iter().map(|&u| AnyOrder::count(u, batch.x.length())).collect();
+    orders.mask_next(batch, &counts, values, device)
 }
 
-impl Objective for AnyOrder {
-    fn loss(&self, denoiser: &dyn Denoiser, batch: &Batch, key: &Key, device: &Device) -> Tensor<1> {
-        let (hidden, weights) = self.corrupt(batch, denoiser.values(), key, device);
-        row_sums(hidden.cross_entropies(denoiser)) * rows_tensor(&weights, device)
+impl TokenObjective for AnyOrder {
+    fn corrupt(&self, denoiser: &dyn TokenDenoiser, batch: &Batch, key: &Key, device: &Device) -> Result<Corruption> {
+        let values = denoiser.values();
+        let z = match self.form {
+            DceForm::KDce => {
+                mask_k(batch, &mut PermutationStream::new(batch.len(), batch.x.length(), key), values, device)
+            }
+            DceForm::LambdaDce => mask_bernoulli(batch, &batch.u, values, |row, _| batch.u[row], key, device),
+            DceForm::TDce(schedule) => mask_under(&schedule, batch, &batch.u, values, key, device),
+        };
+        Ok(z?.into())
     }
 
-    fn nelbo(&self, denoiser: &dyn Denoiser, batch: &Batch, key: &Key, device: &Device) -> Vec<Terms> {
-        self.terms(denoiser, self.corrupt(batch, denoiser.values(), key, device))
+    /// [RADD section 3] The weight of the form times the sum over masked n of -log mu_theta(z)\[n, x_n\].
+    fn loss_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Tensor<1>> {
+        Ok(z.cross_entropy(denoiser) * rows_tensor(&self.weights(z), &z.input.z.device()))
+    }
+
+    fn nelbo_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Vec<BoundTerms>> {
+        let ends = match self.form {
+            DceForm::TDce(schedule) => end_terms(&schedule, z.targets.length, denoiser.values()),
+            DceForm::KDce | DceForm::LambdaDce => BoundTerms::default(),
+        };
+        let weights = self.weights(z);
+        Ok(z.bound_terms(denoiser, ends, |row| weights[row]))
     }
 
     fn protocol(&self) -> Vec<(&'static str, String)> {
         let ends = match self.form {
-            Form::TDce(_) => ["length (1 - alpha(0)) ln V, included", "length alpha(1) ln V, included"],
-            Form::KDce | Form::LambdaDce => ["0, alpha runs from 1 to 0"; 2],
+            DceForm::TDce(_) => ["length (1 - alpha(0)) ln V, included", "length alpha(1) ln V, included"],
+            DceForm::KDce | DceForm::LambdaDce => ["0, alpha runs from 1 to 0"; 2],
         };
         vec![
             ("objective", "any-order".into()),
@@ -137,8 +139,8 @@ impl Objective for AnyOrder {
 
     fn is_any_order(&self) -> bool {
         match self.form {
-            Form::KDce | Form::LambdaDce => true,
-            Form::TDce(schedule) => schedule.mask_probability(0.0) == 0.0 && schedule.alpha(1.0) == 0.0,
+            DceForm::KDce | DceForm::LambdaDce => true,
+            DceForm::TDce(schedule) => schedule.mask_probability(0.0) == 0.0 && schedule.alpha(1.0) == 0.0,
         }
     }
 }

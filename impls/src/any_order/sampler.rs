@@ -1,24 +1,24 @@
-//! Sampling one token at a time: as many network evaluations as there are masks, and no parallel-sampling bias.
+//! Sampling one token at a time: as many network evaluations as masks, and no bias of parallel sampling.
 
-use crate::canvas::{Canvas, Predictor, Samples};
 use crate::key::open_uniform;
+use crate::sampler_state::{Predictor, Samples, TokenState};
 
-/// Reveals the masks of each sequence one by one in a uniformly random order. The network is asked at the time at which as
-/// large a share is masked.
-pub fn one_by_one(predictor: Predictor, canvas: Canvas) -> Samples {
-    reveal_one_by_one(predictor, canvas, |_, masks, length| masks as f64 / length as f64)
+/// Reveals the masks of each sequence one by one in a uniformly random order. The network is
+/// evaluated at the time at which as large a share is masked.
+pub fn one_by_one(predictor: Predictor, state: TokenState) -> Samples {
+    reveal_one_by_one(predictor, state, |_, masks, length| masks as f64 / length as f64)
 }
 
 /// First-hitting sampling (Zheng et al. 2024): the continuous-time process itself, without a grid.
 ///
 /// With n masks left and mask probability P, the next token appears when the mask probability has fallen to P u^(1/n);
-/// which one it is, is uniform. The network is asked at that time: all that its schedule decides.
-pub fn first_hitting(predictor: Predictor, canvas: Canvas) -> Samples {
-    let mut left: Vec<f64> = vec![1.0; canvas.rows()];
-    let mut uniforms = canvas.rngs.clone();
+/// which one it is, is uniform. The network is evaluated at that time: all that its schedule decides.
+pub fn first_hitting(predictor: Predictor, state: TokenState) -> Samples {
+    let mut left: Vec<f64> = vec![1.0; state.rows()];
+    let mut uniforms = state.rngs.clone();
     // A stream of its own for the hitting times, so that which tokens are revealed does not depend on them.
     uniforms.iter_mut().for_each(|rng| rng.set_stream(1));
-    reveal_one_by_one(predictor, canvas, |row, masks, _| {
+    reveal_one_by_one(predictor, state, |row, masks, _| {
         left[row] *= open_uniform(&mut uniforms[row]).powf(1.0 / masks as f64);
         left[row]
     })
@@ -27,24 +27,24 @@ pub fn first_hitting(predictor: Predictor, canvas: Canvas) -> Samples {
 /// `masked` gives the mask probability of a sequence from its row, its number of masks and its length.
 fn reveal_one_by_one(
     mut predictor: Predictor,
-    mut canvas: Canvas,
+    mut state: TokenState,
     mut masked: impl FnMut(usize, usize, usize) -> f64,
 ) -> Samples {
-    let mut orders: Vec<Vec<usize>> = (0..canvas.rows()).map(|row| canvas.hidden_shuffled(row)).collect();
+    let mut orders: Vec<Vec<usize>> = (0..state.rows()).map(|row| state.masked_shuffled(row)).collect();
     loop {
         let next: Vec<Vec<usize>> = orders.iter().map(|order| order.last().copied().into_iter().collect()).collect();
         if next.iter().all(Vec::is_empty) {
-            return predictor.finish(canvas);
+            return predictor.finish(state);
         }
         let time = |(row, order): (usize, &Vec<usize>)| match order.len() {
             0 => 0.0,
-            masks => predictor.time_of_mask_probability(masked(row, masks, canvas.length)),
+            masks => predictor.time_of_mask_probability(masked(row, masks, state.length)),
         };
         let times: Vec<f64> = orders.iter().enumerate().map(time).collect();
-        let mu = predictor.predict(&canvas, next, |row| times[row]);
+        let mu = predictor.predict(&state, next, |row| times[row]);
         for (row, order) in orders.iter_mut().enumerate() {
             if let Some(position) = order.pop() {
-                canvas.draw(row, position, &mu.probabilities(row, position));
+                state.draw(row, position, &mu.probabilities(row, position));
             }
         }
     }

@@ -2,10 +2,11 @@
 
 use burn::tensor::{Device, Tensor};
 
-use crate::corruption::{numbers, row_sums};
+use crate::corruption::{Corruption, MaskedBatch};
+use crate::error::Result;
 use crate::key::Key;
-use crate::network::{Denoiser, Hidden};
-use crate::objective::{Batch, Objective, Terms};
+use crate::network::TokenDenoiser;
+use crate::objective::{Batch, BoundTerms, TokenObjective};
 
 /// The objective. Its network must be causal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,24 +17,21 @@ pub(super) fn shifted(ids: &[u32], length: usize, begin: u32) -> Vec<u32> {
     ids.chunks(length).flat_map(|row| std::iter::once(begin).chain(row[..length - 1].iter().copied())).collect()
 }
 
-impl Autoregressive {
-    /// -log p(x_n | x_<n) of every token, \[batch, length\].
-    pub fn costs(denoiser: &dyn Denoiser, batch: &Batch, device: &Device) -> Tensor<2> {
-        let length = batch.x.length();
-        let input =
-            batch.input(&shifted(batch.x.ids(), length, denoiser.values() as u32), &vec![0.0; batch.len()], device);
-        denoiser.hidden_costs(&input, &Hidden::all(batch.x.ids(), length))
-    }
-}
-
-impl Objective for Autoregressive {
-    fn loss(&self, denoiser: &dyn Denoiser, batch: &Batch, _: &Key, device: &Device) -> Tensor<1> {
-        row_sums(Self::costs(denoiser, batch, device))
+impl TokenObjective for Autoregressive {
+    /// No noise: every token is predicted from the tokens before it.
+    fn corrupt(&self, denoiser: &dyn TokenDenoiser, batch: &Batch, _: &Key, device: &Device) -> Result<Corruption> {
+        let values = denoiser.values();
+        let z = shifted(batch.x.ids(), batch.x.length(), values as u32);
+        Ok(MaskedBatch::predicting_all(batch, &z, &vec![0.0; batch.len()], values, device)?.into())
     }
 
-    fn nelbo(&self, denoiser: &dyn Denoiser, batch: &Batch, _: &Key, device: &Device) -> Vec<Terms> {
-        let costs = numbers(row_sums(Self::costs(denoiser, batch, device)));
-        costs.into_iter().map(|diffusion| Terms { diffusion, ..Terms::default() }).collect()
+    /// sum over n of -log p(x_n | x_<n).
+    fn loss_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Tensor<1>> {
+        Ok(z.cross_entropy(denoiser))
+    }
+
+    fn nelbo_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Vec<BoundTerms>> {
+        Ok(z.bound_terms(denoiser, BoundTerms::default(), |_| 1.0))
     }
 
     fn protocol(&self) -> Vec<(&'static str, String)> {

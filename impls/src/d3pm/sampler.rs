@@ -3,22 +3,22 @@
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 
-use super::uniform::Uniform;
-use crate::canvas::{Canvas, Predictor, Samples};
+use super::uniform::D3pmUniform;
 use crate::key::{Key, categorical};
-use crate::network::{Denoiser, Input, ids_tensor};
+use crate::network::{Input, TokenDenoiser, ids_tensor, to_f64_vec};
+use crate::sampler_state::{Predictor, Samples, TokenState};
 
-/// Fills the masks of `canvas` by `steps` steps of the absorbing process with a denoiser that may put mass x_m on the mask:
+/// Fills the masks of `state` by `steps` steps of the absorbing process with a denoiser that may put mass x_m on the mask:
 /// p(z_s = j | z_t = m) is proportional to mu_j (t - s) for a value j, and to s (1 - x_m) + x_m for the mask. The last step
 /// decodes, without mass on the mask.
-pub fn absorbing_ancestral(mut predictor: Predictor, steps: usize, mut canvas: Canvas) -> Samples {
+pub fn absorbing_ancestral(mut predictor: Predictor, steps: usize, mut state: TokenState) -> Samples {
     let values = predictor.values();
     for i in (1..=steps).rev() {
         let (s, t) = ((i - 1) as f64 / steps as f64, i as f64 / steps as f64);
-        let all = canvas.all_hidden();
-        let mu = predictor.predict_with_mask(&canvas, all.clone(), |_| t);
-        for (row, hidden) in all.into_iter().enumerate() {
-            for position in hidden {
+        let all = state.all_masked();
+        let mu = predictor.predict_with_mask(&state, all.clone(), |_| t);
+        for (row, masked) in all.into_iter().enumerate() {
+            for position in masked {
                 let mut weights = mu.probabilities(row, position);
                 let mass = weights.get(values).copied().unwrap_or(0.0);
                 weights.truncate(values);
@@ -27,44 +27,44 @@ pub fn absorbing_ancestral(mut predictor: Predictor, steps: usize, mut canvas: C
                     weights.push(s * (1.0 - mass) + mass);
                 }
                 // The id V is the mask's own: a draw of it changes nothing.
-                canvas.draw(row, position, &weights);
+                state.draw(row, position, &weights);
             }
         }
     }
-    predictor.finish(canvas)
+    predictor.finish(state)
 }
 
 /// Draws `count` sequences of the uniform process by `objective`'s kernel in `steps` steps, from uniform tokens. Every step
-/// may change every token, so that each calls the network.
+/// may change every token, so that each evaluates the network.
 pub fn uniform_ancestral(
-    denoiser: &dyn Denoiser,
-    objective: &Uniform,
+    denoiser: &dyn TokenDenoiser,
+    objective: &D3pmUniform,
     steps: usize,
     [count, length]: [usize; 2],
     key: &Key,
     device: &Device,
 ) -> Samples {
     let values = denoiser.values();
-    let mut canvas = Canvas::masked(count, length, values, key);
+    let mut state = TokenState::all_masks(count, length, values, key);
     let even = vec![1.0; values];
     for row in 0..count {
         for position in 0..length {
-            canvas.draw(row, position, &even);
+            state.draw(row, position, &even);
         }
     }
     for i in (1..=steps).rev() {
         let (s, t) = ((i - 1) as f64 / steps as f64, i as f64 / steps as f64);
-        let z = ids_tensor(&canvas.z, length, device);
+        let z = ids_tensor(&state.z, length, device);
         let mu: Tensor<3> = softmax(denoiser.value_logits(&Input::new(z.clone(), &vec![t; count])), 2);
-        let kernel: Vec<f64> = objective.reverse(mu, &z, s, t).into_data().iter::<f64>().collect();
+        let kernel: Vec<f64> = to_f64_vec(objective.reverse(mu, &z, s, t));
         for row in 0..count {
             for position in 0..length {
                 let at = (row * length + position) * values;
-                let token = categorical(&mut canvas.rngs[row], &kernel[at..at + values]) as u32;
-                canvas.set(row, position, token);
+                let token = categorical(&mut state.rngs[row], &kernel[at..at + values]) as u32;
+                state.set(row, position, token);
             }
         }
     }
-    let tokens = crate::data::Tokens::new(canvas.z, length);
+    let tokens = crate::data::Tokens::new(state.z, length);
     Samples { tokens, evaluations: vec![steps as u64; count], network_calls: steps as u64 }
 }

@@ -3,103 +3,107 @@
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Int, Tensor};
 
-use crate::corruption::{numbers, row_sums};
+use super::hybrid_loss;
+use crate::corruption::{Corruption, MaskedBatch, row_sums};
+use crate::error::{Error, Result};
 use crate::key::{Key, open_uniform};
-use crate::network::{Denoiser, ids_tensor, negative_log, rows_tensor};
-use crate::objective::{Batch, Objective, Terms};
+use crate::network::{TokenDenoiser, negative_log, rows_tensor, to_f64_vec};
+use crate::objective::{Batch, BoundTerms, TokenObjective};
 use crate::schedule::MaskedSchedule;
 use crate::time_sampling::step_of;
 
-/// How a reverse kernel is made of a denoiser.
+/// How a reverse kernel is made from a denoiser: see [`super`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kernel {
+pub enum ReverseKernel {
     D3pm,
     Mixture,
 }
 
-crate::names!(Kernel, "kernel": D3pm = "d3pm", Mixture = "mixture");
+crate::names!(ReverseKernel, "kernel": D3pm = "d3pm", Mixture = "mixture");
 
 /// The objective. In continuous time only the `d3pm` kernel has a finite bound: the mixture's costs of a denoiser that is not
 /// exact grow without limit as t falls to 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Uniform {
+pub struct D3pmUniform {
     /// alpha(t): the probability that a token was not replaced.
     pub schedule: MaskedSchedule,
     /// T; none for continuous time.
     pub steps: Option<u32>,
-    pub kernel: Kernel,
-    /// Weight of the auxiliary cross-entropy of every token.
-    pub hybrid: f64,
+    pub kernel: ReverseKernel,
+    /// lambda, the weight of the auxiliary cross-entropy of every token.
+    pub hybrid_ce_weight: f64,
 }
 
-/// The two ends of the step that each sequence is at, s < t.
-pub struct Ends {
-    pub s: Vec<f64>,
-    pub t: Vec<f64>,
-}
-
-impl Uniform {
-    /// The step (or, in continuous time, the moment) of each uniform number.
-    pub fn ends(&self, u: &[f64]) -> Ends {
+impl D3pmUniform {
+    /// The time of a uniform number: itself, or the end t = i/T of its step.
+    pub fn time(&self, u: f64) -> f64 {
         match self.steps {
-            None => Ends { s: u.to_vec(), t: u.to_vec() },
-            Some(steps) => {
-                let end =
-                    |back: u32| u.iter().map(|&u| f64::from(step_of(u, steps) - back) / f64::from(steps)).collect();
-                Ends { s: end(1), t: end(0) }
-            }
+            None => u,
+            Some(steps) => f64::from(step_of(u, steps)) / f64::from(steps),
         }
     }
 
-    /// The cost of each token, \[batch, length\], nats: T KL(q(z_s|z_t, x) || p(z_s|z_t)), or its limit; and the cross-entropy.
+    /// The variational cost of each token and its cross-entropy, \[batch, length\], nats.
     ///
-    /// At the first step (s = 0) the posterior is a point at x, and the KL is the decoder's -log p(x | z_t).
-    pub fn costs(&self, mu: Tensor<3>, z: &Tensor<2, Int>, x: &Tensor<2, Int>, ends: &Ends) -> (Tensor<2>, Tensor<2>) {
-        let cross_entropy = negative_log(positive(mu.clone()).log(), x);
-        let cost = match self.steps {
-            None => {
-                assert_eq!(self.kernel, Kernel::D3pm, "the mixture has no finite bound in continuous time");
-                self.rate_cost(mu, z, x, &ends.t)
+    /// The cost is T KL(q(z_s|z_t, x) || p(z_s|z_t)), or its limit for T to infinity. At the first step (s = 0) the posterior is
+    /// a point at x, and the KL is the decoder's -log p(x | z_t).
+    fn costs(&self, denoiser: &dyn TokenDenoiser, z: &MaskedBatch) -> Result<[Tensor<2>; 2]> {
+        let mu = softmax(denoiser.value_logits(&z.input), 2);
+        let x = z.targets.ids(&mu.device());
+        let cross_entropy = negative_log(positive(mu.clone()).log(), &x);
+        let cost = match (self.steps, self.kernel) {
+            (Some(steps), _) => {
+                let before = |t: &f64| ((t * f64::from(steps)).round() - 1.0) / f64::from(steps);
+                let s: Vec<f64> = z.times.iter().map(before).collect();
+                self.step_cost(mu, &z.input.z, &x, [&s, &z.times]).mul_scalar(f64::from(steps))
             }
-            Some(steps) => self.step_cost(mu, z, x, ends).mul_scalar(f64::from(steps)),
+            (None, ReverseKernel::D3pm) => self.rate_cost(mu, &z.input.z, &x, &z.times),
+            (None, ReverseKernel::Mixture) => {
+                let what = "the mixture kernel has no finite bound in continuous time: use kernel d3pm, or steps";
+                return Err(Error::Setting(what.into()));
+            }
         };
-        (cost, cross_entropy)
+        Ok([cost, cross_entropy])
     }
 
-    fn step_cost(&self, mu: Tensor<3>, z: &Tensor<2, Int>, x: &Tensor<2, Int>, ends: &Ends) -> Tensor<2> {
+    fn step_cost(&self, mu: Tensor<3>, z: &Tensor<2, Int>, x: &Tensor<2, Int>, times: [&[f64]; 2]) -> Tensor<2> {
         let values = mu.dims()[2];
-        let (like, spread, kept) = self.factors(z, values, ends);
-        let truth = one_hot(x, values);
-        let q = normalise(like.clone() * (truth * kept.clone() + spread.clone()));
-        let p = self.kernel(mu, like, spread, kept);
+        let factors = self.posterior_factors(z, values, times);
+        let q = factors.q_posterior(one_hot(x, values));
+        let p = self.reverse_kernel(mu, factors);
         // 0 log 0 = 0: q is exactly 0 away from x at s = 0.
         let ratio = positive(q.clone()).log() - positive(p).log();
         (q * ratio).sum_dim(2).squeeze_dim(2)
     }
 
-    /// q(z_t | z_s = j) for every j, and (1 - alpha_s)/V and alpha_s of q(z_s = j | x).
-    fn factors(&self, z: &Tensor<2, Int>, values: usize, ends: &Ends) -> (Tensor<3>, Tensor<3>, Tensor<3>) {
+    /// The factors of the posterior at z_t, for a step of each sequence from t to s.
+    fn posterior_factors(&self, z: &Tensor<2, Int>, values: usize, [s, t]: [&[f64]; 2]) -> PosteriorFactors {
         let device = z.device();
         let share = 1.0 / values as f64;
         let row = |f: &dyn Fn(f64, f64) -> f64| {
-            let numbers: Vec<f64> = ends.s.iter().zip(&ends.t).map(|(&s, &t)| f(s, t)).collect();
+            let numbers: Vec<f64> = s.iter().zip(t).map(|(&s, &t)| f(s, t)).collect();
             rows_tensor(&numbers, &device).reshape([-1, 1, 1])
         };
         let (alpha, lost) = (|t: f64| self.schedule.alpha(t), |t: f64| self.schedule.mask_probability(t));
         // 1 - alpha_t/alpha_s = (alpha_s - alpha_t)/alpha_s, with the digits of the differences.
         let replaced = |s: f64, t: f64| (lost(t) - lost(s)) / alpha(s);
-        let like = one_hot(z, values) * row(&|s, t| 1.0 - replaced(s, t)) + row(&|s, t| replaced(s, t) * share);
-        (like, row(&|s, _| lost(s) * share), row(&|s, _| alpha(s)))
+        PosteriorFactors {
+            likelihood: one_hot(z, values) * row(&|s, t| 1.0 - replaced(s, t)) + row(&|s, t| replaced(s, t) * share),
+            uniform: row(&|s, _| lost(s) * share),
+            kept: row(&|s, _| alpha(s)),
+        }
     }
 
-    /// p(z_s = j | z_t), \[batch, length, V\].
-    fn kernel(&self, mu: Tensor<3>, like: Tensor<3>, spread: Tensor<3>, kept: Tensor<3>) -> Tensor<3> {
+    /// p_theta(z_s = j | z_t), \[batch, length, V\].
+    fn reverse_kernel(&self, mu: Tensor<3>, factors: PosteriorFactors) -> Tensor<3> {
         match self.kernel {
-            Kernel::D3pm => normalise(like * (mu * kept + spread)),
-            Kernel::Mixture => {
+            // [D3PM (4)] The sum over x of q(z_s, z_t | x) mu(x): the posterior is linear in x but for its normaliser.
+            ReverseKernel::D3pm => factors.q_posterior(mu),
+            ReverseKernel::Mixture => {
+                let PosteriorFactors { likelihood, uniform, kept } = factors;
                 // The posterior of x has the normaliser Z_x = alpha_s like(x) + (1 - alpha_s)/V, since like sums to 1.
-                let per_x = mu / (like.clone() * kept.clone() + spread.clone());
-                like * (per_x.clone() * kept + per_x.sum_dim(2) * spread)
+                let per_x = mu / (likelihood.clone() * kept.clone() + uniform.clone());
+                likelihood * (per_x.clone() * kept + per_x.sum_dim(2) * uniform)
             }
         }
     }
@@ -107,8 +111,8 @@ impl Uniform {
     /// The kernel for a sampler: mu and z of some sequences, all at the same step.
     pub fn reverse(&self, mu: Tensor<3>, z: &Tensor<2, Int>, s: f64, t: f64) -> Tensor<3> {
         let [batch, _, values] = mu.dims();
-        let (like, spread, kept) = self.factors(z, values, &Ends { s: vec![s; batch], t: vec![t; batch] });
-        self.kernel(mu, like, spread, kept)
+        let factors = self.posterior_factors(z, values, [&vec![s; batch], &vec![t; batch]]);
+        self.reverse_kernel(mu, factors)
     }
 
     /// sum over j != z of R_j log(R_j / Rhat_j) - R_j + Rhat_j, with the reverse rates R_j = (-alpha'/(alpha V)) xbar_j / xbar_z,
@@ -134,27 +138,29 @@ impl Uniform {
         (terms.sum_dim(2) * rate).squeeze_dim(2)
     }
 
-    /// KL(q(z_1|x) || uniform) of one token.
-    fn prior(&self, values: usize) -> f64 {
+    /// KL(q(z_1|x) || uniform) of one token, nats.
+    pub fn prior_loss(&self, values: usize) -> f64 {
         let (alpha, v) = (self.schedule.alpha(1.0), values as f64);
         let (same, other) = (alpha + (1.0 - alpha) / v, (1.0 - alpha) / v);
         same * (same * v).ln() + (v - 1.0) * if other > 0.0 { other * (other * v).ln() } else { 0.0 }
     }
+}
 
-    fn draw(&self, denoiser: &dyn Denoiser, batch: &Batch, key: &Key, device: &Device) -> (Tensor<2>, Tensor<2>) {
-        let ends = self.ends(&batch.u);
-        let (values, length) = (denoiser.values(), batch.x.length());
-        let mut rng = key.rng();
-        let replace = |(at, &token): (usize, &u32)| {
-            let lost = self.schedule.mask_probability(ends.t[at / length]);
-            let value = (open_uniform(&mut rng) * values as f64) as u32;
-            if open_uniform(&mut rng) < lost { value.min(values as u32 - 1) } else { token }
-        };
-        let z: Vec<u32> = batch.x.ids().iter().enumerate().map(replace).collect();
-        let input = batch.input(&z, &ends.t, device);
-        let x = ids_tensor(batch.x.ids(), length, device);
-        let mu = softmax(denoiser.value_logits(&input), 2);
-        self.costs(mu, &input.z, &x, &ends)
+/// The factors of q(z_s = j | z_t, x), which is proportional to q(z_t | z_s = j) q(z_s = j | x).
+struct PosteriorFactors {
+    /// q(z_t | z_s = j) for every j, \[batch, length, V\].
+    likelihood: Tensor<3>,
+    /// (1 - alpha_s)/V of q(z_s = j | x) = alpha_s x_j + (1 - alpha_s)/V, \[batch, 1, 1\].
+    uniform: Tensor<3>,
+    /// alpha_s of the same, \[batch, 1, 1\].
+    kept: Tensor<3>,
+}
+
+impl PosteriorFactors {
+    /// [D3PM (3)] q(z_s | z_t, x), \[batch, length, V\], of the law `x` over the values: one-hot for a token.
+    fn q_posterior(&self, x: Tensor<3>) -> Tensor<3> {
+        let weights = self.likelihood.clone() * (x * self.kept.clone() + self.uniform.clone());
+        weights.clone() / weights.sum_dim(2)
     }
 }
 
@@ -168,20 +174,32 @@ fn positive(probabilities: Tensor<3>) -> Tensor<3> {
     probabilities.clamp_min(f32::MIN_POSITIVE)
 }
 
-fn normalise(weights: Tensor<3>) -> Tensor<3> {
-    weights.clone() / weights.sum_dim(2)
-}
-
-impl Objective for Uniform {
-    fn loss(&self, denoiser: &dyn Denoiser, batch: &Batch, key: &Key, device: &Device) -> Tensor<1> {
-        let (cost, cross_entropy) = self.draw(denoiser, batch, key, device);
-        row_sums(if self.hybrid > 0.0 { cost + cross_entropy.mul_scalar(self.hybrid) } else { cost })
+impl TokenObjective for D3pmUniform {
+    /// Each token is replaced by a uniform value with probability 1 - alpha(t); every position is to be predicted.
+    fn corrupt(&self, denoiser: &dyn TokenDenoiser, batch: &Batch, key: &Key, device: &Device) -> Result<Corruption> {
+        let times: Vec<f64> = batch.u.iter().map(|&u| self.time(u)).collect();
+        let (values, length) = (denoiser.values(), batch.x.length());
+        let mut rng = key.rng();
+        let replace = |(at, &token): (usize, &u32)| {
+            let lost = self.schedule.mask_probability(times[at / length]);
+            let value = (open_uniform(&mut rng) * values as f64) as u32;
+            if open_uniform(&mut rng) < lost { value.min(values as u32 - 1) } else { token }
+        };
+        let z: Vec<u32> = batch.x.ids().iter().enumerate().map(replace).collect();
+        Ok(MaskedBatch::predicting_all(batch, &z, &times, values, device)?.into())
     }
 
-    fn nelbo(&self, denoiser: &dyn Denoiser, batch: &Batch, key: &Key, device: &Device) -> Vec<Terms> {
-        let cost = numbers(row_sums(self.draw(denoiser, batch, key, device).0));
-        let prior = batch.x.length() as f64 * self.prior(denoiser.values());
-        cost.into_iter().map(|diffusion| Terms { reconstruction: 0.0, prior, diffusion }).collect()
+    /// [D3PM section 3.4] The variational cost plus a multiple of the cross-entropy.
+    fn loss_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Tensor<1>> {
+        let [cost, cross_entropy] = self.costs(denoiser, z)?;
+        Ok(hybrid_loss(cost, cross_entropy, self.hybrid_ce_weight))
+    }
+
+    fn nelbo_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Vec<BoundTerms>> {
+        let [cost, _] = self.costs(denoiser, z)?;
+        let prior = z.targets.length as f64 * self.prior_loss(denoiser.values());
+        let terms = |diffusion| BoundTerms { reconstruction: 0.0, prior, diffusion };
+        Ok(to_f64_vec(row_sums(cost)).into_iter().map(terms).collect())
     }
 
     fn protocol(&self) -> Vec<(&'static str, String)> {

@@ -1,8 +1,8 @@
-//! From tokens to points of the line and back: the ends of the bound.
+//! The decoder and the prior of Gaussian diffusion, and the places of tokens on the line.
 
 use elbow_process::gaussian::Level;
 
-/// V values spread evenly over \[-1, 1\], and p(x | z_0) over them (VDM, for 256 values).
+/// The decoder p(x | z_0) over V values that lie evenly on \[-1, 1\] (VDM, for 256 values).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decoder {
     /// V.
@@ -25,7 +25,7 @@ impl Decoder {
         (((x + 1.0) * self.values as f64 / 2.0).floor().max(0.0) as u32).min(self.values as u32 - 1)
     }
 
-    /// -log p(x | z_0) for p(x | z_0) proportional to q(z_0 | x), nats.
+    /// -log p(x | z_0) of one value, nats, for p(x | z_0) proportional to q(z_0 | x).
     pub fn nats(&self, z: f64, level: Level, value: u32) -> f64 {
         let exponent = |v: u32| -0.5 * ((z - level.alpha * self.point(v)) / level.sigma).powi(2);
         let own = exponent(value);
@@ -33,7 +33,7 @@ impl Decoder {
     }
 }
 
-/// KL(N(alpha x, sigma^2) || N(0, 1)) at the last level, nats.
+/// KL(N(alpha x, sigma^2) || N(0, 1)) of one coordinate, nats.
 pub fn prior_kl(x: f64, level: Level) -> f64 {
     let variance = level.sigma * level.sigma;
     0.5 * ((level.alpha * x).powi(2) + variance - 1.0 - variance.ln())

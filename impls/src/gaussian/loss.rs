@@ -5,12 +5,13 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::decoder::{Decoder, prior_kl};
-use super::learned::{learned_loss, learned_schedule};
-use super::prediction::{Asked, Prediction};
-use crate::corruption::numbers;
+use super::learned_endpoints::{learned_loss, learned_schedule};
+use super::prediction::Prediction;
+use crate::batch::Batch;
+use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::network::{Denoiser, Input, rows_tensor};
-use crate::objective::{Batch, Objective, Terms};
+use crate::network::{GaussianDenoiser, Input, rows_tensor, to_f64_vec};
+use crate::objective::BoundTerms;
 use crate::schedule::{GaussianSchedule, LogSnr};
 use crate::time_sampling::step_of;
 use crate::weighting::Weighting;
@@ -32,23 +33,49 @@ pub struct Gaussian {
     pub learned: bool,
 }
 
-/// Clean points with the noise that is added to them.
-#[derive(Clone, Debug)]
-pub struct Noisy {
-    /// x, row after row.
+/// Time and noise of a batch, drawn: all that is random in a loss of points.
+pub struct GaussianCorruption {
+    /// The sequences: their u, the place along the noise, with classes and dropout.
+    pub batch: Batch,
+    /// x, the clean points, row after row.
     pub x: Vec<f64>,
-    /// eps, likewise.
+    /// eps of z_t = alpha x + sigma eps, likewise.
     pub eps: Vec<f64>,
-    /// The log-SNR of each row.
-    pub log_snr: Vec<f64>,
+    /// eps of z_0, for a loss or a bound with a reconstruction.
+    pub eps_0: Option<Vec<f64>>,
+    pub device: Device,
 }
 
-impl Noisy {
-    /// Points with normal noise from `key`.
-    pub fn draw(x: Vec<f64>, log_snr: Vec<f64>, key: &Key) -> Self {
-        let eps = normals(&mut key.rng(), x.len());
-        Self { x, eps, log_snr }
+impl GaussianCorruption {
+    /// Tokens of V = `values` at their places, with given noise.
+    pub fn new(batch: &Batch, values: usize, eps: Vec<f64>, eps_0: Option<Vec<f64>>, device: &Device) -> Self {
+        let x = Decoder { values }.points(batch.x.ids());
+        Self { batch: batch.clone(), x, eps, eps_0, device: device.clone() }
     }
+
+    /// Coordinates of a row.
+    pub(super) fn length(&self) -> usize {
+        self.x.len() / self.batch.len().max(1)
+    }
+
+    /// eps of z_0, where it was drawn.
+    pub(super) fn eps_0(&self) -> Result<&[f64]> {
+        let missing = || Error::Setting("a corruption without noise of z_0 has no reconstruction".into());
+        self.eps_0.as_deref().ok_or_else(missing)
+    }
+
+    /// Numbers of the points, as a tensor \[batch, length\].
+    pub(super) fn tensor(&self, numbers: impl IntoIterator<Item = f64>) -> Tensor<2> {
+        let numbers: Vec<f32> = numbers.into_iter().map(|x| x as f32).collect();
+        Tensor::from_data(TensorData::new(numbers, [self.batch.len(), self.length()]), &self.device)
+    }
+}
+
+/// A noise level, and the weight of |eps - eps_hat|^2 there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NoiseLevelWeight {
+    pub log_snr: f64,
+    pub weight: f64,
 }
 
 /// Standard normal numbers.
@@ -56,33 +83,48 @@ pub(super) fn normals(rng: &mut ChaCha8Rng, count: usize) -> Vec<f64> {
     (0..count).map(|_| StandardNormal.sample(rng)).collect()
 }
 
-/// |eps - eps_hat|^2 of each row, \[batch\], from the network's own target: |F - target|^2 times a factor of the level, so that
-/// single precision is enough on the device. `batch` gives classes and dropout.
+/// |eps - eps_hat|^2 of each row at its log-SNR, \[batch\].
+///
+/// It is computed from the network's own target, as |F - target|^2 times a factor of the level, so that single precision is
+/// enough on the device.
 pub fn squared_errors(
     prediction: &Prediction,
-    denoiser: &dyn Denoiser,
-    noisy: &Noisy,
-    batch: &Batch,
-    device: &Device,
+    denoiser: &dyn GaussianDenoiser,
+    corruption: &GaussianCorruption,
+    log_snrs: &[f64],
 ) -> Tensor<1> {
-    let rows = noisy.log_snr.len();
-    let length = noisy.x.len() / rows;
-    let (mut z, mut target) = (Vec::with_capacity(noisy.x.len()), Vec::with_capacity(noisy.x.len()));
-    let (mut factors, mut times) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
-    for (row, &log_snr) in noisy.log_snr.iter().enumerate() {
-        let Asked { level, affine, scale, time } = prediction.at(log_snr);
+    let length = corruption.length();
+    let (mut z, mut target) = (Vec::with_capacity(corruption.x.len()), Vec::with_capacity(corruption.x.len()));
+    let (mut factors, mut times) = (Vec::with_capacity(log_snrs.len()), Vec::with_capacity(log_snrs.len()));
+    for (row, &log_snr) in log_snrs.iter().enumerate() {
+        let network = prediction.at(log_snr);
         for at in row * length..(row + 1) * length {
-            let point = level.alpha * noisy.x[at] + level.sigma * noisy.eps[at];
-            z.push((scale * point) as f32);
-            target.push(affine.target(point, noisy.eps[at]) as f32);
+            let point = network.level.alpha * corruption.x[at] + network.level.sigma * corruption.eps[at];
+            z.push(network.c_in * point);
+            target.push(network.target(point, corruption.eps[at]));
         }
-        factors.push(affine.eps_error());
-        times.push(time);
+        factors.push(network.eps_error());
+        times.push(network.c_noise);
     }
-    let tensor = |data: Vec<f32>| Tensor::<2>::from_data(TensorData::new(data, [rows, length]), device);
-    let input = batch.accompany(Input::points(tensor(z), &times));
-    let difference = denoiser.points(&input) - tensor(target);
-    difference.square().sum_dim(1).squeeze_dim::<1>(1) * rows_tensor(&factors, device)
+    let input = corruption.batch.accompany(Input::points(corruption.tensor(z), &times));
+    let difference = denoiser.output(&input) - corruption.tensor(target);
+    difference.square().sum_dim(1).squeeze_dim::<1>(1) * rows_tensor(&factors, &corruption.device)
+}
+
+/// [VDM (11)] The reconstruction: -log p(x | z_0) of each sequence, nats, for z_0 = alpha x + sigma eps_0 at the `first` level.
+pub fn reconstruction_loss(values: usize, corruption: &GaussianCorruption, first: Level) -> Result<Vec<f64>> {
+    let (decoder, eps_0) = (Decoder { values }, corruption.eps_0()?);
+    let nats = |at: usize| {
+        let z = first.alpha * corruption.x[at] + first.sigma * eps_0[at];
+        decoder.nats(z, first, corruption.batch.x.ids()[at])
+    };
+    let length = corruption.length();
+    Ok((0..corruption.batch.len()).map(|row| (row * length..(row + 1) * length).map(nats).sum()).collect())
+}
+
+/// [VDM (11)] The prior term: KL(q(z_1 | x) || N(0, I)) of each sequence, nats, at the `last` level.
+pub fn prior_loss(corruption: &GaussianCorruption, last: Level) -> Vec<f64> {
+    corruption.x.chunks(corruption.length()).map(|x| x.iter().map(|&x| prior_kl(x, last)).sum()).collect()
 }
 
 impl Gaussian {
@@ -91,95 +133,119 @@ impl Gaussian {
         Self { schedule, weighting, prediction, steps: None, levels: None, learned: false }
     }
 
-    /// The log-SNR of a uniform number in training, and the loss's weight of |eps - eps_hat|^2 there.
-    pub fn level(&self, u: f64) -> (f64, f64) {
-        match (self.steps, &self.levels) {
-            (Some(_), _) => {
-                let (log_snr, weight) = self.step(&self.schedule, u);
-                (log_snr, self.weighting.of_log_snr(&self.schedule, log_snr) * weight)
-            }
-            (None, levels) => {
-                let law = levels.as_ref().unwrap_or(&self.schedule);
-                let log_snr = law.log_snr(u);
-                (log_snr, 0.5 * self.weighting.of_log_snr(&self.schedule, log_snr) * law.gamma_prime(u))
-            }
+    /// The noise level of a uniform number in training with its weight: 1/2 w(lambda) over the density of lambda, or w times
+    /// that of a step.
+    pub fn training_weight(&self, u: f64) -> NoiseLevelWeight {
+        if let Some(steps) = self.steps {
+            let NoiseLevelWeight { log_snr, weight } = discrete_step_weight(&self.schedule, steps, u);
+            let weight = self.weighting.of_log_snr(&self.schedule, log_snr) * weight;
+            return NoiseLevelWeight { log_snr, weight };
         }
+        let law = self.levels.as_ref().unwrap_or(&self.schedule);
+        let log_snr = law.log_snr(u);
+        let weight = 0.5 * self.weighting.of_log_snr(&self.schedule, log_snr) * law.gamma_prime(u);
+        NoiseLevelWeight { log_snr, weight }
     }
 
-    /// The same for the bound. In continuous time it does not depend on the schedule between the ends: the log-SNR is uniform.
-    pub fn bound_level(&self, schedule: &GaussianSchedule, u: f64) -> (f64, f64) {
-        match self.steps {
-            Some(_) => self.step(schedule, u),
-            None => {
-                let [gamma_min, gamma_max] = ends(schedule);
-                (-(gamma_min + (gamma_max - gamma_min) * u), 0.5 * (gamma_max - gamma_min))
-            }
+    /// [VDM section 5.1] The same for the bound under a schedule. In continuous time it does not depend on the schedule
+    /// between the ends: the log-SNR is uniform.
+    pub fn bound_weight(&self, schedule: &GaussianSchedule, u: f64) -> Result<NoiseLevelWeight> {
+        if let Some(steps) = self.steps {
+            return Ok(discrete_step_weight(schedule, steps, u));
         }
-    }
-
-    /// T steps: log-SNR at t = i/T, and 1/2 T expm1(gamma_t - gamma_s), the weight of the KL of the step to s = t - 1/T.
-    fn step(&self, schedule: &GaussianSchedule, u: f64) -> (f64, f64) {
-        let steps = self.steps.unwrap_or(1);
-        let i = f64::from(step_of(u, steps));
-        let log_snr = |i: f64| schedule.log_snr(i / f64::from(steps));
-        (log_snr(i), 0.5 * f64::from(steps) * (log_snr(i - 1.0) - log_snr(i)).exp_m1())
+        let [gamma_min, gamma_max] = ends(schedule)?;
+        let log_snr = -(gamma_min + (gamma_max - gamma_min) * u);
+        Ok(NoiseLevelWeight { log_snr, weight: 0.5 * (gamma_max - gamma_min) })
     }
 
     /// The schedule of a trained model: its learned one, or the one that was set.
-    pub fn schedule_of(&self, denoiser: &dyn Denoiser) -> GaussianSchedule {
-        if self.learned { learned_schedule(denoiser) } else { self.schedule }
+    pub fn schedule_of(&self, denoiser: &dyn GaussianDenoiser) -> Result<GaussianSchedule> {
+        if self.learned { learned_schedule(denoiser) } else { Ok(self.schedule) }
     }
-}
 
-/// gamma(0) and gamma(1).
-pub(super) fn ends(schedule: &GaussianSchedule) -> [f64; 2] {
-    schedule.ends().expect("a trained Gaussian diffusion has ends")
-}
+    /// Draws the noise of each sequence in training, for data of V = `values`.
+    pub fn corrupt(&self, values: usize, batch: &Batch, key: &Key, device: &Device) -> GaussianCorruption {
+        if self.learned {
+            return self.corrupt_for_bound(values, batch, key, device);
+        }
+        let eps = normals(&mut key.rng(), batch.x.ids().len());
+        GaussianCorruption::new(batch, values, eps, None, device)
+    }
 
-impl Objective for Gaussian {
-    /// 1/2 w(lambda) |eps - eps_hat|^2 over the density of lambda, or of one of T steps, for each sequence.
+    /// 1/2 w(lambda) |eps - eps_hat|^2 over the density of lambda, or of one of T steps, for each sequence: \[batch\].
     ///
     /// Its mean over t ~ U(0, 1) and eps is 1/2 times the integral of w(lambda) E |eps - eps_hat|^2 (Kingma and Gao 2023). With
     /// the `elbo` weighting it is the diffusion term of the NELBO; with any other its value is no bound. Where the ends are
     /// learned it is the whole NELBO.
-    fn loss(&self, denoiser: &dyn Denoiser, batch: &Batch, key: &Key, device: &Device) -> Tensor<1> {
+    pub fn loss_of(&self, denoiser: &dyn GaussianDenoiser, corruption: &GaussianCorruption) -> Result<Tensor<1>> {
         if self.learned {
-            let noise = [0, 1].map(|part| normals(&mut key.fold(part).rng(), batch.x.ids().len()));
-            return learned_loss(self.steps, denoiser, batch, noise, device);
+            return learned_loss(self.steps, denoiser, corruption);
         }
-        let (log_snr, weights): (Vec<f64>, Vec<f64>) = batch.u.iter().map(|&u| self.level(u)).unzip();
-        let x = Decoder { values: denoiser.values() }.points(batch.x.ids());
-        let noisy = Noisy::draw(x, log_snr, key);
-        squared_errors(&self.prediction, denoiser, &noisy, batch, device) * rows_tensor(&weights, device)
+        let levels: Vec<_> = corruption.batch.u.iter().map(|&u| self.training_weight(u)).collect();
+        let log_snrs: Vec<f64> = levels.iter().map(|level| level.log_snr).collect();
+        let weights: Vec<f64> = levels.iter().map(|level| level.weight).collect();
+        let errors = squared_errors(&self.prediction, denoiser, corruption, &log_snrs);
+        Ok(errors * rows_tensor(&weights, &corruption.device))
     }
 
-    /// Reconstruction from a draw of z_0, the prior term in closed form, and the diffusion term of one draw of t.
-    fn nelbo(&self, denoiser: &dyn Denoiser, batch: &Batch, key: &Key, device: &Device) -> Vec<Terms> {
-        let schedule = self.schedule_of(denoiser);
-        let [first, last] = ends(&schedule).map(|gamma| Level::of_log_snr(-gamma));
-        let decoder = Decoder { values: denoiser.values() };
-        let length = batch.x.length();
-        let x = decoder.points(batch.x.ids());
-        let (log_snr, weights): (Vec<f64>, Vec<f64>) = batch.u.iter().map(|&u| self.bound_level(&schedule, u)).unzip();
-        let noisy = Noisy::draw(x, log_snr, &key.fold(0));
-        let errors = numbers(squared_errors(&self.prediction, denoiser, &noisy, batch, device));
-        let eps = normals(&mut key.fold(1).rng(), noisy.x.len());
-        let terms = |row: usize| {
-            let tokens = row * length..(row + 1) * length;
-            let decoded = tokens.clone().map(|at| {
-                let z = first.alpha * noisy.x[at] + first.sigma * eps[at];
-                decoder.nats(z, first, batch.x.ids()[at])
-            });
-            Terms {
-                reconstruction: decoded.sum(),
-                prior: noisy.x[tokens].iter().map(|&x| prior_kl(x, last)).sum(),
-                diffusion: weights[row] * errors[row],
-            }
-        };
-        (0..batch.len()).map(terms).collect()
+    /// The training loss of a fresh corruption, \[batch\].
+    pub fn loss(
+        &self,
+        denoiser: &dyn GaussianDenoiser,
+        batch: &Batch,
+        key: &Key,
+        device: &Device,
+    ) -> Result<Tensor<1>> {
+        self.loss_of(denoiser, &self.corrupt(denoiser.values(), batch, key, device))
     }
 
-    fn protocol(&self) -> Vec<(&'static str, String)> {
+    /// Draws the noise of z_t and of z_0.
+    pub fn corrupt_for_bound(&self, values: usize, batch: &Batch, key: &Key, device: &Device) -> GaussianCorruption {
+        let [eps, eps_0] = [0, 1].map(|part| normals(&mut key.fold(part).rng(), batch.x.ids().len()));
+        GaussianCorruption::new(batch, values, eps, Some(eps_0), device)
+    }
+
+    /// [VDM sections 4 and 5] The diffusion term of each sequence, nats, in continuous time or in T steps.
+    pub fn diffusion_loss(
+        &self,
+        denoiser: &dyn GaussianDenoiser,
+        corruption: &GaussianCorruption,
+        schedule: &GaussianSchedule,
+    ) -> Result<Vec<f64>> {
+        let levels = corruption.batch.u.iter().map(|&u| self.bound_weight(schedule, u)).collect::<Result<Vec<_>>>()?;
+        let log_snrs: Vec<f64> = levels.iter().map(|level| level.log_snr).collect();
+        let errors = to_f64_vec(squared_errors(&self.prediction, denoiser, corruption, &log_snrs));
+        Ok(errors.into_iter().zip(levels).map(|(error, level)| level.weight * error).collect())
+    }
+
+    /// [VDM (11)] The bound's terms of each sequence: reconstruction, prior and diffusion.
+    pub fn nelbo_of(
+        &self,
+        denoiser: &dyn GaussianDenoiser,
+        corruption: &GaussianCorruption,
+    ) -> Result<Vec<BoundTerms>> {
+        let schedule = self.schedule_of(denoiser)?;
+        let [first, last] = ends(&schedule)?.map(|gamma| Level::of_log_snr(-gamma));
+        let reconstruction = reconstruction_loss(denoiser.values(), corruption, first)?;
+        let prior = prior_loss(corruption, last);
+        let diffusion = self.diffusion_loss(denoiser, corruption, &schedule)?.into_iter().enumerate();
+        let terms = |(row, diffusion)| BoundTerms { reconstruction: reconstruction[row], prior: prior[row], diffusion };
+        Ok(diffusion.map(terms).collect())
+    }
+
+    /// One draw of the bound's terms of each sequence.
+    pub fn nelbo(
+        &self,
+        denoiser: &dyn GaussianDenoiser,
+        batch: &Batch,
+        key: &Key,
+        device: &Device,
+    ) -> Result<Vec<BoundTerms>> {
+        self.nelbo_of(denoiser, &self.corrupt_for_bound(denoiser.values(), batch, key, device))
+    }
+
+    /// The choices that decide what the bound's number means, by name.
+    pub fn protocol(&self) -> Vec<(&'static str, String)> {
         let interior = match (self.steps, self.learned) {
             (Some(steps), _) => format!("{steps} steps"),
             (None, _) => "continuous time, log-SNR uniform between the ends".into(),
@@ -194,4 +260,19 @@ impl Objective for Gaussian {
             ("prior", "KL(q(z_1|x) || N(0, I)) of the variance-preserving z_1, included".into()),
         ]
     }
+}
+
+/// [VDM section 4] The step i of T that a uniform number stands for: the log-SNR at t = i/T, and the weight of the KL of the
+/// step to s = t - 1/T, 1/2 T expm1(gamma_t - gamma_s).
+fn discrete_step_weight(schedule: &GaussianSchedule, steps: u32, u: f64) -> NoiseLevelWeight {
+    let i = f64::from(step_of(u, steps));
+    let log_snr = |i: f64| schedule.log_snr(i / f64::from(steps));
+    let weight = 0.5 * f64::from(steps) * (log_snr(i - 1.0) - log_snr(i)).exp_m1();
+    NoiseLevelWeight { log_snr: log_snr(i), weight }
+}
+
+/// gamma(0) and gamma(1).
+fn ends(schedule: &GaussianSchedule) -> Result<[f64; 2]> {
+    let missing = || Error::Setting(format!("schedule {schedule} has no ends, which the bound needs"));
+    schedule.ends().ok_or_else(missing)
 }

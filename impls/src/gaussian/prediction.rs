@@ -1,4 +1,4 @@
-//! What the network's output F means. Every choice is affine in F, so that one loss serves all.
+//! The meaning of a network's output F. Every choice is affine in F, so that one loss serves all.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,78 +25,78 @@ pub enum Prediction {
     },
 }
 
-/// eps_hat = `of_z` z + `of_f` F.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Affine {
-    pub of_z: f64,
-    pub of_f: f64,
-}
-
-/// What a network is asked at one noise level, and what its answer means there.
+/// The input and the output of a network at one noise level: its output F for the input c_in z at the time c_noise means
+/// eps_hat = skip z + out F.
+///
+/// [EDM Table 1] writes the same for the denoised x_hat of y = z / alpha: see [`Self::c_skip`] and [`Self::c_out`]. Losses and
+/// samplers work with eps_hat, where no difference of large numbers is taken at low noise.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked {
+pub struct Preconditioning {
     pub level: Level,
-    pub affine: Affine,
-    /// What z is multiplied by on its way in.
-    pub scale: f64,
-    /// The time that the network is told.
-    pub time: f64,
+    /// Coefficient of z in eps_hat.
+    pub skip: f64,
+    /// Coefficient of F in eps_hat.
+    pub out: f64,
+    /// Factor of z on its way into the network; EDM's c_in, a factor of y, is alpha times this.
+    pub c_in: f64,
+    /// The time that the network is told: VDM's time of the log-SNR, in place of EDM's ln(s)/4. Both are linear in the log-SNR,
+    /// but VDM's runs from 0 to 1 like the times of all other objectives, which the networks embed.
+    pub c_noise: f64,
 }
 
 impl Prediction {
-    /// The question at a log-SNR.
-    pub fn at(&self, log_snr: f64) -> Asked {
+    /// The network's input and output at a log-SNR.
+    pub fn at(&self, log_snr: f64) -> Preconditioning {
         let level = Level::of_log_snr(log_snr);
-        Asked { level, affine: self.affine(level), scale: self.input_scale(level), time: network_time(log_snr) }
-    }
-
-    /// The coefficients at a variance-preserving level.
-    fn affine(&self, level: Level) -> Affine {
-        let Level { alpha, sigma, .. } = level;
-        match self {
-            Self::Eps => Affine { of_z: 1.0, of_f: 1.0 },
-            Self::X => Affine { of_z: 1.0 / sigma, of_f: -alpha / sigma },
-            Self::V => Affine { of_z: sigma, of_f: alpha },
+        let (alpha, sigma) = (level.alpha, level.sigma);
+        let (skip, out, c_in) = match self {
+            Self::Eps => (1.0, 1.0, 1.0),
+            Self::X => (1.0 / sigma, -alpha / sigma, 1.0),
+            Self::V => (sigma, alpha, 1.0),
             Self::Velocity => {
                 let path = 1.0 / (alpha + sigma);
-                Affine { of_z: path, of_f: alpha * path }
+                (path, alpha * path, 1.0)
             }
-            // With s = sigma / alpha: c_skip = S^2 / (s^2 + S^2), c_out = s S / sqrt(s^2 + S^2).
+            // [EDM Table 1] With s = sigma / alpha: c_skip = S^2 / (s^2 + S^2), c_out = s S / sqrt(s^2 + S^2),
+            // c_in = 1 / sqrt(s^2 + S^2).
             Self::Edm { sigma_data } => {
                 let spread = alpha * sigma_data;
                 let total = spread.hypot(sigma);
-                Affine { of_z: sigma / (total * total), of_f: -spread / total }
+                (sigma / (total * total), -spread / total, 1.0 / total)
             }
-        }
-    }
-
-    /// What the network's input is multiplied by: EDM's c_in, for z instead of y.
-    fn input_scale(&self, level: Level) -> f64 {
-        match self {
-            Self::Edm { sigma_data } => 1.0 / (level.alpha * sigma_data).hypot(level.sigma),
-            _ => 1.0,
-        }
+        };
+        Preconditioning { level, skip, out, c_in, c_noise: network_time(log_snr) }
     }
 }
 
-impl Affine {
-    /// The eps_hat of an F at this z.
+impl Preconditioning {
+    /// The eps_hat of an output F at this z.
     pub fn eps(&self, z: f64, f: f64) -> f64 {
-        self.of_z * z + self.of_f * f
+        self.skip * z + self.out * f
     }
 
-    /// The F that says eps at this z.
+    /// The output F that says eps at this z.
     pub fn target(&self, z: f64, eps: f64) -> f64 {
-        (eps - self.of_z * z) / self.of_f
+        (eps - self.skip * z) / self.out
     }
 
     /// |eps - eps_hat|^2 of an error |F - target|^2 = 1.
     pub fn eps_error(&self) -> f64 {
-        self.of_f * self.of_f
+        self.out * self.out
+    }
+
+    /// c_skip of x_hat = c_skip y + c_out F, y = z / alpha: (y - s eps_hat) has 1 - sigma skip of y.
+    pub fn c_skip(&self) -> f64 {
+        1.0 - self.level.sigma * self.skip
+    }
+
+    /// c_out of the same: -s out.
+    pub fn c_out(&self) -> f64 {
+        -self.level.sigma / self.level.alpha * self.out
     }
 }
 
-/// The time that a network is told at a log-SNR: that of VDM's schedule.
+/// The time at which VDM's schedule has a log-SNR.
 pub fn network_time(log_snr: f64) -> f64 {
     GaussianSchedule::VDM.time_of_log_snr(log_snr)
 }

@@ -5,28 +5,28 @@ use rand_chacha::ChaCha8Rng;
 
 use super::decoder::Decoder;
 use super::loss::normals;
-use super::prediction::{Asked, Prediction};
-use crate::canvas::Samples;
+use super::prediction::Prediction;
 use crate::data::Tokens;
 use crate::key::Key;
-use crate::network::{Denoiser, Input};
+use crate::network::{GaussianDenoiser, Input, to_f64_vec};
+use crate::sampler_state::Samples;
 use elbow_process::gaussian::{Kernel, Level};
 
-/// Points being drawn, each sequence with a stream of random numbers of its own.
+/// Points being drawn: the state of a sampler of Gaussian diffusion. Each sequence has a stream of random numbers of its own.
 #[derive(Clone, Debug)]
-pub struct Cloud {
+pub struct GaussianState {
     /// The variance-preserving z, row after row.
     pub z: Vec<f64>,
     pub length: usize,
     rngs: Vec<ChaCha8Rng>,
 }
 
-impl Cloud {
+impl GaussianState {
     /// `count` draws of the prior N(0, I).
     pub fn prior(count: usize, length: usize, key: &Key) -> Self {
-        let mut cloud = Self::at(vec![0.0; count * length], length, key);
-        cloud.z = cloud.noise();
-        cloud
+        let mut state = Self::at(vec![0.0; count * length], length, key);
+        state.z = state.noise();
+        state
     }
 
     /// Points `z` at some level, to go on from.
@@ -35,18 +35,18 @@ impl Cloud {
         Self { z, length, rngs }
     }
 
-    /// A normal number for each coordinate.
+    /// One normal number per coordinate.
     fn noise(&mut self) -> Vec<f64> {
         let length = self.length;
         self.rngs.iter_mut().flat_map(|rng| normals(rng, length)).collect()
     }
 
-    /// Whether every point is a number: a network that diverged answers with others.
+    /// Whether every coordinate is finite: the outputs of a network that diverged are not.
     pub fn is_finite(&self) -> bool {
         self.z.iter().all(|z| z.is_finite())
     }
 
-    /// The tokens nearest to the points, and what they cost.
+    /// The tokens nearest to the points, with the network evaluations that they took.
     pub fn decode(self, predictor: EpsPredictor, log_snr: f64) -> Samples {
         let (decoder, alpha) = (Decoder { values: predictor.denoiser.values() }, Level::of_log_snr(log_snr).alpha);
         let ids = self.z.iter().map(|z| decoder.nearest(z / alpha)).collect();
@@ -58,9 +58,9 @@ impl Cloud {
     }
 }
 
-/// eps_hat as a sampler uses it: guided, and counted.
+/// eps_hat as a sampler uses it: guided, its evaluations counted.
 pub struct EpsPredictor<'a> {
-    denoiser: &'a dyn Denoiser,
+    denoiser: &'a dyn GaussianDenoiser,
     prediction: Prediction,
     device: &'a Device,
     /// Class of each sequence; empty without classes.
@@ -71,7 +71,7 @@ pub struct EpsPredictor<'a> {
 }
 
 impl<'a> EpsPredictor<'a> {
-    pub fn new(denoiser: &'a dyn Denoiser, prediction: Prediction, device: &'a Device) -> Self {
+    pub fn new(denoiser: &'a dyn GaussianDenoiser, prediction: Prediction, device: &'a Device) -> Self {
         Self { denoiser, prediction, device, class: Vec::new(), guidance: 1.0, evaluations: 0 }
     }
 
@@ -88,14 +88,14 @@ impl<'a> EpsPredictor<'a> {
 
     /// eps_hat for the points `z` of some rows at one log-SNR.
     pub fn eps(&mut self, z: &[f64], length: usize, log_snr: f64) -> Vec<f64> {
-        let Asked { affine, scale, time, .. } = self.prediction.at(log_snr);
+        let network = self.prediction.at(log_snr);
         let rows = z.len() / length;
-        let data: Vec<f32> = z.iter().map(|z| (scale * z) as f32).collect();
+        let data: Vec<f32> = z.iter().map(|z| (network.c_in * z) as f32).collect();
         let tensor = Tensor::<2>::from_data(TensorData::new(data, [rows, length]), self.device);
-        let input = Input::points(tensor, &vec![time; rows]);
+        let input = Input::points(tensor, &vec![network.c_noise; rows]);
         let mut call = |input: &Input<_>| -> Vec<f64> {
             self.evaluations += 1;
-            self.denoiser.points(input).into_data().iter::<f64>().collect()
+            to_f64_vec(self.denoiser.output(input))
         };
         // eps_hat is affine in F, with the same part from z: mixing F mixes eps_hat.
         let f = match (self.class.is_empty(), self.guidance) {
@@ -107,7 +107,7 @@ impl<'a> EpsPredictor<'a> {
                 with.iter().zip(&without).map(|(with, without)| w * with + (1.0 - w) * without).collect()
             }
         };
-        z.iter().zip(f).map(|(z, f)| affine.eps(*z, f)).collect()
+        z.iter().zip(f).map(|(z, f)| network.eps(*z, f)).collect()
     }
 }
 
@@ -117,33 +117,33 @@ fn denoised(level: Level, z: f64, eps: f64) -> f64 {
 }
 
 /// Ancestral steps: z_s ~ q(z_s | z_t, x = x_hat), whose variance is sigma_s^2 (1 - SNR_t / SNR_s) (VDM). One evaluation
-/// a step.
-pub fn ancestral(predictor: &mut EpsPredictor, log_snrs: &[f64], cloud: &mut Cloud) {
+/// per step.
+pub fn ancestral(predictor: &mut EpsPredictor, log_snrs: &[f64], state: &mut GaussianState) {
     for pair in log_snrs.windows(2) {
         let (late, early) = (Level::of_log_snr(pair[0]), Level::of_log_snr(pair[1]));
         let kernel = Kernel::new(early, late);
-        let eps = predictor.eps(&cloud.z, cloud.length, late.log_snr);
-        let noise = cloud.noise();
-        for (at, z) in cloud.z.iter_mut().enumerate() {
+        let eps = predictor.eps(&state.z, state.length, late.log_snr);
+        let noise = state.noise();
+        for (at, z) in state.z.iter_mut().enumerate() {
             let mean = kernel.keep * *z + kernel.gain * denoised(late, *z, eps[at]);
             *z = mean + kernel.variance.sqrt() * noise[at];
         }
     }
 }
 
-/// DDIM without noise: z_s = alpha_s x_hat + sigma_s eps_hat (Song et al. 2021). One evaluation a step. It is Euler's method for
+/// DDIM without noise: z_s = alpha_s x_hat + sigma_s eps_hat (Song et al. 2021). One evaluation per step. It is Euler's method for
 /// the probability-flow ODE dy/ds = eps_hat, y = z / alpha, s = sigma / alpha.
-pub fn ddim(predictor: &mut EpsPredictor, log_snrs: &[f64], cloud: &mut Cloud) {
+pub fn ddim(predictor: &mut EpsPredictor, log_snrs: &[f64], state: &mut GaussianState) {
     for pair in log_snrs.windows(2) {
         let (late, early) = (Level::of_log_snr(pair[0]), Level::of_log_snr(pair[1]));
-        let eps = predictor.eps(&cloud.z, cloud.length, late.log_snr);
-        for (z, eps) in cloud.z.iter_mut().zip(&eps) {
+        let eps = predictor.eps(&state.z, state.length, late.log_snr);
+        for (z, eps) in state.z.iter_mut().zip(&eps) {
             *z = early.alpha * denoised(late, *z, *eps) + early.sigma * eps;
         }
     }
 }
 
-/// Noise that Heun's sampler adds before a step (Karras et al. 2022, algorithm 2).
+/// [EDM algorithm 2] Noise that Heun's sampler adds before a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Churn {
     /// S_churn; 0 for the probability-flow ODE.
@@ -168,18 +168,18 @@ impl Churn {
     }
 }
 
-/// Heun's second-order steps for dy/ds = eps_hat, y = z / alpha, s = sigma / alpha, with churn (Karras et al. 2022, algorithms 1
-/// and 2): two evaluations a step, one where the step ends without noise.
-pub fn heun(predictor: &mut EpsPredictor, log_snrs: &[f64], churn: Churn, cloud: &mut Cloud) {
+/// [EDM algorithms 1 and 2] Heun's second-order steps for dy/ds = eps_hat, y = z / alpha, s = sigma / alpha, with churn: two
+/// evaluations per step, one where the step ends without noise.
+pub fn heun(predictor: &mut EpsPredictor, log_snrs: &[f64], churn: Churn, state: &mut GaussianState) {
     let of_s = |s: f64| Level::of_log_snr(-2.0 * s.ln());
-    let length = cloud.length;
+    let length = state.length;
     let steps = log_snrs.len() - 1;
     for pair in log_snrs.windows(2) {
         let [before, to] = [pair[0], pair[1]].map(|log_snr| (-0.5 * log_snr).exp());
         let (from, spread) = churn.raise(before, steps);
-        let mut y: Vec<f64> = cloud.z.iter().map(|z| z / of_s(before).alpha).collect();
+        let mut y: Vec<f64> = state.z.iter().map(|z| z / of_s(before).alpha).collect();
         if spread > 0.0 {
-            y.iter_mut().zip(cloud.noise()).for_each(|(y, noise)| *y += spread * noise);
+            y.iter_mut().zip(state.noise()).for_each(|(y, noise)| *y += spread * noise);
         }
         let mut slope = |y: &[f64], s: f64| {
             let level = of_s(s);
@@ -194,6 +194,6 @@ pub fn heun(predictor: &mut EpsPredictor, log_snrs: &[f64], churn: Churn, cloud:
             next = y.iter().zip(mean).map(|(y, d)| y + (to - from) * d).collect();
         }
         let alpha = of_s(to).alpha;
-        cloud.z = next.into_iter().map(|y| alpha * y).collect();
+        state.z = next.into_iter().map(|y| alpha * y).collect();
     }
 }

@@ -1,4 +1,4 @@
-//! GenMD4: masked diffusion with a learned schedule for each value (Shi, Han, Wang, Doucet and Titsias 2024).
+//! GenMD4: masked diffusion with a learned schedule per value (Shi, Han, Wang, Doucet and Titsias 2024).
 //!
 //! Value v is still visible at time t with probability alpha_v(t) = 1 - t^(w_v), w = softplus(theta), and theta is
 //! trained with the network. Because z_t is drawn from a law that depends on theta, its gradient has a score-function

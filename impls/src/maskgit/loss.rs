@@ -1,17 +1,18 @@
-//! The loss, its mask rates and its normalisers.
+//! The loss of MaskGIT, its mask rates and its normalisers.
 
 use std::f64::consts::FRAC_PI_2;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::any_order::K_DCE;
-use crate::corruption::{hide_count, row_sums};
+use crate::corruption::{Corruption, mask_exactly, row_sums};
+use crate::error::Result;
 use crate::key::Key;
-use crate::network::{Denoiser, negative_log, rows_tensor};
-use crate::objective::{Batch, Objective, Terms};
+use crate::network::{TokenDenoiser, negative_log, rows_tensor};
+use crate::objective::{Batch, BoundTerms, TokenObjective};
 
-/// The law of the mask rate, as the rate of a uniform number.
+/// [MaskGIT section 3.3] The law of the mask rate, as the rate of a uniform number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaskRates {
     /// cos(pi u / 2): MaskGIT.
@@ -43,12 +44,12 @@ crate::names!(MaskRates, "mask rates":
     TruncatedNormal = "truncated-normal",
 );
 
-/// What the sum of cross-entropies is divided by.
+/// The number by which the sum of cross-entropies is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Normaliser {
-    /// Each row's number of hidden tokens, then the number of rows.
+    /// Each row's number of masked tokens, then the number of rows.
     PerRow,
-    /// The number of hidden tokens of the batch.
+    /// The number of masked tokens of the batch.
     Global,
 }
 
@@ -64,43 +65,63 @@ pub struct MaskGit {
 }
 
 impl MaskGit {
-    /// The number of hidden tokens of each row: ceil(N rate), at least one.
+    /// The number of masked tokens of each row: ceil(N rate), at least one.
     fn counts(&self, batch: &Batch) -> Vec<usize> {
         let length = batch.x.length();
         batch.u.iter().map(|&u| ((length as f64 * self.rates.rate(u)).ceil() as usize).clamp(1, length)).collect()
     }
 
     /// The cost of each token under the smoothed target, \[batch, length\].
-    pub fn smoothed(&self, log_mu: Tensor<3>, x: &Tensor<2, burn::tensor::Int>) -> Tensor<2> {
+    fn smoothed(&self, log_mu: Tensor<3>, x: &Tensor<2, Int>) -> Tensor<2> {
         let spread = log_mu.clone().mean_dim(2).squeeze_dim::<2>(2).neg();
         negative_log(log_mu, x).mul_scalar(1.0 - self.label_smoothing) + spread.mul_scalar(self.label_smoothing)
     }
+
+    /// The number by which the sum of the losses of rows with these counts of masked tokens is divided: rows, or masked
+    /// tokens of the whole batch.
+    pub fn divisor_of(&self, counts: &[usize]) -> f64 {
+        match self.normaliser {
+            Normaliser::PerRow => counts.len() as f64,
+            Normaliser::Global => counts.iter().sum::<usize>() as f64,
+        }
+    }
 }
 
-impl Objective for MaskGit {
-    fn loss(&self, denoiser: &dyn Denoiser, batch: &Batch, key: &Key, device: &Device) -> Tensor<1> {
-        let counts = self.counts(batch);
-        let hidden = hide_count(batch, &counts, denoiser.values(), key, device);
-        let cost = row_sums(hidden.tokens.only(self.smoothed(hidden.log_mu(denoiser), &hidden.tokens.ids(device))));
-        match self.normaliser {
+impl TokenObjective for MaskGit {
+    fn corrupt(&self, denoiser: &dyn TokenDenoiser, batch: &Batch, key: &Key, device: &Device) -> Result<Corruption> {
+        Ok(mask_exactly(batch, &self.counts(batch), denoiser.values(), key, device)?.into())
+    }
+
+    /// [MaskGIT section 3.1] The smoothed cross-entropies of the masked tokens: their mean, or their sum under the global
+    /// normaliser.
+    fn loss_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Tensor<1>> {
+        let cost = row_sums(z.costs(denoiser, |log_mu, x| self.smoothed(log_mu, x)));
+        Ok(match self.normaliser {
             Normaliser::PerRow => {
-                let weights: Vec<f64> = counts.iter().map(|&count| 1.0 / count as f64).collect();
-                cost * rows_tensor(&weights, device)
+                // A row without masks costs 0.
+                let weights: Vec<f64> = z.targets.counts().map(|count| 1.0 / count.max(1) as f64).collect();
+                cost * rows_tensor(&weights, &z.input.z.device())
             }
             Normaliser::Global => cost,
-        }
+        })
     }
 
-    /// Rows, or hidden tokens of the whole batch: the loss is a mean for each hidden token.
     fn divisor(&self, batch: &Batch) -> f64 {
-        match self.normaliser {
-            Normaliser::PerRow => batch.len() as f64,
-            Normaliser::Global => self.counts(batch).iter().sum::<usize>() as f64,
-        }
+        self.divisor_of(&self.counts(batch))
     }
 
-    fn nelbo(&self, denoiser: &dyn Denoiser, batch: &Batch, key: &Key, device: &Device) -> Vec<Terms> {
-        K_DCE.nelbo(denoiser, batch, key, device)
+    fn corrupt_for_bound(
+        &self,
+        denoiser: &dyn TokenDenoiser,
+        batch: &Batch,
+        key: &Key,
+        device: &Device,
+    ) -> Result<Corruption> {
+        K_DCE.corrupt(denoiser, batch, key, device)
+    }
+
+    fn nelbo_of(&self, denoiser: &dyn TokenDenoiser, corruption: &Corruption) -> Result<Vec<BoundTerms>> {
+        K_DCE.nelbo_of(denoiser, corruption)
     }
 
     fn protocol(&self) -> Vec<(&'static str, String)> {

@@ -2,10 +2,11 @@
 
 use burn::tensor::{Device, Tensor};
 
-use crate::corruption::{masked_cost, numbers};
+use crate::corruption::{Corruption, mask_under};
+use crate::error::Result;
 use crate::key::Key;
-use crate::network::{Denoiser, rows_tensor};
-use crate::objective::{Batch, Objective, Terms};
+use crate::network::{TokenDenoiser, rows_tensor};
+use crate::objective::{Batch, BoundTerms, TokenObjective};
 use crate::schedule::MaskedSchedule;
 use crate::time_sampling::step_of;
 use crate::weighting::Weighting;
@@ -33,8 +34,9 @@ impl Md4 {
         }
     }
 
-    /// The NELBO's weight of the cross-entropy at time `t`: r(t) = -alpha'/(1 - alpha), or T xi(t - 1/T, t).
-    pub fn step_weight(&self, t: f64) -> f64 {
+    /// The NELBO's weight of the cross-entropy at time `t`: r(t) = -alpha'/(1 - alpha) in continuous time, T xi(t - 1/T, t) in
+    /// T steps.
+    pub fn bound_weight(&self, t: f64) -> f64 {
         match self.steps {
             None => self.schedule.elbo_weight(t),
             Some(steps) => {
@@ -45,35 +47,55 @@ impl Md4 {
         }
     }
 
-    /// The weight of the cross-entropy in training.
-    fn training_weight(&self, t: f64) -> f64 {
+    /// The weight of the cross-entropy in training: w~(t) times the NELBO's.
+    pub fn training_weight(&self, t: f64) -> f64 {
         match self.steps {
             None => self.weighting.ce_weight(&self.schedule, t),
-            Some(_) => self.weighting.at(&self.schedule, t) * self.step_weight(t),
+            Some(_) => self.weighting.at(&self.schedule, t) * self.bound_weight(t),
         }
     }
 }
 
-impl Objective for Md4 {
-    /// w~(t) r(t) sum over masked n of -log mu_theta(z_t)\[n, x_n\]
-    ///
-    /// Its mean over t ~ U(0, 1) and z_t is the reweighted continuous-time loss (Shi and Titsias 2025); with
-    /// the `elbo` weighting it is the diffusion term of the NELBO (MD4, equation 5). With any other weighting
-    /// its value is not a bound on the likelihood.
-    fn loss(&self, denoiser: &dyn Denoiser, batch: &Batch, key: &Key, device: &Device) -> Tensor<1> {
+/// [MD4 section 4] E -log p(x | z_0) of a sequence of `length` tokens, nats: length (1 - alpha(0)) ln V for V = `values`, since
+/// what is still masked at t = 0 is decoded uniformly.
+pub fn reconstruction_loss(schedule: &MaskedSchedule, length: usize, values: usize) -> f64 {
+    length as f64 * (values as f64).ln() * schedule.mask_probability(0.0)
+}
+
+/// KL(q(z_1 | x) || p(z_1)) of the same, nats: length alpha(1) ln V, since a visible token of the prior is uniform.
+pub fn prior_loss(schedule: &MaskedSchedule, length: usize, values: usize) -> f64 {
+    length as f64 * (values as f64).ln() * schedule.alpha(1.0)
+}
+
+/// The terms at the ends of masked diffusion, nats.
+pub fn end_terms(schedule: &MaskedSchedule, length: usize, values: usize) -> BoundTerms {
+    BoundTerms {
+        reconstruction: reconstruction_loss(schedule, length, values),
+        prior: prior_loss(schedule, length, values),
+        diffusion: 0.0,
+    }
+}
+
+impl TokenObjective for Md4 {
+    fn corrupt(&self, denoiser: &dyn TokenDenoiser, batch: &Batch, key: &Key, device: &Device) -> Result<Corruption> {
         let times: Vec<f64> = batch.u.iter().map(|&u| self.time(u)).collect();
-        let weights: Vec<f64> = times.iter().map(|&t| self.training_weight(t)).collect();
-        masked_cost(&self.schedule, denoiser, batch, &times, key, device) * rows_tensor(&weights, device)
+        Ok(mask_under(&self.schedule, batch, &times, denoiser.values(), key, device)?.into())
     }
 
-    /// The same cross-entropies, multiplied in double precision (1/t is large near t = 0). Reconstruction is
-    /// length (1 - alpha(0)) ln V and the prior term length alpha(1) ln V, the same for every sequence.
-    fn nelbo(&self, denoiser: &dyn Denoiser, batch: &Batch, key: &Key, device: &Device) -> Vec<Terms> {
-        let times: Vec<f64> = batch.u.iter().map(|&u| self.time(u)).collect();
-        let cost = numbers(masked_cost(&self.schedule, denoiser, batch, &times, key, device));
-        let ends = Terms::ends(&self.schedule, batch.x.length(), denoiser.values());
-        let terms = |(cost, &t): (f64, &f64)| Terms { diffusion: cost * self.step_weight(t), ..ends };
-        cost.into_iter().zip(&times).map(terms).collect()
+    /// [MD4 (5)] w~(t) r(t) sum over masked n of -log mu_theta(z_t)\[n, x_n\]
+    ///
+    /// Its mean over t ~ U(0, 1) and z_t is the reweighted continuous-time loss (Shi and Titsias 2025); with
+    /// the `elbo` weighting it is the diffusion term of the NELBO. With any other weighting its value is not a bound on the
+    /// likelihood.
+    fn loss_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Tensor<1>> {
+        let weights: Vec<f64> = z.times.iter().map(|&t| self.training_weight(t)).collect();
+        Ok(z.cross_entropy(denoiser) * rows_tensor(&weights, &z.input.z.device()))
+    }
+
+    /// The same cross-entropies, multiplied in double precision (1/t is large near t = 0).
+    fn nelbo_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Vec<BoundTerms>> {
+        let ends = end_terms(&self.schedule, z.targets.length, denoiser.values());
+        Ok(z.bound_terms(denoiser, ends, |row| self.bound_weight(z.times[row])))
     }
 
     fn protocol(&self) -> Vec<(&'static str, String)> {

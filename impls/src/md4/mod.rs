@@ -19,5 +19,5 @@
 mod loss;
 mod sampler;
 
-pub use loss::Md4;
+pub use loss::{Md4, end_terms, prior_loss, reconstruction_loss};
 pub use sampler::{Grid, ancestral};

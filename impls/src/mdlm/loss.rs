@@ -1,18 +1,20 @@
-//! The training loss and what is reported, under each protocol.
+//! The training loss and the bound of MDLM, under each protocol.
 
 use burn::tensor::{Device, Tensor};
 
-use crate::corruption::{masked_cost, numbers};
+use crate::corruption::{Corruption, mask_under};
+use crate::error::Result;
 use crate::key::Key;
-use crate::network::{Denoiser, rows_tensor};
-use crate::objective::{Batch, Objective, Terms};
+use crate::md4::end_terms;
+use crate::network::{TokenDenoiser, rows_tensor};
+use crate::objective::{Batch, BoundTerms, TokenObjective};
 use crate::schedule::MaskedSchedule;
 
 const SCHEDULE: MaskedSchedule = MaskedSchedule::LogLinear;
 /// The smallest time of the published protocol ("sampling_eps").
 const FIRST_TIME: f64 = 1e-3;
 
-/// Which times are drawn and which terms are counted.
+/// The times that are drawn, and the terms that are counted: see [`super`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     Published,
@@ -48,22 +50,24 @@ impl Mdlm {
     }
 }
 
-impl Objective for Mdlm {
-    fn loss(&self, denoiser: &dyn Denoiser, batch: &Batch, key: &Key, device: &Device) -> Tensor<1> {
+impl TokenObjective for Mdlm {
+    fn corrupt(&self, denoiser: &dyn TokenDenoiser, batch: &Batch, key: &Key, device: &Device) -> Result<Corruption> {
         let times: Vec<f64> = batch.u.iter().map(|&u| self.time(u)).collect();
-        let weights: Vec<f64> = times.iter().map(|&t| self.weight(t)).collect();
-        masked_cost(&SCHEDULE, denoiser, batch, &times, key, device) * rows_tensor(&weights, device)
+        Ok(mask_under(&SCHEDULE, batch, &times, denoiser.values(), key, device)?.into())
     }
 
-    fn nelbo(&self, denoiser: &dyn Denoiser, batch: &Batch, key: &Key, device: &Device) -> Vec<Terms> {
-        let times: Vec<f64> = batch.u.iter().map(|&u| self.time(u)).collect();
-        let cost = numbers(masked_cost(&SCHEDULE, denoiser, batch, &times, key, device));
+    /// [MDLM section 3.4] sigma'/(e^sigma - 1) sum over masked n of -log mu_theta(z_t)\[n, x_n\].
+    fn loss_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Tensor<1>> {
+        let weights: Vec<f64> = z.times.iter().map(|&t| self.weight(t)).collect();
+        Ok(z.cross_entropy(denoiser) * rows_tensor(&weights, &z.input.z.device()))
+    }
+
+    fn nelbo_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Vec<BoundTerms>> {
         let ends = match self.protocol {
-            Protocol::Exact => Terms::ends(&SCHEDULE, batch.x.length(), denoiser.values()),
-            Protocol::Published | Protocol::Importance => Terms::default(),
+            Protocol::Exact => end_terms(&SCHEDULE, z.targets.length, denoiser.values()),
+            Protocol::Published | Protocol::Importance => BoundTerms::default(),
         };
-        let terms = |(cost, &t): (f64, &f64)| Terms { diffusion: cost * self.weight(t), ..ends };
-        cost.into_iter().zip(&times).map(terms).collect()
+        Ok(z.bound_terms(denoiser, ends, |row| self.weight(z.times[row])))
     }
 
     fn protocol(&self) -> Vec<(&'static str, String)> {

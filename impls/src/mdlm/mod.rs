@@ -1,8 +1,7 @@
 //! MDLM: masked diffusion language models (Sahoo et al. 2024).
 //!
 //! The same process and bound as MD4 under the log-linear schedule alpha(t) = 1 - (1 - 1e-3) t, whose cross-entropy weight
-//! is 1/t exactly. SUBS: the mask's logit is dropped ("zero masking probabilities"), visible tokens are carried over,
-//! so that they cost nothing. Times are stratified with jitter ("low discrepancy").
+//! is 1/t exactly. The denoiser is made by [`subs_parameterization`]. Times are stratified with jitter ("low discrepancy").
 //!
 //! The protocol is an option, because the published one leaves things out:
 //! - `published`: t in \[1e-3, 1\] without the factor 1 - 1e-3, no reconstruction and no prior term. What it reports is the
@@ -16,7 +15,9 @@
 mod loss;
 mod sampler;
 mod semi_autoregressive;
+mod subs;
 
 pub use loss::{Mdlm, Protocol};
-pub use sampler::cached;
+pub use sampler::ancestral_cached;
 pub use semi_autoregressive::semi_autoregressive;
+pub use subs::subs_parameterization;

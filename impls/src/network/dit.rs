@@ -10,10 +10,10 @@ use burn::nn::{LayerNorm, Linear};
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::Input;
 use super::blocks::{Dropout, chunks, dense, modulate};
 use super::init::Init;
 use super::state_dict::StateDict;
-use super::{Denoiser, Input};
 use crate::error::Result;
 use crate::key::Key;
 use elbow_fused::Rotary;
@@ -28,7 +28,7 @@ pub(super) const FREQUENCIES: usize = 256;
 pub struct DitShape {
     /// Data values V; the table and the output have V + 1 rows, the last for the mask.
     pub values: usize,
-    /// Tokens a sequence. No weight depends on it; the work and the memory do.
+    /// Tokens per sequence. No weight depends on it; the work and the memory do.
     pub length: usize,
     pub width: usize,
     pub heads: usize,
@@ -187,17 +187,9 @@ fn sinusoid(sigma: Tensor<1>) -> Tensor<2> {
     Tensor::cat(vec![angles.clone().cos(), angles.sin()], 1)
 }
 
-impl Denoiser for Dit {
-    fn values(&self) -> usize {
-        self.shape.values
-    }
-
-    fn sees_time(&self) -> bool {
-        self.shape.time
-    }
-
+impl Dit {
     /// The time is turned into sigma = -log(1 - (1 - 1e-3) t), the log-linear noise of the published models.
-    fn logits(&self, input: &Input) -> Tensor<3> {
+    pub(super) fn logits(&self, input: &Input) -> Tensor<3> {
         let sigma = match self.shape.time {
             true => input.time.clone().mul_scalar(-(1.0 - 1e-3)).log1p().neg(),
             false => input.time.zeros_like(),

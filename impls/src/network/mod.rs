@@ -1,12 +1,14 @@
-//! Denoisers. Networks and the exact table implement one trait, so that the loss code that trains a network is
-//! the code that is checked against exact numbers.
+//! Denoisers: the two traits, and the networks and the exact table that implement them.
+//!
+//! Losses, bounds, samplers and likelihoods take `&dyn TokenDenoiser` or `&dyn GaussianDenoiser`. So the loss that trains a
+//! network is the loss that is checked against exact numbers, and a denoiser from outside needs one trait and no more.
 
 mod blocks;
 mod conditioning;
 mod dit;
-mod hidden;
 mod init;
-mod learned;
+mod learned_schedule;
+mod masked_targets;
 mod model;
 mod patches;
 mod residual;
@@ -20,25 +22,26 @@ mod work;
 use burn::tensor::kind::Basic;
 use burn::tensor::{Device, Float, Int, Tensor, TensorData};
 
+use crate::error::{Error, Result};
 use crate::key::Key;
 
 pub use conditioning::ConditioningShape;
 pub use dit::{Dit, DitShape};
-pub use hidden::{Hidden, Wanted, negative_log};
-pub use learned::LearnedSchedule;
-pub use model::{Model, NetworkShape};
+pub use learned_schedule::LearnedSchedule;
+pub use masked_targets::{MaskedTargets, QueryPositions, negative_log};
+pub use model::{GaussianModel, Model, NetworkShape, TokenModel};
 pub use patches::PatchTransformerShape;
 pub use signal::{Patches, Signal};
 pub use table::TableDenoiser;
 pub use transformer::{Perceptron, Positions, Transformer, TransformerShape};
 pub use unet::{UNet, UNetShape};
 
-/// What a denoiser sees: corrupted tokens, or with `K` = `Float` points of a Gaussian diffusion.
+/// The input of a denoiser: corrupted tokens, or with `K` = `Float` noisy points of a Gaussian diffusion.
 #[derive(Clone, Debug)]
 pub struct Input<K: Basic = Int> {
     /// z_t, \[batch, length\]: ids 0..V, and V for the mask; or the variance-preserving z.
     pub z: Tensor<2, K>,
-    /// The diffusion time t of each sequence, \[batch\]; of points, [`crate::gaussian::network_time`] of the log-SNR.
+    /// The diffusion time t of each sequence, \[batch\]; for points, [`crate::gaussian::network_time`] of the log-SNR.
     pub time: Tensor<1>,
     /// The class of each sequence, \[batch\]; the id after the last class means "no class".
     pub class: Option<Tensor<1, Int>>,
@@ -47,7 +50,7 @@ pub struct Input<K: Basic = Int> {
 }
 
 impl Input {
-    /// A sequence a row, each at its own time, without classes and dropout.
+    /// One sequence per row, each at its own time, without classes and dropout.
     pub fn new(z: Tensor<2, Int>, times: &[f64]) -> Self {
         let time = rows_tensor(times, &z.device());
         Self { z, time, class: None, dropout: None }
@@ -55,7 +58,7 @@ impl Input {
 }
 
 impl Input<Float> {
-    /// Points, a row each at its own time, without classes and dropout.
+    /// Points, each row at its own time, without classes and dropout.
     pub fn points(z: Tensor<2>, times: &[f64]) -> Self {
         let time = rows_tensor(times, &z.device());
         Self { z, time, class: None, dropout: None }
@@ -71,54 +74,127 @@ impl<K: Basic> Input<K> {
     }
 }
 
-/// A denoiser of tokens, mu_theta: for each position of a corrupted sequence a distribution over the data values; or one of
-/// points: for each coordinate a number F. A run's settings decide which of the two is asked.
-pub trait Denoiser: Send + Sync {
+/// A denoiser of tokens, mu_theta: for each position of a corrupted sequence a distribution over the data values.
+pub trait TokenDenoiser: Send + Sync {
     /// Number of data values V; the mask token has the id V.
     fn values(&self) -> usize;
 
-    /// Whether the answer depends on the time. In masked diffusion with one schedule for all values the exact
+    /// Number of classes that it can be told; none for an unconditional one.
+    fn classes(&self) -> Option<usize> {
+        None
+    }
+
+    /// Whether its output depends on the time. In masked diffusion with one schedule for all values the exact
     /// posterior of x given z_t does not, so that a network need not see it.
     fn sees_time(&self) -> bool;
 
     /// \[batch, length, V\], or \[batch, length, V + 1\] where the network has a logit for the mask: it is the last.
-    fn logits(&self, _input: &Input) -> Tensor<3> {
-        panic!("a denoiser of points has no logits")
+    fn logits(&self, input: &Input) -> Tensor<3>;
+
+    /// The logits of some positions of each sequence, one row per position: \[positions, outputs\]. A network may leave
+    /// the others out.
+    fn logits_at(&self, input: &Input, positions: &QueryPositions) -> Tensor<2> {
+        positions.select(self.logits(input))
     }
 
-    /// The logits of some positions of each sequence, one row a position: \[positions asked for, outputs\]. A network may leave
-    /// out what was not asked for.
-    fn logits_at(&self, input: &Input, wanted: &Wanted) -> Tensor<2> {
-        let logits = self.logits(input);
-        let [batch, length, outputs] = logits.dims();
-        let rows: Vec<i64> = wanted.iter().map(|(row, position)| (row * length + position) as i64).collect();
-        let count = rows.len();
-        let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [count]), &logits.device());
-        logits.reshape([batch * length, outputs]).select(0, rows)
-    }
-
-    /// F, \[batch, length\], of noisy points: what it means is the objective's [`crate::gaussian::Prediction`].
-    fn points(&self, _input: &Input<Float>) -> Tensor<2> {
-        panic!("a denoiser of tokens has no points")
-    }
-
-    /// Logits over the data values alone, \[batch, length, V\]: never the mask (MDLM's "zero masking probabilities").
-    fn value_logits(&self, input: &Input) -> Tensor<3> {
-        let logits = self.logits(input);
-        if logits.dims()[2] == self.values() { logits } else { logits.narrow(2, 0, self.values()) }
-    }
-
-    /// -log mu_theta(z)\[n, x_n\] of each hidden token and 0 of the others, \[batch, length\]. A network may leave out what no
-    /// hidden token asks for.
-    fn hidden_costs(&self, input: &Input, hidden: &Hidden) -> Tensor<2> {
-        hidden.costs(self.value_logits(input))
-    }
-
-    /// theta of a learned schedule, where there is one: for each value, \[V\], with w = softplus(theta) (GenMD4); or
-    /// (gamma_min, ln(gamma_max - gamma_min)) (VDM).
-    fn schedule_parameters(&self) -> Option<Tensor<1>> {
+    /// -log mu_theta(z)\[n, x_n\] of each masked token and 0 of the others, \[batch, length\], where the network has a
+    /// shorter way to it than its logits.
+    fn masked_costs(&self, _input: &Input, _targets: &MaskedTargets) -> Option<Tensor<2>> {
         None
     }
+
+    /// Logits over the data values alone, \[batch, length, V\]: never the mask.
+    fn value_logits(&self, input: &Input) -> Tensor<3> {
+        without_mask(self.logits(input), self.values())
+    }
+
+    /// theta of a masking schedule that is learned per value, \[V\], with w = softplus(theta) (GenMD4).
+    fn value_schedule(&self) -> Option<Tensor<1>> {
+        None
+    }
+}
+
+/// A denoiser of points: for each coordinate of a noisy point a number F.
+pub trait GaussianDenoiser: Send + Sync {
+    /// Number of data values V that lie on the line.
+    fn values(&self) -> usize;
+
+    /// Number of classes that it can be told; none for an unconditional one.
+    fn classes(&self) -> Option<usize> {
+        None
+    }
+
+    /// F, \[batch, length\]: its meaning is the objective's [`crate::gaussian::Prediction`].
+    fn output(&self, input: &Input<Float>) -> Tensor<2>;
+
+    /// theta = (gamma_min, ln(gamma_max - gamma_min)), \[2\], of noise levels whose ends are learned (VDM).
+    fn learned_ends(&self) -> Option<Tensor<1>> {
+        None
+    }
+
+    /// A copy for a thread of its own on `device`, where threads that differentiate through shared parameters would wait
+    /// for each other.
+    fn fork(&self, _device: &Device) -> Option<Box<dyn GaussianDenoiser>> {
+        None
+    }
+}
+
+/// A denoiser of either family.
+#[derive(Clone, Copy)]
+pub enum Denoiser<'a> {
+    Tokens(&'a dyn TokenDenoiser),
+    Gaussian(&'a dyn GaussianDenoiser),
+}
+
+impl<'a> Denoiser<'a> {
+    /// The denoiser, if it reads tokens.
+    pub fn tokens(self) -> Result<&'a dyn TokenDenoiser> {
+        match self {
+            Self::Tokens(denoiser) => Ok(denoiser),
+            Self::Gaussian(_) => Err(Error::Setting("a denoiser of Gaussian diffusion has no logits of tokens".into())),
+        }
+    }
+
+    /// The denoiser, if it reads points.
+    pub fn gaussian(self) -> Result<&'a dyn GaussianDenoiser> {
+        match self {
+            Self::Gaussian(denoiser) => Ok(denoiser),
+            Self::Tokens(_) => Err(Error::Setting("a denoiser of tokens has no output for noisy points".into())),
+        }
+    }
+
+    /// Number of data values V.
+    pub fn values(self) -> usize {
+        match self {
+            Self::Tokens(denoiser) => denoiser.values(),
+            Self::Gaussian(denoiser) => denoiser.values(),
+        }
+    }
+
+    /// Number of classes that it can be told; none for an unconditional one.
+    pub fn classes(self) -> Option<usize> {
+        match self {
+            Self::Tokens(denoiser) => denoiser.classes(),
+            Self::Gaussian(denoiser) => denoiser.classes(),
+        }
+    }
+}
+
+impl<'a> From<&'a dyn TokenDenoiser> for Denoiser<'a> {
+    fn from(denoiser: &'a dyn TokenDenoiser) -> Self {
+        Self::Tokens(denoiser)
+    }
+}
+
+impl<'a> From<&'a dyn GaussianDenoiser> for Denoiser<'a> {
+    fn from(denoiser: &'a dyn GaussianDenoiser) -> Self {
+        Self::Gaussian(denoiser)
+    }
+}
+
+/// Logits without the mask's, where there is one: \[batch, length, V\].
+pub fn without_mask(logits: Tensor<3>, values: usize) -> Tensor<3> {
+    if logits.dims()[2] == values { logits } else { logits.narrow(2, 0, values) }
 }
 
 /// The probabilities of some logits, in double precision.
@@ -136,9 +212,14 @@ pub fn ids_tensor(ids: &[u32], length: usize, device: &Device) -> Tensor<2, Int>
     Tensor::from_data(TensorData::new(data, [rows, length]), device)
 }
 
-/// Numbers, one a row, as a tensor: \[batch\].
+/// Numbers, one per row, as a tensor: \[batch\].
 pub fn rows_tensor(numbers: &[f64], device: &Device) -> Tensor<1> {
     let numbers: Vec<f32> = numbers.iter().map(|&x| x as f32).collect();
     let count = numbers.len();
     Tensor::from_data(TensorData::new(numbers, [count]), device)
+}
+
+/// The numbers of a tensor in double precision, in row-major order.
+pub fn to_f64_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+    tensor.into_data().iter::<f64>().collect()
 }

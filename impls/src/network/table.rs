@@ -1,10 +1,10 @@
-//! The table denoiser: one row of probabilities for every pattern and position. Exact, for enumerable data.
+//! A denoiser tabulated over every partially masked sequence: exact, for enumerable data.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Denoiser, Input};
+use super::{Input, TokenDenoiser};
 
-/// A denoiser that looks its answer up.
+/// mu_theta as a table, one row of probabilities per pattern and position.
 #[derive(Clone)]
 pub struct TableDenoiser {
     values: usize,
@@ -24,13 +24,13 @@ impl TableDenoiser {
         Self { values, length, log_probabilities: Tensor::from_data(data, device), theta: None }
     }
 
-    /// The same table with a schedule of its own for each value (see [`Denoiser::schedule_parameters`]).
+    /// The same table with a masking schedule per value (see [`TokenDenoiser::value_schedule`]).
     pub fn with_schedule(self, theta: Tensor<1>) -> Self {
         Self { theta: Some(theta), ..self }
     }
 }
 
-impl Denoiser for TableDenoiser {
+impl TokenDenoiser for TableDenoiser {
     fn values(&self) -> usize {
         self.values
     }
@@ -51,7 +51,7 @@ impl Denoiser for TableDenoiser {
         rows.reshape([batch, self.length, self.values])
     }
 
-    fn schedule_parameters(&self) -> Option<Tensor<1>> {
+    fn value_schedule(&self) -> Option<Tensor<1>> {
         self.theta.clone()
     }
 }

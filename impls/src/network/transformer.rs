@@ -1,4 +1,4 @@
-//! The transformer of MD4, and the variants that smaller problems want.
+//! The transformer of MD4, with variants for smaller problems.
 //!
 //! Pre-norm blocks without biases. With conditioning: layer norms without weights, modulated by adaLN-zero (Peebles and
 //! Xie 2023); without: root-mean-square norms. The output layer starts at zero: an untrained network predicts the uniform
@@ -16,7 +16,7 @@ use super::blocks::{Dropout, dense, last_norm, modulation_of, residual_block};
 use super::conditioning::{Conditioning, ConditioningShape};
 use super::init::Init;
 use super::state_dict::StateDict;
-use super::{Denoiser, Hidden, Input, Patches, Signal, Wanted};
+use super::{Input, MaskedTargets, Patches, QueryPositions, Signal};
 use crate::error::Result;
 use crate::key::Key;
 use elbow_fused::Rotary;
@@ -24,12 +24,12 @@ use elbow_fused::self_attention;
 
 const EPSILON: f64 = 1e-5;
 
-/// How the network knows positions.
+/// The encoding of positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Positions {
     /// Rotated queries and keys (MD4: neighbouring coordinates, base 10,000).
     Rotary,
-    /// A learned vector a position, and a learned score a head and relative position (Raffel et al. 2020): better than
+    /// A learned vector per position, and a learned score per head and relative position (Raffel et al. 2020): better than
     /// rotary on small images, for sequences of one fixed length.
     Learned,
 }
@@ -55,11 +55,11 @@ pub struct TransformerShape {
     /// Data values V (the mask is an extra input id).
     pub values: usize,
     pub signal: Signal,
-    /// Numbers that leave the network for each token: V logits, V + 1 for an objective that wants one for the mask; 1 for points.
+    /// Outputs per token: V logits, V + 1 for an objective with one for the mask; 1 for points.
     pub outputs: usize,
     /// Sequence length; learned positions fix it.
     pub length: usize,
-    /// Patches as positions, where a position is not one token.
+    /// The patches that are the positions, where a position is not one token.
     pub patches: Option<Patches>,
     /// Width of the residual stream; a multiple of `heads`.
     pub width: usize,
@@ -205,11 +205,11 @@ impl Transformer {
     }
 
     fn embedded(&self, input: &Input) -> Tensor<3> {
-        let token = self.token.as_ref().expect("a network over tokens embeds them");
+        let token = self.token.as_ref().expect("Model opens this network as one over tokens only if it embeds them");
         token.forward(input.z.clone())
     }
 
-    /// What enters for each token, \[batch, length, n\], to what leaves for it, \[batch, length, outputs\].
+    /// The whole network, from \[batch, length, n\], n numbers per token, to its outputs, \[batch, length, outputs\].
     fn run<K: Basic>(&self, x: Tensor<3>, input: &Input<K>) -> Tensor<3> {
         let x = dense(&self.head, self.features(x, input));
         match &self.shape.patches {
@@ -218,7 +218,7 @@ impl Transformer {
         }
     }
 
-    /// What enters for each token to what the last layer makes its outputs of, \[batch, positions, width\].
+    /// The network before its last layer, \[batch, positions, width\], from n numbers per token, \[batch, length, n\].
     fn features<K: Basic>(&self, x: Tensor<3>, input: &Input<K>) -> Tensor<3> {
         let dropout = Dropout::new(self.shape.dropout, input.dropout.as_ref());
         let condition = self.conditioning.forward(input).map(|condition| self.activate(condition));
@@ -241,12 +241,12 @@ impl Transformer {
 }
 
 impl TransformerShape {
-    /// Tokens of a position.
+    /// Tokens per position.
     pub(super) fn tokens(&self) -> usize {
         self.patches.map_or(1, |patches| patches.tokens())
     }
 
-    /// Positions of a sequence.
+    /// Positions per sequence.
     pub(super) fn positions(&self) -> usize {
         self.length / self.tokens()
     }
@@ -293,35 +293,32 @@ impl Block {
     }
 }
 
-impl Denoiser for Transformer {
-    fn values(&self) -> usize {
-        self.shape.values
+/// The passes that [`super::Model`] opens, as the network's signal allows.
+impl Transformer {
+    pub(super) fn shape(&self) -> &TransformerShape {
+        &self.shape
     }
 
-    fn sees_time(&self) -> bool {
-        self.shape.conditioning.time
-    }
-
-    fn logits(&self, input: &Input) -> Tensor<3> {
+    pub(super) fn logits(&self, input: &Input) -> Tensor<3> {
         self.run(self.embedded(input), input)
     }
 
     /// The last layer is done for these positions alone.
-    fn logits_at(&self, input: &Input, wanted: &Wanted) -> Tensor<2> {
+    pub(super) fn logits_at(&self, input: &Input, positions: &QueryPositions) -> Tensor<2> {
         let features = self.features(self.embedded(input), input);
-        let targets = wanted.targets(self.shape.length, self.shape.patches.as_ref());
+        let targets = positions.targets(self.shape.length, self.shape.patches.as_ref());
         elbow_fused::logits(features, self.head.weight.val(), &targets)
     }
 
-    /// The last layer is done for hidden tokens alone.
-    fn hidden_costs(&self, input: &Input, hidden: &Hidden) -> Tensor<2> {
+    /// The last layer is done for masked tokens alone, where it is fused with their cost.
+    pub(super) fn masked_costs(&self, input: &Input, masked: &MaskedTargets) -> Option<Tensor<2>> {
         let features = self.features(self.embedded(input), input);
-        let targets = hidden.targets(self.shape.patches.as_ref());
+        let targets = masked.targets(self.shape.patches.as_ref());
         let costs = elbow_fused::masked_cross_entropy(features, self.head.weight.val(), targets, self.shape.values);
-        costs.reshape([hidden.x.len() / hidden.length, hidden.length])
+        Some(costs.reshape([masked.x.len() / masked.length, masked.length]))
     }
 
-    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+    pub(super) fn output(&self, input: &Input<Float>) -> Tensor<2> {
         self.run(self.shape.signal.expand(input.z.clone()), input).squeeze_dim::<2>(2)
     }
 }

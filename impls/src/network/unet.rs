@@ -17,7 +17,7 @@ use super::init::Init;
 use super::patches::{PatchTransformer, PatchTransformerShape};
 use super::residual::{ImageAttention, Norm, ResidualBlock, double, halve};
 use super::state_dict::StateDict;
-use super::{Denoiser, Input, Signal};
+use super::{Input, Signal};
 use crate::error::Result;
 use crate::key::Key;
 
@@ -57,7 +57,7 @@ pub struct UNet {
 }
 
 #[derive(Module, Debug)]
-#[allow(clippy::large_enum_variant)] // one a network
+#[allow(clippy::large_enum_variant)] // one per network
 enum Middle {
     Attention(AttentionMiddle),
     Patches(PatchTransformer),
@@ -169,7 +169,7 @@ impl UNetShape {
 }
 
 impl UNet {
-    /// What enters for each token, \[batch, length, n\], to what leaves for it, \[batch, length, outputs\].
+    /// The whole network, from \[batch, length, n\], n numbers per token, to its outputs, \[batch, length, outputs\].
     fn run<K: Basic>(&self, x: Tensor<3>, input: &Input<K>) -> Tensor<3> {
         let dropout = Dropout::new(self.shape.dropout, input.dropout.as_ref());
         let [batch, length, entering] = x.dims();
@@ -214,28 +214,25 @@ impl UNet {
             h = block.forward(joined, condition, &dropout.fold(self.down.len() + 2 + number));
         }
         let out = self.last.forward(silu(self.norm.forward(h, condition)));
-        // [batch, channels * outputs, height, width] to one row of outputs a token, in the order of the tokens.
+        // [batch, channels * outputs, height, width] to one row of outputs per token, in the order of the tokens.
         let outputs = out.dims()[1] / channels;
         let out = out.reshape([batch, channels, outputs, height * width]);
         out.permute([0, 3, 1, 2]).reshape([batch, length, outputs])
     }
 }
 
-impl Denoiser for UNet {
-    fn values(&self) -> usize {
-        self.shape.values
+/// The passes that [`super::Model`] opens, as the network's signal allows.
+impl UNet {
+    pub(super) fn shape(&self) -> &UNetShape {
+        &self.shape
     }
 
-    fn sees_time(&self) -> bool {
-        self.shape.conditioning.time
-    }
-
-    fn logits(&self, input: &Input) -> Tensor<3> {
-        let token = self.token.as_ref().expect("a network over tokens embeds them");
+    pub(super) fn logits(&self, input: &Input) -> Tensor<3> {
+        let token = self.token.as_ref().expect("Model opens this network as one over tokens only if it embeds them");
         self.run(token.forward(input.z.clone()), input)
     }
 
-    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+    pub(super) fn output(&self, input: &Input<Float>) -> Tensor<2> {
         self.run(self.shape.signal.expand(input.z.clone()), input).squeeze_dim::<2>(2)
     }
 }

@@ -1,10 +1,11 @@
 //! From settings to what they name: the objective, what it learns beside the network, the law of the times.
 
 use super::settings::Settings;
-use crate::any_order::{AnyOrder, Form};
+use crate::any_order::{AnyOrder, DceForm};
 use crate::autoregressive::Autoregressive;
-use crate::d3pm::{Absorbing, Kernel, Uniform};
+use crate::d3pm::{D3pmAbsorbing, D3pmUniform, ReverseKernel};
 use crate::data::Dataset;
+use crate::diffusion_model::Objective;
 use crate::error::{Error, Result, UnknownName};
 use crate::gaussian::{Gaussian, Prediction};
 use crate::genmd4::GenMd4;
@@ -12,7 +13,6 @@ use crate::maskgit::MaskGit;
 use crate::md4::Md4;
 use crate::mdlm::Mdlm;
 use crate::network::LearnedSchedule;
-use crate::objective::Objective;
 use crate::schedule::{GaussianSchedule, MaskedSchedule};
 use crate::time_sampling::TimeSampling;
 use crate::weighting::Weighting;
@@ -34,7 +34,7 @@ pub const IMPLEMENTATIONS: [(&str, &[&str], &[&str]); 11] = [
 
 impl Settings {
     /// The training objective with its bound.
-    pub fn objective(&self) -> Result<Box<dyn Objective>> {
+    pub fn objective(&self) -> Result<Objective> {
         let names = IMPLEMENTATIONS.map(|(name, _, _)| name);
         let Some((_, needed, allowed)) = IMPLEMENTATIONS.iter().find(|(name, _, _)| *name == self.implementation)
         else {
@@ -42,12 +42,12 @@ impl Settings {
         };
         self.check_keys("implementation", &self.implementation, &self.objective_settings(), needed, allowed)?;
         if let Some(gaussian) = self.gaussian()? {
-            return Ok(Box::new(gaussian));
+            return Ok(Objective::Gaussian(gaussian));
         }
         let text = |setting: &Option<String>| setting.clone().unwrap_or_default();
         let timesteps = self.timesteps.filter(|&steps| steps > 0);
-        let hybrid = self.hybrid.unwrap_or(0.0);
-        Ok(match self.implementation.as_str() {
+        let hybrid_ce_weight = self.hybrid.unwrap_or(0.0);
+        Ok(Objective::Tokens(match self.implementation.as_str() {
             "md4" => {
                 let md4 = Md4 {
                     schedule: text(&self.schedule).parse()?,
@@ -71,7 +71,7 @@ impl Settings {
                 let steps = timesteps.ok_or_else(|| {
                     Error::Setting("timesteps = 0: d3pm-absorbing is in discrete time, use md4".into())
                 })?;
-                Box::new(Absorbing { steps, hybrid })
+                Box::new(D3pmAbsorbing { steps, hybrid_ce_weight })
             }
             "d3pm-uniform" => {
                 let schedule: MaskedSchedule = text(&self.schedule).parse()?;
@@ -79,16 +79,16 @@ impl Settings {
                     let what = format!("schedule {schedule} has noise at t = 0, where the bound of d3pm-uniform ends");
                     return Err(Error::Setting(format!("{what}: use linear, cosine or poly:W")));
                 }
-                let kernel: Kernel = text(&self.kernel).parse()?;
-                if timesteps.is_none() && kernel == Kernel::Mixture {
+                let kernel: ReverseKernel = text(&self.kernel).parse()?;
+                if timesteps.is_none() && kernel == ReverseKernel::Mixture {
                     let what = "timesteps = 0: the mixture kernel has no finite bound in continuous time";
                     return Err(Error::Setting(format!("{what}, use kernel = \"d3pm\"")));
                 }
-                Box::new(Uniform { schedule, steps: timesteps, kernel, hybrid })
+                Box::new(D3pmUniform { schedule, steps: timesteps, kernel, hybrid_ce_weight })
             }
             "any-order" => Box::new(AnyOrder { form: text(&self.form).parse()? }),
             _ => Box::new(Autoregressive),
-        })
+        }))
     }
 
     /// The objective, where it is one of Gaussian diffusion.
@@ -153,8 +153,8 @@ impl Settings {
             "md4" => Ok(self.schedule.clone().unwrap_or_default().parse()?),
             "mdlm" => Ok(MaskedSchedule::LogLinear),
             "any-order" => match self.form.clone().unwrap_or_default().parse()? {
-                Form::TDce(schedule) => Ok(schedule),
-                Form::KDce | Form::LambdaDce => Ok(MaskedSchedule::Linear),
+                DceForm::TDce(schedule) => Ok(schedule),
+                DceForm::KDce | DceForm::LambdaDce => Ok(MaskedSchedule::Linear),
             },
             _ => Ok(MaskedSchedule::Linear),
         }

@@ -233,7 +233,7 @@ fn swap_path(name: &str, ids: &HashMap<String, String>) -> Result<String, String
 mod tests {
     use super::*;
     use crate::key::Key;
-    use crate::network::{Denoiser, Input, Model, ids_tensor};
+    use crate::network::{Input, Model, ids_tensor};
     use crate::train::build::DataShape;
 
     /// Relative to the largest number. Measured: 1.2e-7.
@@ -283,10 +283,10 @@ mod tests {
         let overrides = ["width=8", "heads=2", "layers=1", "hidden=16", "patch_size=none"].map(String::from);
         let settings = Settings::resolve("md4-digits", &overrides).expect("a valid preset");
         let shape = settings.network(&DataShape { values: 3, length: 4, classes: 0, image: None }).expect("a network");
-        let model = Model::new(&shape, None, &Key::new(0, "weights"), &device);
+        let model = Model::new(&shape, None, &Key::new(0, "weights"), &device).expect("a model");
         let mut optimizer = adamw(&settings);
         let input = Input::new(ids_tensor(&[0, 1, 2, 3], 4, &device), &[0.5]);
-        let loss = (model.logits(&input) + 1.0).square().mean();
+        let loss = (model.tokens().expect("tokens").logits(&input) + 1.0).square().mean();
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
         let model = optimizer.step(1e-3, model, gradients);
         let bytes = to_safetensors(&optimizer, &model).expect("serialises");

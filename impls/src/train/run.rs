@@ -14,17 +14,18 @@ use super::log::{MetricsLog, Progress};
 use super::settings::Settings;
 use super::{ema, optimizer};
 use crate::data::Dataset;
+use crate::diffusion_model::Objective;
 use crate::error::{Error, Result};
 use crate::key::{Key, open_uniform, permutation};
 use crate::network::Model;
-use crate::objective::{Batch, Objective};
+use crate::objective::Batch;
 use crate::time_sampling::TimeSampling;
 use elbow_base::Workers;
 
 /// A model in training.
 pub struct Trainer<'a> {
     settings: Settings,
-    objective: Box<dyn Objective>,
+    objective: Objective,
     times: TimeSampling,
     data: &'a dyn Dataset,
     /// The devices that share a step; weights and optimiser are on the first.
@@ -54,7 +55,7 @@ impl<'a> Trainer<'a> {
         }
         let device = devices[0].clone().autodiff();
         let shape = settings.network(&DataShape::of(data))?;
-        let model = Model::new(&shape, settings.learned_schedule()?, &Key::new(settings.seed, "weights"), &device);
+        let model = Model::new(&shape, settings.learned_schedule()?, &Key::new(settings.seed, "weights"), &device)?;
         Ok(Self {
             objective: settings.objective()?,
             times: settings.time_sampling()?,
@@ -106,19 +107,20 @@ impl<'a> Trainer<'a> {
         let mut sum = GradientsAccumulator::new();
         for part in shards(0..batch.len(), self.settings.accumulation) {
             let pieces: Vec<_> = shards(part, self.settings.shards).collect();
-            let done = self.workers.map(&pieces, |index, range| {
+            let done = self.workers.map(&pieces, |index, range| -> Result<_> {
                 let device = self.devices[index % self.devices.len()].clone().autodiff();
                 let model = self.model.clone().fork(&device);
                 let number = range.start as u64;
                 let mut piece = batch.slice(range.clone());
                 piece.dropout = piece.dropout.map(|key| key.fold(number));
-                let losses = self.objective.loss(&model, &piece, &mask_key.fold(number), &device);
+                let losses = self.objective.with(&model)?.loss(&piece, &mask_key.fold(number), &device)?;
                 let loss = losses.sum().mul_scalar(1.0 / divisor);
                 let value = f64::from(loss.clone().into_scalar::<f32>());
                 let gradients = GradientsParams::from_grads(loss.backward(), &model);
-                (value, gradients.to_device(&self.devices[0], &model))
+                Ok((value, gradients.to_device(&self.devices[0], &model)))
             });
-            for (part, gradients) in done {
+            for piece in done {
+                let (part, gradients) = piece?;
                 value += part;
                 sum.accumulate(&self.model, gradients);
             }

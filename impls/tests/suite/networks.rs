@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{Device, Tensor, TensorData};
 use impls::Key;
 use impls::network::{
-    ConditioningShape, Denoiser, Dit, DitShape, Input, Model, NetworkShape, PatchTransformerShape, Perceptron,
-    Positions, Signal, Transformer, TransformerShape, UNetShape, ids_tensor,
+    ConditioningShape, Dit, DitShape, Input, Model, NetworkShape, PatchTransformerShape, Perceptron, Positions, Signal,
+    Transformer, TransformerShape, UNetShape, ids_tensor,
 };
 use impls::train::{DataShape, Settings};
 use serde_json::Value;
@@ -71,7 +71,8 @@ fn imported_mdlm_weights_give_the_logits_of_pytorch() {
         println!("{file}: {worst:.1e}");
         assert!(worst < TOLERANCE, "{file}: {worst:e}");
         // Without the noise level the network sees sigma = 0, whatever the time.
-        let blind = Dit::import(&fixture(file), 12, false, &device).expect("the same");
+        let blind = Model::from(Dit::import(&fixture(file), 12, false, &device).expect("the same"));
+        let blind = blind.tokens().expect("it reads tokens");
         let worst = error(blind.logits(&input), &golden["logits_without_time"]);
         assert!(worst < TOLERANCE, "{file} without time: {worst:e}");
         let witness = error(blind.logits(&input), &golden["logits"]);
@@ -146,14 +147,16 @@ fn md4_transformers_give_the_logits_of_jax() {
         let golden = golden(&format!("{name}.json"));
         let shape = md4_shape(&golden);
         let path = fixture(&format!("{name}.safetensors"));
-        let network = Transformer::import(&shape, &path, &device).expect("every tensor has its place");
+        let import = |shape: &TransformerShape| {
+            Model::from(Transformer::import(shape, &path, &device).expect("every tensor has its place"))
+        };
         let input = input(&golden, &device);
-        let worst = error(network.logits(&input), &golden["logits"]);
+        let error_of = |model: &Model| error(model.tokens().expect("tokens").logits(&input), &golden["logits"]);
+        let worst = error_of(&import(&shape));
         println!("{name}: {worst:.1e}");
         assert!(worst < TOLERANCE, "{name}: {worst:e}");
-        let causal =
-            Transformer::import(&TransformerShape { causal: true, ..shape }, &path, &device).expect("the same");
-        assert!(error(causal.logits(&input), &golden["logits"]) > 1e-3, "witness: a causal mask makes no difference");
+        let causal = import(&TransformerShape { causal: true, ..shape });
+        assert!(error_of(&causal) > 1e-3, "witness: a causal mask makes no difference");
     }
 }
 
@@ -219,7 +222,8 @@ fn published_configurations_have_their_number_of_parameters() {
     let all = golden["configurations"].as_object().expect("configurations");
     assert_eq!(all.len(), 12);
     for (name, configuration) in all {
-        let model = Model::new(&published(configuration), None, &Key::new(0, "uncounted"), &Device::flex());
+        let model =
+            Model::new(&published(configuration), None, &Key::new(0, "uncounted"), &Device::flex()).expect("a model");
         assert_eq!(model.parameters(), number(&configuration["total"]), "{name}");
     }
 }
@@ -246,7 +250,8 @@ fn presets_of_the_papers_have_the_papers_sizes() {
             settings.learned_schedule().expect("a preset"),
             &Key::new(0, "uncounted"),
             &Device::flex(),
-        );
+        )
+        .expect("a model");
         assert_eq!(model.parameters(), expected, "{preset}");
     }
 }
@@ -258,7 +263,8 @@ fn a_causal_network_does_not_see_what_comes_after() {
     let path = fixture("md4-transformer-plain.safetensors");
     let logits = |causal: bool, changed: usize| -> Vec<f64> {
         let shape = TransformerShape { causal, ..md4_shape(&golden) };
-        let network = Transformer::import(&shape, &path, &device).expect("read");
+        let model = Model::from(Transformer::import(&shape, &path, &device).expect("read"));
+        let network = model.tokens().expect("it reads tokens");
         let ids: Vec<u32> = (0..9).map(|n| if n == changed { 7 } else { n as u32 % 5 }).collect();
         network.logits(&Input::new(ids_tensor(&ids, 9, &device), &[0.0])).into_data().iter::<f64>().collect()
     };
@@ -292,7 +298,9 @@ fn unets_have_a_row_of_logits_for_each_token_and_start_uniform() {
     };
     let patches = Some(PatchTransformerShape { width: 16, heads: 2, layers: 1 });
     for shape in [small, UNetShape { patches, ..small }] {
-        let network = Model::new(&NetworkShape::UNet(shape), None, &Key::new(1, "weights"), &device);
+        let network = Model::new(&NetworkShape::UNet(shape), None, &Key::new(1, "weights"), &device).expect("a model");
+        assert!(network.gaussian().is_err(), "a network over tokens has no output for points");
+        let network = network.tokens().expect("it reads tokens");
         let ids: Vec<u32> = (0..96).map(|i| i % 6).collect();
         let input = Input::new(ids_tensor(&ids, 48, &device), &[0.2, 0.7]).with_class(&[1, 3]);
         let logits = network.logits(&input);
@@ -306,7 +314,9 @@ fn dropout_is_keyed_and_absent_in_evaluation() {
     let device = Device::flex();
     let golden = golden("md4-transformer.json");
     let shape = TransformerShape { dropout: 0.5, ..md4_shape(&golden) };
-    let network = Transformer::import(&shape, &fixture("md4-transformer.safetensors"), &device).expect("read");
+    let model =
+        Model::from(Transformer::import(&shape, &fixture("md4-transformer.safetensors"), &device).expect("read"));
+    let network = model.tokens().expect("it reads tokens");
     let plain = input(&golden, &device);
     let with = |key: u64| Input { dropout: Some(Key::new(key, "dropout")), ..plain.clone() };
     let logits = |input: &Input| network.logits(input).into_data();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use burn::tensor::{Device, Float, Tensor};
 use impls::Key;
 use impls::data::{Split, Tokens, catalogue};
-use impls::network::{Denoiser, Input, Model};
+use impls::network::{Denoiser, GaussianDenoiser, Input, Model, TokenDenoiser};
 use impls::objective::Batch;
 use impls::train::{DataShape, PRESETS, Plan, Settings};
 
@@ -26,7 +26,7 @@ fn data(settings: &Settings) -> DataShape {
 fn model(settings: &Settings) -> Model {
     let shape = settings.network(&data(settings)).expect("a network");
     let learned = settings.learned_schedule().expect("a preset");
-    Model::new(&shape, learned, &Key::new(0, "weights"), &Device::flex())
+    Model::new(&shape, learned, &Key::new(0, "weights"), &Device::flex()).expect("a model")
 }
 
 #[test]
@@ -64,12 +64,12 @@ fn every_preset_has_the_parameters_of_its_model() {
 }
 
 /// A model that counts how often it is evaluated.
-struct Counting {
-    model: Model,
+struct Counting<M> {
+    model: M,
     evaluations: AtomicUsize,
 }
 
-impl Denoiser for Counting {
+impl TokenDenoiser for Counting<&dyn TokenDenoiser> {
     fn values(&self) -> usize {
         self.model.values()
     }
@@ -83,14 +83,44 @@ impl Denoiser for Counting {
         self.model.logits(input)
     }
 
-    fn points(&self, input: &Input<Float>) -> Tensor<2> {
-        self.evaluations.fetch_add(1, Ordering::Relaxed);
-        self.model.points(input)
+    fn value_schedule(&self) -> Option<Tensor<1>> {
+        self.model.value_schedule()
+    }
+}
+
+impl GaussianDenoiser for Counting<&dyn GaussianDenoiser> {
+    fn values(&self) -> usize {
+        self.model.values()
     }
 
-    fn schedule_parameters(&self) -> Option<Tensor<1>> {
-        self.model.schedule_parameters()
+    fn output(&self, input: &Input<Float>) -> Tensor<2> {
+        self.evaluations.fetch_add(1, Ordering::Relaxed);
+        self.model.output(input)
     }
+}
+
+/// The evaluations that one loss takes.
+fn evaluations(settings: &Settings) -> usize {
+    fn counting<M>(model: M) -> Counting<M> {
+        Counting { model, evaluations: AtomicUsize::new(0) }
+    }
+    let (model, objective) = (model(settings), settings.objective().expect("a preset"));
+    let batch = Batch::new(Tokens::new(vec![3; 128], 64), vec![0.3, 0.8]);
+    let loss = |denoiser: Denoiser| {
+        objective.with(denoiser).expect("of one family").loss(&batch, &Key::new(0, "mask"), &Device::flex())
+    };
+    let (loss, count) = match Denoiser::from(&model) {
+        Denoiser::Tokens(model) => {
+            let counting = counting(model);
+            (loss(Denoiser::Tokens(&counting)), counting.evaluations)
+        }
+        Denoiser::Gaussian(model) => {
+            let counting = counting(model);
+            (loss(Denoiser::Gaussian(&counting)), counting.evaluations)
+        }
+    };
+    loss.expect("a loss");
+    count.into_inner()
 }
 
 #[test]
@@ -98,12 +128,8 @@ fn a_loss_takes_as_many_evaluations_as_planned() {
     let mut counts = Vec::new();
     for (preset, _) in PRESETS.iter().filter(|(name, _)| name.ends_with("-digits")) {
         let settings = resolve(preset, &[]);
-        let denoiser = Counting { model: model(&settings), evaluations: AtomicUsize::new(0) };
-        let batch = Batch::new(Tokens::new(vec![3; 128], 64), vec![0.3, 0.8]);
-        let objective = settings.objective().expect("a preset");
-        objective.loss(&denoiser, &batch, &Key::new(0, "mask"), &Device::flex());
         let plan = Plan::new(&settings, &data(&settings)).expect("a plan");
-        assert_eq!(denoiser.evaluations.into_inner(), plan.evaluations, "{preset}");
+        assert_eq!(evaluations(&settings), plan.evaluations, "{preset}");
         counts.push(plan.evaluations);
     }
     // Every implementation; GenMD4 alone takes two.

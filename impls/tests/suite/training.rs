@@ -4,11 +4,11 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use impls::Key;
-use impls::canvas::{Canvas, Predictor};
 use impls::data::{Dataset, Images, InMemory, Split, Tokens, digits as digit_file};
 use impls::md4::{Grid, Md4, ancestral};
 use impls::network::{Model, TableDenoiser};
-use impls::objective::{Batch, Objective};
+use impls::objective::{Batch, TokenObjective};
+use impls::sampler_state::{Predictor, TokenState};
 use impls::schedule::MaskedSchedule;
 use impls::time_sampling::TimeSampling;
 use impls::train::checkpoint::Checkpoint;
@@ -148,12 +148,13 @@ fn an_untrained_network_has_exactly_the_uniform_nelbo() {
     let data = digits(Split::Test);
     let device = Device::flex();
     let shape = small().network(&DataShape::of(&data)).expect("a network");
-    let network = Model::new(&shape, None, &Key::new(0, "weights"), &device);
+    let network = Model::new(&shape, None, &Key::new(0, "weights"), &device).expect("a model");
     let objective = Md4::new(MaskedSchedule::Linear, Weighting::Elbo);
     let x = data.select(&(0..64).collect::<Vec<_>>()).expect("in memory");
     let times = TimeSampling::Stratified.draw(64, &Key::new(1, "times"));
     let batch = Batch::new(x, times.clone());
-    let nelbo = objective.nelbo(&network, &batch, &Key::new(1, "mask"), &device);
+    let nelbo =
+        objective.nelbo(network.tokens().expect("tokens"), &batch, &Key::new(1, "mask"), &device).expect("a bound");
     assert!(nelbo.iter().all(|terms| (terms.reconstruction, terms.prior) == (0.0, 0.0)));
     // Each masked token costs ln 17, so a draw is (number masked / t) ln 17; its mean is 64 ln 17.
     let mean = nelbo.iter().map(|terms| terms.diffusion).sum::<f64>() / 64.0;
@@ -196,8 +197,8 @@ fn the_sampler_draws_from_the_any_order_law() {
     let n = 20_000;
     let table = example_a(&device);
     let draw = |schedule: &MaskedSchedule, grid: Grid, steps: usize| {
-        let canvas = Canvas::masked(n, 2, 2, &Key::new(3, "sample"));
-        ancestral(Predictor::new(&table, &device), schedule, grid, steps, canvas)
+        let state = TokenState::all_masks(n, 2, 2, &Key::new(3, "sample"));
+        ancestral(Predictor::new(&table, &device), schedule, grid, steps, state)
     };
     for (schedule, grid) in [
         (MaskedSchedule::Linear, Grid::Uniform),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use impls::Key;
-use impls::network::{ConditioningShape, Denoiser, Input, Model, NetworkShape, Signal, UNet, UNetShape};
+use impls::network::{ConditioningShape, Input, Model, NetworkShape, Signal, UNet, UNetShape};
 use serde_json::Value;
 
 use crate::networks::{flat, number};
@@ -46,7 +46,9 @@ fn vdm_u_nets_give_the_outputs_of_pytorch() {
         let golden = golden(&format!("{name}.json"));
         let shape = shape(&golden);
         let path = fixture(&format!("{name}.safetensors"));
-        let network = UNet::import(&shape, &path, &device).expect("every tensor has its place");
+        let model = Model::from(UNet::import(&shape, &path, &device).expect("every tensor has its place"));
+        assert!(model.tokens().is_err(), "a network over points has no logits");
+        let network = model.gaussian().expect("it reads points");
         let rows = golden["z"].as_array().expect("rows").len();
         let z: Vec<f32> = flat(&golden["z"]).into_iter().map(|z| z as f32).collect();
         let length = z.len() / rows;
@@ -57,7 +59,7 @@ fn vdm_u_nets_give_the_outputs_of_pytorch() {
                 let class: Vec<u32> = flat(&golden["class"]).into_iter().map(|id| id as u32).collect();
                 input = input.with_class(&class);
             }
-            let found: Vec<f64> = network.points(&input).into_data().iter::<f64>().collect();
+            let found: Vec<f64> = network.output(&input).into_data().iter::<f64>().collect();
             found.iter().zip(flat(&golden["output"])).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
         };
         let own = golden["float32_deviation"].as_f64().expect("a number");
@@ -75,6 +77,6 @@ fn the_published_vdm_network_has_its_number_of_parameters() {
     let golden = golden("parameters.json");
     let configuration = &golden["configurations"]["vdm-cifar10"];
     let shape = NetworkShape::UNet(shape(&configuration["hyper"]));
-    let model = Model::new(&shape, None, &Key::new(0, "uncounted"), &Device::flex());
+    let model = Model::new(&shape, None, &Key::new(0, "uncounted"), &Device::flex()).expect("a model");
     assert_eq!(model.parameters(), number(&configuration["total"]));
 }

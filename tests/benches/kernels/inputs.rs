@@ -45,7 +45,7 @@ impl Subject {
         let learned = self.settings.learned_schedule().expect("a bundled preset");
         let plain = self.workspace.device.clone();
         let device = if learns { plain.autodiff() } else { plain };
-        Model::new(&shape, learned, &Key::new(0, "weights"), &device)
+        Model::new(&shape, learned, &Key::new(0, "weights"), &device).expect("a bundled preset")
     }
 
     /// As many sequences as a training step has, the first of the data.

@@ -21,7 +21,8 @@ pub fn losses(criterion: &mut Criterion) {
         let device = subject.workspace.device.clone().autodiff();
         let objective = subject.settings.objective().expect("a bundled preset");
         group.throughput(Throughput::Elements((batch.len() * batch.x.length()) as u64));
-        let gradient = || objective.loss(&model, &batch, &key, &device).sum().backward();
+        let subject = objective.with(&model).expect("of one family");
+        let gradient = || subject.loss(&batch, &key, &device).expect("a loss").sum().backward();
         group.bench_function(preset, |bencher| bencher.iter(gradient));
     }
     group.finish();

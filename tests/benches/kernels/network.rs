@@ -2,7 +2,6 @@
 
 use criterion::{Criterion, Throughput};
 use elbow_harness::likelihood::{Estimator, Question};
-use impls::network::Denoiser;
 
 use crate::inputs::{Subject, slow};
 
@@ -15,6 +14,7 @@ pub fn forward(criterion: &mut Criterion) {
     for preset in ["md4-digits", "ar-digits", "md4-shakespeare"] {
         let subject = Subject::new(preset);
         let (model, batch) = (subject.model(false), subject.batch());
+        let model = model.tokens().expect("it reads tokens");
         let input = batch.input(batch.x.ids(), &batch.u, &subject.workspace.device);
         group.throughput(Throughput::Elements((batch.len() * batch.x.length()) as u64));
         group.bench_function(preset, |bencher| bencher.iter(|| model.value_logits(&input).into_data()));
@@ -30,8 +30,7 @@ pub fn likelihood(criterion: &mut Criterion) {
         let model = subject.model(false);
         let objective = subject.settings.objective().expect("a bundled preset");
         let question = Question {
-            objective: objective.as_ref(),
-            denoiser: &model,
+            model: objective.with(&model).expect("of one family"),
             data: subject.data.as_ref(),
             conditional: false,
             estimator: Estimator::Auto,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use impls::network::{Denoiser, Dit, Model};
+use impls::network::{Dit, Model};
 use impls::train::{Checkpoint, DataShape, Settings};
 use serde_json::json;
 
@@ -61,7 +61,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     };
     settings.check()?;
     let model = Model::from(network);
-    let data = DataShape { values: model.values(), length, classes: 0, image: None };
+    let data = DataShape { values: shape.values, length, classes: 0, image: None };
     let hash = impls::hash::sha256(&std::fs::read(&arguments.file).map_err(Failure::reading(&arguments.file))?);
     write_run(&arguments.run, &settings, &model, (data, &format!("imported from weights {hash}")))?;
     let parameters = model.parameters();

@@ -75,7 +75,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     model.check_fits(data.as_ref())?;
     let estimator: Estimator = arguments.estimator.parse()?;
     let question =
-        model.question(data.as_ref(), estimator, arguments.draws as usize, arguments.sequences, workspace.seed);
+        model.question(data.as_ref(), estimator, arguments.draws as usize, arguments.sequences, workspace.seed)?;
     let question = Question { target: arguments.target_se, ..question };
     let bound = question.answer(&workspace.device, workspace.bar.as_ref())?;
     let ode = if arguments.ode { Some(ode(workspace, arguments, data.as_ref())?) } else { None };
@@ -95,7 +95,7 @@ fn ode(workspace: &Workspace, arguments: &Arguments, data: &dyn Dataset) -> Resu
     let objective = model.settings.gaussian()?.ok_or_else(|| Failure::internal("checked: a Gaussian diffusion"))?;
     let question = OdeQuestion {
         objective: &objective,
-        model: &model.model,
+        denoiser: model.model.gaussian()?,
         data,
         conditional: model.settings.class_conditioning,
         dequantisation: arguments.dequantisation.parse()?,

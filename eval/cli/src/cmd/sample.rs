@@ -91,11 +91,11 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     model.check_fits(data.as_ref())?;
     let request = request(arguments, &model, data.as_ref(), workspace.seed)?;
     let judge = arguments.judge.as_ref().map(|run| judge(run, data.as_ref(), &request, workspace)).transpose()?;
-    let made = sampling::draw(workspace, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+    let made = sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
     let folder = arguments.to.clone().unwrap_or_else(|| arguments.run.checkpoint.join("samples"));
     let files = sampling::save(workspace, &folder, "samples", &made.tokens, data.as_ref())?;
     let judged = judge
-        .map(|judge| generative(&judge.model, data.as_ref(), &made.tokens, &workspace.device, workspace.bar.as_ref()))
+        .map(|judge| generative(judge.model.tokens()?, data.as_ref(), &made.tokens, &workspace.device, workspace.bar.as_ref()))
         .transpose()?;
     let mut result = json!({
         "count": made.tokens.len(), "length": made.tokens.length(), "nfe": made.nfe(),
@@ -207,7 +207,7 @@ impl SamplerFlags {
             };
             return Ok(());
         };
-        let own = gaussian.schedule_of(&model.model);
+        let own = gaussian.schedule_of(model.model.gaussian()?)?;
         let ends = own.ends().ok_or_else(|| Failure::internal("a trained schedule has ends"))?;
         let schedule = match self.schedule.as_deref().map(str::parse).transpose()? {
             None => own,

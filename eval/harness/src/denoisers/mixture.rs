@@ -1,9 +1,9 @@
 //! The posterior mean of a mixture as a denoiser: the loss code that trains networks, run with an exact answer.
 
 use burn::tensor::{Float, Tensor, TensorData};
-use elbow_process::schedule::{GaussianSchedule, LogSnr};
-use impls::gaussian::{Asked, Level, Prediction};
-use impls::network::{Denoiser, Input};
+use impls::gaussian::{Level, Prediction};
+use impls::network::{GaussianDenoiser, Input, to_f64_vec};
+use impls::schedule::{GaussianSchedule, LogSnr};
 
 use crate::likelihood::ode::Field;
 use crate::theory::gaussian::Mixture;
@@ -18,11 +18,12 @@ pub struct MixtureDenoiser {
 
 impl MixtureDenoiser {
     /// F at one point.
-    fn output(&self, z: &[f64], log_snr: f64) -> Vec<f64> {
-        let Asked { level, affine, .. } = self.prediction.at(log_snr);
+    fn f(&self, z: &[f64], log_snr: f64) -> Vec<f64> {
+        let network = self.prediction.at(log_snr);
+        let level = network.level;
         let point = [z[0], z.get(1).copied().unwrap_or(0.0)];
         let x = self.law.posterior_mean((level.alpha, level.sigma), point);
-        let f = |(z, x): (&f64, f64)| affine.target(*z, (z - level.alpha * x) / level.sigma);
+        let f = |(z, x): (&f64, f64)| network.target(*z, (z - level.alpha * x) / level.sigma);
         z.iter().zip(x).map(f).collect()
     }
 }
@@ -45,23 +46,19 @@ impl Field for MixtureDenoiser {
     }
 }
 
-impl Denoiser for MixtureDenoiser {
+impl GaussianDenoiser for MixtureDenoiser {
     fn values(&self) -> usize {
         self.values
     }
 
-    fn sees_time(&self) -> bool {
-        true
-    }
-
-    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+    fn output(&self, input: &Input<Float>) -> Tensor<2> {
         let [rows, length] = input.z.dims();
-        let z: Vec<f64> = input.z.to_data().iter::<f64>().collect();
-        let times = input.time.to_data().iter::<f64>().collect::<Vec<_>>();
+        let z: Vec<f64> = to_f64_vec(input.z.clone());
+        let times = to_f64_vec(input.time.clone());
         let row = |(z, &time): (&[f64], &f64)| {
             let log_snr = GaussianSchedule::VDM.log_snr(time);
-            let scale = self.prediction.at(log_snr).scale;
-            self.output(&z.iter().map(|z| z / scale).collect::<Vec<_>>(), log_snr)
+            let scale = self.prediction.at(log_snr).c_in;
+            self.f(&z.iter().map(|z| z / scale).collect::<Vec<_>>(), log_snr)
         };
         let f: Vec<f32> = z.chunks(length).zip(&times).flat_map(row).map(|f| f as f32).collect();
         Tensor::from_data(TensorData::new(f, [rows, length]), &input.z.device())

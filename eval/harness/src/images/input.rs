@@ -74,7 +74,7 @@ fn draw(workspace: &Workspace, run: &Path, samples: &Sampling) -> Result<Box<dyn
         return Err(Failure::input(format!("{}: its samples are no images", run.display()), "name a run on images"));
     };
     let request = (samples.request)(&model, data.as_ref())?;
-    let made = sampling::draw(workspace, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+    let made = sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
     let images = Images::from_tokens(&made.tokens, data.values(), shape);
     let (nfe, weights) = (made.nfe(), &model.hash[..12]);
     let source = format!(

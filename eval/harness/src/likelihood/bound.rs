@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
+use impls::DiffusionModel;
 use impls::any_order::{K_DCE, k_dce_draws};
 use impls::data::Dataset;
 use impls::key::permutation;
-use impls::network::Denoiser;
-use impls::objective::{Batch, Objective, Terms};
+use impls::network::TokenDenoiser;
+use impls::objective::{Batch, BoundTerms, TokenObjective};
 use impls::time_sampling::TimeSampling;
 use impls::{Key, Workers};
 use serde::Serialize;
@@ -31,8 +32,7 @@ impls::names!(Estimator, "estimator": Auto = "auto", Objective = "objective", KD
 
 /// What is evaluated, and how.
 pub struct Question<'a> {
-    pub objective: &'a dyn Objective,
-    pub denoiser: &'a dyn Denoiser,
+    pub model: DiffusionModel<'a>,
     pub data: &'a dyn Dataset,
     /// Whether the model is told each sequence's class.
     pub conditional: bool,
@@ -107,26 +107,25 @@ const ROUND: usize = 128;
 /// Tokens times values of one network call, about: what fits into memory.
 const CALL_SIZE: usize = 1 << 23;
 
-impl Question<'_> {
-    /// Whether k-DCE's draws are averaged. It is refused where it would estimate another model's number.
-    fn by_k_dce(&self) -> Result<bool, Failure> {
-        let valid = self.objective.is_any_order() && !self.denoiser.sees_time();
+impl<'a> Question<'a> {
+    /// The denoiser, where k-DCE's draws are averaged. It is refused where it would estimate another model's number.
+    fn by_k_dce(&self) -> Result<Option<&'a dyn TokenDenoiser>, Failure> {
+        let valid = self.model.any_order();
         match self.estimator {
-            Estimator::KDce if !valid => {
+            Estimator::KDce if valid.is_none() => {
                 let what = "k-dce is no estimator of this model's bound: it needs masked diffusion in continuous time with \
                             alpha from 1 to 0 and a network that sees no time";
                 Err(Failure::input(what, "use --estimator objective"))
             }
             Estimator::KDce | Estimator::Auto => Ok(valid),
-            Estimator::Objective => Ok(false),
+            Estimator::Objective => Ok(None),
         }
     }
 
     /// Estimates the bound.
     pub fn answer(&self, device: &Device, bar: &dyn Progress) -> Result<Bound, Failure> {
         let by_k_dce = self.by_k_dce()?;
-        let objective: &dyn Objective = if by_k_dce { &K_DCE } else { self.objective };
-        let draws = if objective.is_exact() { 1 } else { self.draws };
+        let draws = if by_k_dce.is_none() && self.model.is_exact() { 1 } else { self.draws };
         let count = self.sequences.unwrap_or(usize::MAX).min(self.data.len());
         if count < 2 {
             let what = format!("{}: {count} sequences have no standard error", self.data.name());
@@ -144,25 +143,25 @@ impl Question<'_> {
         let key = |purpose| Key::new(self.seed, purpose);
         let (times, masks) = (key("likelihood times"), key("likelihood masks"));
         let workers = Workers::new(usize::MAX);
-        let one = |_: usize, &(number, chunk): &(usize, &[usize])| -> Result<Vec<Terms>, Failure> {
+        let one = |_: usize, &(number, chunk): &(usize, &[usize])| -> Result<Vec<BoundTerms>, Failure> {
             let x = self.data.select(chunk)?;
             let class = if self.conditional { self.data.labels(chunk) } else { Vec::new() };
             let of_sequence = |&i: &usize| TimeSampling::Stratified.draw(draws, &times.fold(i as u64));
             let strata: Vec<Vec<f64>> = chunk.iter().map(of_sequence).collect();
             let u: Vec<Vec<f64>> = (0..draws).map(|draw| strata.iter().map(|u| u[draw]).collect()).collect();
             let batch = Batch { class, ..Batch::new(x, u[0].clone()) };
-            let mut sums = vec![Terms::default(); chunk.len()];
+            let mut sums = vec![BoundTerms::default(); chunk.len()];
             let key = masks.fold(number as u64);
-            let draws_of: Box<dyn Iterator<Item = Vec<Terms>>> = match by_k_dce {
-                true => Box::new(k_dce_draws(self.denoiser, &batch, &u, &key, device)),
-                false => Box::new(
+            let draws_of: Box<dyn Iterator<Item = impls::Result<Vec<BoundTerms>>>> = match by_k_dce {
+                Some(denoiser) => Box::new(k_dce_draws(denoiser, &batch, &u, &key, device)),
+                None => Box::new(
                     u.iter()
                         .enumerate()
-                        .map(|(draw, u)| objective.nelbo(self.denoiser, &batch.at(u), &key.fold(draw as u64), device)),
+                        .map(|(draw, u)| self.model.nelbo(&batch.at(u), &key.fold(draw as u64), device)),
                 ),
             };
             for draw in draws_of {
-                for (sum, terms) in sums.iter_mut().zip(draw) {
+                for (sum, terms) in sums.iter_mut().zip(draw?) {
                     sum.reconstruction += terms.reconstruction / draws as f64;
                     sum.prior += terms.prior / draws as f64;
                     sum.diffusion += terms.diffusion / draws as f64;
@@ -172,21 +171,21 @@ impl Question<'_> {
             Ok(sums)
         };
         let to_bits = 1.0 / (dims as f64 * std::f64::consts::LN_2);
-        let mut terms: Vec<Terms> = Vec::new();
+        let mut terms: Vec<BoundTerms> = Vec::new();
         let mut reached = false;
         for round in chunks.chunks(self.target.map_or(chunks.len(), |_| ROUND.div_ceil(chunk))) {
             for part in workers.map(round, one) {
                 terms.extend(part?);
             }
-            let nats: Vec<f64> = terms.iter().map(Terms::sum).collect();
+            let nats: Vec<f64> = terms.iter().map(BoundTerms::sum).collect();
             reached = self.target.is_some_and(|target| Estimate::of(&nats).standard_error * to_bits <= target);
             if reached {
                 break;
             }
         }
         bar.finish();
-        let of = |f: &dyn Fn(&Terms) -> f64| Estimate::of(&terms.iter().map(f).collect::<Vec<_>>());
-        let nats = of(&Terms::sum);
+        let of = |f: &dyn Fn(&BoundTerms) -> f64| Estimate::of(&terms.iter().map(f).collect::<Vec<_>>());
+        let nats = of(&BoundTerms::sum);
         let per_token = nats.scaled(1.0 / dims as f64);
         let bits_per_dim = nats.scaled(to_bits);
         let perplexity = per_token.value.exp();
@@ -202,8 +201,12 @@ impl Question<'_> {
             dims,
             draws,
             target: self.target.map(|standard_error| Target { standard_error, reached, available: count as u64 }),
-            estimator: if by_k_dce { "k-dce".into() } else { "objective".into() },
-            protocol: objective.protocol().into_iter().map(|(name, choice)| (name.to_owned(), choice)).collect(),
+            estimator: if by_k_dce.is_some() { "k-dce".into() } else { "objective".into() },
+            protocol: by_k_dce
+                .map_or_else(|| self.model.protocol(), |_| K_DCE.protocol())
+                .into_iter()
+                .map(|(name, choice)| (name.to_owned(), choice))
+                .collect(),
             nats,
             bits_per_dim,
             // The error of a smooth function of the mean, to first order.
@@ -216,7 +219,7 @@ impl Question<'_> {
             reconstruction: of(&|t| t.reconstruction).value * to_bits,
             prior: of(&|t| t.prior).value * to_bits,
             diffusion: of(&|t| t.diffusion).scaled(to_bits),
-            per_sequence: terms.iter().map(Terms::sum).collect(),
+            per_sequence: terms.iter().map(BoundTerms::sum).collect(),
         })
     }
 }

@@ -1,9 +1,10 @@
 //! Generative perplexity: how probable samples are under a judge, never without how varied they are.
 
 use burn::tensor::Device;
+use impls::DiffusionModel;
 use impls::autoregressive::Autoregressive;
 use impls::data::{Dataset, InMemory, Tokens};
-use impls::network::Denoiser;
+use impls::network::TokenDenoiser;
 use serde::Serialize;
 
 use super::bound::{Estimator, Question};
@@ -30,7 +31,7 @@ pub struct Generative {
 
 /// Judges samples of a model of `data`, whose window is the judge's. At least two samples of at least a window.
 pub fn generative(
-    judge: &dyn Denoiser,
+    judge: &dyn TokenDenoiser,
     data: &dyn Dataset,
     samples: &Tokens,
     device: &Device,
@@ -41,8 +42,7 @@ pub fn generative(
     let ids: Vec<u32> = samples.rows().flat_map(|row| &row[..windows * window]).copied().collect();
     let cut = InMemory::new("samples", data.values(), Tokens::new(ids, window));
     let question = Question {
-        objective: &Autoregressive,
-        denoiser: judge,
+        model: DiffusionModel::Tokens(&Autoregressive, judge),
         data: &cut,
         conditional: false,
         estimator: Estimator::Objective,

@@ -6,9 +6,9 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use impls::Key;
-use impls::gaussian::{Asked, Level, Prediction};
+use impls::gaussian::{Level, Prediction};
 use impls::key::open_uniform;
-use impls::network::{Denoiser, Input};
+use impls::network::{GaussianDenoiser, Input, to_f64_vec};
 
 /// eps_hat and the trace of its derivative by z.
 pub trait Field {
@@ -66,7 +66,7 @@ pub enum Trace {
 /// A network, its derivative by automatic differentiation.
 pub struct NetworkField<'a> {
     /// On a device that differentiates.
-    pub denoiser: &'a dyn Denoiser,
+    pub denoiser: &'a dyn GaussianDenoiser,
     pub device: &'a Device,
     pub prediction: Prediction,
     /// Class of each row; empty without classes.
@@ -91,13 +91,13 @@ impl NetworkField<'_> {
         let tensor = |data: &[f32]| Tensor::<2>::from_data(TensorData::new(data.to_vec(), [rows, length]), self.device);
         let z = tensor(input).require_grad();
         let seen = Input::points(z.clone(), &vec![time; rows]);
-        let f = self.denoiser.points(&if class.is_empty() { seen } else { seen.with_class(class) });
+        let f = self.denoiser.output(&if class.is_empty() { seen } else { seen.with_class(class) });
         let gradients = (f.clone() * tensor(directions)).sum().backward();
         let gradient: Vec<f64> =
             z.grad(&gradients).map_or(vec![0.0; input.len()], |g| g.into_data().iter::<f64>().collect());
         let product = |(g, v): (&[f64], &[f32])| g.iter().zip(v).map(|(g, v)| g * f64::from(*v)).sum();
         let products = gradient.chunks(length).zip(directions.chunks(length)).map(product).collect();
-        (f.into_data().iter::<f64>().collect(), products)
+        (to_f64_vec(f), products)
     }
 
     /// F and the trace of dF/d input of each row.
@@ -131,11 +131,11 @@ impl NetworkField<'_> {
 
 impl Field for NetworkField<'_> {
     fn eps_and_trace(&self, z: &[f64], length: usize, log_snr: f64) -> (Vec<f64>, Vec<f64>) {
-        let Asked { affine, scale, time, .. } = self.prediction.at(log_snr);
-        let input: Vec<f32> = z.iter().map(|z| (scale * z) as f32).collect();
-        let (f, trace) = self.output_and_trace(&input, length, time);
-        let eps = z.iter().zip(f).map(|(z, f)| affine.eps(*z, f)).collect();
-        let whole = |t: f64| affine.of_z * length as f64 + affine.of_f * scale * t;
+        let network = self.prediction.at(log_snr);
+        let input: Vec<f32> = z.iter().map(|z| (network.c_in * z) as f32).collect();
+        let (f, trace) = self.output_and_trace(&input, length, network.c_noise);
+        let eps = z.iter().zip(f).map(|(z, f)| network.eps(*z, f)).collect();
+        let whole = |t: f64| network.skip * length as f64 + network.out * network.c_in * t;
         (eps, trace.into_iter().map(whole).collect())
     }
 }

@@ -1,11 +1,10 @@
 //! Tokens under the probability-flow ODE: its density of noisy points, made a code length of the data by dequantisation.
 
-use burn::module::Module;
 use burn::tensor::Device;
 use impls::data::{Dataset, Tokens};
 use impls::gaussian::{Decoder, Gaussian, Level};
 use impls::key::open_uniform;
-use impls::network::Model;
+use impls::network::GaussianDenoiser;
 use impls::{Key, Workers};
 use rand_distr::{Distribution, StandardNormal};
 use serde::Serialize;
@@ -31,7 +30,7 @@ impls::names!(Dequantisation, "dequantisation": Decoder = "decoder", Uniform = "
 pub struct OdeQuestion<'a> {
     pub objective: &'a Gaussian,
     /// On the device of `answer`, which differentiates.
-    pub model: &'a Model,
+    pub denoiser: &'a dyn GaussianDenoiser,
     pub data: &'a dyn Dataset,
     pub conditional: bool,
     pub dequantisation: Dequantisation,
@@ -132,9 +131,9 @@ impl OdeQuestion<'_> {
     fn one(&self, chunk: &[usize], key: &Key, device: &Device, bar: &dyn Progress) -> Result<[Vec<f64>; 2], Failure> {
         let tokens = self.data.select(chunk)?;
         // A copy for this thread: two that differentiate through the same parameters wait for each other.
-        let model = self.model.clone().fork(device);
+        let copy = self.denoiser.fork(device);
         let field = NetworkField {
-            denoiser: &model,
+            denoiser: copy.as_deref().unwrap_or(self.denoiser),
             device,
             prediction: self.objective.prediction,
             class: if self.conditional { self.data.labels(chunk) } else { Vec::new() },
@@ -146,7 +145,7 @@ impl OdeQuestion<'_> {
     }
 
     fn ends(&self) -> Result<[f64; 2], Failure> {
-        let schedule = self.objective.schedule_of(self.model);
+        let schedule = self.objective.schedule_of(self.denoiser)?;
         schedule.ends().ok_or_else(|| Failure::internal("a trained schedule has ends"))
     }
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 use burn::tensor::Device;
 use impls::data::Dataset;
 use impls::network::Model;
-use impls::objective::Objective;
 use impls::train::checkpoint::State;
 use impls::train::{Checkpoint, DataShape, Settings};
+use impls::{DiffusionModel, Objective};
 
 use crate::failure::Failure;
 use crate::likelihood::{Estimator, Question};
@@ -15,7 +15,7 @@ use crate::likelihood::{Estimator, Question};
 /// A trained model with what describes it.
 pub struct Trained {
     pub settings: Settings,
-    pub objective: Box<dyn Objective>,
+    pub objective: Objective,
     pub model: Model,
     pub state: State,
     /// SHA-256 of the averaged weights.
@@ -40,7 +40,7 @@ impl Trained {
         })?;
         let shape = settings.network(&state.data)?;
         let key = impls::Key::new(0, "replaced");
-        let model = Model::new(&shape, settings.learned_schedule()?, &key, device);
+        let model = Model::new(&shape, settings.learned_schedule()?, &key, device)?;
         Ok(Self {
             objective: settings.objective()?,
             model: checkpoint.load_ema(model)?,
@@ -70,6 +70,11 @@ impl Trained {
         Ok(())
     }
 
+    /// The model with its objective.
+    pub fn diffusion(&self) -> Result<DiffusionModel<'_>, Failure> {
+        Ok(self.objective.with(&self.model)?)
+    }
+
     /// The question for the model's bound on some data.
     pub fn question<'a>(
         &'a self,
@@ -78,10 +83,9 @@ impl Trained {
         draws: usize,
         sequences: Option<usize>,
         seed: u64,
-    ) -> Question<'a> {
-        Question {
-            objective: self.objective.as_ref(),
-            denoiser: &self.model,
+    ) -> Result<Question<'a>, Failure> {
+        Ok(Question {
+            model: self.diffusion()?,
             data,
             conditional: self.settings.class_conditioning,
             estimator,
@@ -89,6 +93,6 @@ impl Trained {
             sequences,
             target: None,
             seed,
-        }
+        })
     }
 }

@@ -69,8 +69,7 @@ impl Observer<'_> {
         let Some(data) = &self.held_out else { return Ok(Vec::new()) };
         let objective = self.settings.objective()?;
         let question = Question {
-            objective: objective.as_ref(),
-            denoiser: trainer.ema(),
+            model: objective.with(trainer.ema())?,
             data: data.as_ref(),
             conditional: self.settings.class_conditioning,
             estimator: Estimator::Auto,
@@ -84,7 +83,7 @@ impl Observer<'_> {
         let folder = self.run.join("samples");
         let name = format!("step-{:07}", trainer.steps_done());
         let request = Request::new(self.settings, trainer.ema(), SHOWN, data.length(), self.settings.seed);
-        let made = sampling::draw(self.workspace, self.settings, trainer.ema(), &request, &quiet)?;
+        let made = sampling::draw(&self.workspace.device, self.settings, trainer.ema(), &request, &quiet)?;
         sampling::save(self.workspace, &folder, &name, &made.tokens, data.as_ref())?;
         let b = bound.bits_per_dim;
         Ok(vec![

@@ -3,23 +3,23 @@
 mod infilling;
 mod save;
 
+use burn::tensor::Device;
 use impls::any_order::{first_hitting, one_by_one};
 use impls::autoregressive::left_to_right;
-use impls::canvas::{Canvas, Predictor, Samples};
-use impls::d3pm::{Uniform, absorbing_ancestral, uniform_ancestral};
+use impls::d3pm::{D3pmUniform, absorbing_ancestral, uniform_ancestral};
 use impls::data::Tokens;
-use impls::gaussian::{self, Churn, Cloud, EpsPredictor, LevelGrid, ddim, heun};
+use impls::gaussian::{self, Churn, EpsPredictor, GaussianState, LevelGrid, ddim, heun};
 use impls::genmd4::vector_ancestral;
-use impls::maskgit::confidence;
+use impls::maskgit::confidence_decoding;
 use impls::md4::{Grid, ancestral};
-use impls::mdlm::{cached, semi_autoregressive};
-use impls::network::{Denoiser, Model};
+use impls::mdlm::{ancestral_cached, semi_autoregressive};
+use impls::network::Denoiser;
+use impls::sampler_state::{Predictor, Samples, TokenState};
 use impls::schedule::{GaussianSchedule, MaskedSchedule, Unclipped};
 use impls::train::Settings;
 use impls::{Key, Workers};
 
 use crate::failure::Failure;
-use crate::workspace::Workspace;
 use elbow_base::Progress;
 
 pub use infilling::infilling;
@@ -116,14 +116,20 @@ pub struct Request {
 
 impl Request {
     /// An implementation's own sampler with 64 steps.
-    pub fn new(settings: &Settings, model: &Model, count: usize, length: usize, seed: u64) -> Self {
+    pub fn new<'a>(
+        settings: &Settings,
+        denoiser: impl Into<Denoiser<'a>>,
+        count: usize,
+        length: usize,
+        seed: u64,
+    ) -> Self {
         let schedule = settings.schedule.as_ref().and_then(|name| name.parse().ok()).unwrap_or(MaskedSchedule::Linear);
         Self {
             sampler: Sampler::of(&settings.implementation)[0],
             steps: 64,
             grid: grid_under(&schedule),
             schedule,
-            levels: level_grid(settings, model),
+            levels: level_grid(settings, denoiser.into()),
             churn: Churn::NONE,
             count,
             length,
@@ -165,9 +171,10 @@ pub fn grid_under(schedule: &MaskedSchedule) -> Grid {
 }
 
 /// The grid that an implementation's authors use, under the model's schedule.
-fn level_grid(settings: &Settings, model: &Model) -> LevelGrid {
-    let objective = settings.gaussian().ok().flatten();
-    let schedule = objective.map_or(GaussianSchedule::VDM, |gaussian| gaussian.schedule_of(model));
+fn level_grid(settings: &Settings, denoiser: Denoiser) -> LevelGrid {
+    let objective = settings.gaussian().ok().flatten().zip(denoiser.gaussian().ok());
+    let schedule = objective.and_then(|(gaussian, denoiser)| gaussian.schedule_of(denoiser).ok());
+    let schedule = schedule.unwrap_or(GaussianSchedule::VDM);
     match schedule.ends() {
         Some(ends) if settings.implementation == "edm" => LevelGrid::edm(ends),
         _ => LevelGrid::Times(schedule),
@@ -175,13 +182,14 @@ fn level_grid(settings: &Settings, model: &Model) -> LevelGrid {
 }
 
 /// Draws samples in batches, side by side.
-pub fn draw(
-    workspace: &Workspace,
+pub fn draw<'a>(
+    device: &Device,
     settings: &Settings,
-    model: &Model,
+    denoiser: impl Into<Denoiser<'a>>,
     request: &Request,
     bar: &dyn Progress,
 ) -> Result<Samples, Failure> {
+    let denoiser = denoiser.into();
     let known = Sampler::of(&settings.implementation);
     if !known.contains(&request.sampler) {
         let names: Vec<String> = known.iter().map(|s| s.to_string()).collect();
@@ -190,19 +198,19 @@ pub fn draw(
     }
     let long = settings.sequence_length.is_some_and(|window| request.length > window);
     let masks_only = request.known.is_some() || request.nucleus < 1.0 || long;
-    let uniform = settings.implementation == "d3pm-uniform" && (masks_only || model.classes().is_some());
+    let uniform = settings.implementation == "d3pm-uniform" && (masks_only || denoiser.classes().is_some());
     if uniform || (settings.is_gaussian() && masks_only) {
         let what =
             format!("{} changes every token: it has no infilling, nucleus or long texts", settings.implementation);
         return Err(Failure::input(what, "leave these options out, and classes with d3pm-uniform"));
     }
     bar.start(request.count as u64, "samples");
-    let batch = request.batch(model.values());
+    let batch = request.batch(denoiser.values());
     let batches: Vec<usize> = (0..request.count).step_by(batch).collect();
     let made = Workers::new(usize::MAX).map(&batches, |_, &first| {
         let count = batch.min(request.count - first);
         let key = Key::new(request.seed, "sample").fold(first as u64);
-        let made = one_batch(workspace, settings, model, request, [first, count], &key);
+        let made = one_batch(device, settings, denoiser, request, [first, count], &key);
         bar.advance(count as u64);
         made
     });
@@ -221,78 +229,82 @@ pub fn draw(
 }
 
 fn one_batch(
-    workspace: &Workspace,
+    device: &Device,
     settings: &Settings,
-    model: &Model,
+    denoiser: Denoiser,
     request: &Request,
     [first, count]: [usize; 2],
     key: &Key,
 ) -> Result<Samples, Failure> {
     let window = settings.sequence_length.unwrap_or(request.length);
-    let device = &workspace.device;
-    let clock = settings.clock()?;
+    let training_schedule = settings.clock()?;
     if settings.implementation == "d3pm-uniform" {
-        let objective = Uniform {
+        let objective = D3pmUniform {
             schedule: request.schedule,
             steps: None,
             kernel: settings.kernel.clone().unwrap_or_default().parse()?,
-            hybrid: 0.0,
+            hybrid_ce_weight: 0.0,
         };
-        let made = uniform_ancestral(model, &objective, request.steps, [count, window], key, device);
+        let made = uniform_ancestral(denoiser.tokens()?, &objective, request.steps, [count, window], key, device);
         return Ok(cut(made, request.length));
     }
     let classes = |classes: usize| {
         (first..first + count).map(|i| request.class.unwrap_or((i % classes) as u32)).collect::<Vec<u32>>()
     };
     if let Some(objective) = settings.gaussian()? {
-        let predictor = EpsPredictor::new(model, objective.prediction, device);
-        let predictor = match model.classes() {
+        let predictor = EpsPredictor::new(denoiser.gaussian()?, objective.prediction, device);
+        let predictor = match denoiser.classes() {
             Some(known) => predictor.guided(classes(known), request.guidance),
             None => predictor,
         };
-        return points(predictor, request, Cloud::prior(count, window, key));
+        return points(predictor, request, GaussianState::prior(count, window, key));
     }
+    let denoiser = denoiser.tokens()?;
     let predictor = || {
-        let plain = Predictor::new(model, device).with_nucleus(request.nucleus).trained_under(clock);
-        let Some(known) = model.classes() else { return plain };
+        let plain = Predictor::new(denoiser, device).with_nucleus(request.nucleus).trained_under(training_schedule);
+        let Some(known) = denoiser.classes() else { return plain };
         plain.guided(classes(known), request.guidance)
     };
-    let fill = |canvas: Canvas| match request.sampler {
-        Sampler::Ancestral => ancestral(predictor(), &request.schedule, request.grid, request.steps, canvas),
-        Sampler::Cached => cached(predictor(), request.steps, canvas),
-        Sampler::FirstHitting => first_hitting(predictor(), canvas),
-        Sampler::OneByOne => one_by_one(predictor(), canvas),
-        Sampler::Confidence => confidence(predictor(), request.steps, request.temperature, canvas),
-        Sampler::Vector => vector_ancestral(predictor(), request.grid, request.steps, canvas),
-        Sampler::D3pm => absorbing_ancestral(predictor(), request.steps, canvas),
-        Sampler::LeftToRight => left_to_right(predictor(), canvas),
-        Sampler::Ddim | Sampler::Heun => unreachable!("checked: these draw points"),
+    let fill = |state: TokenState| {
+        Ok(match request.sampler {
+            Sampler::Ancestral => ancestral(predictor(), &request.schedule, request.grid, request.steps, state),
+            Sampler::Cached => ancestral_cached(predictor(), request.steps, state),
+            Sampler::FirstHitting => first_hitting(predictor(), state),
+            Sampler::OneByOne => one_by_one(predictor(), state),
+            Sampler::Confidence => confidence_decoding(predictor(), request.steps, request.temperature, state),
+            Sampler::Vector => vector_ancestral(predictor(), request.grid, request.steps, state)?,
+            Sampler::D3pm => absorbing_ancestral(predictor(), request.steps, state),
+            Sampler::LeftToRight => left_to_right(predictor(), state),
+            Sampler::Ddim | Sampler::Heun => {
+                return Err(impls::Error::Setting(format!("sampler {} draws points, not tokens", request.sampler)));
+            }
+        })
     };
     if request.length > window {
         let windows = [window, request.stride.min(window)];
-        return Ok(semi_autoregressive(count, request.length, windows, model.values(), key, fill));
+        return Ok(semi_autoregressive(count, request.length, windows, denoiser.values(), key, fill)?);
     }
-    let canvas = Canvas::masked(count, window, model.values(), key);
+    let state = TokenState::all_masks(count, window, denoiser.values(), key);
     let made = fill(match &request.known {
-        Some(known) => canvas.with_known(known),
-        None => canvas,
-    });
+        Some(known) => state.with_known(known),
+        None => state,
+    })?;
     Ok(cut(made, request.length))
 }
 
 /// Points of Gaussian diffusion, from noise to tokens.
-fn points(mut predictor: EpsPredictor, request: &Request, mut cloud: Cloud) -> Result<Samples, Failure> {
+fn points(mut predictor: EpsPredictor, request: &Request, mut state: GaussianState) -> Result<Samples, Failure> {
     let log_snrs = request.levels.log_snrs(request.steps);
     match request.sampler {
-        Sampler::Heun => heun(&mut predictor, &log_snrs, request.churn, &mut cloud),
-        Sampler::Ddim => ddim(&mut predictor, &log_snrs, &mut cloud),
-        _ => gaussian::ancestral(&mut predictor, &log_snrs, &mut cloud),
+        Sampler::Heun => heun(&mut predictor, &log_snrs, request.churn, &mut state),
+        Sampler::Ddim => ddim(&mut predictor, &log_snrs, &mut state),
+        _ => gaussian::ancestral(&mut predictor, &log_snrs, &mut state),
     }
-    if !cloud.is_finite() {
+    if !state.is_finite() {
         let what = "the network answered with what is no number: its training has diverged";
         return Err(Failure::input(what, "train with a smaller learning_rate"));
     }
-    Ok(cloud.decode(predictor, log_snrs[request.steps]))
+    Ok(state.decode(predictor, log_snrs[request.steps]))
 }
 
 /// The first `length` tokens of each sample: a network draws whole windows.

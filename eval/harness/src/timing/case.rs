@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use impls::corruption::{Corrupted, hide_each, numbers, row_sums};
+use impls::corruption::{MaskedBatch, mask_under};
 use impls::data::{Dataset, Split, Tokens};
 use impls::key::Key;
-use impls::network::Model;
+use impls::network::{Model, to_f64_vec};
 use impls::objective::Batch;
 use impls::schedule::MaskedSchedule;
 use impls::time_sampling::TimeSampling;
@@ -82,23 +82,23 @@ impl Case {
     }
 
     /// The fixed batch, the first sequences at stratified times, and the same with tokens hidden.
-    fn batch(&self, device: &Device) -> Result<(Batch, Corrupted), Failure> {
+    fn batch(&self, device: &Device) -> Result<(Batch, MaskedBatch), Failure> {
         let count = self.settings.batch_size.min(self.data.len());
         let x: Tokens = self.data.select(&(0..count).collect::<Vec<_>>())?;
         let u = TimeSampling::Stratified.draw(count, &Key::new(0, "case times"));
         let batch = Batch::new(x, u);
-        let masked = |row: usize, _| MaskedSchedule::Linear.mask_probability(batch.u[row]);
-        let corrupted = hide_each(&batch, &batch.u, self.data.values(), masked, &Key::new(0, "case masks"), device);
+        let key = Key::new(0, "case masks");
+        let corrupted = mask_under(&MaskedSchedule::Linear, &batch, &batch.u, self.data.values(), &key, device)?;
         Ok((batch, corrupted))
     }
 
     /// Bits/dim of the fixed batch under the trained weights: each row's cost over its time.
     pub fn check(&self, workspace: &Workspace) -> Result<f64, Failure> {
         let shape = self.settings.network(&DataShape::of(self.data.as_ref()))?;
-        let model = Model::new(&shape, None, &Key::new(0, "replaced"), &workspace.device);
+        let model = Model::new(&shape, None, &Key::new(0, "replaced"), &workspace.device)?;
         let model = Checkpoint::of_run(&self.run).load_model(model)?;
         let (batch, corrupted) = self.batch(&workspace.device)?;
-        let costs = numbers(row_sums(corrupted.cross_entropies(&model)));
+        let costs = to_f64_vec(corrupted.cross_entropy(model.tokens()?));
         let total: f64 = costs.iter().zip(weights(&batch)).map(|(cost, weight)| cost * weight).sum();
         Ok(total / batch.x.ids().len() as f64 / std::f64::consts::LN_2)
     }

@@ -4,10 +4,10 @@ use burn::tensor::Device;
 use elbow_harness::denoisers::MixtureDenoiser;
 use elbow_harness::likelihood::Estimate;
 use elbow_theory::gaussian::{GaussianToy, cascade, weighted_loss};
-use impls::corruption::numbers;
 use impls::data::Tokens;
-use impls::gaussian::{Decoder, Gaussian, Noisy, Prediction, squared_errors};
-use impls::objective::{Batch, Objective, Terms};
+use impls::gaussian::{Decoder, Gaussian, GaussianCorruption, NoiseLevelWeight, Prediction};
+use impls::network::to_f64_vec;
+use impls::objective::{Batch, BoundTerms};
 use impls::schedule::GaussianSchedule;
 use impls::time_sampling::TimeSampling;
 use impls::{Key, Weighting};
@@ -47,13 +47,16 @@ fn mean(f: impl Fn(Vec<f64>, &Key) -> f64) -> Estimate {
 fn loss(toy: &GaussianToy, objective: &Gaussian, change: impl Fn(f64, f64) -> f64) -> Estimate {
     let denoiser = denoiser(toy, objective.prediction);
     mean(|u, key| {
-        let (log_snr, weights): (Vec<f64>, Vec<f64>) = u.iter().map(|&u| objective.level(u)).unzip();
-        let noisy = Noisy::draw(toy.data.draw(BATCH, &key.fold(0)), log_snr.clone(), &key.fold(1));
-        // Nothing of the batch counts but its rows.
-        let batch = Batch::new(Tokens::new(vec![0; BATCH], 1), u);
-        let errors = numbers(squared_errors(&objective.prediction, &denoiser, &noisy, &batch, &Device::flex()));
-        let weighted = |row: usize| errors[row] * change(log_snr[row], weights[row]);
-        (0..BATCH).map(weighted).sum::<f64>() / BATCH as f64
+        let x = toy.data.draw(BATCH, &key.fold(0));
+        // The points are not tokens: their number and their u are all that counts of the batch.
+        let batch = Batch::new(Tokens::new(vec![0; x.len()], x.len() / BATCH), u.clone());
+        let drawn = objective.corrupt(5, &batch, &key.fold(1), &Device::flex());
+        let losses = to_f64_vec(objective.loss_of(&denoiser, &GaussianCorruption { x, ..drawn }).expect("a loss"));
+        let changed = |(loss, &u): (&f64, &f64)| {
+            let NoiseLevelWeight { log_snr, weight } = objective.training_weight(u);
+            loss * change(log_snr, weight) / weight
+        };
+        losses.iter().zip(&u).map(changed).sum::<f64>() / BATCH as f64
     })
 }
 
@@ -149,8 +152,8 @@ fn bounds_agree_with_the_exact_cascade_and_lie_above_the_entropy() {
                 let denoiser = denoiser(&toy, prediction);
                 let found = mean(|u, key| {
                     let batch = tokens(&toy, u, &key.fold(0));
-                    let terms = objective.nelbo(&denoiser, &batch, &key.fold(1), &device);
-                    terms.iter().map(Terms::sum).sum::<f64>() / BATCH as f64
+                    let terms = objective.nelbo(&denoiser, &batch, &key.fold(1), &device).expect("a bound");
+                    terms.iter().map(BoundTerms::sum).sum::<f64>() / BATCH as f64
                 });
                 agrees(&format!("{name}, T = {steps:?}, {prediction}"), &found, nelbo);
             }
@@ -171,7 +174,8 @@ fn the_elbo_weighted_loss_is_the_diffusion_term() {
     let device = Device::flex();
     let found = mean(|u, key| {
         let batch = tokens(&toy, u, &key.fold(0));
-        numbers(objective.loss(&denoiser, &batch, &key.fold(1), &device)).iter().sum::<f64>() / BATCH as f64
+        to_f64_vec(objective.loss(&denoiser, &batch, &key.fold(1), &device).expect("a loss")).iter().sum::<f64>()
+            / BATCH as f64
     });
     agrees("the loss", &found, weighted_loss(&toy, &objective.schedule, &Weighting::Elbo).value);
 }

@@ -5,10 +5,12 @@ use std::sync::Mutex;
 
 use burn::tensor::{Device, Float, Tensor, TensorData};
 use impls::Weighting;
-use impls::corruption::numbers;
 use impls::data::Tokens;
-use impls::gaussian::{Decoder, Gaussian, Level, Noisy, Prediction, prior_kl, squared_errors};
-use impls::network::{Denoiser, Input};
+use impls::gaussian::{
+    Decoder, Gaussian, GaussianCorruption, Level, NoiseLevelWeight, Prediction, prior_loss, reconstruction_loss,
+    squared_errors,
+};
+use impls::network::{GaussianDenoiser, Input, to_f64_vec};
 use impls::objective::Batch;
 use impls::schedule::{GaussianSchedule, LogSnr};
 use serde_json::Value;
@@ -28,19 +30,15 @@ pub fn golden() -> Vec<Value> {
     document["cases"].as_array().expect("cases").clone()
 }
 
-/// A denoiser that says the same F whatever it sees.
+/// A denoiser whose output F does not depend on its input.
 pub struct Fixed(pub Vec<f32>);
 
-impl Denoiser for Fixed {
+impl GaussianDenoiser for Fixed {
     fn values(&self) -> usize {
         2
     }
 
-    fn sees_time(&self) -> bool {
-        true
-    }
-
-    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+    fn output(&self, input: &Input<Float>) -> Tensor<2> {
         Tensor::from_data(TensorData::new(self.0.clone(), input.z.dims()), &input.z.device())
     }
 }
@@ -72,16 +70,19 @@ impl Case {
         format!("{name}:{}:{}", self.golden["gamma_min"], self.golden["gamma_max"]).parse().expect("a schedule")
     }
 
-    fn errors(&self, prediction: &Prediction, log_snr: Vec<f64>) -> Vec<f64> {
-        let noisy = Noisy { x: self.x.clone(), eps: self.eps.clone(), log_snr };
-        numbers(squared_errors(prediction, &self.fixed, &noisy, &self.batch, &Device::flex()))
+    /// The case's points and noise, as a corruption.
+    pub fn corruption(&self) -> GaussianCorruption {
+        let (values, eps_0) = (decoder(&self.golden).values, Some(flat(&self.golden["eps0"])));
+        GaussianCorruption::new(&self.batch, values, self.eps.clone(), eps_0, &Device::flex())
     }
 
-    /// The loss of each row as training draws it.
+    fn errors(&self, prediction: &Prediction, log_snrs: &[f64]) -> Vec<f64> {
+        to_f64_vec(squared_errors(prediction, &self.fixed, &self.corruption(), log_snrs))
+    }
+
+    /// The loss of each row that trains.
     fn losses(&self, objective: &Gaussian) -> Vec<f64> {
-        let (log_snr, weights): (Vec<f64>, Vec<f64>) = self.batch.u.iter().map(|&u| objective.level(u)).unzip();
-        let errors = self.errors(&objective.prediction, log_snr);
-        errors.iter().zip(weights).map(|(error, weight)| error * weight).collect()
+        to_f64_vec(objective.loss_of(&self.fixed, &self.corruption()).expect("a loss"))
     }
 }
 
@@ -108,7 +109,7 @@ fn losses_of_every_schedule_prediction_and_weighting_equal_the_golden_values() {
                 let prediction: Prediction = prediction_name.parse().expect("a prediction");
                 let golden = &golden["predictions"][prediction_name];
                 let what = format!("V = {}, {name}, {prediction_name}", case.golden["values"]);
-                let found = case.errors(&prediction, of(&|u| schedule.log_snr(u)));
+                let found = case.errors(&prediction, &of(&|u| schedule.log_snr(u)));
                 agrees(&what, &found, &golden["squared_error"], TOLERANCE);
                 for (weighting, golden) in golden["weighted"].as_object().expect("weightings") {
                     let objective = Gaussian::new(schedule, weighting.parse().expect("a weighting"), prediction);
@@ -151,41 +152,30 @@ fn witnesses_of_wrong_losses_are_rejected() {
 #[test]
 fn reconstruction_and_prior_equal_the_golden_values() {
     for case in golden().into_iter().map(Case::new) {
-        let (golden, decoder) = (&case.golden, decoder(&case.golden));
-        let length = case.batch.x.length();
-        let eps = flat(&golden["eps0"]);
-        let reconstruction = |gamma: f64| -> Vec<f64> {
-            let level = Level::of_log_snr(-gamma);
-            let nats = |at: usize| {
-                decoder.nats(level.alpha * case.x[at] + level.sigma * eps[at], level, case.batch.x.ids()[at])
-            };
-            (0..case.batch.len()).map(|row| (row * length..(row + 1) * length).map(nats).sum()).collect()
-        };
-        let gamma = |value: &Value| value.as_f64().expect("gamma");
-        let found = reconstruction(gamma(&golden["gamma_min"]));
+        let (golden, values) = (&case.golden, decoder(&case.golden).values);
+        let corruption = case.corruption();
+        let level = |gamma: &Value| Level::of_log_snr(-gamma.as_f64().expect("gamma"));
+        let reconstruction = |gamma| reconstruction_loss(values, &corruption, level(gamma)).expect("noise of z_0");
+        let found = reconstruction(&golden["gamma_min"]);
         agrees("reconstruction", &found, &golden["reconstruction"], TOLERANCE_DOUBLE);
         let wide = &golden["reconstruction_wide"];
-        let found = reconstruction(gamma(&wide["gamma_min"]));
+        let found = reconstruction(&wide["gamma_min"]);
         agrees("reconstruction of coarse noise", &found, &wide["reconstruction"], TOLERANCE_DOUBLE);
-        let last = Level::of_log_snr(-gamma(&golden["gamma_max"]));
-        let found: Vec<f64> = case.x.chunks(length).map(|x| x.iter().map(|&x| prior_kl(x, last)).sum()).collect();
+        rejects("fine noise", &found, &golden["reconstruction"]);
+        let found = prior_loss(&corruption, level(&golden["gamma_max"]));
         agrees("prior", &found, &golden["prior"], TOLERANCE_DOUBLE);
     }
 }
 
-/// What a denoiser was asked.
+/// The last input of a denoiser: z and times.
 struct Recorder(Mutex<(Vec<f64>, Vec<f64>)>);
 
-impl Denoiser for Recorder {
+impl GaussianDenoiser for Recorder {
     fn values(&self) -> usize {
         2
     }
 
-    fn sees_time(&self) -> bool {
-        true
-    }
-
-    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+    fn output(&self, input: &Input<Float>) -> Tensor<2> {
         let of = |data: TensorData| data.iter::<f64>().collect::<Vec<_>>();
         *self.0.lock().expect("one thread") = (of(input.z.to_data()), of(input.time.to_data()));
         input.z.zeros_like()
@@ -201,8 +191,7 @@ fn networks_see_scaled_points_and_the_time_of_vdm() {
         for name in PREDICTIONS {
             let prediction: Prediction = name.parse().expect("a prediction");
             let recorder = Recorder(Mutex::default());
-            let noisy = Noisy { x: case.x.clone(), eps: case.eps.clone(), log_snr: log_snr.clone() };
-            squared_errors(&prediction, &recorder, &noisy, &case.batch, &Device::flex());
+            squared_errors(&prediction, &recorder, &case.corruption(), &log_snr);
             let (inputs, times) = recorder.0.into_inner().expect("one thread");
             for (at, input) in inputs.iter().enumerate() {
                 let (gamma, time) = (-log_snr[at / length], times[at / length]);
@@ -224,8 +213,8 @@ fn edm_weighs_every_level_the_same() {
     let weights = |weighting: Weighting| -> Vec<f64> {
         let objective = Gaussian::new(schedule, weighting, prediction);
         let weight = |k: u32| {
-            let (log_snr, weight) = objective.level(f64::from(k) / 50.0);
-            weight * prediction.at(log_snr).affine.eps_error()
+            let NoiseLevelWeight { log_snr, weight } = objective.training_weight(f64::from(k) / 50.0);
+            weight * prediction.at(log_snr).eps_error()
         };
         (1..50).map(weight).collect()
     };
@@ -234,4 +223,22 @@ fn edm_weighs_every_level_the_same() {
     println!("{right:.1e}");
     assert!(right < 1e-11, "{right:e}");
     assert!(spread(&weights(Weighting::Edm(0.5))) > 0.5, "witness: the weighting of another sigma_data");
+}
+
+/// EDM's Table 1: c_skip = S^2 / (s^2 + S^2), c_out = s S / sqrt(s^2 + S^2), c_in = 1 / sqrt(s^2 + S^2) of y = z / alpha.
+#[test]
+fn edm_preconditioning_is_that_of_its_table() {
+    let sigma_data = 0.5;
+    for s in [0.002f64, 0.3, 1.0, 80.0] {
+        let found = Prediction::Edm { sigma_data }.at(-2.0 * s.ln());
+        let total = (s * s + sigma_data * sigma_data).sqrt();
+        let c_in = found.level.alpha * found.c_in;
+        let expected = [(sigma_data / total).powi(2), s * sigma_data / total, 1.0 / total];
+        let error = |found: [f64; 3]| found.iter().zip(expected).map(|(a, b)| (a / b - 1.0).abs()).fold(0.0, f64::max);
+        let worst = error([found.c_skip(), found.c_out(), c_in]);
+        println!("s = {s}: {worst:.1e}");
+        // Measured 5.0e-13: at s = 80 c_skip is the small difference of two numbers near 1.
+        assert!(worst < 5e-12, "s = {s}: {worst:e}");
+        assert!(error([found.skip, found.out, found.c_in]) > 1e-3, "witness: eps_hat has other coefficients");
+    }
 }

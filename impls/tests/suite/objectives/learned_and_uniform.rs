@@ -1,12 +1,12 @@
-//! A learned schedule for each value, and D3PM.
+//! A learned schedule per value, and D3PM.
 
 use burn::tensor::{Tensor, TensorData};
-use impls::corruption::{Corrupted, numbers, row_sums};
-use impls::d3pm::{Absorbing, Kernel, Uniform};
+use impls::corruption::{Corruption, MaskedBatch};
+use impls::d3pm::{D3pmAbsorbing, D3pmUniform, ReverseKernel};
 use impls::genmd4::GenMd4;
-use impls::network::{Denoiser, Input, ids_tensor};
+use impls::network::{Input, TokenDenoiser, to_f64_vec};
+use impls::objective::TokenObjective;
 use impls::schedule::MaskedSchedule;
-use serde_json::Value;
 
 use super::{Fixed, Golden, TOLERANCE, agrees, error, flat, rejects, text};
 
@@ -23,36 +23,39 @@ fn genmd4_loss_surrogate_and_gradients() {
     let theta = Tensor::<1>::from_data(TensorData::new(theta, [5]), &device).require_grad();
     let times = flat(golden.input("times"));
     // Two masks, and two answers of the denoiser, which saw different things.
-    let (first, second) = (on("logits"), on("logits_2"));
-    let w = burn::tensor::activation::softplus(theta.clone(), 1.0);
-    let corrupted = ["masked", "masked_2"].map(|masks| golden.corrupted(masks));
-    let losses = |logits: &Fixed, z: &Corrupted| {
-        let cost = numbers(GenMd4::cost(logits, z, &w));
-        cost.iter().zip(&times).map(|(cost, t)| cost / t).collect::<Vec<_>>()
+    let both = TwoFaced {
+        first: on("logits"),
+        second: on("logits_2"),
+        masks: golden.masked("masked", &times).input.z,
+        theta: theta.clone(),
     };
-    let (l1, l2) = (losses(&first, &corrupted[0]), losses(&second, &corrupted[1]));
-    agrees("genmd4 z1", &l1, &case["per_sequence"]);
-    agrees("genmd4 z2", &l2, &case["per_sequence_2"]);
-    // The surrogate takes one denoiser; this one answers by what it is asked about.
-    let both = TwoFaced { first, second, masks: corrupted[0].input.z.clone() };
-    let surrogate = GenMd4::surrogate(&both, [&corrupted[0], &corrupted[1]], &times, &theta);
-    let mean: Vec<f64> = l1.iter().zip(&l2).map(|(a, b)| 0.5 * (a + b)).collect();
-    assert!(error(&numbers(surrogate.clone()), &mean) < TOLERANCE, "its value is the loss");
+    let draw = |masks: &str| golden.masked(masks, &times);
+    for (masks, field) in [("masked", "per_sequence"), ("masked_2", "per_sequence_2")] {
+        let terms = GenMd4.nelbo_of(&both, &draw(masks).into()).expect("a bound");
+        let found: Vec<f64> = terms.iter().map(|terms| terms.diffusion).collect();
+        agrees(&format!("genmd4 {masks}"), &found, &case[field]);
+    }
+    let pair = Corruption { second: Some(draw("masked_2")), ..draw("masked").into() };
+    let surrogate = GenMd4.loss_of(&both, &pair).expect("two draws");
+    let mean: Vec<f64> =
+        flat(&case["per_sequence"]).iter().zip(flat(&case["per_sequence_2"])).map(|(a, b)| 0.5 * (a + b)).collect();
+    assert!(error(&to_f64_vec(surrogate.clone()), &mean) < TOLERANCE, "its value is the loss");
+    assert!(GenMd4.loss_of(&both, &draw("masked").into()).is_err(), "one draw has no surrogate");
     let gradients = surrogate.mean().backward();
-    let theta_gradient: Vec<f64> = theta.grad(&gradients).expect("reached").into_data().iter::<f64>().collect();
-    agrees("gradient of theta", &theta_gradient, &case["gradient_theta"]);
-    let logits = both.first.logits.grad(&gradients).expect("reached").into_data();
-    agrees("gradient of the logits", &logits.iter::<f64>().collect::<Vec<_>>(), &case["gradient_logits_1"]);
+    agrees("gradient of theta", &to_f64_vec(theta.grad(&gradients).expect("reached")), &case["gradient_theta"]);
+    let logits = both.first.logits.grad(&gradients).expect("reached");
+    agrees("gradient of the logits", &to_f64_vec(logits), &case["gradient_logits_1"]);
 }
 
-/// Two fixed answers, told apart by the masks.
+/// Two fixed answers, told apart by the masks, with a learned schedule.
 struct TwoFaced {
     first: Fixed,
     second: Fixed,
     masks: Tensor<2, burn::tensor::Int>,
+    theta: Tensor<1>,
 }
 
-impl Denoiser for TwoFaced {
+impl TokenDenoiser for TwoFaced {
     fn values(&self) -> usize {
         5
     }
@@ -65,59 +68,61 @@ impl Denoiser for TwoFaced {
         let same = input.z.clone().into_data() == self.masks.clone().into_data();
         if same { self.first.logits.clone() } else { self.second.logits.clone() }
     }
+
+    fn value_schedule(&self) -> Option<Tensor<1>> {
+        Some(self.theta.clone())
+    }
 }
 
 #[test]
 fn d3pm_absorbing_with_mass_on_the_mask() {
     let golden = Golden::load();
-    let hidden = golden.corrupted("masked");
-    let costs = |logits: &str, steps: u32, index: &[u32]| {
-        let d3pm = Absorbing { steps, hybrid: 0.0 };
-        numbers(row_sums(d3pm.costs(&golden.logits(logits), &hidden, index).0))
+    let loss = |logits: &str, steps: u32, index: &[f64]| {
+        let times: Vec<f64> = index.iter().map(|i| i / f64::from(steps)).collect();
+        golden.loss(&D3pmAbsorbing { steps, hybrid_ce_weight: 0.0 }, logits, &times)
     };
-    let index = |case: &Value| flat(&case["index"]).into_iter().map(|i| i as u32).collect::<Vec<_>>();
     for name in ["d3pm-absorbing", "d3pm-absorbing-first-step"] {
         for case in golden.cases(name) {
             let steps = case["steps"].as_u64().expect("steps") as u32;
-            agrees(
-                &format!("{name} T = {steps}"),
-                &costs("logits_with_mask", steps, &index(case)),
-                &case["per_sequence"],
-            );
+            let found = loss("logits_with_mask", steps, &flat(&case["index"]));
+            agrees(&format!("{name} T = {steps}"), &found, &case["per_sequence"]);
         }
     }
     let case = golden.cases("d3pm-absorbing").find(|case| case["steps"] == 100).expect("T = 100");
-    let found = costs("logits_with_mask", 100, &index(case));
+    let found = loss("logits_with_mask", 100, &flat(&case["index"]));
     rejects("alpha_s = t - dt", &found, &golden.witness("d3pm-absorbing-alpha-s")["per_sequence"]);
     // Without mass on the mask it is MD4's finite loss.
-    let times = flat(golden.input("times"));
-    let d3pm = Absorbing { steps: 100, hybrid: 0.0 };
-    let steps: Vec<u32> = times.iter().map(|&u| d3pm.step(u)).collect();
-    agrees("no mass", &costs("logits", 100, &steps), &golden.case("mdlm-finite")["per_sequence"]);
+    let d3pm = D3pmAbsorbing { steps: 100, hybrid_ce_weight: 0.0 };
+    let index: Vec<f64> = golden.times().iter().map(|&u| f64::from(d3pm.step(u))).collect();
+    agrees("no mass", &loss("logits", 100, &index), &golden.case("mdlm-finite")["per_sequence"]);
 }
 
 #[test]
 fn d3pm_uniform_in_both_kernels_and_continuous_time() {
     let golden = Golden::load();
-    let ids = |name: &str| {
-        let ids: Vec<u32> = flat(golden.input(name)).into_iter().map(|id| id as u32).collect();
-        ids_tensor(&ids, 7, &golden.device)
+    let z: Vec<u32> = flat(golden.input("z_uniform")).into_iter().map(|id| id as u32).collect();
+    let loss = |steps: Option<u32>, kernel: ReverseKernel, hybrid_ce_weight: f64| {
+        let d3pm = D3pmUniform { schedule: MaskedSchedule::Linear, steps, kernel, hybrid_ce_weight };
+        let times: Vec<f64> = golden.times().iter().map(|&u| d3pm.time(u)).collect();
+        let z = MaskedBatch::predicting_all(&golden.batch(), &z, &times, 5, &golden.device).expect("data values");
+        d3pm.loss_of(&golden.logits("logits"), &z.into()).map(to_f64_vec)
     };
-    let (z, x) = (ids("z_uniform"), ids("x"));
-    let mu = burn::tensor::activation::softmax(golden.logits("logits").logits, 2);
-    let u = flat(golden.input("times"));
-    let costs = |steps: Option<u32>, kernel: Kernel| {
-        let d3pm = Uniform { schedule: MaskedSchedule::Linear, steps, kernel, hybrid: 0.0 };
-        let (cost, cross_entropy) = d3pm.costs(mu.clone(), &z, &x, &d3pm.ends(&u));
-        (numbers(row_sums(cost)), numbers(row_sums(cross_entropy)))
-    };
+    let known = |steps, kernel, weight| loss(steps, kernel, weight).expect("a loss");
     for case in golden.cases("d3pm-uniform") {
-        let kernel: Kernel = text(case, "form").parse().expect("a kernel");
-        agrees(&format!("d3pm-uniform {kernel}"), &costs(Some(10), kernel).0, &case["per_sequence"]);
-        let other = if kernel == Kernel::D3pm { Kernel::Mixture } else { Kernel::D3pm };
-        rejects("the other kernel", &costs(Some(10), other).0, &case["per_sequence"]);
+        let kernel: ReverseKernel = text(case, "form").parse().expect("a kernel");
+        agrees(&format!("d3pm-uniform {kernel}"), &known(Some(10), kernel, 0.0), &case["per_sequence"]);
+        let other = match kernel {
+            ReverseKernel::D3pm => ReverseKernel::Mixture,
+            ReverseKernel::Mixture => ReverseKernel::D3pm,
+        };
+        rejects("the other kernel", &known(Some(10), other, 0.0), &case["per_sequence"]);
     }
     let hybrid = golden.case("d3pm-hybrid");
-    agrees("cross-entropy", &costs(Some(10), Kernel::D3pm).1, &hybrid["cross_entropy"]);
-    agrees("continuous", &costs(None, Kernel::D3pm).0, &golden.case("d3pm-uniform-continuous")["per_sequence"]);
+    let weight = hybrid["coefficient"].as_f64().expect("a number");
+    agrees("hybrid", &known(Some(10), ReverseKernel::D3pm, weight), &hybrid["per_sequence"]);
+    rejects("no cross-entropy", &known(Some(10), ReverseKernel::D3pm, 0.0), &hybrid["per_sequence"]);
+    let continuous = golden.case("d3pm-uniform-continuous");
+    agrees("continuous", &known(None, ReverseKernel::D3pm, 0.0), &continuous["per_sequence"]);
+    let error = loss(None, ReverseKernel::Mixture, 0.0).expect_err("no finite bound").to_string();
+    assert!(error.contains("mixture"), "{error}");
 }

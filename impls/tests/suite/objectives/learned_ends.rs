@@ -2,11 +2,10 @@
 
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Float, Tensor, TensorData};
-use impls::corruption::numbers;
-use impls::gaussian::learned_loss;
-use impls::network::{Denoiser, Input};
+use impls::Weighting;
+use impls::gaussian::{Gaussian, GaussianCorruption, Prediction};
+use impls::network::{GaussianDenoiser, Input, to_f64_vec};
 
-use super::flat;
 use super::gaussian::{Case, Fixed, agrees, decoder, golden};
 
 /// The same for a gradient through single-precision tensors. Measured: 9.4e-7.
@@ -18,23 +17,19 @@ struct Learned {
     theta: Tensor<1>,
 }
 
-impl Denoiser for Learned {
+impl GaussianDenoiser for Learned {
     fn values(&self) -> usize {
         self.values
     }
 
-    fn sees_time(&self) -> bool {
-        true
-    }
-
-    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+    fn output(&self, input: &Input<Float>) -> Tensor<2> {
         // The time at which VDM's schedule has this gamma.
         let gamma = input.time.clone().mul_scalar(18.3).add_scalar(-13.3);
         let z = input.z.clone();
         z.clone().tanh().mul_scalar(0.3) - z * sigmoid(gamma.neg()).unsqueeze_dim::<2>(1).mul_scalar(0.1)
     }
 
-    fn schedule_parameters(&self) -> Option<Tensor<1>> {
+    fn learned_ends(&self) -> Option<Tensor<1>> {
         Some(self.theta.clone())
     }
 }
@@ -42,22 +37,24 @@ impl Denoiser for Learned {
 /// The same F whatever it sees, with ends to learn.
 struct FixedLearned(Fixed, Tensor<1>, usize);
 
-impl Denoiser for FixedLearned {
+impl GaussianDenoiser for FixedLearned {
     fn values(&self) -> usize {
         self.2
     }
 
-    fn sees_time(&self) -> bool {
-        true
+    fn output(&self, input: &Input<Float>) -> Tensor<2> {
+        self.0.output(input)
     }
 
-    fn points(&self, input: &Input<Float>) -> Tensor<2> {
-        self.0.points(input)
-    }
-
-    fn schedule_parameters(&self) -> Option<Tensor<1>> {
+    fn learned_ends(&self) -> Option<Tensor<1>> {
         Some(self.1.clone())
     }
+}
+
+/// VDM with learned ends; the initial ones are not read.
+fn learned(steps: Option<u32>) -> Gaussian {
+    let schedule = "fixed-linear:-6:5".parse().expect("a schedule");
+    Gaussian { steps, learned: true, ..Gaussian::new(schedule, Weighting::Elbo, Prediction::Eps) }
 }
 
 #[test]
@@ -71,8 +68,7 @@ fn the_learned_loss_is_the_whole_bound_in_any_number_of_steps() {
         let denoiser = FixedLearned(Fixed(case.fixed.0.clone()), theta, decoder(&case.golden).values);
         let to_bits = 1.0 / (case.batch.x.length() as f64 * std::f64::consts::LN_2);
         for (steps, name) in [(None, "continuous"), (Some(4), "4"), (Some(1000), "1000")] {
-            let noise = [case.eps.clone(), flat(&case.golden["eps0"])];
-            let found = numbers(learned_loss(steps, &denoiser, &case.batch, noise, &device));
+            let found = to_f64_vec(learned(steps).loss_of(&denoiser, &case.corruption()).expect("learned ends"));
             let bits: Vec<f64> = found.iter().map(|nats| nats * to_bits).collect();
             agrees(&format!("learned, T = {steps:?}"), &bits, &case.golden["bits_per_dim"][name], TOLERANCE_GRADIENT);
         }
@@ -88,11 +84,10 @@ fn the_learned_ends_have_the_gradient_of_jax() {
             let start = vec![number("gamma_min") as f32, number("slope") as f32];
             let theta = Tensor::<1>::from_data(TensorData::new(start, [2]), &device).require_grad();
             let denoiser = Learned { values: decoder(&case.golden).values, theta: theta.clone() };
-            let noise = [case.eps.clone(), flat(&case.golden["eps0"])];
-            let loss = learned_loss(None, &denoiser, &case.batch, noise, &device).sum();
+            let corruption = GaussianCorruption { device: device.clone(), ..case.corruption() };
+            let loss = learned(None).loss_of(&denoiser, &corruption).expect("learned ends").sum();
             let value = f64::from(loss.clone().into_scalar::<f32>());
-            let gradient = theta.grad(&loss.backward()).expect("it depends on theta").into_data();
-            let gradient: Vec<f64> = gradient.iter::<f64>().collect();
+            let gradient = to_f64_vec(theta.grad(&loss.backward()).expect("it depends on theta"));
             let relative = |a: f64, b: f64| (a - b).abs() / b.abs().max(1.0);
             let errors = [
                 relative(value, number("value")),

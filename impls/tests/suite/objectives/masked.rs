@@ -1,37 +1,33 @@
 //! Masked diffusion with one schedule for all values, and left to right.
 
-use impls::Key;
-use impls::any_order::{AnyOrder, K_DCE, k_dce_draws};
+use impls::any_order::{AnyOrder, DceForm, K_DCE, k_dce_draws};
 use impls::autoregressive::Autoregressive;
-use impls::corruption::{numbers, row_sums};
 use impls::maskgit::{MaskGit, MaskRates, Normaliser};
 use impls::md4::Md4;
 use impls::mdlm::{Mdlm, Protocol};
-use impls::objective::{Objective, Terms};
+use impls::network::to_f64_vec;
+use impls::objective::{BoundTerms, TokenObjective};
 use impls::schedule::{LogSnr, MaskedSchedule};
+use impls::{Key, Weighting};
 use serde_json::Value;
 
-use super::{Golden, TOLERANCE, agrees, error, flat, rejects, text, weighted};
+use super::{Fixed, Golden, agrees, error, flat, rejects, text};
 
 #[test]
 fn md4_in_continuous_time_with_every_weighting() {
     let golden = Golden::load();
-    let (cost, times) = (golden.hidden_cost(), flat(golden.input("times")));
+    let times = golden.times();
+    let loss = |schedule, weighting| golden.loss(&Md4::new(schedule, weighting), "logits", &times);
     for (name, prefix) in [("md4-continuous", ""), ("md4-continuous-clipped", "md4:")] {
         for case in golden.cases(name) {
             let schedule: MaskedSchedule = format!("{prefix}{}", text(case, "schedule")).parse().expect("a schedule");
-            agrees(
-                &format!("{name} {schedule}"),
-                &weighted(&cost, |t| schedule.elbo_weight(t), &times),
-                &case["per_sequence"],
-            );
+            let md4 = Md4::new(schedule, Weighting::Elbo);
+            agrees(&format!("{name} {schedule}"), &loss(schedule, Weighting::Elbo), &case["per_sequence"]);
+            let corruption = golden.masked("masked", &times).into();
+            let terms = md4.nelbo_of(&golden.logits("logits"), &corruption).expect("a bound");
+            let diffusion: Vec<f64> = terms.iter().map(|terms| terms.diffusion).collect();
+            agrees(&format!("{name} {schedule}, the bound"), &diffusion, &case["per_sequence"]);
             if !prefix.is_empty() {
-                let terms = Md4::new(schedule, impls::Weighting::Elbo).nelbo(
-                    &golden.logits("logits"),
-                    &golden.batch(),
-                    &Key::new(0, "any"),
-                    &golden.device,
-                );
                 agrees("reconstruction", &[terms[0].reconstruction], &case["reconstruction"]);
                 agrees("prior", &[terms[0].prior], &case["prior_exact"]);
             }
@@ -39,56 +35,58 @@ fn md4_in_continuous_time_with_every_weighting() {
     }
     for case in golden.cases("md4-weighted") {
         let schedule: MaskedSchedule = text(case, "schedule").parse().expect("a schedule");
-        let weighting: impls::Weighting = text(case, "weighting").parse().expect("a weighting");
-        let found = weighted(&cost, |t| weighting.ce_weight(&schedule, t), &times);
-        agrees(&format!("{schedule} {weighting}"), &found, &case["per_sequence"]);
+        let weighting: Weighting = text(case, "weighting").parse().expect("a weighting");
+        agrees(&format!("{schedule} {weighting}"), &loss(schedule, weighting), &case["per_sequence"]);
     }
     // w/t^w in place of w/t, and a cosine derivative without its factor: mistakes of public codes.
-    let poly = MaskedSchedule::Poly(2.0);
-    rejects(
-        "md4-poly-rate",
-        &weighted(&cost, |t| poly.elbo_weight(t), &times),
-        &golden.witness("md4-poly-rate")["per_sequence"],
-    );
-    let cosine = weighted(&cost, |t| MaskedSchedule::Cosine.elbo_weight(t), &times);
-    rejects("cosine-derivative", &cosine, &golden.witness("cosine-derivative")["per_sequence"]);
+    for (mistake, schedule) in
+        [("md4-poly-rate", MaskedSchedule::Poly(2.0)), ("cosine-derivative", MaskedSchedule::Cosine)]
+    {
+        rejects(mistake, &loss(schedule, Weighting::Elbo), &golden.witness(mistake)["per_sequence"]);
+    }
 }
 
 #[test]
 fn md4_in_discrete_time() {
     let golden = Golden::load();
-    let (logits, batch) = (golden.logits("logits"), golden.batch());
     for case in golden.cases("md4-finite") {
         let clipped = case["eps"].as_f64() > Some(0.0);
         let name = format!("{}{}", if clipped { "md4:" } else { "" }, text(case, "schedule"));
         let schedule: MaskedSchedule = name.parse().expect("a schedule");
         let steps = case["steps"].as_u64().expect("steps") as u32;
-        let md4 = Md4 { steps: Some(steps), ..Md4::new(schedule, impls::Weighting::Elbo) };
-        let times: Vec<f64> = batch.u.iter().map(|&u| md4.time(u)).collect();
+        let md4 = Md4 { steps: Some(steps), ..Md4::new(schedule, Weighting::Elbo) };
+        let times: Vec<f64> = golden.times().iter().map(|&u| md4.time(u)).collect();
         assert!(error(&times, &flat(&case["times_used"])) < 1e-15);
-        // The weight is private: a loss with the same masks as the cross-entropy beside it gives it away.
-        let key = Key::new(1, "masks");
-        let bound: Vec<f64> = md4.nelbo(&logits, &batch, &key, &golden.device).iter().map(|t| t.diffusion).collect();
-        let plain = Md4 { weighting: impls::Weighting::Elbo, ..md4 }.loss(&logits, &batch, &key, &golden.device);
-        assert!(error(&numbers(plain), &bound) < TOLERANCE);
-        let found = weighted(&golden.hidden_cost(), |t| md4.step_weight(t), &times);
-        agrees(&format!("{schedule} T = {steps}"), &found, &case["per_sequence"]);
+        let what = format!("{schedule} T = {steps}");
+        agrees(&what, &golden.loss(&md4, "logits", &times), &case["per_sequence"]);
+        let bound = md4.nelbo_of(&golden.logits("logits"), &golden.masked("masked", &times).into()).expect("a bound");
+        let bound: Vec<f64> = bound.iter().map(|terms| terms.diffusion).collect();
+        agrees(&format!("{what}, the bound"), &bound, &case["per_sequence"]);
+        let continuous = golden.loss(&Md4::new(schedule, Weighting::Elbo), "logits", &times);
+        // T xi is r under the linear schedule.
+        if schedule == MaskedSchedule::Cosine && steps <= 100 {
+            rejects("continuous time", &continuous, &case["per_sequence"]);
+        }
     }
 }
 
 #[test]
 fn mdlm_subs_times_and_importance() {
     let golden = Golden::load();
-    let (cost, times) = (golden.hidden_cost(), flat(golden.input("times")));
+    let times = golden.times();
     let published = Mdlm { protocol: Protocol::Published };
-    let found = weighted(&cost, |t| published.weight(t), &times);
+    let found = golden.loss(&published, "logits", &times);
     let case = golden.case("mdlm-subs");
     agrees("mdlm-subs", &found, &case["per_sequence"]);
-    agrees("mdlm batch", &[found.iter().sum::<f64>() / 42.0], &case["batch"]);
-    // The mask's logit is dropped: with it, the cost is another.
-    let with_mask = golden.logits("logits_with_mask");
-    let hidden = golden.corrupted("masked");
-    agrees("zero mask", &numbers(row_sums(hidden.cross_entropies(&with_mask))), &Value::from(cost.clone()));
+    agrees("mdlm batch", &[found.iter().sum::<f64>() / published.divisor(&golden.batch())], &case["batch"]);
+    // Zero masking probabilities: with a logit for the mask the loss is the same. Kept, it is another.
+    agrees("zero mask", &golden.loss(&published, "logits_with_mask", &times), &case["per_sequence"]);
+    let wider = Fixed { values: 6, ..golden.logits("logits_with_mask") };
+    let corruption = golden.masked("masked", &times).into();
+    let kept = to_f64_vec(published.loss_of(&wider, &corruption).expect("a loss"));
+    rejects("mass on the mask", &kept, &case["per_sequence"]);
+    // Carry-over unmasking: without it, visible tokens cost something.
+    rejects("no carry-over", &found, &golden.case("mdlm-no-carry-over")["per_sequence"]);
     let drawn: Vec<f64> =
         times.iter().enumerate().map(|(i, u)| published.time(((u + i as f64) / 6.0).fract())).collect();
     agrees("mdlm-times", &drawn, &golden.case("mdlm-times")["times_used"]);
@@ -96,36 +94,36 @@ fn mdlm_subs_times_and_importance() {
     let importance = Mdlm { protocol: Protocol::Importance };
     let (low, high) = (importance.time(0.0), importance.time(1.0));
     assert!((importance.weight(0.5) - (high / low).ln()).abs() < 1e-12 && high == 1.0);
-    let case = golden.case("mdlm-finite");
-    let steps = Md4 { steps: Some(100), ..Md4::new(MaskedSchedule::Linear, impls::Weighting::Elbo) };
+    let steps = Md4 { steps: Some(100), ..Md4::new(MaskedSchedule::Linear, Weighting::Elbo) };
     let at: Vec<f64> = times.iter().map(|&u| steps.time(u)).collect();
-    agrees("mdlm-finite", &weighted(&cost, |t| steps.step_weight(t), &at), &case["per_sequence"]);
+    agrees("mdlm-finite", &golden.loss(&steps, "logits", &at), &golden.case("mdlm-finite")["per_sequence"]);
 }
 
 #[test]
 fn maskgit_smoothing_normalisers_and_rates() {
     let golden = Golden::load();
-    let (logits, hidden) = (golden.logits("logits"), golden.corrupted("masked"));
-    let counts: Vec<f64> = [2.0, 0.0, 4.0, 5.0, 5.0, 7.0].to_vec();
-    let sums = |smoothing: f64| {
-        let maskgit = MaskGit { rates: MaskRates::Cosine, normaliser: Normaliser::PerRow, label_smoothing: smoothing };
-        numbers(row_sums(
-            hidden.tokens.only(maskgit.smoothed(hidden.log_mu(&logits), &hidden.tokens.ids(&golden.device))),
-        ))
+    let times = golden.times();
+    let counts: Vec<usize> = golden.masked("masked", &times).targets.counts().collect();
+    let maskgit = |case: &Value, normaliser| {
+        let label_smoothing = case["smoothing"].as_f64().expect("a share");
+        let objective = MaskGit { rates: MaskRates::Cosine, normaliser, label_smoothing };
+        let losses = golden.loss(&objective, "logits", &times);
+        let batch = losses.iter().sum::<f64>() / objective.divisor_of(&counts);
+        (losses, batch, label_smoothing)
     };
     for case in golden.cases("maskgit-per-row") {
-        let smoothing = case["smoothing"].as_f64().expect("a share");
-        let rows: Vec<f64> =
-            sums(smoothing).iter().zip(&counts).map(|(s, k)| if *k > 0.0 { s / k } else { 0.0 }).collect();
+        let (rows, batch, smoothing) = maskgit(case, Normaliser::PerRow);
         agrees("per row", &rows, &case["per_sequence"]);
-        agrees("mean of rows", &[rows.iter().sum::<f64>() / 6.0], &case["batch"]);
+        agrees("mean of rows", &[batch], &case["batch"]);
         if smoothing > 0.0 {
             rejects("0.9 on the true value", &rows, &golden.witness("maskgit-smoothing")["per_sequence"]);
         }
     }
     for case in golden.cases("maskgit-global") {
-        let total = sums(case["smoothing"].as_f64().expect("a share")).iter().sum::<f64>();
-        agrees("global", &[total / 23.0], &case["batch"]);
+        let (sums, batch, _) = maskgit(case, Normaliser::Global);
+        agrees("global, sums", &sums, &case["masked_sums"]);
+        agrees("global", &[batch], &case["batch"]);
+        rejects("the other normaliser", &[maskgit(case, Normaliser::PerRow).1], &case["batch"]);
     }
     let rates = golden.case("mask-rates");
     for (law, name) in [
@@ -133,7 +131,7 @@ fn maskgit_smoothing_normalisers_and_rates() {
         (MaskRates::Uniform, "uniform"),
         (MaskRates::TruncatedNormal, "truncated-normal"),
     ] {
-        let found: Vec<f64> = flat(golden.input("times")).iter().map(|&u| law.rate(u)).collect();
+        let found: Vec<f64> = golden.times().iter().map(|&u| law.rate(u)).collect();
         agrees(name, &found, &rates[name]);
     }
 }
@@ -141,34 +139,40 @@ fn maskgit_smoothing_normalisers_and_rates() {
 #[test]
 fn radd_forms_and_the_autoregressive_loss() {
     let golden = Golden::load();
-    let (cost, times) = (golden.hidden_cost(), flat(golden.input("times")));
-    agrees("lambda-dce", &weighted(&cost, |t| 1.0 / t, &times), &golden.case("lambda-dce")["per_sequence"]);
-    let counts = [2.0, f64::NAN, 4.0, 5.0, 5.0, 7.0];
-    let k_dce: Vec<f64> = cost.iter().zip(counts).map(|(cost, k)| cost * 7.0 / k).collect();
-    agrees("k-dce", &k_dce, &golden.case("k-dce")["per_sequence"]);
+    let times = golden.times();
+    let loss = |form| golden.loss(&AnyOrder { form }, "logits", &times);
+    let (lambda, k) = (loss(DceForm::LambdaDce), loss(DceForm::KDce));
+    agrees("lambda-dce", &lambda, &golden.case("lambda-dce")["per_sequence"]);
+    agrees("k-dce", &k, &golden.case("k-dce")["per_sequence"]);
+    rejects("k for lambda", &k, &golden.case("lambda-dce")["per_sequence"]);
+    rejects("lambda for k", &lambda, &golden.case("k-dce")["per_sequence"]);
     assert_eq!((AnyOrder::count(1e-9, 7), AnyOrder::count(0.5, 7), AnyOrder::count(1.0 - 1e-16, 7)), (1, 4, 7));
     let case = golden.cases("t-dce").find(|case| case["noise"] == "loglinear").expect("log-linear");
-    let loglinear = MaskedSchedule::LogLinear;
-    agrees("t-dce", &weighted(&cost, |t| loglinear.elbo_weight(t), &times), &case["per_sequence"]);
-    let nats = Autoregressive.nelbo(&golden.logits("logits"), &golden.batch(), &Key::new(0, "none"), &golden.device);
-    let nats: Vec<f64> = nats.iter().map(|terms| terms.diffusion).collect();
+    agrees("t-dce", &loss(DceForm::TDce(MaskedSchedule::LogLinear)), &case["per_sequence"]);
+    let nats = to_f64_vec(
+        Autoregressive
+            .loss(&golden.logits("logits"), &golden.batch(), &Key::new(0, "none"), &golden.device)
+            .expect("a loss"),
+    );
     agrees("ar", &nats, &golden.case("autoregressive")["per_sequence"]);
 }
 
 #[test]
 fn draws_that_share_an_order_vary_less() {
-    // The answer is the same whatever is hidden: the bound is the sum of all costs, and what varies is which tokens are scored.
+    let sums = |terms: impls::Result<Vec<BoundTerms>>| -> Vec<f64> {
+        terms.expect("a bound").iter().map(BoundTerms::sum).collect()
+    };
+    // The logits are the same whatever is masked: the bound is the sum of all costs, and what varies is which tokens are scored.
     const KEYS: u64 = 400;
     let golden = Golden::load();
     let (logits, batch) = (golden.logits("logits"), golden.batch());
-    let exact: Vec<f64> =
-        Autoregressive.nelbo(&logits, &batch, &Key::new(0, "none"), &golden.device).iter().map(Terms::sum).collect();
+    let exact: Vec<f64> = sums(Autoregressive.nelbo(&logits, &batch, &Key::new(0, "none"), &golden.device));
     let u: Vec<Vec<f64>> = (0..7).map(|draw| vec![(f64::from(draw) + 0.5) / 7.0; batch.len()]).collect();
     // Mean and variance of the average over the draws, in units of the exact bound, and over its sequences.
-    let moments = |averages: &dyn Fn(&Key) -> Vec<Vec<Terms>>| {
+    let moments = |averages: &dyn Fn(&Key) -> Vec<impls::Result<Vec<BoundTerms>>>| {
         let average = |key: u64| {
-            let draws = averages(&Key::new(key, "masks"));
-            let row = |row: usize| draws.iter().map(|terms| terms[row].sum()).sum::<f64>() / 7.0 / exact[row];
+            let draws: Vec<Vec<f64>> = averages(&Key::new(key, "masks")).into_iter().map(sums).collect();
+            let row = |row: usize| draws.iter().map(|sums| sums[row]).sum::<f64>() / 7.0 / exact[row];
             (0..batch.len()).map(row).collect::<Vec<f64>>()
         };
         let all: Vec<f64> = (0..KEYS).flat_map(average).collect();

@@ -1,4 +1,5 @@
-//! Losses against golden values of the papers' formulas, computed with JAX and PyTorch (`fixtures/objectives`).
+//! The losses that train, at given x, z and t, against golden values of the papers' formulas, computed with JAX and PyTorch
+//! (`fixtures/objectives`).
 
 mod gaussian;
 mod learned_and_uniform;
@@ -8,23 +9,23 @@ mod masked;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use impls::corruption::{Corrupted, numbers, row_sums};
+use impls::corruption::{Corruption, MaskedBatch};
 use impls::data::Tokens;
-use impls::network::{Denoiser, Input};
-use impls::objective::Batch;
+use impls::network::{Input, TokenDenoiser, to_f64_vec};
+use impls::objective::{Batch, TokenObjective};
 use serde_json::Value;
 
 /// Largest error relative to max(1, |golden|). Measured: 2.4e-6 for uniform D3PM in steps, below 4e-7 for all others
 /// (single-precision tensors, double-precision weights).
 const TOLERANCE: f64 = 9e-6;
 
-/// A denoiser that says the same whatever it sees.
+/// A denoiser whose logits do not depend on its input.
 struct Fixed {
     logits: Tensor<3>,
     values: usize,
 }
 
-impl Denoiser for Fixed {
+impl TokenDenoiser for Fixed {
     fn values(&self) -> usize {
         self.values
     }
@@ -83,16 +84,21 @@ impl Golden {
         Batch::new(Tokens::new(ids, 7), flat(self.input("times")))
     }
 
-    fn corrupted(&self, masks: &str) -> Corrupted {
-        let batch = self.batch();
-        let masked = self.input(masks).as_array().expect("rows").iter().flat_map(|row| row.as_array().expect("a row"));
-        let masked = masked.map(|m| m.as_bool().expect("a flag")).collect();
-        Corrupted::new(&batch, &batch.u, 5, masked, &self.device)
+    fn times(&self) -> Vec<f64> {
+        flat(self.input("times"))
     }
 
-    /// Sums of the hidden tokens' cross-entropies.
-    fn hidden_cost(&self) -> Vec<f64> {
-        numbers(row_sums(self.corrupted("masked").cross_entropies(&self.logits("logits"))))
+    /// The fixture's x with these masks, at these times.
+    fn masked(&self, masks: &str, times: &[f64]) -> MaskedBatch {
+        let masked = self.input(masks).as_array().expect("rows").iter().flat_map(|row| row.as_array().expect("a row"));
+        let masked = masked.map(|m| m.as_bool().expect("a flag")).collect();
+        MaskedBatch::new(&self.batch(), times, 5, masked, &self.device).expect("data values")
+    }
+
+    /// What an objective's own loss says of the fixture's logits, masks and these times.
+    fn loss(&self, objective: &dyn TokenObjective, logits: &str, times: &[f64]) -> Vec<f64> {
+        let corruption = Corruption::from(self.masked("masked", times));
+        to_f64_vec(objective.loss_of(&self.logits(logits), &corruption).expect("a loss"))
     }
 }
 
@@ -127,9 +133,4 @@ fn agrees(what: &str, found: &[f64], golden: &Value) {
 fn rejects(what: &str, found: &[f64], wrong: &Value) {
     let distance = error(found, &flat(wrong));
     assert!(distance > 10.0 * TOLERANCE, "witness {what} is only {distance:e} away");
-}
-
-/// Weights applied row by row, in double precision.
-fn weighted(cost: &[f64], weight: impl Fn(f64) -> f64, times: &[f64]) -> Vec<f64> {
-    cost.iter().zip(times).map(|(cost, &t)| cost * weight(t)).collect()
 }

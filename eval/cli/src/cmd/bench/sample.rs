@@ -39,7 +39,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<Timing, Failu
         let request = Request::new(&model.settings, &model.model, count, case.data.length(), seed);
         let steps = arguments.steps as usize;
         let request = Request { sampler: Sampler::Ancestral, grid: Grid::Uniform, steps, ..request };
-        let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, &Silent)?;
+        let drawn = sampling::draw(&workspace.device, &model.settings, &model.model, &request, &Silent)?;
         let mean = |row: &[u32]| row.iter().map(|&token| f64::from(token)).sum::<f64>() / row.len() as f64;
         means.extend(drawn.tokens.rows().map(mean));
         seed += 1;

@@ -72,9 +72,10 @@ impl Devices {
         let key = Key::new(workspace.seed, "devices");
         let times = TimeSampling::Stratified.draw(chosen.len(), &key.fold(0));
         let batch = Batch::new(train.select(&chosen)?, times);
-        let loss = model.objective.loss(&model.model, &batch, &key.fold(1), device).mean();
+        let loss = model.diffusion()?.loss(&batch, &key.fold(1), device)?.mean();
         let value = f64::from(loss.clone().into_scalar::<f32>());
-        let question = model.question(test.as_ref(), Estimator::Auto, self.draws, Some(self.sequences), workspace.seed);
+        let question =
+            model.question(test.as_ref(), Estimator::Auto, self.draws, Some(self.sequences), workspace.seed)?;
         let bound = question.answer(device, workspace.bar.as_ref())?;
         Ok(vec![
             ("loss", value),

@@ -76,7 +76,7 @@ impl TrainedDigits {
     fn likelihood(&self, workspace: &Workspace, model: &Trained, train: &dyn Dataset) -> Result<Outcome, Failure> {
         let test = workspace.dataset("digits:test")?;
         let bound = model
-            .question(test.as_ref(), Estimator::Auto, self.draws, None, workspace.seed)
+            .question(test.as_ref(), Estimator::Auto, self.draws, None, workspace.seed)?
             .answer(&workspace.device, workspace.bar.as_ref())?;
         let to_bits = 1.0 / (bound.dims as f64 * std::f64::consts::LN_2);
         let baseline: Vec<f64> = Independent::fit(train)?.nats(&test.all()?).iter().map(|n| n * to_bits).collect();
@@ -107,7 +107,7 @@ impl TrainedDigits {
             steps: self.steps,
             ..Request::new(&model.settings, &model.model, count, train.length(), workspace.seed)
         };
-        let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+        let drawn = sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
         let ours = Images::from_tokens(&drawn.tokens, train.values(), shape);
         let pixels = Independent::fit(train)?;
         let tokens = pixels.draw(count, &Key::new(workspace.seed, "independent pixels"));

@@ -2,7 +2,7 @@
 
 use impls::Key;
 use impls::md4::Md4;
-use impls::objective::{Batch, Objective};
+use impls::objective::{Batch, TokenObjective};
 use impls::time_sampling::TimeSampling;
 use reports::record::Input;
 use serde::Deserialize;
@@ -47,21 +47,21 @@ impl Estimator {
         let objective = Md4::new(self.schedule.parse()?, self.weighting.parse()?);
         let table = table_denoiser(&all, &workspace.device);
         let exact = weighted_loss(&all, &objective.schedule, &objective.weighting);
-        let means = |sampling: TimeSampling| -> Vec<f64> {
+        let means = |sampling: TimeSampling| -> Result<Vec<f64>, Failure> {
             workspace.bar.start(self.batches as u64, &format!("loss, {sampling} times"));
-            let batch = |b: usize| {
+            let batch = |b: usize| -> Result<f64, Failure> {
                 let key = |purpose| Key::new(workspace.seed, purpose).fold(b as u64);
                 let x = toy.draw(self.batch_size, &key("toy data"));
                 let batch = Batch::new(x, sampling.draw(self.batch_size, &key("toy times")));
-                let loss = objective.loss(&table, &batch, &key("toy masks"), &workspace.device).into_data();
+                let loss = objective.loss(&table, &batch, &key("toy masks"), &workspace.device)?.into_data();
                 workspace.bar.advance(1);
-                loss.iter::<f64>().sum::<f64>() / self.batch_size as f64
+                Ok(loss.iter::<f64>().sum::<f64>() / self.batch_size as f64)
             };
             let means = (0..self.batches).map(batch).collect();
             workspace.bar.finish();
             means
         };
-        let (stratified, independent) = (means(TimeSampling::Stratified), means(TimeSampling::Independent));
+        let (stratified, independent) = (means(TimeSampling::Stratified)?, means(TimeSampling::Independent)?);
         let (a, b) = (Estimate::of(&stratified), Estimate::of(&independent));
         let ratio = (a.standard_error / b.standard_error).powi(2);
         let (quantity, value, error, unit) = match self.measure {

@@ -90,7 +90,7 @@ impl Families {
             let (model, run) = trained_run(workspace, preset, &self.set)?;
             model.check_fits(test.as_ref())?;
             let bound = model
-                .question(test.as_ref(), Estimator::Auto, self.draws, self.sequences, workspace.seed)
+                .question(test.as_ref(), Estimator::Auto, self.draws, self.sequences, workspace.seed)?
                 .answer(&workspace.device, workspace.bar.as_ref())?;
             let gain: Vec<f64> = bound.per_sequence.iter().zip(&pixels).map(|(a, b)| (a - b) * to_bits).collect();
             let (points, shown) = self.sample(workspace, &model, train.as_ref(), ruler.as_ref())?;
@@ -135,7 +135,7 @@ impl Families {
         let model = Trained::load(run, &device)?;
         let question = OdeQuestion {
             objective: &objective,
-            model: &model.model,
+            denoiser: model.model.gaussian()?,
             data: test,
             conditional: model.settings.class_conditioning,
             dequantisation: Dequantisation::Decoder,
@@ -167,7 +167,7 @@ impl Families {
         for &steps in &self.steps {
             let request =
                 Request { steps, ..Request::new(&model.settings, &model.model, count, data.length(), workspace.seed) };
-            let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+            let drawn = sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
             let images = Images::from_tokens(&drawn.tokens, data.values(), shape);
             let blocks = [self.blocks, self.block_size];
             let distance = |ruler: &Ruler| -> Result<Estimate, Failure> {

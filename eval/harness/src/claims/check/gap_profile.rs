@@ -85,7 +85,7 @@ impl GapProfile {
         let settings = Settings::resolve("md4-digits", &overrides)?;
         let data = InMemory::new("digit patches", toy.states, toy.draw(self.sequences, &key.fold(0)));
         let trainer = train(workspace, &settings, &data, &format!("patches, {weighting}"))?;
-        Ok(network_probabilities(trainer.ema(), toy, workspace))
+        Ok(network_probabilities(trainer.ema().tokens()?, toy, workspace))
     }
 }
 

@@ -1,9 +1,9 @@
 //! Check: the loss code that trains Gaussian diffusion, run with a posterior-mean denoiser, against quadrature.
 
-use impls::corruption::numbers;
 use impls::data::Tokens;
 use impls::gaussian::{Decoder, Gaussian, Prediction};
-use impls::objective::{Batch, Objective};
+use impls::network::to_f64_vec;
+use impls::objective::Batch;
 use impls::schedule::GaussianSchedule;
 use impls::time_sampling::TimeSampling;
 use impls::{Key, Weighting};
@@ -76,7 +76,7 @@ impl GaussianEstimator {
         let mut details = Vec::new();
         for (number, case) in cases.iter().enumerate() {
             let exact = weighted_loss(&toy, &schedule, &case.weighting).value;
-            let means = self.means(workspace, &toy, case, number);
+            let means = self.means(workspace, &toy, case, number)?;
             let found = Estimate::of(&means);
             let name = format!("{}, {}", case.weighting, case.prediction);
             match self.measure {
@@ -91,7 +91,7 @@ impl GaussianEstimator {
                         &toy,
                         &Gaussian { levels: None, ..*case },
                         cases.len() + number,
-                    ));
+                    )?);
                     let ratio = 2.0 * (found.standard_error / own.standard_error).ln();
                     value += ratio / cases.len() as f64;
                     details.push((format!("{name}: ln of the ratio"), ratio, None));
@@ -119,18 +119,24 @@ impl GaussianEstimator {
     }
 
     /// The mean loss of each batch; every case has draws of its own, so that their mean is more certain than each.
-    fn means(&self, workspace: &Workspace, toy: &GaussianToy, objective: &Gaussian, case: usize) -> Vec<f64> {
+    fn means(
+        &self,
+        workspace: &Workspace,
+        toy: &GaussianToy,
+        objective: &Gaussian,
+        case: usize,
+    ) -> Result<Vec<f64>, Failure> {
         let (values, size) = (self.values, self.batch_size);
         let denoiser = MixtureDenoiser { law: toy.belief.clone(), prediction: objective.prediction, values };
         let decoder = Decoder { values };
-        let one = |b: usize| {
+        let one = |b: usize| -> Result<f64, Failure> {
             let key = |purpose| Key::new(workspace.seed, purpose).fold(case as u64).fold(b as u64);
             let ids = toy.data.draw(size, &key("gaussian data")).into_iter().map(|x| decoder.nearest(x)).collect();
             let u = TimeSampling::Stratified.draw(size, &key("gaussian times"));
             let batch = Batch::new(Tokens::new(ids, 1), u);
-            let losses = numbers(objective.loss(&denoiser, &batch, &key("gaussian noise"), &workspace.device));
+            let losses = to_f64_vec(objective.loss(&denoiser, &batch, &key("gaussian noise"), &workspace.device)?);
             workspace.bar.advance(1);
-            losses.iter().sum::<f64>() / size as f64
+            Ok(losses.iter().sum::<f64>() / size as f64)
         };
         (0..self.batches).map(one).collect()
     }

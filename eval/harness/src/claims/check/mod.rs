@@ -34,7 +34,7 @@ mod weights;
 use std::path::PathBuf;
 
 use impls::data::{Dataset, InMemory, Split};
-use impls::network::{self, Denoiser, ids_tensor, softmax};
+use impls::network::{self, TokenDenoiser, ids_tensor, softmax};
 use impls::train::{Settings, TRAINING, Trainer};
 use reports::record::{Detail, Figure, Input, Measured};
 use serde::Deserialize;
@@ -345,7 +345,7 @@ fn weights_of(model: &Trained) -> Input {
 }
 
 /// The network's answer to every pattern of the toy.
-fn network_probabilities(denoiser: &dyn Denoiser, toy: &Toy, workspace: &Workspace) -> Vec<f64> {
+fn network_probabilities(denoiser: &dyn TokenDenoiser, toy: &Toy, workspace: &Workspace) -> Vec<f64> {
     let base = toy.states + 1;
     let patterns = base.pow(toy.length as u32);
     let digit = |pattern: usize, place: usize| (pattern / base.pow((toy.length - 1 - place) as u32) % base) as u32;

@@ -1,12 +1,12 @@
 //! Check: every implementation on the digits, and one model's bound in every form.
 
-use impls::Weighting;
-use impls::any_order::{AnyOrder, Form, K_DCE};
-use impls::d3pm::Absorbing;
+use impls::any_order::{AnyOrder, DceForm, K_DCE};
+use impls::d3pm::D3pmAbsorbing;
 use impls::md4::Md4;
 use impls::mdlm::{Mdlm, Protocol};
-use impls::objective::Objective;
+use impls::objective::TokenObjective;
 use impls::schedule::MaskedSchedule;
+use impls::{DiffusionModel, Weighting};
 use reports::record::Input;
 use serde::Deserialize;
 
@@ -67,7 +67,7 @@ impl Objectives {
         for preset in &self.presets {
             let (model, _) = trained_run(workspace, preset, &self.set)?;
             let bound = model
-                .question(test.as_ref(), Estimator::Auto, self.draws, None, workspace.seed)
+                .question(test.as_ref(), Estimator::Auto, self.draws, None, workspace.seed)?
                 .answer(&workspace.device, workspace.bar.as_ref())?;
             let paired: Vec<f64> = bound.per_sequence.iter().zip(&baseline).map(|(a, b)| (a - b) * to_bits).collect();
             rows.push((model.settings.implementation.clone(), bound.bits_per_dim, Estimate::of(&paired)));
@@ -103,20 +103,22 @@ impl Objectives {
         let preset = self.presets.first().ok_or_else(|| Failure::internal("the claim names no preset"))?;
         let (model, _) = trained_run(workspace, preset, &self.set)?;
         let test = workspace.dataset("digits:test")?;
-        let ask_with = |estimator, objective: &dyn Objective, draws: usize, repeat: u64| -> Result<Bound, Failure> {
-            let seed = workspace.seed + repeat;
-            let question = model.question(test.as_ref(), estimator, draws, None, seed);
-            Question { objective, ..question }.answer(&workspace.device, workspace.bar.as_ref())
-        };
+        let ask_with =
+            |estimator, objective: &dyn TokenObjective, draws: usize, repeat: u64| -> Result<Bound, Failure> {
+                let seed = workspace.seed + repeat;
+                let question = model.question(test.as_ref(), estimator, draws, None, seed)?;
+                Question { model: DiffusionModel::Tokens(objective, model.model.tokens()?), ..question }
+                    .answer(&workspace.device, workspace.bar.as_ref())
+            };
         let ask =
-            |objective: &dyn Objective, repeat: u64| ask_with(Estimator::Objective, objective, self.draws, repeat);
+            |objective: &dyn TokenObjective, repeat: u64| ask_with(Estimator::Objective, objective, self.draws, repeat);
         let linear = Md4::new(MaskedSchedule::Linear, Weighting::Elbo);
         let in_steps = Md4 { steps: Some(STEPS), ..linear };
-        let d3pm = Absorbing { steps: STEPS, hybrid: 0.0 };
+        let d3pm = D3pmAbsorbing { steps: STEPS, hybrid_ce_weight: 0.0 };
         let mut outcome = match self.measure {
             Measure::LogVarianceRatio | Measure::LogVariancePerCall => {
                 // The difference of two repeats holds the noise of the draws alone, twice.
-                let noise = |estimator, objective: &dyn Objective, draws: usize, pairs: u64| -> Result<f64, Failure> {
+                let noise = |estimator, objective: &dyn TokenObjective, draws: usize, pairs: u64| -> Result<f64, Failure> {
                     let one = |pair: u64| -> Result<f64, Failure> {
                         let [first, second] = [0, 1].map(|repeat| ask_with(estimator, objective, draws, 2 * pair + repeat));
                         Ok(paired(&first?, &second?).standard_error.powi(2) * draws as f64)
@@ -145,10 +147,10 @@ impl Objectives {
                 Outcome::exact("D3PM − MD4, both T = 64", found.value, "bits/dim").with_error(found.standard_error)
             }
             _ => {
-                let forms: [(&str, &dyn Objective); 9] = [
+                let forms: [(&str, &dyn TokenObjective); 9] = [
                     ("MD4, cosine", &Md4::new(MaskedSchedule::Cosine, Weighting::Elbo)),
                     ("k-DCE (any-order)", &K_DCE),
-                    ("λ-DCE (RADD)", &AnyOrder { form: Form::LambdaDce }),
+                    ("λ-DCE (RADD)", &AnyOrder { form: DceForm::LambdaDce }),
                     ("MD4, linear", &linear),
                     ("MDLM, exact", &Mdlm { protocol: Protocol::Exact }),
                     ("MDLM, published", &Mdlm { protocol: Protocol::Published }),

@@ -1,8 +1,8 @@
 //! Check: what sampling several tokens at once does to the law of the samples.
 
 use impls::Key;
-use impls::canvas::{Canvas, Predictor};
 use impls::md4::{Grid, ancestral};
+use impls::sampler_state::{Predictor, TokenState};
 use impls::schedule::MaskedSchedule;
 use reports::record::{Input, Style};
 use serde::Deserialize;
@@ -185,9 +185,9 @@ impl Parallel {
                     for simulation in 0..self.simulations {
                         let key =
                             Key::new(workspace.seed, "parallel sampling").fold(steps as u64).fold(simulation as u64);
-                        let canvas = Canvas::masked(self.draws, toy.length, toy.states, &key);
+                        let state = TokenState::all_masks(self.draws, toy.length, toy.states, &key);
                         let predictor = Predictor::new(&table, &workspace.device);
-                        let found = ancestral(predictor, schedule, sampler.grid, steps, canvas);
+                        let found = ancestral(predictor, schedule, sampler.grid, steps, state);
                         let mut counts = vec![0; law.len()];
                         found.tokens.rows().for_each(|row| counts[all.number(row)] += 1);
                         values.push(chi_square(&counts, &law));

@@ -222,7 +222,7 @@ impl Bench<'_> {
         };
         let request = Request { sampler: line.sampler.parse()?, schedule, grid, steps, ..plain };
         let bar = self.workspace.bar.as_ref();
-        let drawn = sampling::draw(self.workspace, &self.model.settings, &self.model.model, &request, bar)?;
+        let drawn = sampling::draw(&self.workspace.device, &self.model.settings, &self.model.model, &request, bar)?;
         let images = Images::from_tokens(&drawn.tokens, self.data.values(), shape);
         let features = self.network.features(&images, bar)?;
         let blocks = [self.check.blocks, self.check.block_size];

@@ -83,12 +83,11 @@ impl ToyTraining {
         let data = |purpose: u64| InMemory::new(&self.toy, toy.states, toy.draw(self.sequences, &seed.fold(purpose)));
         let (known, test) = (data(0), data(1));
         let trainer = train(workspace, &settings, &known, &self.toy)?;
-        let probabilities = network_probabilities(trainer.ema(), toy, workspace);
+        let probabilities = network_probabilities(trainer.ema().tokens()?, toy, workspace);
         let all = Enumeration::with_probabilities(toy, &probabilities)?;
         let objective = settings.objective()?;
         let question = Question {
-            objective: objective.as_ref(),
-            denoiser: trainer.ema(),
+            model: objective.with(trainer.ema())?,
             data: &test,
             conditional: false,
             estimator: Estimator::Objective,

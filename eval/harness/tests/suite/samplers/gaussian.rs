@@ -6,8 +6,8 @@ use elbow_harness::denoisers::MixtureDenoiser;
 use elbow_harness::likelihood::Estimate;
 use elbow_theory::gaussian::{Component, Mixture};
 use impls::Key;
-use impls::gaussian::{Churn, Cloud, EpsPredictor, Level, LevelGrid, Prediction, ancestral, ddim, heun};
-use impls::network::{Denoiser, Input};
+use impls::gaussian::{Churn, EpsPredictor, GaussianState, Level, LevelGrid, Prediction, ancestral, ddim, heun};
+use impls::network::{GaussianDenoiser, Input};
 use serde_json::Value;
 
 use crate::fixture::fixture;
@@ -59,9 +59,9 @@ fn log_snr(s: f64) -> f64 {
 }
 
 /// Points y = z / alpha at the level s.
-fn cloud(y: &[f64], s: f64) -> Cloud {
+fn state(y: &[f64], s: f64) -> GaussianState {
     let alpha = Level::of_log_snr(log_snr(s)).alpha;
-    Cloud::at(y.iter().map(|y| alpha * y).collect(), 1, &Key::new(0, "points"))
+    GaussianState::at(y.iter().map(|y| alpha * y).collect(), 1, &Key::new(0, "points"))
 }
 
 fn relative(a: f64, b: f64) -> f64 {
@@ -94,7 +94,7 @@ fn one_heun_step_and_its_churn_are_those_of_edm() {
             let churn = Churn { amount: number(&step["S_churn"]), noise, range: [0.05, 50.0] };
             let (raised, spread) = churn.raise(sigma, count as usize);
             let y = number(&step["y"]) + spread * number(&step["noise"]);
-            let mut points = cloud(&[y], raised);
+            let mut points = state(&[y], raised);
             let mut predictor = EpsPredictor::new(&denoiser, prediction, &device);
             heun(&mut predictor, &[log_snr(raised), log_snr(next)], Churn::NONE, &mut points);
             let found = points.z[0] / Level::of_log_snr(log_snr(next)).alpha;
@@ -106,7 +106,7 @@ fn one_heun_step_and_its_churn_are_those_of_edm() {
             assert!(errors.iter().all(|error| *error < STEP), "{prediction}: {errors:?}");
             assert_eq!(predictor.evaluations(), 2);
             // DDIM is Euler's step.
-            let mut points = cloud(&[y], raised);
+            let mut points = state(&[y], raised);
             ddim(&mut predictor, &[log_snr(raised), log_snr(next)], &mut points);
             let found = points.z[0] / Level::of_log_snr(log_snr(next)).alpha;
             assert!(relative(found, number(&step["euler"])) < STEP, "{prediction}: {found}");
@@ -126,7 +126,7 @@ fn heun_trajectories_are_those_of_edm() {
     let denoiser = denoiser(mixture(&golden["mixture"]), Prediction::Eps);
     for trajectory in golden["edm_trajectories"].as_array().expect("trajectories") {
         let states = numbers(&trajectory["states"]);
-        let mut points = cloud(&states[..1], 80.0);
+        let mut points = state(&states[..1], 80.0);
         let mut worst = 0f64;
         let mut predictor = EpsPredictor::new(&denoiser, Prediction::Eps, &device);
         for (pair, expected) in log_snrs.windows(2).zip(&states[1..]) {
@@ -157,8 +157,8 @@ fn ddim_and_ancestral_steps_have_the_law_of_the_closed_form() {
         let mut predictor = EpsPredictor::new(&denoiser, Prediction::V, &device);
 
         let (mean, variance) = (expected("ddim", "mean"), expected("ddim", "variance"));
-        let mut ends = Cloud::at(vec![0.0, 1.0], 1, &Key::new(0, "ends"));
-        let mut draws = Cloud::prior(DRAWS, 1, &Key::new(3, "draws"));
+        let mut ends = GaussianState::at(vec![0.0, 1.0], 1, &Key::new(0, "ends"));
+        let mut draws = GaussianState::prior(DRAWS, 1, &Key::new(3, "draws"));
         let ancestral_mean = expected("ancestral", "mean");
         let ancestral_variance = expected("ancestral", "variance");
         for (i, pair) in log_snrs.windows(2).enumerate() {
@@ -196,7 +196,7 @@ fn samples_are_decoded_and_counted() {
     let law = Mixture { dimensions: 1, components: atoms.iter().map(component).collect() };
     let denoiser = MixtureDenoiser { law, prediction: Prediction::Eps, values: 5 };
     let log_snrs = LevelGrid::Times("fixed-linear:-9:5".parse().expect("a schedule")).log_snrs(64);
-    let mut points = Cloud::prior(4000, 1, &Key::new(1, "samples"));
+    let mut points = GaussianState::prior(4000, 1, &Key::new(1, "samples"));
     let mut predictor = EpsPredictor::new(&denoiser, Prediction::Eps, &device);
     ancestral(&mut predictor, &log_snrs, &mut points);
     let samples = points.decode(predictor, log_snrs[64]);
@@ -211,16 +211,12 @@ fn samples_are_decoded_and_counted() {
 /// F is the number of the class; 2 is "no class".
 struct ByClass;
 
-impl Denoiser for ByClass {
+impl GaussianDenoiser for ByClass {
     fn values(&self) -> usize {
         2
     }
 
-    fn sees_time(&self) -> bool {
-        false
-    }
-
-    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+    fn output(&self, input: &Input<Float>) -> Tensor<2> {
         let [rows, length] = input.z.dims();
         let class = input.class.clone().map(|class| class.float());
         let class = class.unwrap_or_else(|| Tensor::full([rows], 2.0, &input.z.device()));
@@ -252,7 +248,7 @@ fn churn_adds_its_noise() {
     let normal = Mixture { dimensions: 1, components: vec![Component { weight: 1.0, mean: [0.0; 2], std: 1.0 }] };
     let denoiser = denoiser(normal, Prediction::V);
     let churn = Churn { amount: 5.0, noise: 1.003, range: [0.0, 80.0] };
-    let mut points = cloud(&vec![0.7; DRAWS], 2.0);
+    let mut points = state(&vec![0.7; DRAWS], 2.0);
     heun(&mut EpsPredictor::new(&denoiser, Prediction::V, &device), &[log_snr(2.0), log_snr(1.2)], churn, &mut points);
     let alpha = Level::of_log_snr(log_snr(1.2)).alpha;
     let y: Vec<f64> = points.z.iter().map(|z| z / alpha).collect();

@@ -1,15 +1,18 @@
 //! Samplers of masked diffusion with one schedule for all values.
 
 use burn::tensor::Tensor;
+use elbow_base::Silent;
+use elbow_harness::sampling::{Request, draw};
 use elbow_theory::masked::chain::{any_order_law, sampler_law};
 use impls::any_order::{first_hitting, one_by_one};
-use impls::canvas::Predictor;
 use impls::d3pm::absorbing_ancestral;
-use impls::maskgit::confidence;
+use impls::maskgit::confidence_decoding;
 use impls::md4::{Grid, ancestral};
-use impls::mdlm::cached;
-use impls::network::{Denoiser, Input, TableDenoiser};
+use impls::mdlm::ancestral_cached;
+use impls::network::{Input, TableDenoiser, TokenDenoiser};
+use impls::sampler_state::Predictor;
 use impls::schedule::MaskedSchedule;
+use impls::train::Settings;
 
 use super::{Bench, DRAWS, follows, rejects};
 
@@ -23,10 +26,10 @@ fn ancestral_steps_have_the_chains_law() {
             (MaskedSchedule::Cosine, Grid::Uniform, 4),
         ] {
             let times: Vec<f64> = (0..=steps).map(|i| grid.time(i, steps)).collect();
-            let samples = ancestral(bench.predictor(), &schedule, grid, steps, bench.canvas());
+            let samples = ancestral(bench.predictor(), &schedule, grid, steps, bench.masks());
             follows(&bench, &samples, &sampler_law(&bench.all, &schedule, &times));
         }
-        let one = ancestral(bench.predictor(), &MaskedSchedule::Linear, Grid::Uniform, 1, bench.canvas());
+        let one = ancestral(bench.predictor(), &MaskedSchedule::Linear, Grid::Uniform, 1, bench.masks());
         rejects(&bench, &one, &any_order_law(&bench.all));
     }
 }
@@ -36,22 +39,22 @@ fn the_cached_sampler_has_the_chains_law_and_counts_what_it_asks() {
     let bench = Bench::new("three-tokens");
     let steps = 4;
     let times: Vec<f64> = (0..=steps).map(|i| i as f64 / steps as f64).collect();
-    let samples = cached(bench.predictor(), steps, bench.canvas());
+    let samples = ancestral_cached(bench.predictor(), steps, bench.masks());
     follows(&bench, &samples, &sampler_law(&bench.all, &MaskedSchedule::Linear, &times));
     // One evaluation at the start, and one after each step that changed something and left masks.
     assert!(samples.evaluations.iter().all(|&n| (1..=3).contains(&n)));
-    let many = cached(bench.predictor(), 200, bench.canvas());
+    let many = ancestral_cached(bench.predictor(), 200, bench.masks());
     assert!(many.nfe() <= 3.0 && many.nfe() > 2.9, "{} evaluations for three tokens", many.nfe());
     // A network that sees the time must be asked in every step that has masks.
     let timed = Timed(&bench.table);
-    let asked = cached(Predictor::new(&timed, &bench.device), 200, bench.canvas());
+    let asked = ancestral_cached(Predictor::new(&timed, &bench.device), 200, bench.masks());
     assert!(asked.nfe() > 100.0, "{}", asked.nfe());
 }
 
-/// The same answers from a denoiser that says it sees the time.
+/// The same table as a denoiser that claims to see the time.
 struct Timed<'a>(&'a TableDenoiser);
 
-impl Denoiser for Timed<'_> {
+impl TokenDenoiser for Timed<'_> {
     fn values(&self) -> usize {
         self.0.values()
     }
@@ -71,14 +74,28 @@ fn one_by_one_and_first_hitting_have_the_any_order_law() {
         let bench = Bench::new(toy);
         let law = any_order_law(&bench.all);
         let length = bench.toy.length as u64;
-        let random = one_by_one(bench.predictor(), bench.canvas());
+        let random = one_by_one(bench.predictor(), bench.masks());
         follows(&bench, &random, &law);
-        let hitting = first_hitting(bench.predictor(), bench.canvas());
+        let hitting = first_hitting(bench.predictor(), bench.masks());
         follows(&bench, &hitting, &law);
         assert!(hitting.evaluations.iter().all(|&n| n == length), "exactly as many evaluations as tokens");
         assert!(random.evaluations.iter().all(|&n| n == length));
         assert_eq!(random.network_calls, length);
     }
+}
+
+#[test]
+fn a_denoiser_that_is_no_network_is_drawn_from_like_one() {
+    let bench = Bench::new("example-a");
+    let denoiser: &dyn TokenDenoiser = &bench.table;
+    let drawn = |preset: &str| {
+        let settings = Settings::resolve(preset, &[]).expect("a preset");
+        let request = Request { steps: 1000, ..Request::new(&settings, denoiser, 4000, 2, 1) };
+        draw(&bench.device, &settings, denoiser, &request, &Bar::new(true))
+    };
+    follows(&bench, &drawn("any-order-digits").expect("samples"), &any_order_law(&bench.all));
+    let error = drawn("vdm-digits").expect_err("it reads no points").to_string();
+    assert!(error.contains("a denoiser of tokens"), "{error}");
 }
 
 #[test]
@@ -98,21 +115,21 @@ fn a_network_is_asked_at_the_times_that_it_was_trained_at() {
             times[call][0]
         );
     };
-    let one = asked(&|predictor| drop(one_by_one(predictor, bench.canvas())));
+    let one = asked(&|predictor| drop(one_by_one(predictor, bench.masks())));
     at(&one, 0, 1.0);
     at(&one, 1, 1.0 / 3.0);
     let grid = asked(&|predictor| {
-        drop(ancestral(predictor, &MaskedSchedule::Linear, Grid::Uniform, 2, bench.canvas()));
+        drop(ancestral(predictor, &MaskedSchedule::Linear, Grid::Uniform, 2, bench.masks()));
     });
     at(&grid, 1, 1.0 / 3.0);
-    at(&asked(&|predictor| drop(cached(predictor, 2, bench.canvas()))), 0, 1.0);
-    at(&asked(&|predictor| drop(confidence(predictor, 2, 1.0, bench.canvas()))), 1, 1.0 / 3.0);
+    at(&asked(&|predictor| drop(ancestral_cached(predictor, 2, bench.masks()))), 0, 1.0);
+    at(&asked(&|predictor| drop(confidence_decoding(predictor, 2, 1.0, bench.masks()))), 1, 1.0 / 3.0);
 }
 
-/// Remembers the times that it is asked about.
+/// The table, with the times of every evaluation.
 struct Watched<'a>(&'a TableDenoiser, std::sync::Mutex<Vec<Vec<f64>>>);
 
-impl Denoiser for Watched<'_> {
+impl TokenDenoiser for Watched<'_> {
     fn values(&self) -> usize {
         self.0.values()
     }
@@ -133,7 +150,7 @@ fn first_hitting_times_have_the_law_of_the_process() {
     // own factor: at the second event the mean is N/(N + 1) (N - 1)/N.
     let bench = Bench::new("three-tokens");
     let watched = Watched(&bench.table, Default::default());
-    first_hitting(Predictor::new(&watched, &bench.device), bench.canvas());
+    first_hitting(Predictor::new(&watched, &bench.device), bench.masks());
     let times = watched.1.into_inner().expect("one thread");
     assert_eq!(times.len(), 3);
     let mean = |t: &[f64]| t.iter().sum::<f64>() / t.len() as f64;
@@ -161,35 +178,35 @@ fn confident_values_first_has_its_closed_form() {
             }
         }
     }
-    let samples = confidence(bench.predictor(), 2, temperature, bench.canvas());
+    let samples = confidence_decoding(bench.predictor(), 2, temperature, bench.masks());
     follows(&bench, &samples, &law);
     assert!(samples.evaluations.iter().all(|&n| n == 2));
-    rejects(&bench, &confidence(bench.predictor(), 2, 100.0, bench.canvas()), &law);
+    rejects(&bench, &confidence_decoding(bench.predictor(), 2, 100.0, bench.masks()), &law);
 }
 
 #[test]
 fn known_tokens_stay_and_condition_the_rest() {
     let bench = Bench::new("example-a");
-    let canvas = || bench.canvas().with_known(&[None, Some(1)]);
+    let masks = || bench.masks().with_known(&[None, Some(1)]);
     let mut law = vec![0.0; 9];
     for a in 0..2u32 {
         law[bench.all.number(&[a, 1])] = bench.mu(&[2, 1], 0)[a as usize];
     }
     let linear = MaskedSchedule::Linear;
     let made = [
-        ancestral(bench.predictor(), &linear, Grid::Cosine, 7, canvas()),
-        cached(bench.predictor(), 7, canvas()),
-        first_hitting(bench.predictor(), canvas()),
-        one_by_one(bench.predictor(), canvas()),
-        confidence(bench.predictor(), 7, 4.5, canvas()),
-        absorbing_ancestral(bench.predictor(), 7, canvas()),
+        ancestral(bench.predictor(), &linear, Grid::Cosine, 7, masks()),
+        ancestral_cached(bench.predictor(), 7, masks()),
+        first_hitting(bench.predictor(), masks()),
+        one_by_one(bench.predictor(), masks()),
+        confidence_decoding(bench.predictor(), 7, 4.5, masks()),
+        absorbing_ancestral(bench.predictor(), 7, masks()),
     ];
     for samples in &made {
         assert!(samples.tokens.rows().all(|row| row[1] == 1));
         follows(&bench, samples, &law);
     }
     assert!(made[3].evaluations.iter().all(|&n| n == 1));
-    rejects(&bench, &one_by_one(bench.predictor(), bench.canvas()), &law);
+    rejects(&bench, &one_by_one(bench.predictor(), bench.masks()), &law);
 }
 
 #[test]
@@ -198,7 +215,7 @@ fn ancestral_evaluations_are_those_that_were_needed() {
     // T (1 - (1 - 1/T)^N) over the steps.
     let bench = Bench::new("three-tokens");
     for steps in [2usize, 5, 20] {
-        let samples = ancestral(bench.predictor(), &MaskedSchedule::Linear, Grid::Uniform, steps, bench.canvas());
+        let samples = ancestral(bench.predictor(), &MaskedSchedule::Linear, Grid::Uniform, steps, bench.masks());
         let t = steps as f64;
         let exact = t * (1.0 - (1.0 - 1.0 / t).powi(bench.toy.length as i32));
         let error = 2.0 / (DRAWS as f64).sqrt();

@@ -6,7 +6,7 @@ mod ode;
 mod others;
 
 use impls::Key;
-use impls::canvas::{Canvas, Predictor, Samples};
+use impls::sampler_state::{Predictor, Samples, TokenState};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use crate::fixture::Bench;
@@ -16,8 +16,8 @@ const DRAWS: usize = 20_000;
 const ALARM: f64 = 1e-5;
 
 impl Bench {
-    fn canvas(&self) -> Canvas {
-        Canvas::masked(DRAWS, self.toy.length, self.toy.states, &Key::new(5, "samples"))
+    fn masks(&self) -> TokenState {
+        TokenState::all_masks(DRAWS, self.toy.length, self.toy.states, &Key::new(5, "samples"))
     }
 
     fn predictor(&self) -> Predictor<'_> {

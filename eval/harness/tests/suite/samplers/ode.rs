@@ -2,12 +2,13 @@
 
 use burn::tensor::{Device, Float, Tensor, TensorData};
 use elbow_harness::likelihood::ode::{Field, NetworkField, Trace, log_density};
-use elbow_harness::likelihood::{Dequantisation, Dequantised, Estimate};
+use elbow_harness::likelihood::{Dequantisation, Dequantised, Estimate, OdeQuestion};
+use elbow_base::Silent;
 use elbow_theory::gaussian::{Component, Mixture};
-use impls::Key;
-use impls::data::Tokens;
-use impls::gaussian::{Decoder, Level, Prediction};
-use impls::network::{Denoiser, Input};
+use impls::data::{InMemory, Tokens};
+use impls::gaussian::{Decoder, Gaussian, Level, Prediction};
+use impls::network::{GaussianDenoiser, Input};
+use impls::{Key, Weighting};
 
 use super::gaussian::{REJECT, denoiser, golden, mixture, number, numbers};
 
@@ -84,19 +85,42 @@ struct Small;
 
 const A: [[f32; 3]; 3] = [[0.5, -0.3, 0.2], [0.1, 0.7, -0.4], [-0.2, 0.3, 0.4]];
 
-impl Denoiser for Small {
+impl GaussianDenoiser for Small {
     fn values(&self) -> usize {
         2
     }
 
-    fn sees_time(&self) -> bool {
-        false
-    }
-
-    fn points(&self, input: &Input<Float>) -> Tensor<2> {
+    fn output(&self, input: &Input<Float>) -> Tensor<2> {
         let a = Tensor::from_data(TensorData::new(A.concat(), [3, 3]), &input.z.device());
         input.z.clone().matmul(a).tanh()
     }
+}
+
+#[test]
+fn a_denoiser_that_is_no_network_has_an_ode_likelihood() {
+    let device = Device::flex().autodiff();
+    let tokens = Tokens::new((0..24).map(|i| i * 5 / 3 % 2).collect(), 3);
+    let objective = Gaussian::new("fixed-linear:-6:5".parse().expect("a schedule"), Weighting::Elbo, Prediction::V);
+    let answer = |objective: &Gaussian, steps: usize| {
+        let question = OdeQuestion {
+            objective,
+            denoiser: &Small,
+            data: &InMemory::new("bits", 2, tokens.clone()),
+            conditional: false,
+            dequantisation: Dequantisation::Decoder,
+            exact_trace: true,
+            steps,
+            draws: 1,
+            sequences: None,
+            seed: 1,
+        };
+        question.answer(&device, &Bar::new(true))
+    };
+    let found = answer(&objective, 64).expect("a solution");
+    assert!(found.is_converged() && found.nats.value.is_finite(), "{found:?}");
+    assert!(!answer(&objective, 2).expect("a solution").is_converged(), "witness: two steps are too few");
+    let error = answer(&Gaussian { learned: true, ..objective }, 64).expect_err("it learned no ends").to_string();
+    assert!(error.contains("no learned ends"), "{error}");
 }
 
 #[test]

@@ -5,12 +5,12 @@ use elbow_theory::masked::chain::{any_order_law, sampler_law};
 use impls::Key;
 use impls::any_order::one_by_one;
 use impls::autoregressive::left_to_right;
-use impls::canvas::{Canvas, Predictor, Samples};
-use impls::d3pm::{Kernel, Uniform, absorbing_ancestral, uniform_ancestral};
+use impls::d3pm::{D3pmUniform, ReverseKernel, absorbing_ancestral, uniform_ancestral};
 use impls::genmd4::{powers, vector_ancestral};
 use impls::md4::Grid;
 use impls::mdlm::semi_autoregressive;
-use impls::network::{Denoiser, Input, TableDenoiser};
+use impls::network::{Input, TableDenoiser, TokenDenoiser};
+use impls::sampler_state::{Predictor, Samples, TokenState};
 use impls::schedule::MaskedSchedule;
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
@@ -21,7 +21,7 @@ fn a_schedule_for_each_value_has_its_chains_law() {
     let bench = Bench::new("example-a");
     let theta = Tensor::<1>::from_data(TensorData::new(vec![-0.5f32, 1.5], [2]), &bench.device);
     let table = bench.table.clone().with_schedule(theta);
-    let w = powers(&table);
+    let w = powers(&table).expect("a schedule");
     let steps = 3;
     let law = bench.evolve(2, steps, |i, from, n| {
         let (s, t) = ((i - 1) as f64 / steps as f64, i as f64 / steps as f64);
@@ -38,7 +38,7 @@ fn a_schedule_for_each_value_has_its_chains_law() {
         row
     });
     let draw = |table: &TableDenoiser| {
-        vector_ancestral(Predictor::new(table, &bench.device), Grid::Uniform, steps, bench.canvas())
+        vector_ancestral(Predictor::new(table, &bench.device), Grid::Uniform, steps, bench.masks()).expect("a schedule")
     };
     follows(&bench, &draw(&table), &law);
     let equal = Tensor::<1>::from_data(TensorData::new(vec![0.5413f32, 0.5413], [2]), &bench.device);
@@ -48,7 +48,7 @@ fn a_schedule_for_each_value_has_its_chains_law() {
 /// The table with a constant logit for the mask: mass m, the values sharing 1 - m.
 struct WithMask<'a>(&'a TableDenoiser, f64);
 
-impl Denoiser for WithMask<'_> {
+impl TokenDenoiser for WithMask<'_> {
     fn values(&self) -> usize {
         self.0.values()
     }
@@ -80,11 +80,11 @@ fn absorbing_d3pm_keeps_the_mass_on_the_mask() {
         row.iter().map(|p| p / total).collect()
     });
     let draw = |mass: f64| {
-        absorbing_ancestral(Predictor::new(&WithMask(&bench.table, mass), &bench.device), steps, bench.canvas())
+        absorbing_ancestral(Predictor::new(&WithMask(&bench.table, mass), &bench.device), steps, bench.masks())
     };
     follows(&bench, &draw(mass), &law);
     rejects(&bench, &draw(1e-9), &law);
-    let plain = absorbing_ancestral(bench.predictor(), steps, bench.canvas());
+    let plain = absorbing_ancestral(bench.predictor(), steps, bench.masks());
     let times: Vec<f64> = (0..=steps).map(|i| i as f64 / steps as f64).collect();
     follows(&bench, &plain, &sampler_law(&bench.all, &MaskedSchedule::Linear, &times));
 }
@@ -101,7 +101,7 @@ fn uniform_d3pm_has_its_chains_law_under_both_kernels() {
         })
         .collect();
     let table = TableDenoiser::new(2, 2, &rows, &bench.device);
-    for kernel in [Kernel::D3pm, Kernel::Mixture] {
+    for kernel in [ReverseKernel::D3pm, ReverseKernel::Mixture] {
         let law = bench.evolve(0, steps, |i, from, n| {
             let (alpha_s, alpha_t) = (1.0 - (i - 1) as f64 / steps as f64, 1.0 - i as f64 / steps as f64);
             let mu = &rows[bench.all.number(from)][2 * n..2 * n + 2];
@@ -113,10 +113,10 @@ fn uniform_d3pm_has_its_chains_law_under_both_kernels() {
                 weights.into_iter().map(|w| w / total).collect::<Vec<f64>>()
             };
             let mut row = match kernel {
-                Kernel::D3pm => {
+                ReverseKernel::D3pm => {
                     posterior((0..2).map(|j| like(j) * (0..2).map(|x| mu[x] * given(j, x)).sum::<f64>()).collect())
                 }
-                Kernel::Mixture => {
+                ReverseKernel::Mixture => {
                     let of = |x: usize| posterior((0..2).map(|j| like(j) * given(j, x)).collect());
                     (0..2).map(|j| (0..2).map(|x| mu[x] * of(x)[j]).sum()).collect()
                 }
@@ -124,12 +124,12 @@ fn uniform_d3pm_has_its_chains_law_under_both_kernels() {
             row.push(0.0);
             row
         });
-        let objective = Uniform { schedule: MaskedSchedule::Linear, steps: Some(3), kernel, hybrid: 0.0 };
+        let objective = D3pmUniform { schedule: MaskedSchedule::Linear, steps: Some(3), kernel, hybrid_ce_weight: 0.0 };
         let key = Key::new(6, "uniform");
         let samples = uniform_ancestral(&table, &objective, steps, [DRAWS, 2], &key, &bench.device);
         follows(&bench, &samples, &law);
-        let other = if kernel == Kernel::D3pm { Kernel::Mixture } else { Kernel::D3pm };
-        let other = Uniform { kernel: other, ..objective };
+        let other = if kernel == ReverseKernel::D3pm { ReverseKernel::Mixture } else { ReverseKernel::D3pm };
+        let other = D3pmUniform { kernel: other, ..objective };
         rejects(&bench, &uniform_ancestral(&table, &other, steps, [DRAWS, 2], &key, &bench.device), &law);
     }
 }
@@ -137,7 +137,7 @@ fn uniform_d3pm_has_its_chains_law_under_both_kernels() {
 /// A causal reading of the table: position n knows the tokens before it, shifted by one behind the mask.
 struct Causal<'a>(&'a TableDenoiser);
 
-impl Denoiser for Causal<'_> {
+impl TokenDenoiser for Causal<'_> {
     fn values(&self) -> usize {
         self.0.values()
     }
@@ -171,7 +171,7 @@ fn left_to_right_has_the_product_law() {
         }
     }
     let causal = Causal(&bench.table);
-    let samples = left_to_right(Predictor::new(&causal, &bench.device), bench.canvas());
+    let samples = left_to_right(Predictor::new(&causal, &bench.device), bench.masks());
     follows(&bench, &samples, &law);
     rejects(&bench, &samples, &any_order_law(&bench.all));
     assert!(samples.evaluations.iter().all(|&n| n == 2));
@@ -182,8 +182,8 @@ fn windows_continue_the_text_before_them() {
     // Windows of two, one new token each: x3 is drawn from mu_2 given x2 in the first place of its window.
     let bench = Bench::new("example-a");
     let key = Key::new(8, "windows");
-    let fill = |canvas: Canvas| one_by_one(bench.predictor(), canvas);
-    let samples = semi_autoregressive(DRAWS, 3, [2, 1], 2, &key, fill);
+    let fill = |state: TokenState| Ok(one_by_one(bench.predictor(), state));
+    let samples = semi_autoregressive(DRAWS, 3, [2, 1], 2, &key, fill).expect("a stride below the window");
     assert_eq!((samples.tokens.len(), samples.tokens.length()), (DRAWS, 3));
     assert!(samples.evaluations.iter().all(|&n| n == 3), "two for the first window, one for the second");
     let pairs = any_order_law(&bench.all);
@@ -200,7 +200,7 @@ fn windows_continue_the_text_before_them() {
 /// Fixed logits for each class of a single token; the last class means "no class".
 struct Classes(Vec<[f32; 3]>);
 
-impl Denoiser for Classes {
+impl TokenDenoiser for Classes {
     fn values(&self) -> usize {
         3
     }
@@ -226,7 +226,7 @@ fn guidance_and_nucleus_change_the_law_as_defined() {
         let weights = logits.map(|l| f64::from(l).exp());
         weights.map(|w| w / weights.iter().sum::<f64>())
     };
-    let canvas = || Canvas::masked(DRAWS, 1, 3, &Key::new(9, "guided"));
+    let masks = || TokenState::all_masks(DRAWS, 1, 3, &Key::new(9, "guided"));
     let check = |samples: &Samples, law: [f64; 3]| {
         let count = |v: u32| samples.tokens.rows().filter(|row| row[0] == v).count() as f64;
         let term = |v: usize| (count(v as u32) - DRAWS as f64 * law[v]).powi(2) / (DRAWS as f64 * law[v]);
@@ -240,7 +240,7 @@ fn guidance_and_nucleus_change_the_law_as_defined() {
         let weights: [f64; 3] = std::array::from_fn(|v| conditional[v].powf(w) * unconditional[v].powf(1.0 - w));
         let law = weights.map(|x| x / weights.iter().sum::<f64>());
         let predictor = Predictor::new(&classes, &device).guided(vec![1; DRAWS], w);
-        let samples = one_by_one(predictor, canvas());
+        let samples = one_by_one(predictor, masks());
         assert!(check(&samples, law) > ALARM, "w = {w}");
         assert!(samples.evaluations.iter().all(|&n| n == evaluations), "w = {w}");
         let witness = if w == 1.0 { unconditional } else { conditional };
@@ -249,7 +249,7 @@ fn guidance_and_nucleus_change_the_law_as_defined() {
     // The nucleus of mass 0.6 keeps the two most probable values; of 0.3 the first alone.
     let plain = || Predictor::new(&classes, &device);
     let [a, b, _] = unconditional;
-    let two = one_by_one(plain().with_nucleus(0.6), canvas());
+    let two = one_by_one(plain().with_nucleus(0.6), masks());
     assert!(check(&two, [a / (a + b), b / (a + b), 0.0]) > ALARM);
-    assert!(one_by_one(plain().with_nucleus(0.3), canvas()).tokens.rows().all(|row| row[0] == 1));
+    assert!(one_by_one(plain().with_nucleus(0.3), masks()).tokens.rows().all(|row| row[0] == 1));
 }

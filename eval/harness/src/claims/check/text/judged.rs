@@ -24,7 +24,7 @@ pub(super) struct Judged {
 impl Judge<'_> {
     pub fn judge(&self, tokens: &Tokens) -> Result<Judged, Failure> {
         let Workspace { device, bar, .. } = self.workspace;
-        let numbers = generative(&self.model.model, self.data, tokens, device, bar.as_ref())?;
+        let numbers = generative(self.model.model.tokens()?, self.data, tokens, device, bar.as_ref())?;
         Ok(Judged { numbers, first: self.decode(tokens.rows().next().unwrap_or(&[])) })
     }
 

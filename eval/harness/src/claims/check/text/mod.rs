@@ -101,7 +101,7 @@ impl Texts {
                 for text in self.texts.iter().chain(&self.tests) {
                     let data = self.test(workspace, &model, text)?;
                     let bound = model
-                        .question(data.as_ref(), Estimator::Auto, self.draws, Some(self.windows), workspace.seed)
+                        .question(data.as_ref(), Estimator::Auto, self.draws, Some(self.windows), workspace.seed)?
                         .answer(&workspace.device, workspace.bar.as_ref())?;
                     cells.push(Cell { preset: preset.clone(), trained: trained.clone(), text: text.clone(), bound });
                 }

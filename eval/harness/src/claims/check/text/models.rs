@@ -56,7 +56,7 @@ impl Texts {
             row.extend(self.texts.iter().chain(&self.tests).map(of));
             bits.push(row);
             let request = Request::new(&model.settings, &model.model, self.samples, data.length(), workspace.seed);
-            let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+            let drawn = sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
             let judged = judging.judge(&drawn.tokens)?;
             let (p, e) = (number(&judged.numbers.perplexity), number(&judged.numbers.entropy));
             samples.push(vec![name.to_owned(), p, e, format!("{:.1}", drawn.nfe()), judged.first]);
@@ -83,7 +83,7 @@ impl Texts {
         let (model, _) = trained_run(workspace, &self.presets[0], &self.set_for(home))?;
         let plain = Request::new(&model.settings, &model.model, 4, data.length(), workspace.seed);
         let request = Request { known: Some(infilling(text, data)?), ..plain };
-        let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+        let drawn = sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
         let title = format!("Gaps filled by {}", implementation(&self.presets[0]));
         let mut rows = vec![vec!["given".to_owned(), text.to_owned()]];
         rows.extend(drawn.tokens.rows().map(|row| vec!["drawn".to_owned(), judge.decode(row)]));

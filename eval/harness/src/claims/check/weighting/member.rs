@@ -67,7 +67,7 @@ impl Weightings {
         run_training(workspace, settings, train, &run)?;
         let model = Trained::load(&run, &workspace.device)?;
         let bound = model
-            .question(test, Estimator::Auto, self.draws, self.sequences, workspace.seed)
+            .question(test, Estimator::Auto, self.draws, self.sequences, workspace.seed)?
             .answer(&workspace.device, workspace.bar.as_ref())?;
         let levels = profile(&run, [train, test], self.sequences, &workspace.device, workspace.seed)?;
         let measured = self.samples(workspace, &model, train, ruler, (bound.bits_per_dim.value, levels))?;
@@ -90,7 +90,7 @@ impl Weightings {
         let request =
             Request { sampler, steps: self.steps, grid: Grid::Cosine, schedule: MaskedSchedule::Linear, ..plain };
         let bar = workspace.bar.as_ref();
-        let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, bar)?;
+        let drawn = sampling::draw(&workspace.device, &model.settings, &model.model, &request, bar)?;
         let shape = train.image().ok_or_else(|| Failure::internal("weightings are compared on images"))?;
         let images = Images::from_tokens(&drawn.tokens, train.values(), shape);
         let found = ruler.network.outputs_of(&images, bar)?;

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use impls::Key;
 use impls::any_order::K_DCE;
 use impls::data::Dataset;
-use impls::objective::{Batch, Objective};
+use impls::objective::Batch;
 use impls::schedule::{LogSnr, MaskedSchedule};
 use impls::train::Settings;
 use impls::train::optimizer::gradient_norm;
+use impls::{DiffusionModel, Key};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -51,7 +51,10 @@ pub(super) fn profile(
     let settings = &trained.settings;
     let gaussian = settings.gaussian()?;
     // Uniform numbers are the share of masks or, for Gaussian diffusion, uniform in log-SNR: the bound is the mean.
-    let bound: &dyn Objective = gaussian.as_ref().map_or(&K_DCE, |gaussian| gaussian);
+    let bound = match &gaussian {
+        Some(gaussian) => DiffusionModel::Gaussian(gaussian, trained.model.gaussian()?),
+        None => DiffusionModel::Tokens(&K_DCE, trained.model.tokens()?),
+    };
     let middle = |level: usize| (level as f64 + 0.5) / LEVELS as f64;
     let stratified = |level: usize, n: usize| -> Vec<f64> {
         (0..n).map(|i| (level as f64 + (i as f64 + 0.5) / n as f64) / LEVELS as f64).collect()
@@ -65,13 +68,13 @@ pub(super) fn profile(
         for draw in 0..DRAWS as u64 {
             for (part, chunk) in images.chunks(BATCH).enumerate() {
                 let batch = Batch::new(test.select(chunk)?, stratified(level, chunk.len()));
-                let terms = bound.nelbo(&trained.model, &batch, &key.fold(draw).fold(part as u64), device);
+                let terms = bound.nelbo(&batch, &key.fold(draw).fold(part as u64), device)?;
                 cost += terms.iter().map(|terms| terms.diffusion).sum::<f64>();
                 count += chunk.len();
             }
         }
         let bound_log_snr = match &gaussian {
-            Some(gaussian) => gaussian.bound_level(&gaussian.schedule, middle(level)).0,
+            Some(gaussian) => gaussian.bound_weight(&gaussian.schedule, middle(level))?.log_snr,
             None => MaskedSchedule::Linear.log_snr(middle(level)),
         };
         let to_bits = 1.0 / (test.length() as f64 * std::f64::consts::LN_2);
@@ -81,7 +84,7 @@ pub(super) fn profile(
             let first = batch_number as usize * BATCH;
             let chosen: Vec<usize> = (first..first + BATCH).map(|i| i % train.len()).collect();
             let batch = Batch::new(train.select(&chosen)?, stratified(level, BATCH));
-            let loss = trained.objective.loss(&trained.model, &batch, &key, device);
+            let loss = trained.diffusion()?.loss(&batch, &key, device)?;
             losses.extend(loss.clone().into_data().iter::<f32>().map(f64::from));
             norm += gradient_norm(&trained.model, loss.mean()) / BATCHES as f64;
         }
@@ -101,7 +104,7 @@ pub(super) fn profile(
 /// The log-SNR at which training puts a sequence with this uniform number.
 fn training_log_snr(settings: &Settings, u: f64) -> Result<f64, Failure> {
     Ok(match settings.gaussian()? {
-        Some(gaussian) => gaussian.level(u).0,
+        Some(gaussian) => gaussian.training_weight(u).log_snr,
         None => settings.clock()?.log_snr(u),
     })
 }

@@ -1,44 +1,41 @@
 //! VDM with learned ends: gamma(t) = gamma_min + e^s t, where theta = (gamma_min, s) is trained with the network.
 
 use burn::tensor::activation::{log_softmax, sigmoid};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 
 use super::decoder::Decoder;
+use super::loss::GaussianCorruption;
 use super::prediction::network_time;
-use crate::network::{Denoiser, Input, ids_tensor, rows_tensor};
-use crate::objective::Batch;
+use crate::error::{Error, Result};
+use crate::network::{GaussianDenoiser, Input, ids_tensor, rows_tensor, to_f64_vec};
 use crate::schedule::GaussianSchedule;
 use crate::time_sampling::step_of;
 
 /// theta, \[2\].
-fn theta(denoiser: &dyn Denoiser) -> Tensor<1> {
-    denoiser.schedule_parameters().expect("a model with learned ends has a schedule")
+fn theta(denoiser: &dyn GaussianDenoiser) -> Result<Tensor<1>> {
+    let missing = || Error::Setting("this denoiser has no learned ends of its noise levels".into());
+    denoiser.learned_ends().ok_or_else(missing)
 }
 
 /// The schedule that a model has learned.
-pub fn learned_schedule(denoiser: &dyn Denoiser) -> GaussianSchedule {
-    let theta: Vec<f64> = theta(denoiser).into_data().iter::<f64>().collect();
-    GaussianSchedule::FixedLinear { gamma_min: theta[0], gamma_max: theta[0] + theta[1].exp() }
+pub(super) fn learned_schedule(denoiser: &dyn GaussianDenoiser) -> Result<GaussianSchedule> {
+    let theta = to_f64_vec(theta(denoiser)?);
+    Ok(GaussianSchedule::FixedLinear { gamma_min: theta[0], gamma_max: theta[0] + theta[1].exp() })
 }
 
 /// The whole NELBO of each sequence, \[batch\], nats, with gradients for theta: the ends shape every term, and the network sees
-/// gamma. For eps_hat = z + F. `noise` is eps of z_t and of z_0, row after row.
-pub fn learned_loss(
+/// gamma. For eps_hat = z + F.
+pub(super) fn learned_loss(
     steps: Option<u32>,
-    denoiser: &dyn Denoiser,
-    batch: &Batch,
-    noise: [Vec<f64>; 2],
-    device: &Device,
-) -> Tensor<1> {
+    denoiser: &dyn GaussianDenoiser,
+    corruption: &GaussianCorruption,
+) -> Result<Tensor<1>> {
     let decoder = Decoder { values: denoiser.values() };
+    let GaussianCorruption { batch, device, .. } = corruption;
     let (rows, length) = (batch.len(), batch.x.length());
-    let matrix = |data: Vec<f64>| {
-        let data: Vec<f32> = data.into_iter().map(|x| x as f32).collect();
-        Tensor::<2>::from_data(TensorData::new(data, [rows, length]), device)
-    };
-    let x = matrix(decoder.points(batch.x.ids()));
-    let [eps, eps_0] = noise.map(matrix);
-    let theta = theta(denoiser);
+    let [x, eps, eps_0] = [&corruption.x, &corruption.eps, corruption.eps_0()?]
+        .map(|numbers: &[f64]| corruption.tensor(numbers.iter().copied()));
+    let theta = theta(denoiser)?;
     let (gamma_min, slope) = (theta.clone().narrow(0, 0, 1), theta.narrow(0, 1, 1).exp());
     // gamma at some times, [batch, 1].
     let gamma = |times: &[f64]| (gamma_min.clone() + slope.clone() * rows_tensor(times, device)).unsqueeze_dim::<2>(1);
@@ -60,7 +57,7 @@ pub fn learned_loss(
     let [start, end] = [0.0, -1.0].map(network_time);
     let times = late.mul_scalar(end - start).add_scalar(start).squeeze_dim::<1>(1);
     let input = batch.accompany(Input { z: z.clone(), time: times, class: None, dropout: None });
-    let error = eps - (z + denoiser.points(&input));
+    let error = eps - (z + denoiser.output(&input));
     let diffusion = error.square().sum_dim(1) * weight;
 
     let first = gamma(&vec![0.0; rows]);
@@ -76,5 +73,5 @@ pub fn learned_loss(
     let variance = sigma.square();
     let prior = (alpha * x).square() + (variance.clone() - variance.log() - 1.0);
     let prior = prior.sum_dim(1).mul_scalar(0.5);
-    (diffusion + decoded + prior).squeeze_dim::<1>(1)
+    Ok((diffusion + decoded + prior).squeeze_dim::<1>(1))
 }

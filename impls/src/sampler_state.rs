@@ -1,4 +1,4 @@
-//! What all samplers share: the sequences being drawn, the guided denoiser, and an honest count of its calls.
+//! The state of a sampler of tokens: the sequences being drawn, the guided denoiser, and a count of its evaluations.
 
 use burn::tensor::Device;
 use burn::tensor::activation::log_softmax;
@@ -6,28 +6,30 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::data::Tokens;
 use crate::key::{Key, categorical, permutation};
-use crate::network::{Denoiser, Input, Wanted, ids_tensor, softmax};
+use crate::network::{Input, QueryPositions, TokenDenoiser, ids_tensor, softmax};
 use crate::schedule::{LogSnr, MaskedSchedule};
 
-/// Sequences being drawn. Each has its own stream of random numbers, so that its law and its numbers do not depend on
-/// how many are drawn beside it.
-pub struct Canvas {
-    /// Row after row; the mask has the id V.
+/// Sequences being drawn: the state of a sampler of tokens.
+///
+/// Each has its own stream of random numbers, so that its law and its numbers do not depend on how many are drawn beside it.
+pub struct TokenState {
+    /// z, row after row; the mask has the id V.
     pub z: Vec<u32>,
+    /// Tokens per row.
     pub length: usize,
     /// V, the mask's id.
     pub mask: u32,
     pub rngs: Vec<ChaCha8Rng>,
 }
 
-impl Canvas {
+impl TokenState {
     /// `count` sequences of `length` masks.
-    pub fn masked(count: usize, length: usize, mask: usize, key: &Key) -> Self {
+    pub fn all_masks(count: usize, length: usize, mask: usize, key: &Key) -> Self {
         let rngs = (0..count).map(|i| key.fold(i as u64).rng()).collect();
         Self { z: vec![mask as u32; count * length], length, mask: mask as u32, rngs }
     }
 
-    /// The same with some tokens known: infilling. `known` holds one entry a position of a sequence, the same for all;
+    /// The same with some tokens known: infilling. `known` holds one entry per position, the same for all sequences;
     /// samplers of masked diffusion only ever change masks, so that known tokens stay.
     pub fn with_known(mut self, known: &[Option<u32>]) -> Self {
         for row in self.z.chunks_mut(self.length) {
@@ -49,19 +51,19 @@ impl Canvas {
     }
 
     /// Positions of a sequence that are still masked.
-    pub fn hidden(&self, row: usize) -> Vec<usize> {
+    pub fn masked(&self, row: usize) -> Vec<usize> {
         (0..self.length).filter(|&n| self.row(row)[n] == self.mask).collect()
     }
 
-    /// The same of all sequences.
-    pub fn all_hidden(&self) -> Vec<Vec<usize>> {
-        (0..self.rows()).map(|row| self.hidden(row)).collect()
+    /// The masked positions of every sequence.
+    pub fn all_masked(&self) -> Vec<Vec<usize>> {
+        (0..self.rows()).map(|row| self.masked(row)).collect()
     }
 
     /// Masked positions of a sequence in a uniformly random order.
-    pub fn hidden_shuffled(&mut self, row: usize) -> Vec<usize> {
-        let hidden = self.hidden(row);
-        permutation(&mut self.rngs[row], hidden.len()).into_iter().map(|i| hidden[i]).collect()
+    pub fn masked_shuffled(&mut self, row: usize) -> Vec<usize> {
+        let masked = self.masked(row);
+        permutation(&mut self.rngs[row], masked.len()).into_iter().map(|i| masked[i]).collect()
     }
 
     /// Writes a token.
@@ -76,18 +78,18 @@ impl Canvas {
     }
 }
 
-/// Finished sequences and what they cost.
+/// Finished sequences, with the network evaluations that they took.
 #[derive(Clone, Debug)]
 pub struct Samples {
     pub tokens: Tokens,
-    /// Network evaluations of each sequence (NFE). A guided evaluation counts twice: it runs the network twice.
+    /// Network evaluations per sequence (NFE). A guided evaluation counts twice: it runs the network twice.
     pub evaluations: Vec<u64>,
     /// Calls of the network, each over the sequences that needed one.
     pub network_calls: u64,
 }
 
 impl Samples {
-    /// Mean number of network evaluations a sequence.
+    /// Mean number of network evaluations per sequence.
     pub fn nfe(&self) -> f64 {
         self.evaluations.iter().sum::<u64>() as f64 / self.evaluations.len() as f64
     }
@@ -95,7 +97,7 @@ impl Samples {
 
 /// mu_theta as a sampler uses it: guided, cut to its nucleus, and counted.
 pub struct Predictor<'a> {
-    denoiser: &'a dyn Denoiser,
+    denoiser: &'a dyn TokenDenoiser,
     device: &'a Device,
     /// Class of each sequence; empty without classes.
     class: Vec<u32>,
@@ -103,18 +105,18 @@ pub struct Predictor<'a> {
     guidance: f64,
     /// Probability mass of the values kept (1 keeps all).
     nucleus: f64,
-    /// The schedule that the network's times are those of.
-    clock: MaskedSchedule,
+    /// The schedule under which a network that sees the time was trained: it decides the time that the network is told.
+    training_schedule: MaskedSchedule,
     evaluations: Vec<u64>,
     network_calls: u64,
 }
 
-/// What the denoiser said about some positions.
-pub struct Prediction {
-    /// Log-probabilities, one row of V a position.
+/// The distributions of the denoiser at some positions of each sequence.
+pub struct TokenPredictions {
+    /// Log-probabilities, one row of V per position.
     log_mu: Vec<f32>,
-    /// The positions that were asked for, by sequence, and the number of the first of them.
-    wanted: Wanted,
+    /// The positions, by sequence, and the number of the first of each sequence.
+    queried: QueryPositions,
     first: Vec<usize>,
     values: usize,
     /// Number of data values: one less than `values` where the mask has a logit.
@@ -123,9 +125,9 @@ pub struct Prediction {
 }
 
 impl<'a> Predictor<'a> {
-    pub fn new(denoiser: &'a dyn Denoiser, device: &'a Device) -> Self {
-        let (class, evaluations, clock) = (Vec::new(), Vec::new(), MaskedSchedule::Linear);
-        Self { denoiser, device, class, guidance: 1.0, nucleus: 1.0, clock, evaluations, network_calls: 0 }
+    pub fn new(denoiser: &'a dyn TokenDenoiser, device: &'a Device) -> Self {
+        let (class, evaluations, training_schedule) = (Vec::new(), Vec::new(), MaskedSchedule::Linear);
+        Self { denoiser, device, class, guidance: 1.0, nucleus: 1.0, training_schedule, evaluations, network_calls: 0 }
     }
 
     /// Samples of these classes, guided: p ∝ p_cond^w p_uncond^(1-w), normalised for each token. w = 1 is the conditional
@@ -141,13 +143,13 @@ impl<'a> Predictor<'a> {
 
     /// For a network that sees the time: it was trained under this schedule.
     pub fn trained_under(self, schedule: MaskedSchedule) -> Self {
-        Self { clock: schedule, ..self }
+        Self { training_schedule: schedule, ..self }
     }
 
-    /// The network's time where each token is hidden with this probability: whatever grid a sampler walks on, the network is
-    /// asked at the time at which it saw as many masks in training.
+    /// The network's time where each token is masked with this probability: on any grid of a sampler the network is told the
+    /// time at which it saw as many masks in training.
     pub fn time_of_mask_probability(&self, masked: f64) -> f64 {
-        self.clock.time_of_log_snr((1.0 - masked).ln() - masked.ln()).clamp(0.0, 1.0)
+        self.training_schedule.time_of_log_snr((1.0 - masked).ln() - masked.ln()).clamp(0.0, 1.0)
     }
 
     /// Number of data values V.
@@ -156,50 +158,55 @@ impl<'a> Predictor<'a> {
     }
 
     /// The denoiser itself.
-    pub fn denoiser(&self) -> &'a dyn Denoiser {
+    pub fn denoiser(&self) -> &'a dyn TokenDenoiser {
         self.denoiser
     }
 
-    /// Asks the denoiser about some positions (in rising order) of each sequence, at one time a sequence. A sequence of which
-    /// nothing is wanted is not shown to the network, and nobody is asked where nothing is wanted at all.
-    pub fn predict(&mut self, canvas: &Canvas, wanted: Vec<Vec<usize>>, times: impl Fn(usize) -> f64) -> Prediction {
-        self.ask(&canvas.z, canvas.length, wanted, times, self.values())
+    /// The denoiser's distributions at some positions (in rising order) of each sequence, at one time per sequence. A sequence
+    /// without such positions is not shown to the network, and without any the network is not called.
+    pub fn predict(
+        &mut self,
+        state: &TokenState,
+        queried: Vec<Vec<usize>>,
+        times: impl Fn(usize) -> f64,
+    ) -> TokenPredictions {
+        self.predict_tokens(&state.z, state.length, queried, times, self.values())
     }
 
     /// The same with the mask's logit, where the network has one.
     pub fn predict_with_mask(
         &mut self,
-        canvas: &Canvas,
-        wanted: Vec<Vec<usize>>,
+        state: &TokenState,
+        queried: Vec<Vec<usize>>,
         times: impl Fn(usize) -> f64,
-    ) -> Prediction {
-        self.ask(&canvas.z, canvas.length, wanted, times, self.values() + 1)
+    ) -> TokenPredictions {
+        self.predict_tokens(&state.z, state.length, queried, times, self.values() + 1)
     }
 
-    /// The same for tokens that are no canvas.
-    pub fn ask(
+    /// The same for any tokens, over the first `most` logits.
+    pub fn predict_tokens(
         &mut self,
         z: &[u32],
         length: usize,
-        wanted: Vec<Vec<usize>>,
+        queried: Vec<Vec<usize>>,
         times: impl Fn(usize) -> f64,
         most: usize,
-    ) -> Prediction {
-        self.evaluations.resize(wanted.len(), 0);
+    ) -> TokenPredictions {
+        self.evaluations.resize(queried.len(), 0);
         let first =
-            wanted.iter().scan(0, |sum, positions| Some(std::mem::replace(sum, *sum + positions.len()))).collect();
+            queried.iter().scan(0, |sum, positions| Some(std::mem::replace(sum, *sum + positions.len()))).collect();
         let (mut log_mu, mut values) = (Vec::new(), self.values());
-        let rows: Vec<usize> = (0..wanted.len()).filter(|&row| !wanted[row].is_empty()).collect();
+        let rows: Vec<usize> = (0..queried.len()).filter(|&row| !queried[row].is_empty()).collect();
         if !rows.is_empty() {
             let ids: Vec<u32> = rows.iter().flat_map(|&row| &z[row * length..(row + 1) * length]).copied().collect();
             let times: Vec<f64> = rows.iter().map(|&row| times(row)).collect();
             let input = Input::new(ids_tensor(&ids, length, self.device), &times);
             let class: Vec<u32> = rows.iter().filter_map(|&row| self.class.get(row)).copied().collect();
-            let asked = Wanted(rows.iter().map(|&row| wanted[row].clone()).collect());
+            let positions = QueryPositions(rows.iter().map(|&row| queried[row].clone()).collect());
             let mut cost = 0;
             let mut call = |input: &Input| {
                 cost += 1;
-                let all = self.denoiser.logits_at(input, &asked);
+                let all = self.denoiser.logits_at(input, &positions);
                 let kept = all.dims()[1].min(most);
                 log_softmax(all.narrow(1, 0, kept), 1)
             };
@@ -219,21 +226,28 @@ impl<'a> Predictor<'a> {
                 self.evaluations[row] += cost;
             }
         }
-        Prediction { log_mu, wanted: Wanted(wanted), first, values, real: self.values(), nucleus: self.nucleus }
+        TokenPredictions {
+            log_mu,
+            queried: QueryPositions(queried),
+            first,
+            values,
+            real: self.values(),
+            nucleus: self.nucleus,
+        }
     }
 
     /// The finished sequences.
-    pub fn finish(mut self, canvas: Canvas) -> Samples {
-        self.evaluations.resize(canvas.rows(), 0);
-        let tokens = Tokens::new(canvas.z, canvas.length);
+    pub fn finish(mut self, state: TokenState) -> Samples {
+        self.evaluations.resize(state.rows(), 0);
+        let tokens = Tokens::new(state.z, state.length);
         Samples { tokens, evaluations: self.evaluations, network_calls: self.network_calls }
     }
 }
 
-impl Prediction {
-    /// The probabilities of one position, in double precision. It must have been asked for.
+impl TokenPredictions {
+    /// The probabilities of one position, in double precision. It must be among the positions predicted.
     pub fn probabilities(&self, row: usize, position: usize) -> Vec<f64> {
-        let place = self.wanted.0[row].binary_search(&position).expect("the position was asked for");
+        let place = self.queried.0[row].binary_search(&position).expect("the position was predicted");
         let at = (self.first[row] + place) * self.values;
         let all = softmax(&self.log_mu[at..at + self.values]);
         if self.nucleus < 1.0 { nucleus(all, self.real, self.nucleus) } else { all }

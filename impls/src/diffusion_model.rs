@@ -1,0 +1,88 @@
+//! An objective of either family, and a diffusion model: an objective with a denoiser of its family.
+
+use burn::tensor::{Device, Tensor};
+
+use crate::batch::Batch;
+use crate::error::Result;
+use crate::gaussian::Gaussian;
+use crate::key::Key;
+use crate::network::{Denoiser, GaussianDenoiser, TokenDenoiser};
+use crate::objective::{BoundTerms, TokenObjective};
+
+/// An objective of either family, as a run's settings name it.
+pub enum Objective {
+    /// Masked, uniform and autoregressive models.
+    Tokens(Box<dyn TokenObjective>),
+    /// VDM, flow matching and EDM.
+    Gaussian(Gaussian),
+}
+
+/// An objective with a denoiser of its family: what has a loss and a bound.
+#[derive(Clone, Copy)]
+pub enum DiffusionModel<'a> {
+    Tokens(&'a dyn TokenObjective, &'a dyn TokenDenoiser),
+    Gaussian(&'a Gaussian, &'a dyn GaussianDenoiser),
+}
+
+impl Objective {
+    /// The objective with a denoiser, which must be of its family.
+    pub fn with<'a>(&'a self, denoiser: impl Into<Denoiser<'a>>) -> Result<DiffusionModel<'a>> {
+        let denoiser = denoiser.into();
+        Ok(match self {
+            Self::Tokens(objective) => DiffusionModel::Tokens(objective.as_ref(), denoiser.tokens()?),
+            Self::Gaussian(objective) => DiffusionModel::Gaussian(objective, denoiser.gaussian()?),
+        })
+    }
+
+    /// See [`TokenObjective::divisor`].
+    pub fn divisor(&self, batch: &Batch) -> f64 {
+        match self {
+            Self::Tokens(objective) => objective.divisor(batch),
+            Self::Gaussian(_) => (batch.len() * batch.x.length()) as f64,
+        }
+    }
+
+    /// See [`TokenObjective::is_exact`].
+    pub fn is_exact(&self) -> bool {
+        matches!(self, Self::Tokens(objective) if objective.is_exact())
+    }
+}
+
+impl<'a> DiffusionModel<'a> {
+    /// The training loss of a fresh corruption, \[batch\].
+    pub fn loss(&self, batch: &Batch, key: &Key, device: &Device) -> Result<Tensor<1>> {
+        match self {
+            Self::Tokens(objective, denoiser) => objective.loss(*denoiser, batch, key, device),
+            Self::Gaussian(objective, denoiser) => objective.loss(*denoiser, batch, key, device),
+        }
+    }
+
+    /// One draw of the bound's terms of each sequence, nats.
+    pub fn nelbo(&self, batch: &Batch, key: &Key, device: &Device) -> Result<Vec<BoundTerms>> {
+        match self {
+            Self::Tokens(objective, denoiser) => objective.nelbo(*denoiser, batch, key, device),
+            Self::Gaussian(objective, denoiser) => objective.nelbo(*denoiser, batch, key, device),
+        }
+    }
+
+    /// See [`TokenObjective::protocol`].
+    pub fn protocol(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Tokens(objective, _) => objective.protocol(),
+            Self::Gaussian(objective, _) => objective.protocol(),
+        }
+    }
+
+    /// The denoiser, where the bound is the any-order bound of a masked model that sees no time: k-DCE estimates it.
+    pub fn any_order(&self) -> Option<&'a dyn TokenDenoiser> {
+        match self {
+            Self::Tokens(objective, denoiser) if objective.is_any_order() && !denoiser.sees_time() => Some(*denoiser),
+            _ => None,
+        }
+    }
+
+    /// See [`TokenObjective::is_exact`].
+    pub fn is_exact(&self) -> bool {
+        matches!(self, Self::Tokens(objective, _) if objective.is_exact())
+    }
+}
