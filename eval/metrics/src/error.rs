@@ -16,23 +16,15 @@ pub enum Error {
     /// A folder of images, or a link in it, cannot be read.
     #[error("cannot read {0}")]
     UnreadableFolder(#[from] walkdir::Error),
-    /// A folder holds no image files.
-    #[error("{}: no images among {others} files", folder.display())]
-    NoImageFiles {
-        /// The folder.
-        folder: PathBuf,
-        /// Number of files of other kinds.
-        others: usize,
-    },
+    /// This folder holds no image files, and this many files of other kinds.
+    #[error("{}: no images among {} files", .0.display(), .1)]
+    NoImageFiles(PathBuf, usize),
     /// An image file cannot be opened or decoded.
     #[error(transparent)]
     Undecodable(#[from] image::ImageError),
-    /// An image has no pixels.
+    /// An image of this height and width has no pixels.
     #[error("{}x{} pixels", .0[0], .0[1])]
-    EmptyImage(
-        /// Height and width.
-        [usize; 2],
-    ),
+    EmptyImage([usize; 2]),
     /// Images of a set cannot be read.
     #[error("{set}: {} of {total} images cannot be read:{}", images.len(), listed(images))]
     UnreadableImages {
@@ -43,18 +35,12 @@ pub enum Error {
         /// Those that cannot be read, each with its reason.
         images: Vec<UnreadableImage>,
     },
-    /// No image of a set can be read.
+    /// No image of this set can be read.
     #[error("{0}: no image that can be read")]
-    NoReadableImage(
-        /// The set.
-        String,
-    ),
-    /// A set, or the part of it that was asked for, is empty.
+    NoReadableImage(String),
+    /// This set, or the part of it that was asked for, is empty.
     #[error("{0}")]
-    NoImages(
-        /// The empty set or part.
-        String,
-    ),
+    NoImages(String),
     /// An image has other pixels than when the set was scanned.
     #[error("it was changed while the set was being read")]
     ChangedImage,
@@ -66,68 +52,33 @@ pub enum Error {
         /// Heights and widths, as 32x32.
         sizes: Vec<String>,
     },
-    /// An image has another size than the network was compiled for.
-    #[error("{}x{} pixels in a set of {}x{}", found[0], found[1], expected[0], expected[1])]
-    OtherSize {
-        /// Height and width of the image.
-        found: [usize; 2],
-        /// Height and width of the other images.
-        expected: [usize; 2],
-    },
-    /// Images have more channels than the network takes.
-    #[error("images of {images} channels for a network of {network}")]
-    ChannelMismatch {
-        /// Channels of the images.
-        images: usize,
-        /// Channels of the network's input.
-        network: usize,
-    },
-    /// A convention resizes, but the network has no input size to resize to.
+    /// An image of the first height and width is in a set of the second, for which the network was compiled.
+    #[error("{}x{} pixels in a set of {}x{}", .0[0], .0[1], .1[0], .1[1])]
+    OtherSize([usize; 2], [usize; 2]),
+    /// Images of the first number of channels do not fit a network of the second.
+    #[error("images of {0} channels for a network of {1}")]
+    ChannelMismatch(usize, usize),
+    /// This convention resizes, but the network has no input size to resize to.
     #[error("convention {0} resizes, but the network takes any size")]
-    FreeInputSize(
-        /// The convention.
-        Convention,
-    ),
-    /// A convention does not resize, and images have another size than the network's input.
-    #[error("{}x{} pixels for a network of {}x{}", image[0], image[1], network[0], network[1])]
-    FixedInputSize {
-        /// Height and width of the image.
-        image: [usize; 2],
-        /// Height and width of the network's input.
-        network: [usize; 2],
-    },
-    /// The input convention of a network is not known.
+    FreeInputSize(Convention),
+    /// A convention does not resize, and an image of the first height and width does not fit a network of the second.
+    #[error("{}x{} pixels for a network of {}x{}", .0[0], .0[1], .1[0], .1[1])]
+    FixedInputSize([usize; 2], [usize; 2]),
+    /// The input convention of this network is not known.
     #[error("{0}: the convention of its input is not known")]
-    UnknownConvention(
-        /// The network.
-        String,
-    ),
-    /// A file is not an ONNX network of images.
+    UnknownConvention(String),
+    /// A file is not an ONNX network of images, with the reason.
     #[error("{0}")]
-    NotANetwork(
-        /// The defect.
-        String,
-    ),
-    /// A network cannot be compiled for inputs \[1, channels, height, width\].
+    NotANetwork(String),
+    /// A network cannot be compiled for inputs \[1, channels, height, width\], with the error of the runtime.
     #[error("{0}")]
-    NotCompiled(
-        /// The error of the runtime.
-        String,
-    ),
-    /// A tensor of a network is stored in another file.
+    NotCompiled(String),
+    /// This tensor of a network is stored in another file.
     #[error("tensor {0} lies in another file, which a hash of this one does not see")]
-    ExternalTensor(
-        /// The tensor.
-        String,
-    ),
-    /// A network's features are no pooled vector.
-    #[error("{network}: {dimension} features per image")]
-    FeatureDimension {
-        /// The network.
-        network: String,
-        /// Features per image.
-        dimension: usize,
-    },
+    ExternalTensor(String),
+    /// The features of this network are no pooled vector: this many per image.
+    #[error("{0}: {1} features per image")]
+    FeatureDimension(String, usize),
     /// A network failed on an image.
     #[error("{network}: {what}")]
     NetworkFailed {
@@ -141,40 +92,21 @@ pub enum Error {
     /// A network's features are not finite.
     #[error("its features are not finite")]
     NotFinite,
-    /// A weights file does not fit the canonical Inception.
+    /// A weights file does not fit the canonical Inception: the tensor and its defect.
     #[error("{0}")]
-    Weights(
-        /// The tensor, and what is wrong with it.
-        String,
-    ),
-    /// A device has no known form.
+    Weights(String),
+    /// This device is neither `cpu` nor `cuda:N`.
     #[error("device {0:?}")]
-    UnknownDevice(
-        /// The device.
-        String,
-    ),
-    /// A CUDA device was named, and no ONNX Runtime was found.
+    UnknownDevice(String),
+    /// This CUDA device was named, and no ONNX Runtime was found.
     #[error("device {0}: no ONNX Runtime with CUDA was found")]
-    NoCudaRuntime(
-        /// The device.
-        String,
-    ),
-    /// ONNX Runtime cannot use a CUDA device.
-    #[error("device cuda:{device}: {why}")]
-    CudaDevice {
-        /// Number of the device.
-        device: i32,
-        /// The error of ONNX Runtime.
-        why: String,
-    },
-    /// The shared library of ONNX Runtime cannot be loaded.
-    #[error("ONNX Runtime cannot be loaded from {}: {why}", library.display())]
-    UnloadableRuntime {
-        /// The library.
-        library: PathBuf,
-        /// The error of the system.
-        why: String,
-    },
+    NoCudaRuntime(String),
+    /// ONNX Runtime cannot use this CUDA device, with its error.
+    #[error("device cuda:{0}: {1}")]
+    CudaDevice(i32, String),
+    /// This shared library of ONNX Runtime cannot be loaded, with the error of the system.
+    #[error("ONNX Runtime cannot be loaded from {}: {}", .0.display(), .1)]
+    UnloadableRuntime(PathBuf, String),
     /// This build has no support for ONNX networks.
     #[error("this elbow was built without ONNX networks")]
     NoOnnx,
@@ -186,18 +118,12 @@ pub enum Error {
         /// How many it needs.
         needed: &'static str,
     },
-    /// Features have different dimensions.
+    /// Features have these two dimensions.
     #[error("features of {} and of {} dimensions", .0[0], .0[1])]
-    DimensionMismatch(
-        /// The two dimensions.
-        [usize; 2],
-    ),
-    /// Statistics come from different networks or conventions.
+    DimensionMismatch([usize; 2]),
+    /// Statistics come from different networks or conventions: metric and network hash of either.
     #[error("statistics of {} and of {}", .0[0], .0[1])]
-    ProvenanceMismatch(
-        /// Metric and hash of the network of either.
-        [String; 2],
-    ),
+    ProvenanceMismatch([String; 2]),
     /// Statistics without the number of their images cannot be merged.
     #[error("statistics without a count cannot be merged")]
     UnknownCount,
@@ -219,12 +145,9 @@ pub enum Error {
         /// The largest one.
         largest: f64,
     },
-    /// A computation failed one of its own checks.
+    /// A computation failed this check of its own.
     #[error("{0}")]
-    Numerical(
-        /// The check.
-        String,
-    ),
+    Numerical(String),
     /// An error with the image, file or network it is about.
     #[error("{name}: {source}")]
     In {
@@ -255,7 +178,7 @@ impl Error {
     /// Who can mend it: the user, the environment, or the authors.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::NoCudaRuntime(_) | Self::CudaDevice { .. } | Self::UnloadableRuntime { .. } | Self::NoOnnx => {
+            Self::NoCudaRuntime(_) | Self::CudaDevice(..) | Self::UnloadableRuntime(..) | Self::NoOnnx => {
                 Kind::Environment
             }
             Self::Numerical(_) => Kind::Internal,
@@ -269,7 +192,7 @@ impl Error {
     pub fn advice(&self) -> String {
         match self {
             Self::UnreadableFolder(_) => "check the folder and its links",
-            Self::NoImageFiles { .. } => {
+            Self::NoImageFiles(..) => {
                 let endings = crate::images::ENDINGS.join(", ");
                 return format!("give a folder with files that end in {endings}, or an npz file");
             }
@@ -278,17 +201,17 @@ impl Error {
             Self::NoReadableImage(_) => "give a set with images",
             Self::NoImages(_) => "give at least one image, or make fewer parts",
             Self::ChangedImage => "measure a set that is finished",
-            Self::MixedSizes { .. } | Self::OtherSize { .. } => "use images of one size, or a convention that resizes",
-            Self::ChannelMismatch { .. } => "use a network for colour images",
+            Self::MixedSizes { .. } | Self::OtherSize(..) => "use images of one size, or a convention that resizes",
+            Self::ChannelMismatch(..) => "use a network for colour images",
             Self::FreeInputSize(_) => "use a convention that does not resize: unit or signed",
-            Self::FixedInputSize { .. } => "use a convention that resizes: tf, pytorch, clean or lite",
+            Self::FixedInputSize(..) => "use a convention that resizes: tf, pytorch, clean or lite",
             Self::UnknownConvention(_) => {
                 "name one of unit, signed, tf, pytorch, clean and lite: the number depends on it"
             }
             Self::NotANetwork(_) => "give an ONNX network of one image input [N, C, H, W]",
             Self::NotCompiled(_) => "give an ONNX network that takes one image",
             Self::ExternalTensor(_) => "save the network as one file, with its weights inside",
-            Self::FeatureDimension { .. } => {
+            Self::FeatureDimension(..) => {
                 return format!("give a network with a pooled output of 1 to {MOST_FEATURES}");
             }
             Self::NetworkFailed { input: [channels, height, width], .. } => {
@@ -298,8 +221,8 @@ impl Error {
             Self::Weights(_) => return format!("give {CANONICAL_FILE} of pytorch-fid"),
             Self::UnknownDevice(_) => "name a device as cpu or cuda:0",
             Self::NoCudaRuntime(_) => "name libonnxruntime.so of onnxruntime-gpu in ORT_DYLIB_PATH",
-            Self::CudaDevice { .. } => "use the device cpu, or the library of onnxruntime-gpu",
-            Self::UnloadableRuntime { .. } => "correct ORT_DYLIB_PATH, or unset it to use the embedded tract",
+            Self::CudaDevice(..) => "use the device cpu, or the library of onnxruntime-gpu",
+            Self::UnloadableRuntime(..) => "correct ORT_DYLIB_PATH, or unset it to use the embedded tract",
             Self::NoOnnx => "build it with its default features: cargo elbow",
             Self::TooFewImages { needed, .. } => *needed,
             Self::DimensionMismatch(_) => "compare features of the same network",

@@ -46,7 +46,7 @@ impl Folder {
             }
         }
         if files.is_empty() {
-            return Err(Error::NoImageFiles { folder: root.to_owned(), others });
+            return Err(Error::NoImageFiles(root.to_owned(), others));
         }
         files.sort();
         Ok(Self { root: root.to_owned(), files })

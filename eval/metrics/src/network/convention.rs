@@ -72,13 +72,13 @@ impl Convention {
     /// channels.
     pub fn prepare(self, image: &Image, channels: usize, size: Option<[usize; 2]>) -> Result<(Vec<f32>, [usize; 2])> {
         if channels != image.channels && image.channels != 1 {
-            return Err(Error::ChannelMismatch { images: image.channels, network: channels });
+            return Err(Error::ChannelMismatch(image.channels, channels));
         }
         let from = [image.height, image.width];
         let to = match (self.resize(), size) {
             (Some(_), Some(size)) => size,
             (Some(_), None) => return Err(Error::FreeInputSize(self)),
-            (None, Some(size)) if size != from => return Err(Error::FixedInputSize { image: from, network: size }),
+            (None, Some(size)) if size != from => return Err(Error::FixedInputSize(from, size)),
             (None, _) => from,
         };
         let planes = (0..image.channels).map(|c| {

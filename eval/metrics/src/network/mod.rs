@@ -186,7 +186,7 @@ impl FeatureNetwork {
         })?;
         let dimension = rows[0][0].len();
         if !(1..=MOST_FEATURES).contains(&dimension) {
-            return Err(Error::FeatureDimension { network: self.name.clone(), dimension });
+            return Err(Error::FeatureDimension(self.name.clone(), dimension));
         }
         let output = |k: usize| Features {
             dimension: rows[0][k].len(),
@@ -215,7 +215,7 @@ impl CompiledNetwork {
         let (input, [height, width]) = network.convention.prepare(image, network.graph.channels, network.graph.size)?;
         let [_, channels, h, w] = self.shape;
         if [height, width] != [h, w] {
-            return Err(Error::OtherSize { found: [height, width], expected: [h, w] });
+            return Err(Error::OtherSize([height, width], [h, w]));
         }
         let outputs = self
             .engine

@@ -77,5 +77,5 @@ impl fmt::Display for Runtime {
 }
 
 pub(super) fn unloadable(library: &Path, why: &str) -> Error {
-    Error::UnloadableRuntime { library: library.to_owned(), why: why.to_owned() }
+    Error::UnloadableRuntime(library.to_owned(), why.to_owned())
 }

@@ -47,14 +47,14 @@ fn with_flags(mut failure: Failure) -> Failure {
         Error::Undecodable(_) | Error::EmptyImage(_) => {
             Some("remove or mend this file, or leave it out with --on-bad skip")
         }
-        Error::ChannelMismatch { .. } => Some("use a network for colour images: --network lite0"),
+        Error::ChannelMismatch(..) => Some("use a network for colour images: --network lite0"),
         Error::FreeInputSize(_) => Some("use --convention unit or signed"),
         Error::UnknownConvention(_) => {
             Some("say --convention unit, signed, tf, pytorch, clean or lite: the number depends on it")
         }
         Error::NoCudaRuntime(_) => Some("name libonnxruntime.so of onnxruntime-gpu with --ort-lib"),
-        Error::CudaDevice { .. } => Some("use --device cpu, or name the library of onnxruntime-gpu with --ort-lib"),
-        Error::UnloadableRuntime { .. } => {
+        Error::CudaDevice(..) => Some("use --device cpu, or name the library of onnxruntime-gpu with --ort-lib"),
+        Error::UnloadableRuntime(..) => {
             Some("correct --ort-lib or ORT_DYLIB_PATH, or leave both out to use the embedded tract")
         }
         Error::UnknownCount => Some("make them with `elbow fid stats`"),

@@ -36,7 +36,7 @@ impl Engine {
                 let environment = native_environment(library)?;
                 let first = native_session(environment, bytes, *cuda).map_err(|e| match *cuda {
                     None => Error::NotCompiled(e.to_string()),
-                    Some(device) => Error::CudaDevice { device, why: e.to_string() },
+                    Some(device) => Error::CudaDevice(device, e.to_string()),
                 })?;
                 Ok(Self::Native { bytes: Arc::clone(bytes), environment, cuda: *cuda, idle: Mutex::new(vec![first]) })
             }
