@@ -46,6 +46,18 @@ impl Error {
 
 pub type Result<T> = std::result::Result<T, Error>;
 
+impl From<elbow_arrays::Error> for Error {
+    fn from(error: elbow_arrays::Error) -> Self {
+        match error {
+            elbow_arrays::Error::Io { path, source } => Self::Io { path, source },
+            elbow_arrays::Error::Archive { path, source } => {
+                Self::format(&path, format!("not a whole npz archive ({source}): fetch the file again"))
+            }
+            elbow_arrays::Error::Array { path, name, what } => Self::format(&path, format!("array {name}: {what}")),
+        }
+    }
+}
+
 impl From<Error> for elbow_base::Error {
     fn from(error: Error) -> Self {
         match error {

@@ -150,10 +150,26 @@ fn what_cannot_be_measured_is_refused_in_one_line() {
     fs::write(&weights, "no weights").expect("writable");
     let nowhere = format!("{}/under/a/file.npz", weights.display());
     let weights = weights.to_str().expect("UTF-8");
-    let cases: [(&[&str], i32, &str); 9] = [
+    let cases: [(&[&str], i32, &str); 13] = [
         (&["calc", "digits:test", "digits:train", "--metrics", "fdi"], 2, "did you mean fd?"),
         (&["calc", "digits:test", "digits:train", "--convention", "klean"], 2, "clean"),
         (&["calc", "digits:test", "digits:train", "--network", "lite1"], 2, "did you mean lite0?"),
+        (
+            &["calc", "digits:test", "digits:train", "--network", "fixtures/lite0/lite0.onnx"],
+            2,
+            "say --convention unit, signed, tf",
+        ),
+        (
+            &["calc", "digits:test", "digits:train", "--no-cache", "--ort-lib", "nowhere.so"],
+            3,
+            "correct --ort-lib or ORT_DYLIB_PATH",
+        ),
+        (&["calc", "digits:test", "digits:train", "--extrapolate", "2", "--blocks", "1"], 2, "--blocks 1"),
+        (
+            &["calc", "fixtures/photos/jpeg", "fixtures/photos/jpeg", "--no-cache", "--network", "digits-classifier"],
+            2,
+            "--network lite0",
+        ),
         (
             &["calc", "digits:test", "digits:train", "--network", "lite0", "--convention", "unit"],
             2,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use impls::UnknownName;
 
 use crate::failure::Failure;
-use crate::fid::{Convention, FeatureNetwork, Runtime};
+use crate::fid::{self, Convention, FeatureNetwork, Runtime};
 use crate::workspace::Workspace;
 
 /// The networks that have a name: the file in a data folder, and the convention where there is one only. The last is the
@@ -41,11 +41,8 @@ pub fn named_network(
     runtime: Runtime,
 ) -> Result<FeatureNetwork, Failure> {
     let (path, own) = place(workspace, named)?;
-    let convention = convention.or(own).ok_or_else(|| {
-        let what = format!("{named}: the convention of its input is not known");
-        Failure::input(what, "say --convention unit, signed, tf, pytorch, clean or lite: the number depends on it")
-    })?;
-    FeatureNetwork::load(&path, convention, runtime)
+    let convention = convention.or(own).ok_or_else(|| fid::Error::UnknownConvention(named.to_owned()))?;
+    Ok(FeatureNetwork::load(&path, convention, runtime)?)
 }
 
 /// A bundled network under its own convention, on the embedded runtime: the same everywhere.

@@ -1,31 +1,31 @@
-//! Entropy of a set of samples: a low one beside a good distance tells of samples that are all alike.
+//! Entropies of a set of images. A low entropy beside a good distance shows samples that are too much alike.
 
+use elbow_base::Estimate;
 use serde::Serialize;
 
-use super::features::Features;
-use super::images::Survey;
-use super::inception_score::softmax;
-use elbow_base::Estimate;
+use crate::features::Features;
+use crate::images::ImageScan;
+use crate::inception_score::softmax;
 
-/// Entropies of a set.
+/// Entropies of a set of images.
 #[derive(Clone, Debug, Serialize)]
 pub struct Entropy {
-    /// Of the levels of all pixels and channels together, bits a value: at most 8.
+    /// Entropy of the levels of all pixels and channels together, in bits per value: at most 8.
     pub pooled_bits: f64,
-    /// Of the levels of one image, bits a value, with the standard error over images.
+    /// Mean entropy of the levels within one image, in bits per value, with the standard error over images.
     pub image_bits: Estimate,
-    /// Of the mean of the network's class probabilities, bits: the samples' spread over classes.
+    /// Entropy of the mean class probabilities of the network, in bits: how evenly the samples cover the classes.
     pub class_bits: Option<f64>,
-    /// Different images, as a share of all.
+    /// Number of different images divided by the number of images.
     pub distinct: f64,
 }
 
-/// The entropies of a set of images; `logits` \[images, classes\] where the network has them.
-pub fn entropy(survey: &Survey, logits: Option<&Features>) -> Entropy {
-    let n = survey.kept.len() as f64;
+/// The entropies of a scanned set of n images; `logits` \[n, classes\] where the network has them.
+pub fn entropy(scan: &ImageScan, logits: Option<&Features>) -> Entropy {
+    let n = scan.kept.len() as f64;
     Entropy {
-        pooled_bits: bits(survey.levels.as_slice()),
-        image_bits: Estimate::of(&survey.entropies),
+        pooled_bits: bits(scan.levels.as_slice()),
+        image_bits: Estimate::of(&scan.entropies),
         class_bits: logits.map(|logits| {
             let mut mean = vec![0.0; logits.dimension];
             for row in logits.rows() {
@@ -33,11 +33,11 @@ pub fn entropy(survey: &Survey, logits: Option<&Features>) -> Entropy {
             }
             of_probabilities(mean.into_iter())
         }),
-        distinct: (survey.summary.n - survey.summary.duplicates) as f64 / n,
+        distinct: (scan.summary.n - scan.summary.duplicates) as f64 / n,
     }
 }
 
-/// The entropy of relative frequencies, bits.
+/// Entropy of the relative frequencies, in bits.
 pub fn bits(counts: &[u64]) -> f64 {
     let total: u64 = counts.iter().sum();
     of_probabilities(counts.iter().map(|&count| count as f64 / total as f64))

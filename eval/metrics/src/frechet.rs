@@ -1,73 +1,77 @@
-//! The Frechet distance between two Gaussians: ||mu_1 - mu_2||^2 + tr S_1 + tr S_2 - 2 tr (S_1 S_2)^(1/2).
+//! The Frechet distance of two Gaussians, FID when they are fitted to Inception features.
 //!
-//! The trace is computed by two algorithms that must agree, and never by a matrix square root with a
-//! silent ridge: (i) eigenvalues of A S_2 A^T (symmetric), where S_1 = A^T A, which is itself checked; (ii) the nuclear norm of
-//! A B^T with S_2 = B^T B too. With fewer images than dimensions A and B are the centred features, which is exact there, otherwise
-//! Cholesky factors.
+//! d^2 = ||mu_1 - mu_2||^2 + tr S_1 + tr S_2 - 2 tr (S_1 S_2)^(1/2), with means mu \[d\] and covariances S \[d, d\]
+//! (`[FID (6)]`, Heusel et al. 2017).
+//!
+//! The trace of the square root is computed by two algorithms that must agree: (i) the square roots of the eigenvalues
+//! of the symmetric A S_2 A^T, where S_1 = A^T A is checked; (ii) the nuclear norm of A B^T, where S_2 = B^T B. The
+//! square root of the product S_1 S_2, which other tools take, needs a ridge or a cast from complex numbers where S is
+//! singular.
 
 use faer::{Mat, Par, Side as Triangle};
 use serde::Serialize;
 
-use super::features::Features;
-use super::stats::{Origin, Statistics, centred};
-use elbow_base::Error;
+use crate::features::{FeatureProvenance, Features};
+use crate::stats::{Statistics, centred};
+use crate::{Error, Result};
 
-/// Largest disagreement of the two algorithms, relative to tr S_1 + tr S_2. Where a covariance is (nearly)
-/// singular its smallest eigenvalues are rounding errors of about 1e-16, and their roots are 1e-8.
+/// Largest accepted difference of the two traces, relative to tr S_1 + tr S_2. The smallest eigenvalues of a (nearly)
+/// singular covariance are rounding errors of about 1e-16, whose square roots are 1e-8.
 const AGREEMENT: f64 = 1e-6;
 
-/// How negative an eigenvalue may be, relative to the largest: statistics in single precision have such.
+/// Most negative accepted eigenvalue, relative to the largest: statistics in single precision have such eigenvalues.
 const NEGATIVE: f64 = 1e-5;
 
-/// The error of a root that nothing was cut from, of rounding alone.
+/// Largest accepted error of a square root without cut eigenvalues, relative to the largest entry: rounding alone.
 const ROUNDING: f64 = 1e-11;
 
-/// A Frechet distance and how far its two algorithms are apart.
+/// A Frechet distance by two algorithms, in squared feature units.
 #[derive(Clone, Debug, Serialize)]
 pub struct Distance {
-    /// By the nuclear norm.
+    /// The distance with the trace as a nuclear norm.
     pub value: f64,
-    /// By symmetric eigenvalues.
+    /// The distance with the trace from symmetric eigenvalues.
     pub by_eigenvalues: f64,
     /// |value - by_eigenvalues|.
     pub disagreement: f64,
-    /// The part of the distance that the means make.
+    /// ||mu_1 - mu_2||^2.
     pub mean_part: f64,
-    /// Images on either side, where known.
+    /// Number of images of either set, where known.
     pub n: [Option<u64>; 2],
-    /// Feature dimensions.
+    /// Feature dimension d.
     pub dimension: usize,
-    /// True where a side has no more images than dimensions: its covariance is singular and the distance biased up.
+    /// Whether a set has no more images than dimensions: its covariance is singular, and the distance biased upwards.
     pub rank_deficient: bool,
 }
 
-/// faer splits the sums of large decompositions among its threads; on one thread their digits are the same everywhere.
+/// Keeps faer's decompositions on one thread. On several it splits their sums, and digits depend on the machine.
 fn on_one_thread() {
     faer::set_global_parallelism(Par::Seq);
 }
 
-/// One side of a distance: its Gaussian, and a root of the covariance (rows whose Gram matrix it is).
-pub struct Side {
+/// A Gaussian fitted to features: mean, covariance S \[d, d\], and a square root A \[r, d\] with A^T A = S.
+pub struct GaussianFit {
+    /// Mean and covariance.
     pub statistics: Statistics,
     root: Mat<f64>,
-    /// How far root^T root may be from the covariance, relative to its largest entry.
+    /// Largest accepted error of A^T A, relative to the largest entry of S.
     root_error: f64,
 }
 
-impl Side {
-    /// Of features: the root is the centred features where there are no more of them than dimensions.
-    pub fn of_features(features: &Features, origin: &Origin) -> Result<Self, Error> {
-        let statistics = Statistics::of(features, origin)?;
+impl GaussianFit {
+    /// Fits a Gaussian to features \[n, d\]. If n <= d, the centred features themselves are the square root of the
+    /// covariance: exact, and without a d x d eigenproblem.
+    pub fn of_features(features: &Features, provenance: &FeatureProvenance) -> Result<Self> {
+        let statistics = Statistics::of(features, provenance)?;
         match features.len() > features.dimension {
             true => Self::of_statistics(statistics),
             false => Ok(Self { root: centred(features, &statistics.mean), statistics, root_error: ROUNDING }),
         }
     }
 
-    /// Of a Gaussian alone.
-    pub fn of_statistics(statistics: Statistics) -> Result<Self, Error> {
+    /// Takes a mean and covariance; the square root is a Cholesky factor, or made of eigenvectors where S is singular.
+    pub fn of_statistics(statistics: Statistics) -> Result<Self> {
         on_one_thread();
-        // A singular covariance has no Cholesky factor; its eigenvectors do.
         let (root, root_error) = match statistics.covariance.llt(Triangle::Lower) {
             Ok(factor) => (factor.L().transpose().to_owned(), ROUNDING),
             Err(_) => (root_of_covariance(&statistics.covariance)?, NEGATIVE),
@@ -75,37 +79,37 @@ impl Side {
         Ok(Self { statistics, root, root_error })
     }
 
-    /// The distance to another side by the nuclear norm alone.
-    pub fn to(&self, other: &Self) -> Result<f64, Error> {
+    /// The Frechet distance `[FID (6)]` to another Gaussian, by the nuclear norm alone.
+    pub fn to(&self, other: &Self) -> Result<f64> {
         self.statistics.check_comparable(&other.statistics)?;
         let (mean_part, spread) = parts(&self.statistics, &other.statistics);
         Ok(mean_part + spread - 2.0 * self.nuclear_trace(other)?)
     }
 
     /// tr (S_1 S_2)^(1/2) as the nuclear norm of A B^T.
-    fn nuclear_trace(&self, other: &Self) -> Result<f64, Error> {
+    fn nuclear_trace(&self, other: &Self) -> Result<f64> {
         on_one_thread();
         let singular = (&self.root * other.root.transpose()).singular_values().map_err(|_| no_convergence())?;
         Ok(singular.iter().sum())
     }
 
-    /// tr (S_1 S_2)^(1/2) as the sum of the roots of the eigenvalues of A S_2 A^T.
-    fn eigenvalue_trace(&self, second: &Mat<f64>) -> Result<f64, Error> {
+    /// tr (S_1 S_2)^(1/2) as the sum of the square roots of the eigenvalues of A S_2 A^T.
+    fn eigenvalue_trace(&self, second: &Mat<f64>) -> Result<f64> {
         on_one_thread();
         let root = &self.root;
-        // The other algorithm uses the same root: here it must prove to be one.
+        // The other algorithm uses the same square root, so their agreement would not show an error of it.
         let covariance = &self.statistics.covariance;
         let (error, size) = ((root.transpose() * root - covariance).norm_max(), covariance.norm_max());
         if error.is_nan() || error > self.root_error * size {
-            return Err(Error::internal(format!("the root of a covariance is off by {error:e} of {size:e}")));
+            return Err(Error::Numerical(format!("the root of a covariance is off by {error:e} of {size:e}")));
         }
         let product = root * (second * root.transpose());
         let eigenvalues = product.self_adjoint_eigenvalues(Triangle::Lower).map_err(|_| no_convergence())?;
         Ok(eigenvalues.iter().map(|v| v.max(0.0).sqrt()).sum())
     }
 
-    /// The distance to another side by both algorithms.
-    pub fn distance(&self, other: &Self) -> Result<Distance, Error> {
+    /// The Frechet distance `[FID (6)]` to another Gaussian, by both algorithms; fails where they disagree.
+    pub fn distance(&self, other: &Self) -> Result<Distance> {
         let (first, second) = (&self.statistics, &other.statistics);
         first.check_comparable(second)?;
         let eigenvalues = || self.eigenvalue_trace(&second.covariance);
@@ -122,17 +126,17 @@ impl Side {
     }
 }
 
-/// Refuses traces of the two algorithms that are too far apart.
-fn check_agreement(nuclear: f64, eigenvalues: f64, spread: f64) -> Result<(), Error> {
+/// Refuses traces that differ by more than `AGREEMENT` of `spread` = tr S_1 + tr S_2.
+fn check_agreement(nuclear: f64, eigenvalues: f64, spread: f64) -> Result<()> {
     match (nuclear - eigenvalues).abs() <= AGREEMENT * spread.max(f64::MIN_POSITIVE) {
         true => Ok(()),
-        false => Err(Error::internal(format!("the trace algorithms disagree: {nuclear} and {eigenvalues}"))),
+        false => Err(Error::Numerical(format!("the trace algorithms disagree: {nuclear} and {eigenvalues}"))),
     }
 }
 
-/// The distance between two sets of features.
-pub fn between_features(a: &Features, b: &Features, origin: &Origin) -> Result<Distance, Error> {
-    Side::of_features(a, origin)?.distance(&Side::of_features(b, origin)?)
+/// The Frechet distance `[FID (6)]` of two sets of features \[n, d\] and \[m, d\].
+pub fn between_features(a: &Features, b: &Features, provenance: &FeatureProvenance) -> Result<Distance> {
+    GaussianFit::of_features(a, provenance)?.distance(&GaussianFit::of_features(b, provenance)?)
 }
 
 /// ||mu_1 - mu_2||^2, and tr S_1 + tr S_2.
@@ -141,14 +145,14 @@ fn parts(first: &Statistics, second: &Statistics) -> (f64, f64) {
     (mean_part, trace(&first.covariance) + trace(&second.covariance))
 }
 
-/// Rows sqrt(eigenvalue) * eigenvector; the negative eigenvalues of rounding are cut, larger ones refused.
-fn root_of_covariance(covariance: &Mat<f64>) -> Result<Mat<f64>, Error> {
+/// Rows sqrt(eigenvalue) * eigenvector. Negative eigenvalues are set to 0 where rounding explains them, refused
+/// otherwise.
+fn root_of_covariance(covariance: &Mat<f64>) -> Result<Mat<f64>> {
     let eigen = covariance.self_adjoint_eigen(Triangle::Lower).map_err(|_| no_convergence())?;
     let (u, s) = (eigen.U(), eigen.S().column_vector());
-    let (least, most) = s.iter().fold((0.0_f64, 0.0_f64), |(least, most), &v| (least.min(v), most.max(v)));
-    if least < -NEGATIVE * most {
-        let what = format!("a covariance has the eigenvalue {least:e} beside {most:e}");
-        return Err(Error::input(what, "no covariance has negative eigenvalues: make the statistics again"));
+    let (least, largest) = s.iter().fold((0.0_f64, 0.0_f64), |(low, high), &v| (low.min(v), high.max(v)));
+    if least < -NEGATIVE * largest {
+        return Err(Error::NegativeEigenvalue { least, largest });
     }
     Ok(Mat::from_fn(covariance.nrows(), covariance.nrows(), |i, j| s[i].max(0.0).sqrt() * u[(j, i)]))
 }
@@ -158,7 +162,7 @@ fn trace(matrix: &Mat<f64>) -> f64 {
 }
 
 fn no_convergence() -> Error {
-    Error::internal("an eigenvalue iteration did not converge")
+    Error::Numerical("an eigenvalue iteration did not converge".to_owned())
 }
 
 #[cfg(test)]
@@ -166,7 +170,7 @@ mod tests {
     use super::check_agreement;
 
     #[test]
-    fn algorithms_that_disagree_are_refused() {
+    fn check_agreement_refuses_different_traces() {
         assert!(check_agreement(1.0, 1.0 + 5e-6, 10.0).is_ok());
         assert!(check_agreement(1.0, 1.0 + 5e-5, 10.0).is_err());
         assert!(check_agreement(f64::NAN, 1.0, 10.0).is_err() && check_agreement(1.0, f64::NAN, 10.0).is_err());

@@ -1,18 +1,20 @@
-//! The Inception Score (Salimans et al., arXiv:1606.03498): exp of the mean KL(p(y|x) || p(y)) over images, with
-//! p(y) the mean of p(y|x).
+//! The Inception Score (Salimans et al. 2016, arXiv:1606.03498).
 
-use super::features::Features;
-use elbow_base::Error;
 use elbow_base::Estimate;
 
-/// The score of each of `splits` equal parts of the images in this order (logits \[images, classes\]), and their mean with
-/// the standard error over splits. The field reports the splits' own standard deviation (with n): sqrt(splits - 1) times as
-/// much.
-pub fn inception_score(logits: &Features, order: &[usize], splits: usize) -> Result<Estimate, Error> {
+use crate::features::Features;
+use crate::{Error, Result};
+
+/// The Inception Score `[IS]`: the mean over equal parts of the images, with the standard error over parts.
+///
+/// A part's score is exp(mean_x KL(p(y|x) || p(y))), where p(y|x) is the softmax of `logits` \[n, classes\] and p(y)
+/// its mean over the part. `order` lists the images, which are cut into `splits` parts in this order. Other tools
+/// report the standard deviation (with n) over the parts, which is sqrt(splits - 1) times this standard error.
+pub fn inception_score(logits: &Features, order: &[usize], splits: usize) -> Result<Estimate> {
     let n = order.len();
     if splits == 0 || n < splits {
         let what = format!("{n} images in {splits} splits: no score");
-        return Err(Error::input(what, "give at least as many images as splits"));
+        return Err(Error::TooFewImages { what, needed: "give at least as many images as splits" });
     }
     let score = |split: usize| {
         let rows: Vec<Vec<f64>> =
@@ -27,7 +29,7 @@ pub fn inception_score(logits: &Features, order: &[usize], splits: usize) -> Res
     Ok(Estimate::of(&(0..splits).map(score).collect::<Vec<f64>>()))
 }
 
-/// Probabilities from logits, in f64.
+/// Class probabilities from logits, in f64.
 pub fn softmax(logits: &[f32]) -> Vec<f64> {
     let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let raised: Vec<f64> = logits.iter().map(|&l| (f64::from(l) - f64::from(top)).exp()).collect();

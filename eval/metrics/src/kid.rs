@@ -1,32 +1,35 @@
-//! The kernel inception distance (Binkowski et al., arXiv:1801.01401): the squared maximum mean discrepancy of two sets
-//! of features under the kernel (x.y / d + 1)^3.
+//! The kernel inception distance KID (Binkowski et al. 2018, arXiv:1801.01401).
 //!
-//! Unbiased, so it can be negative. It is computed over all pairs; other tools average over random subsets, which
-//! estimates the same number with more noise, and the spread of their subsets is no standard error.
+//! The unbiased estimate of the squared maximum mean discrepancy of two sets of features under the kernel
+//! k(x, y) = (x.y / d + 1)^3; it can be negative. All pairs are used. Other tools average over random subsets: the same
+//! number with more noise, and the standard deviation over their subsets is not its standard error.
 
-use super::features::Features;
-use super::jackknife::spread_of_left_out;
-use super::pairs::{inner_products, own_products};
-use elbow_base::Error;
-use elbow_base::Estimate;
-use elbow_base::Progress;
+use elbow_base::{Estimate, Progress};
 
-/// KID and its standard error, by leaving out one image of either side at a time.
-pub fn kid(x: &Features, y: &Features, bar: &dyn Progress) -> Result<Estimate, Error> {
+use crate::features::Features;
+use crate::jackknife::spread_of_left_out;
+use crate::pairwise_distances::{inner_products, own_products};
+use crate::{Error, Result};
+
+/// KID `[KID]` of features \[n, d\] and \[m, d\], with the jackknife's standard error over the images of both sets.
+///
+/// KID = sum_{i != j} k(x_i, x_j) / (n (n - 1)) + sum_{i != j} k(y_i, y_j) / (m (m - 1)) - 2 sum_{i, j} k(x_i, y_j) /
+/// (n m).
+pub fn kid(x: &Features, y: &Features, bar: &dyn Progress) -> Result<Estimate> {
     x.check_same_dimension(y)?;
     let (n, m) = (x.len() as f64, y.len() as f64);
     if n < 3.0 || m < 3.0 {
-        return Err(Error::input(format!("KID of {n} and {m} images"), "give at least three on each side"));
+        let what = format!("KID of {n} and {m} images");
+        return Err(Error::TooFewImages { what, needed: "give at least three on each side" });
     }
     bar.start((2 * x.len() + y.len()) as u64, "KID");
-    // Sums over j != i of k(x_i, x_j) and k(y_i, y_j), and over all j of k(x_i, y_j) and k(x_j, y_i).
-    let (among_x, among_y) = (sums_among(x, bar), sums_among(y, bar));
-    let [x_to_y, y_to_x] = sums_across(x, y, bar);
+    let (among_x, among_y) = (off_diagonal_row_sums(x, bar), off_diagonal_row_sums(y, bar));
+    let [x_to_y, y_to_x] = cross_sums(x, y, bar);
     bar.finish();
     let [xx, yy, xy] = [&among_x, &among_y, &x_to_y].map(|sums| sums.iter().sum::<f64>());
     let estimate =
         |[xx, yy, xy]: [f64; 3], n: f64, m: f64| xx / (n * (n - 1.0)) + yy / (m * (m - 1.0)) - 2.0 * xy / (n * m);
-    // Leaving out an image takes its row and its column from its own side's sum.
+    // Leaving out an image takes its row and its column from the sum within its own set.
     let without_x =
         among_x.iter().zip(&x_to_y).map(|(own, across)| estimate([xx - 2.0 * own, yy, xy - across], n - 1.0, m));
     let without_y =
@@ -37,18 +40,19 @@ pub fn kid(x: &Features, y: &Features, bar: &dyn Progress) -> Result<Estimate, E
     Ok(Estimate { value: estimate([xx, yy, xy], n, m), standard_error, n: x.len().min(y.len()) as u64 })
 }
 
-/// The kernel of an inner product.
+/// k as a function of the inner product x.y.
 fn kernel(product: f64, dimension: usize) -> f64 {
     (product / dimension as f64 + 1.0).powi(3)
 }
 
-/// The kernel summed over the partners of each image among its own set; nobody is its own partner.
-fn sums_among(x: &Features, bar: &dyn Progress) -> Vec<f64> {
+/// sum_{j != i} k(x_i, x_j) for each i: the row sums of the kernel matrix without its diagonal.
+fn off_diagonal_row_sums(x: &Features, bar: &dyn Progress) -> Vec<f64> {
     let mut sums = vec![0.0; x.len()];
     own_products(x, |first, products| {
         let rows = products.nrows();
         for j in 0..products.ncols() {
-            // Both halves of the block's own square are there; of the rest, only this one.
+            // The block's own square holds (i, j) and (j, i); beyond it, each pair is met once and counts for both
+            // rows.
             let both = j >= rows;
             for i in (0..rows).filter(|&i| i != j) {
                 let value = kernel(products[(i, j)], x.dimension);
@@ -63,8 +67,8 @@ fn sums_among(x: &Features, bar: &dyn Progress) -> Vec<f64> {
     sums
 }
 
-/// The kernel summed over the partners of each x in y, and of each y in x.
-fn sums_across(x: &Features, y: &Features, bar: &dyn Progress) -> [Vec<f64>; 2] {
+/// sum_j k(x_i, y_j) for each i, and sum_i k(x_i, y_j) for each j.
+fn cross_sums(x: &Features, y: &Features, bar: &dyn Progress) -> [Vec<f64>; 2] {
     let (mut of_x, mut of_y) = (vec![0.0; x.len()], vec![0.0; y.len()]);
     inner_products(x, y, |first, products| {
         for (j, of_y) in of_y.iter_mut().enumerate() {

@@ -1,19 +1,21 @@
-//! Precision and recall (Kynkaanniemi et al., arXiv:1904.06991), density and coverage (Naeem et al., arXiv:2002.09797):
-//! what of one set lies in balls around the images of the other, each as large as the distance to the k-th nearest of its
-//! own set.
+//! Precision and recall (Kynkaanniemi et al. 2019, arXiv:1904.06991), density and coverage (Naeem et al. 2020,
+//! arXiv:2002.09797).
 //!
-//! Inner products find the pairs that are clearly inside or outside; the rest is decided by differences. So the answer is
-//! that of brute force in f64, duplicates included.
+//! All four count how often images of one set lie in balls around the images of the other. A ball's radius is the
+//! distance of its centre to the k-th nearest other image of the centre's own set.
+//!
+//! Squared distances come from inner products; where such a distance is within rounding of a radius, it is computed
+//! again from differences. So the result is that of brute force in f64, duplicates included.
 
 use serde::Serialize;
 
-use super::features::Features;
-use super::pairs::{inner_products, squared_distance, squared_lengths};
-use elbow_base::Error;
-use elbow_base::Estimate;
-use elbow_base::Progress;
+use elbow_base::{Estimate, Progress};
 
-/// Whether a ball holds its boundary. With duplicates it matters: an open ball of radius 0 is empty.
+use crate::features::Features;
+use crate::pairwise_distances::{inner_products, squared_distance, squared_lengths};
+use crate::{Error, Result};
+
+/// Whether a ball includes its boundary. It matters for duplicates: an open ball of radius 0 is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Boundary {
@@ -25,18 +27,19 @@ pub enum Boundary {
 
 elbow_base::names!(Boundary, "boundary of balls": Closed = "closed", Open = "open");
 
-/// Which balls.
+/// Balls around images: number of neighbours and boundary.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Balls {
-    /// Neighbours, the centre not counted.
+    /// The radius reaches the k-th nearest neighbour, the centre not counted.
     pub k: usize,
+    /// Whether the boundary is included.
     pub boundary: Boundary,
 }
 
 impl Balls {
-    /// Of precision and recall: their paper and torch-fidelity.
+    /// Precision and recall as in their paper and in torch-fidelity.
     pub const PRECISION_RECALL: Self = Self { k: 3, boundary: Boundary::Closed };
-    /// Of density and coverage: their authors' package.
+    /// Density and coverage as in their authors' package.
     pub const DENSITY_COVERAGE: Self = Self { k: 5, boundary: Boundary::Open };
 
     fn holds(self, squared_distance: f64, squared_radius: f64) -> bool {
@@ -47,34 +50,38 @@ impl Balls {
     }
 }
 
-/// The four numbers. Standard errors are over the images that are counted, the balls held fixed: they do not tell of
-/// other balls that other images would have made.
+/// Precision, recall, density and coverage. Their standard errors are over the images that are counted, with the balls
+/// fixed: the variation of the balls is not included.
 #[derive(Clone, Debug, Serialize)]
 pub struct Prdc {
-    /// Share of generated images in a ball around a reference image.
+    /// Share of generated images in at least one ball around a reference image.
     pub precision: Estimate,
-    /// Share of reference images in a ball around a generated image.
+    /// Share of reference images in at least one ball around a generated image.
     pub recall: Estimate,
-    /// Mean number of reference balls that hold a generated image, divided by k.
+    /// Mean number of reference balls around a generated image, divided by k.
     pub density: Estimate,
-    /// Share of reference balls that hold a generated image.
+    /// Share of reference balls with at least one generated image.
     pub coverage: Estimate,
 }
 
-/// Precision, recall, density and coverage.
+/// Precision and recall `[Precision and recall]`, density and coverage `[Density and coverage]`, of features \[n, d\]
+/// and \[m, d\].
 pub fn prdc(
     generated: &Features,
     reference: &Features,
     precision_recall: Balls,
     density_coverage: Balls,
     bar: &dyn Progress,
-) -> Result<Prdc, Error> {
+) -> Result<Prdc> {
     generated.check_same_dimension(reference)?;
     let most = precision_recall.k.max(density_coverage.k);
     let least = generated.len().min(reference.len());
     if precision_recall.k.min(density_coverage.k) == 0 || least <= most {
         let what = format!("{} and {} images for {most} neighbours", generated.len(), reference.len());
-        return Err(Error::input(what, "give more images than neighbours, and at least one neighbour"));
+        return Err(Error::TooFewImages {
+            what,
+            needed: "give more images than neighbours, and at least one neighbour",
+        });
     }
     bar.start((2 * generated.len() + reference.len()) as u64, "nearest neighbours");
     let [reference_pr, reference_dc] = squared_radii(reference, [precision_recall.k, density_coverage.k], bar);
@@ -115,7 +122,7 @@ pub fn prdc(
     })
 }
 
-/// The squared distance of each image to its k-th nearest other, for two k.
+/// Squared distance of each image to its k-th nearest neighbour in its own set, for two values of k.
 fn squared_radii(x: &Features, ks: [usize; 2], bar: &dyn Progress) -> [Vec<f64>; 2] {
     let lengths = squared_lengths(x);
     let longest = lengths.iter().copied().fold(0.0, f64::max);
@@ -140,7 +147,7 @@ fn squared_radii(x: &Features, ks: [usize; 2], bar: &dyn Progress) -> [Vec<f64>;
     radii
 }
 
-/// How far a squared distance from inner products can be off.
+/// Bound on the rounding error of a squared distance computed from inner products of squared lengths a and b.
 fn rounding(a: f64, b: f64, dimension: usize) -> f64 {
     (dimension as f64 + 8.0) * f64::EPSILON * (a + b)
 }

@@ -1,63 +1,42 @@
-//! Mean and covariance of features: mergeable across shards, stored as other tools store them.
+//! Mean and covariance of features: mergeable across shards, and stored as other tools store them.
 
 use std::path::Path;
 
+use elbow_arrays::{NpzReader, NpzWriter};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 
-use super::features::Features;
-use super::npz::{Npz, NpzWriter};
-use elbow_base::Error;
+use crate::features::{FeatureProvenance, Features};
+use crate::{Error, Result};
 
-/// Images a block of [`Statistics::of`].
+/// Images per block of [`Statistics::of`].
 const BLOCK: usize = 1024;
 
 /// Mean and covariance (with n - 1) of a set of features, in f64.
 #[derive(Clone, Debug)]
 pub struct Statistics {
+    /// Mean \[d\].
     pub mean: Vec<f64>,
+    /// Covariance \[d, d\].
     pub covariance: Mat<f64>,
-    /// Images behind the numbers; absent from files of other tools.
+    /// Number of images n; absent from files of other tools.
     pub n: Option<u64>,
-    /// What made the features; absent from files of other tools.
-    pub origin: Option<Origin>,
-}
-
-/// What made features: they are comparable only if all of it is the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// The Frechet distance's name: network and convention.
-    pub metric: String,
-    /// SHA-256 of the network file; empty where no file made the features.
-    pub network: String,
-    pub convention: String,
-}
-
-impl Origin {
-    /// Of features that no network file made.
-    pub fn made(metric: &str) -> Self {
-        Self { metric: metric.to_owned(), network: String::new(), convention: String::new() }
-    }
-
-    /// Whether the features of both can be compared: the same network, whatever its file is called, in the same convention.
-    fn matches(&self, other: &Self) -> bool {
-        let same_name = self.metric == other.metric;
-        let same = (&self.network, &self.convention) == (&other.network, &other.convention);
-        same && (same_name || !self.network.is_empty())
-    }
+    /// Network and convention of the features; absent from files of other tools.
+    pub provenance: Option<FeatureProvenance>,
 }
 
 impl Statistics {
-    /// The statistics of at least two images.
-    pub fn of(features: &Features, origin: &Origin) -> Result<Self, Error> {
+    /// Mean and covariance of features \[n, d\], n >= 2.
+    pub fn of(features: &Features, provenance: &FeatureProvenance) -> Result<Self> {
         let (n, d) = (features.len(), features.dimension);
         if n < 2 {
-            return Err(Error::input(format!("{n} images: no covariance"), "give at least two images"));
+            let what = format!("{n} images: no covariance");
+            return Err(Error::TooFewImages { what, needed: "give at least two images" });
         }
-        // Blocks of a fixed size: memory stays flat, and their own means as pilots keep the digits that raw moments lose.
+        // Blocks of a fixed size keep memory flat. Each is centred on its own mean: raw moments would lose digits.
         let block = |first: usize| {
             let rows: Vec<usize> = (first..(first + BLOCK).min(n)).collect();
-            Self::of_block(&features.select(&rows), origin)
+            Self::of_block(&features.select(&rows), provenance)
         };
         let mut all = block(0);
         for first in (BLOCK..n).step_by(BLOCK) {
@@ -67,8 +46,8 @@ impl Statistics {
         Ok(all)
     }
 
-    /// All at once; of one image the covariance is zero, and merging gives it no weight.
-    fn of_block(features: &Features, origin: &Origin) -> Self {
+    /// The same for one block. The covariance of a single image is zero, and merging gives it no weight.
+    fn of_block(features: &Features, provenance: &FeatureProvenance) -> Self {
         let (n, d) = (features.len(), features.dimension);
         let mut mean = vec![0.0; d];
         for row in features.rows() {
@@ -77,19 +56,14 @@ impl Statistics {
         mean.iter_mut().for_each(|sum| *sum /= n as f64);
         let centred = centred(features, &mean);
         let mut covariance = Mat::zeros(d, d);
-        // Threads share out places, never the sum of one product.
+        // Threads divide the entries, never the sum of one entry: digits do not depend on their number.
         matmul(&mut covariance, Accum::Replace, centred.transpose(), &centred, 1.0, Par::rayon(0));
-        Self { mean, covariance, n: Some(n as u64), origin: Some(origin.clone()) }
+        Self { mean, covariance, n: Some(n as u64), provenance: Some(provenance.clone()) }
     }
 
-    /// The statistics of two sets together (Chan's formula).
-    pub fn merge(&self, other: &Self) -> Result<Self, Error> {
-        let (Some(n1), Some(n2)) = (self.n, other.n) else {
-            return Err(Error::input(
-                "statistics without a count cannot be merged",
-                "make them with `elbow fid stats`",
-            ));
-        };
+    /// Mean and covariance of two disjoint sets together (Chan's formula).
+    pub fn merge(&self, other: &Self) -> Result<Self> {
+        let (Some(n1), Some(n2)) = (self.n, other.n) else { return Err(Error::UnknownCount) };
         self.check_comparable(other)?;
         let (a, b) = (n1 as f64, n2 as f64);
         let n = a + b;
@@ -99,47 +73,40 @@ impl Statistics {
             let within = (a - 1.0) * self.covariance[(i, j)] + (b - 1.0) * other.covariance[(i, j)];
             (within + delta[i] * delta[j] * a * b / n) / (n - 1.0)
         });
-        Ok(Self { mean, covariance, n: Some(n1 + n2), origin: self.origin.clone() })
+        Ok(Self { mean, covariance, n: Some(n1 + n2), provenance: self.provenance.clone() })
     }
 
     /// Refuses statistics of other features: another dimension, network or convention.
-    pub fn check_comparable(&self, other: &Self) -> Result<(), Error> {
+    pub fn check_comparable(&self, other: &Self) -> Result<()> {
         if self.mean.len() != other.mean.len() {
-            let what = format!("features of {} and of {} dimensions", self.mean.len(), other.mean.len());
-            return Err(Error::input(what, "compare statistics of the same network"));
+            return Err(Error::DimensionMismatch([self.mean.len(), other.mean.len()]));
         }
-        other.origin.as_ref().map_or(Ok(()), |origin| self.check_origin(origin))
+        other.provenance.as_ref().map_or(Ok(()), |provenance| self.check_provenance(provenance))
     }
 
-    /// Refuses features of another origin, where both are known.
-    pub fn check_origin(&self, other: &Origin) -> Result<(), Error> {
-        match &self.origin {
-            Some(own) if !own.matches(other) => {
-                let short = |origin: &Origin| format!("{} (network {:.8})", origin.metric, origin.network);
-                let what = format!("statistics of {} and of {}", short(own), short(other));
-                Err(Error::input(what, "compare the same network and convention"))
-            }
-            _ => Ok(()),
-        }
+    /// Refuses features of another provenance, where both are known.
+    pub fn check_provenance(&self, other: &FeatureProvenance) -> Result<()> {
+        self.provenance.as_ref().map_or(Ok(()), |own| own.check_matches(other))
     }
 
-    /// Reads `mu` and `sigma`; files of pytorch-fid, clean-fid, EDM and ADM have them, in double or single
-    /// precision and in any order.
-    pub fn load(path: &Path) -> Result<Self, Error> {
-        let mut file = Npz::open(path)?;
+    /// Reads `mu` \[d\] and `sigma` \[d, d\], in double or single precision and in C or Fortran order, as pytorch-fid,
+    /// clean-fid, EDM and ADM write them.
+    pub fn load(path: &Path) -> Result<Self> {
+        let invalid = |what: String, advice| Error::InvalidFile { path: path.to_owned(), what, advice };
+        let mut file = NpzReader::open(path)?;
         let mean = file.floats("mu")?.data;
         let sigma = file.floats("sigma")?;
         let d = mean.len();
         if d == 0 {
-            return Err(Error::input(format!("{}: mu is empty", path.display()), "make it again"));
+            return Err(invalid("mu is empty".to_owned(), "make it again"));
         }
         let sides: Vec<usize> = sigma.shape.iter().copied().filter(|&side| side != 1 || d == 1).collect();
         if sides != [d, d] {
-            let what = format!("{}: mu has {d} entries, sigma shape {:?}", path.display(), sigma.shape);
-            return Err(Error::input(what, "expected a square matrix of that size"));
+            let what = format!("mu has {d} entries, sigma shape {:?}", sigma.shape);
+            return Err(invalid(what, "expected a square matrix of that size"));
         }
         if mean.iter().chain(&sigma.data).any(|v| !v.is_finite()) {
-            return Err(Error::input(format!("{}: not all numbers are finite", path.display()), "make it again"));
+            return Err(invalid("not all numbers are finite".to_owned(), "make it again"));
         }
         let covariance = Mat::from_fn(d, d, |i, j| sigma.data[i * d + j]);
         let scale = (0..d).map(|i| covariance[(i, i)]).fold(0.0, f64::max);
@@ -147,33 +114,27 @@ impl Statistics {
         let skew = skew.map(|(i, j)| (covariance[(i, j)] - covariance[(j, i)]).abs()).fold(0.0, f64::max);
         // Single precision files are symmetric to about 1e-7 of the scale.
         if skew > 1e-6 * scale {
-            return Err(Error::input(
-                format!("{}: sigma is not symmetric (by {skew:e})", path.display()),
-                "make it again",
-            ));
+            return Err(invalid(format!("sigma is not symmetric (by {skew:e})"), "make it again"));
         }
         let n = if file.has("n") { file.floats("n")?.data.first().copied() } else { None };
         if let Some(n) = n.filter(|n| !(*n >= 2.0 && n.fract() == 0.0 && *n < 9e15)) {
-            return Err(Error::input(
-                format!("{}: n is {n}", path.display()),
-                "expected a whole number of images, 2 or more",
-            ));
+            return Err(invalid(format!("n is {n}"), "expected a whole number of images, 2 or more"));
         }
-        let mut text = |name: &str| -> Result<Option<String>, Error> {
+        let mut text = |name: &str| -> Result<Option<String>> {
             let bytes = if file.has(name) { Some(file.bytes(name)?.data) } else { None };
             Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
         };
         let [metric, network, convention] = [text("metric")?, text("network")?, text("convention")?];
-        let origin = metric.map(|metric| Origin {
+        let provenance = metric.map(|metric| FeatureProvenance {
             metric,
             network: network.unwrap_or_default(),
             convention: convention.unwrap_or_default(),
         });
-        Ok(Self { mean, covariance, n: n.map(|n| n as u64), origin })
+        Ok(Self { mean, covariance, n: n.map(|n| n as u64), provenance })
     }
 
-    /// Writes `mu` and `sigma` (f64), and beside them `n`, and `metric`, `network`, `convention` as bytes.
-    pub fn save(&self, path: &Path) -> Result<(), Error> {
+    /// Writes `mu` \[d\] and `sigma` \[d, d\] in f64, with `n` \[1\] and `metric`, `network`, `convention` as bytes.
+    pub fn save(&self, path: &Path) -> Result<()> {
         let d = self.mean.len();
         let sigma: Vec<f64> = (0..d * d).map(|i| self.covariance[(i / d, i % d)]).collect();
         let mut file = NpzWriter::create(path)?;
@@ -182,16 +143,22 @@ impl Statistics {
         if let Some(n) = self.n {
             file.array("n", &[1], &[n as f64])?;
         }
-        if let Some(Origin { metric, network, convention }) = &self.origin {
+        if let Some(FeatureProvenance { metric, network, convention }) = &self.provenance {
             for (name, text) in [("metric", metric), ("network", network), ("convention", convention)] {
                 file.array(name, &[text.len()], text.as_bytes())?;
             }
         }
-        file.finish()
+        Ok(file.finish()?)
     }
 }
 
-/// (features - mean) / sqrt(n - 1): its Gram matrix is the covariance.
+/// Whether an npz file holds statistics (`mu` and `sigma`), and whether it holds images too (`arr_0`), as ADM's do.
+pub fn is_statistics(path: &Path) -> Result<(bool, bool)> {
+    let file = NpzReader::open(path)?;
+    Ok((file.has("mu") && file.has("sigma"), file.has("arr_0")))
+}
+
+/// The centred features C = (features - mean) / sqrt(n - 1), \[n, d\], with C^T C the covariance.
 pub(super) fn centred(features: &Features, mean: &[f64]) -> Mat<f64> {
     let (n, d) = (features.len(), features.dimension);
     let scale = 1.0 / (n.max(2) as f64 - 1.0).sqrt();

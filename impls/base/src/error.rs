@@ -46,7 +46,7 @@ pub struct Error {
     pub what: String,
     /// What to do about it; may be empty.
     pub advice: String,
-    source: Option<io::Error>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
@@ -76,10 +76,15 @@ impl Error {
         Self { what: format!("{name}: {}", self.what), ..self }
     }
 
+    /// The same error with the error of a library that it reports.
+    pub fn caused_by(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { source: Some(Box::new(source)), ..self }
+    }
+
     /// A file that could not be read.
     pub fn reading(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |error| Self {
-            source: Some(error.kind().into()),
+            source: Some(Box::new(io::Error::from(error.kind()))),
             ..Self::input(format!("cannot read {}: {error}", path.display()), "check the path")
         }
     }
@@ -89,7 +94,7 @@ impl Error {
         move |error| {
             let what = format!("cannot write {}: {error}", path.display());
             let advice = "choose a writable folder with --out, or free some room";
-            Self { source: Some(error.kind().into()), ..Self::environment(what, advice) }
+            Self { source: Some(Box::new(io::Error::from(error.kind()))), ..Self::environment(what, advice) }
         }
     }
 }
@@ -106,7 +111,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|source| source as _)
+        self.source.as_deref().map(|source| source as _)
     }
 }
 

@@ -78,7 +78,7 @@ fn canonical_inception(workspace: &Workspace) -> Finding {
         Ok((path, Ok(false))) => {
             Finding { what, found: false, detail: format!("{path} has other weights"), advice: advice.into() }
         }
-        Ok((_, Err(damaged))) => Finding { what, found: false, detail: damaged.what, advice: advice.into() },
+        Ok((_, Err(damaged))) => Finding { what, found: false, detail: damaged.to_string(), advice: advice.into() },
         Err(_) => Finding { what, found: false, detail: "no inception.onnx".into(), advice: advice.into() },
     }
 }

@@ -4,7 +4,7 @@ use elbow_base::Error;
 use elbow_metrics::{Image, ImageSet, Images};
 use impls::data::Dataset;
 
-/// The images of a data set, its V levels spread over 0..=255.
+/// The images of a data set: its value v of V becomes the level round(255 v / (V - 1)).
 pub struct DatasetImages {
     data: Box<dyn Dataset>,
     shape: [usize; 3],
@@ -12,7 +12,7 @@ pub struct DatasetImages {
 }
 
 impl DatasetImages {
-    /// `source`: what a person calls it.
+    /// The images of `data`; `source` is its name in messages. Fails where it holds no grey or colour images.
     pub fn new(data: Box<dyn Dataset>, source: &str) -> Result<Self, Error> {
         let shape = data.image().filter(|&[_, _, channels]| matches!(channels, 1 | 3));
         let shape = shape.ok_or_else(|| {
@@ -31,8 +31,9 @@ impl ImageSet for DatasetImages {
         self.data.len()
     }
 
-    fn image(&self, index: usize) -> Result<Image, Error> {
-        ImageSet::image(&Images::from_tokens(&self.data.select(&[index])?, self.data.values(), self.shape), 0)
+    fn image(&self, index: usize) -> elbow_metrics::Result<Image> {
+        let tokens = self.data.select(&[index]).map_err(Error::from)?;
+        ImageSet::image(&Images::from_tokens(&tokens, self.data.values(), self.shape), 0)
     }
 
     fn class(&self, index: usize) -> Option<String> {
@@ -40,7 +41,7 @@ impl ImageSet for DatasetImages {
     }
 }
 
-/// All images of a data set in memory, its V levels spread over 0..=255.
+/// All images of a data set in memory, its levels spread over 0..=255.
 pub fn of_dataset(data: &dyn Dataset) -> Result<Images, Error> {
     let shape = data.image().ok_or_else(|| Error::input(format!("{} has no images", data.name()), ""))?;
     Ok(Images::from_tokens(&data.all()?, data.values(), shape))

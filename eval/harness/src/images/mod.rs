@@ -2,10 +2,11 @@
 
 mod comparison;
 mod dataset_images;
-mod input;
-mod measures;
+mod frechet;
+mod image_source;
+mod metrics;
 
 pub use comparison::Comparison;
 pub use dataset_images::{DatasetImages, of_dataset};
-pub use input::{Input, Sampling, images, open};
-pub use measures::{Measure, Metric, Options, Set, balls};
+pub use image_source::{ImageSource, SampleRequest, images, open};
+pub use metrics::{FeatureSet, Metric, MetricOptions, MetricValue, balls};

@@ -1,18 +1,18 @@
-//! A folder of image files, searched through all its folders.
+//! Image files in a folder and all folders below it.
 
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageError, ImageFormat, ImageReader};
 use walkdir::{DirEntry, WalkDir};
 
 use super::{Image, ImageSet};
-use elbow_base::Error;
+use crate::{Error, Result};
 
-/// The endings that are read, in capitals or not.
-const ENDINGS: [&str; 8] = ["png", "jpg", "jpeg", "bmp", "webp", "pgm", "ppm", "pnm"];
+/// Endings of image files, compared without case.
+pub(crate) const ENDINGS: [&str; 8] = ["png", "jpg", "jpeg", "bmp", "webp", "pgm", "ppm", "pnm"];
 
-/// The image files of a folder and of the folders in it, by path. Links are followed, hidden files left out. The first
-/// folder on the way to a file is its class.
+/// The image files of a folder and of all folders below it, sorted by path. Links are followed, hidden files left out.
+/// A file's class is the name of the first folder on the way to it.
 pub struct Folder {
     root: PathBuf,
     /// Relative to the root.
@@ -20,17 +20,21 @@ pub struct Folder {
 }
 
 impl Folder {
-    pub fn open(root: &Path) -> Result<Self, Error> {
+    /// Lists the image files; none is opened yet.
+    pub fn open(root: &Path) -> Result<Self> {
         let hidden = |entry: &DirEntry| entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
         let mut files = Vec::new();
         let mut others = 0;
         for entry in WalkDir::new(root).follow_links(true).into_iter().filter_entry(|entry| !hidden(entry)) {
-            let (path, is_file) = match &entry {
-                Ok(entry) => (entry.path(), entry.file_type().is_file()),
-                // A link to nowhere is a file that cannot be read, if it is called an image.
+            let (path, is_file) = match entry {
+                Ok(entry) => (entry.path().to_owned(), entry.file_type().is_file()),
+                // A broken link with the name of an image counts as an unreadable image.
                 Err(e) => match e.path().filter(|path| e.loop_ancestor().is_none() && path.is_symlink()) {
-                    Some(path) => (path, !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))),
-                    None => return Err(Error::input(format!("cannot read {e}"), "check the folder and its links")),
+                    Some(path) => {
+                        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+                        (path.to_owned(), !hidden)
+                    }
+                    None => return Err(e.into()),
                 },
             };
             if !is_file {
@@ -42,9 +46,7 @@ impl Folder {
             }
         }
         if files.is_empty() {
-            let what = format!("{}: no images among {others} files", root.display());
-            let fix = format!("give a folder with files that end in {}, or an npz file", ENDINGS.join(", "));
-            return Err(Error::input(what, fix));
+            return Err(Error::NoImageFiles(root.to_owned(), others));
         }
         files.sort();
         Ok(Self { root: root.to_owned(), files })
@@ -60,15 +62,13 @@ impl ImageSet for Folder {
         self.files.len()
     }
 
-    /// Decodes a file by what is in it, whatever its name says. Transparency is dropped, not blended (as Pillow's
-    /// `convert("RGB")` does); 16 bits are rounded to 8 (where Pillow clips); a turned camera is not turned back.
-    fn image(&self, index: usize) -> Result<Image, Error> {
+    /// Decodes a file by its content, not its ending. Transparency is dropped, not blended (as by Pillow's
+    /// `convert("RGB")`); 16 bits are rounded to 8 (where Pillow clips); the orientation of a camera is ignored.
+    fn image(&self, index: usize) -> Result<Image> {
         let path = self.root.join(&self.files[index]);
-        let bad = |what: String| Error::input(what, "remove or mend this file, or leave it out with --on-bad skip");
-        let reader =
-            ImageReader::open(&path).and_then(ImageReader::with_guessed_format).map_err(|e| bad(e.to_string()))?;
+        let reader = ImageReader::open(&path).and_then(ImageReader::with_guessed_format).map_err(ImageError::from)?;
         let lossy = reader.format() == Some(ImageFormat::Jpeg);
-        let image = reader.decode().map_err(|e| bad(e.to_string()))?;
+        let image = reader.decode()?;
         let converted = match &image {
             DynamicImage::ImageLumaA8(_) | DynamicImage::ImageRgba8(_) => Some("transparency dropped"),
             DynamicImage::ImageLuma8(_) | DynamicImage::ImageRgb8(_) => {
@@ -78,7 +78,7 @@ impl ImageSet for Folder {
         };
         let (height, width) = (image.height() as usize, image.width() as usize);
         if height == 0 || width == 0 {
-            return Err(bad(format!("{height}x{width} pixels")));
+            return Err(Error::EmptyImage([height, width]));
         }
         let (pixels, channels) = match image.color().has_color() {
             true => (image.into_rgb8().into_raw(), 3),

@@ -3,29 +3,32 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use elbow_base::Tokens;
+use elbow_arrays::NpzWriter;
+use elbow_base::{Tokens, atomic_file};
 
 use super::{Image, ImageSet};
-use crate::npz::NpzWriter;
-use elbow_base::Error;
-use elbow_base::atomic_file;
+use crate::{Error, Result};
 
-/// Equally sized 8-bit images, NHWC.
+/// 8-bit images \[n, height, width, channels\].
 #[derive(Clone, Debug)]
 pub struct Images {
+    /// Height in pixels.
     pub height: usize,
+    /// Width in pixels.
     pub width: usize,
+    /// 1 (grey) or 3 (red, green, blue).
     pub channels: usize,
     pixels: Vec<u8>,
 }
 
 impl Images {
+    /// Images of this height, width and number of channels; `pixels` holds whole images.
     pub fn new(pixels: Vec<u8>, [height, width, channels]: [usize; 3]) -> Self {
         assert!(pixels.len().is_multiple_of(height * width * channels), "whole images");
         Self { height, width, channels, pixels }
     }
 
-    /// Token sequences as images: level v of V becomes round(255 v / (V - 1)).
+    /// Images from token sequences: value v of V becomes the level round(255 v / (V - 1)).
     pub fn from_tokens(tokens: &Tokens, values: usize, shape: [usize; 3]) -> Self {
         let grey = |&id: &u32| (f64::from(id) * 255.0 / (values - 1) as f64).round() as u8;
         Self::new(tokens.rows().flatten().map(grey).collect(), shape)
@@ -36,6 +39,7 @@ impl Images {
         self.pixels.len() / self.size()
     }
 
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.pixels.is_empty()
     }
@@ -44,7 +48,7 @@ impl Images {
         self.height * self.width * self.channels
     }
 
-    /// The pixels of one image, HWC.
+    /// The levels of one image \[height, width, channels\].
     pub fn pixels(&self, index: usize) -> &[u8] {
         &self.pixels[index * self.size()..(index + 1) * self.size()]
     }
@@ -55,15 +59,15 @@ impl Images {
         Self { pixels, ..*self }
     }
 
-    /// Writes `arr_0`, uint8 NHWC.
-    pub fn save_npz(&self, path: &Path) -> Result<(), Error> {
+    /// Writes an npz file with the array `arr_0`, uint8 \[n, height, width, channels\].
+    pub fn save_npz(&self, path: &Path) -> Result<()> {
         let mut writer = NpzWriter::create(path)?;
         writer.array("arr_0", &[self.len(), self.height, self.width, self.channels], &self.pixels)?;
-        writer.finish()
+        Ok(writer.finish()?)
     }
 
-    /// Writes a grid of all images as one PNG, each pixel enlarged `scale` times.
-    pub fn save_grid(&self, path: &Path, columns: usize, scale: usize) -> Result<(), Error> {
+    /// Writes all images as one PNG with this many columns, each pixel enlarged `scale` times.
+    pub fn save_grid(&self, path: &Path, columns: usize, scale: usize) -> Result<()> {
         let rows = self.len().div_ceil(columns);
         let (cell_w, cell_h) = (self.width * scale + 1, self.height * scale + 1);
         let mut grid =
@@ -80,8 +84,8 @@ impl Images {
             }
         }
         let mut png = Cursor::new(Vec::new());
-        grid.write_to(&mut png, image::ImageFormat::Png).map_err(|e| Error::internal(e.to_string()))?;
-        atomic_file::write(path, png.get_ref())
+        grid.write_to(&mut png, image::ImageFormat::Png).map_err(|e| Error::Numerical(e.to_string()))?;
+        Ok(atomic_file::write(path, png.get_ref())?)
     }
 }
 
@@ -94,7 +98,7 @@ impl ImageSet for Images {
         self.len()
     }
 
-    fn image(&self, index: usize) -> Result<Image, Error> {
+    fn image(&self, index: usize) -> Result<Image> {
         let Self { height, width, channels, .. } = *self;
         Ok(Image { height, width, channels, pixels: self.pixels(index).to_vec(), converted: None })
     }

@@ -1,43 +1,48 @@
-//! Sets of 8-bit images, from wherever they come, and what is to be known of a set before it is measured.
+//! Sets of 8-bit images: folders, arrays in memory, and the scan that checks a set before it is measured.
 
 mod folder;
+mod image_scan;
 mod memory;
-mod survey;
 
+pub(crate) use folder::ENDINGS;
 pub use folder::Folder;
+pub use image_scan::{BadImagePolicy, ImageScan, ScanSummary, UnreadableImage};
 pub use memory::Images;
-pub use survey::{OnBad, Survey};
 
-use elbow_base::Error;
+use crate::Result;
 
-/// One 8-bit image, rows of pixels, channels innermost.
+/// One 8-bit image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
+    /// Height in pixels.
     pub height: usize,
+    /// Width in pixels.
     pub width: usize,
     /// 1 (grey) or 3 (red, green, blue).
     pub channels: usize,
+    /// Levels \[height, width, channels\], row-major.
     pub pixels: Vec<u8>,
-    /// What had to be done to make it so, if anything.
+    /// The conversion that decoding needed, if any.
     pub converted: Option<&'static str>,
 }
 
-/// A set of images that are read as they are needed, in a fixed order.
+/// A set of images in a fixed order, each of which is read when it is needed.
 pub trait ImageSet: Sync {
-    /// What a person calls the set.
+    /// The set's name in messages.
     fn source(&self) -> String;
 
     /// Number of images.
     fn len(&self) -> usize;
 
+    /// Whether there are no images.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// One image; the error says why it cannot be read.
-    fn image(&self, index: usize) -> Result<Image, Error>;
+    /// Reads one image; the error says why it cannot be read.
+    fn image(&self, index: usize) -> Result<Image>;
 
-    /// What a person calls one image.
+    /// An image's name in messages.
     fn name(&self, index: usize) -> String {
         format!("image {index}")
     }

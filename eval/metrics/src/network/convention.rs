@@ -1,5 +1,7 @@
-//! Input conventions: how 8-bit images become a network's input. "FID" is several numbers, because its tools resize
-//! and scale differently; the convention is part of a metric's name.
+//! Input conventions: how 8-bit images become the input of a feature network.
+//!
+//! The tools of FID resize and scale differently, which changes the number; so the convention is part of a metric's
+//! name.
 //!
 //! | convention | resizing | scaling | as in |
 //! |---|---|---|---|
@@ -12,16 +14,22 @@
 
 use super::resize::Resize;
 use crate::images::Image;
-use elbow_base::Error;
+use crate::{Error, Result};
 
-/// How 8-bit pixels become the network's input.
+/// Resizing and scaling of 8-bit pixels to the network's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Convention {
+    /// No resizing, v / 255.
     Unit,
+    /// No resizing, 2 v / 255 - 1.
     Signed,
+    /// TensorFlow 1's bilinear resizing, (v - 128) / 128.
     Tf,
+    /// PyTorch's bilinear resizing, 2 v / 255 - 1.
     Pytorch,
+    /// Pillow's bicubic resizing, (v - 128) / 128.
     Clean,
+    /// Pillow's bicubic resizing, (v - 127) / 128.
     Lite,
 }
 
@@ -35,10 +43,10 @@ elbow_base::names!(Convention, "network convention":
 );
 
 impl Convention {
-    /// Those that resize: each can be used with any network of a fixed input size.
+    /// The conventions that resize: each fits any network of a fixed input size.
     pub const RESIZING: [Self; 4] = [Self::Tf, Self::Pytorch, Self::Clean, Self::Lite];
 
-    /// How images are brought to the network's size.
+    /// The resizing to the network's input size, if any.
     pub fn resize(self) -> Option<Resize> {
         match self {
             Self::Unit | Self::Signed => None,
@@ -48,7 +56,7 @@ impl Convention {
         }
     }
 
-    /// The network's input for a level of 0..=255, which need not be whole after resizing.
+    /// The network's input for a level in \[0, 255\], which is not an integer after resizing.
     pub fn scale(self, level: f32) -> f32 {
         match self {
             Self::Unit => level / 255.0,
@@ -58,29 +66,19 @@ impl Convention {
         }
     }
 
-    /// The network's input, planes of \[channels, height, width\], and its height and width. `channels` is what the
-    /// network takes: grey images are repeated for a colour network. `size`: height and width that the network takes.
-    pub fn prepare(
-        self,
-        image: &Image,
-        channels: usize,
-        size: Option<[usize; 2]>,
-    ) -> Result<(Vec<f32>, [usize; 2]), Error> {
+    /// The network's input \[channels, height, width\] for an image, with its height and width.
+    ///
+    /// `channels`, and `size` where it is fixed, belong to the network's input. A grey image is repeated over the
+    /// channels.
+    pub fn prepare(self, image: &Image, channels: usize, size: Option<[usize; 2]>) -> Result<(Vec<f32>, [usize; 2])> {
         if channels != image.channels && image.channels != 1 {
-            let what = format!("images of {} channels for a network of {channels}", image.channels);
-            return Err(Error::input(what, "use a network for colour images: --network lite0"));
+            return Err(Error::ChannelMismatch(image.channels, channels));
         }
         let from = [image.height, image.width];
         let to = match (self.resize(), size) {
             (Some(_), Some(size)) => size,
-            (Some(_), None) => {
-                let what = format!("convention {self} resizes, but the network takes any size");
-                return Err(Error::input(what, "use --convention unit or signed"));
-            }
-            (None, Some(size)) if size != from => {
-                let what = format!("{}x{} pixels for a network of {}x{}", from[0], from[1], size[0], size[1]);
-                return Err(Error::input(what, "use a convention that resizes: tf, pytorch, clean or lite"));
-            }
+            (Some(_), None) => return Err(Error::FreeInputSize(self)),
+            (None, Some(size)) if size != from => return Err(Error::FixedInputSize(from, size)),
             (None, _) => from,
         };
         let planes = (0..image.channels).map(|c| {
@@ -91,7 +89,7 @@ impl Convention {
             };
             Ok(plane.into_iter().map(|level| self.scale(level)).collect::<Vec<f32>>())
         });
-        let planes = planes.collect::<Result<Vec<_>, Error>>()?.concat();
+        let planes = planes.collect::<Result<Vec<_>>>()?.concat();
         Ok((planes.repeat(channels / image.channels), to))
     }
 }

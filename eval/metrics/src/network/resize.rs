@@ -1,33 +1,34 @@
-//! Resizing as the FID tools do it, in floating point on the scale of 0 to 255.
+//! Image resizing of the FID tools, in floating point on the scale of 0 to 255.
 
 use fast_image_resize::images::Image as Plane;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
-use elbow_base::Error;
+use crate::{Error, Result};
 
-/// The resizing of one of the tools.
+/// The resizing of a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resize {
     /// TensorFlow 1's `resize_bilinear`: output x reads at x in/out, two taps, no antialias.
     Tf1Bilinear,
-    /// PyTorch's `interpolate(mode="bilinear", align_corners=False)`: output x reads at (x + 1/2) in/out - 1/2, two taps.
+    /// PyTorch's `interpolate(mode="bilinear", align_corners=False)`: output x reads at (x + 1/2) in/out - 1/2, two
+    /// taps.
     HalfPixelBilinear,
-    /// Pillow's bicubic of a floating-point image, which averages when it shrinks; then clipped to 0..=255 as clean-fid
-    /// does.
+    /// Pillow's bicubic on a floating-point image, with antialias when it shrinks; clipped to \[0, 255\] as by
+    /// clean-fid.
     PillowBicubic,
 }
 
 impl Resize {
-    /// A plane of \[height, width\] brought from one size to another.
-    pub fn plane(self, plane: &[f32], from: [usize; 2], to: [usize; 2]) -> Result<Vec<f32>, Error> {
+    /// Resizes one channel \[height, width\] from one height and width to another.
+    pub fn plane(self, plane: &[f32], from: [usize; 2], to: [usize; 2]) -> Result<Vec<f32>> {
         match self {
             Self::PillowBicubic => pillow_bicubic(plane, from, to),
             _ => Ok(self.two_taps(plane, from, to)),
         }
     }
 
-    /// The lower neighbour, the upper one and the upper one's share, for each output place of one axis. Positions are in
-    /// single precision, as in the tools.
+    /// Lower neighbour, upper neighbour and the upper one's weight, for each output position of one axis. Positions are
+    /// computed in single precision, as in the tools.
     fn taps(self, from: usize, to: usize) -> Vec<(usize, usize, f32)> {
         let scale = from as f32 / to as f32;
         let tap = |place: usize| {
@@ -57,8 +58,8 @@ impl Resize {
     }
 }
 
-fn pillow_bicubic(plane: &[f32], from: [usize; 2], to: [usize; 2]) -> Result<Vec<f32>, Error> {
-    let failed = |e: &dyn std::fmt::Display| Error::internal(format!("resizing {from:?} to {to:?}: {e}"));
+fn pillow_bicubic(plane: &[f32], from: [usize; 2], to: [usize; 2]) -> Result<Vec<f32>> {
+    let failed = |e: &dyn std::fmt::Display| Error::Numerical(format!("resizing {from:?} to {to:?}: {e}"));
     let bytes: Vec<u8> = plane.iter().flat_map(|v| v.to_ne_bytes()).collect();
     let source = Plane::from_vec_u8(from[1] as u32, from[0] as u32, bytes, PixelType::F32).map_err(|e| failed(&e))?;
     let mut target = Plane::new(to[1] as u32, to[0] as u32, PixelType::F32);

@@ -1,29 +1,35 @@
-//! What runs a network: ONNX Runtime's shared library where it is found, tract, compiled into this program, otherwise.
+//! The runtime of a network: ONNX Runtime's shared library where it is found, otherwise tract, compiled into this
+//! program.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use elbow_base::hash::sha256;
 
-use elbow_base::Error;
+use crate::{Error, Result};
 
-/// What runs the network.
+/// The runtime of a feature network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Runtime {
-    /// ONNX Runtime's shared library at this path, on the CPU or on a CUDA device.
-    Native { library: PathBuf, cuda: Option<i32> },
+    /// ONNX Runtime's shared library.
+    Native {
+        /// Path of the library.
+        library: PathBuf,
+        /// Number of a CUDA device; `None` is the CPU.
+        cuda: Option<i32>,
+    },
     /// tract, compiled into this program.
     Embedded,
 }
 
-/// Where the shared library is looked for when nobody names it.
+/// Folders that are searched for the shared library where none is named.
 const PLACES: [&str; 4] = ["/usr/local/lib", "/usr/lib", "/usr/lib/x86_64-linux-gnu", "/opt/onnxruntime/lib"];
 const LIBRARIES: [&str; 3] = ["libonnxruntime.so", "libonnxruntime.dylib", "onnxruntime.dll"];
 
 impl Runtime {
-    /// The library named on the command line or by `ORT_DYLIB_PATH`, or in one of the usual places; the embedded runtime
-    /// where there is none, or where it is named `none`. `device`: `cpu` or `cuda:N`, which needs the library.
-    pub fn find(named: Option<&Path>, device: &str) -> Result<Self, Error> {
+    /// The library `named`, or that of `ORT_DYLIB_PATH`, or one in the usual folders; the embedded runtime where there
+    /// is none, or where it is named `none`. `device`: `cpu` or `cuda:N`, which needs the library.
+    pub fn find(named: Option<&Path>, device: &str) -> Result<Self> {
         if named == Some(Path::new("none")) && device == "cpu" {
             return Ok(Self::Embedded);
         }
@@ -39,20 +45,17 @@ impl Runtime {
             "cuda" => Some("0"),
             other => Some(other.strip_prefix("cuda:").unwrap_or(other)),
         };
-        let unknown = |_| Error::input(format!("device {device:?}"), "name a device as cpu or cuda:0");
+        let unknown = |_| Error::UnknownDevice(device.to_owned());
         let cuda = number.map(str::parse::<u16>).transpose().map_err(unknown)?.map(i32::from);
         match (library, cuda) {
             (Some(library), cuda) => Ok(Self::Native { library, cuda }),
             (None, None) => Ok(Self::Embedded),
-            (None, Some(_)) => {
-                let what = format!("device {device}: no ONNX Runtime with CUDA was found");
-                Err(Error::environment(what, "name libonnxruntime.so of onnxruntime-gpu with --ort-lib"))
-            }
+            (None, Some(_)) => Err(Error::NoCudaRuntime(device.to_owned())),
         }
     }
 
-    /// What distinguishes its arithmetic from another's: features are cached under it.
-    pub fn identity(&self) -> Result<String, Error> {
+    /// A text that differs between runtimes whose arithmetic may differ: part of the key of cached features.
+    pub fn identity(&self) -> Result<String> {
         match self {
             Self::Embedded => Ok("tract".to_owned()),
             Self::Native { library, cuda } => {
@@ -74,6 +77,5 @@ impl fmt::Display for Runtime {
 }
 
 pub(super) fn unloadable(library: &Path, why: &str) -> Error {
-    let what = format!("ONNX Runtime cannot be loaded from {}: {why}", library.display());
-    Error::environment(what, "correct --ort-lib or ORT_DYLIB_PATH, or leave both out to use the embedded tract")
+    Error::UnloadableRuntime(library.to_owned(), why.to_owned())
 }

@@ -50,7 +50,7 @@ fn worst(convention: Convention, of: &str, golden: &Value) -> [f64; 2] {
 }
 
 #[test]
-fn every_size_and_pattern_is_resized_as_by_the_tools() {
+fn prepare_resizes_every_size_and_pattern_as_the_tools_do() {
     let golden = json("resize/golden.json");
     assert_eq!(golden["cases"].as_array().map(Vec::len), Some(27));
     // On the scale of 0 to 255, in single precision after scaling to 1; measured in the comment.
@@ -74,7 +74,7 @@ fn every_size_and_pattern_is_resized_as_by_the_tools() {
 }
 
 #[test]
-fn scaling_is_the_tools_own() {
+fn scale_is_that_of_the_tools() {
     let scaled = |convention: Convention| [0.0, 127.5, 255.0].map(|level| convention.scale(level));
     assert_eq!(scaled(Convention::Unit), [0.0, 0.5, 1.0]);
     assert_eq!(scaled(Convention::Signed), [-1.0, 0.0, 1.0]);
@@ -85,13 +85,14 @@ fn scaling_is_the_tools_own() {
 }
 
 #[test]
-fn grey_becomes_colour_and_what_does_not_fit_is_refused() {
+fn prepare_repeats_grey_and_refuses_inputs_that_do_not_fit() {
     let grey = Image { height: 2, width: 2, channels: 1, pixels: vec![0, 51, 102, 255], converted: None };
     let (planes, _) = Convention::Unit.prepare(&grey, 3, None).expect("repeats");
     assert_eq!(planes, [0.0, 0.2, 0.4, 1.0].repeat(3));
+    // The message or its advice has this word.
     let fails = |image: &Image, convention: Convention, channels, size, word: &str| {
         let failure = convention.prepare(image, channels, size).expect_err(word);
-        assert!(failure.to_string().contains(word), "{failure}");
+        assert!(format!("{failure}; {}", failure.advice()).contains(word), "{failure}");
     };
     fails(&noise(1, [2, 2]), Convention::Unit, 1, None, "network for colour images");
     fails(&grey, Convention::Tf, 3, None, "takes any size");

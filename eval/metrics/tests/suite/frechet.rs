@@ -1,36 +1,28 @@
-//! Frechet distances and statistics files against golden values.
+//! Frechet distances against golden values and invariances.
 
-use std::io::Write;
+use elbow_metrics::{Error, FeatureProvenance, Features, GaussianFit, Statistics, between_features};
 
-use elbow_metrics::{Distance, Features, Origin, Side, Statistics, between_features};
-use npyz::WriterBuilder;
-
-use crate::fixture::fixture;
 use crate::{agrees, features_of, json, made};
 
-fn features(name: &str) -> Features {
+pub fn features(name: &str) -> Features {
     features_of(&format!("frechet/{name}.npy"))
 }
 
-fn fixture_origin() -> Origin {
-    Origin::made("fixture")
-}
-
-fn between_statistics(a: &Statistics, b: &Statistics) -> Result<Distance, elbow_base::Error> {
-    Side::of_statistics(a.clone())?.distance(&Side::of_statistics(b.clone())?)
+pub fn fixture_provenance() -> FeatureProvenance {
+    FeatureProvenance::named("fixture")
 }
 
 fn distance(a: &Features, b: &Features) -> f64 {
-    between_features(a, b, &fixture_origin()).expect("comparable").value
+    between_features(a, b, &fixture_provenance()).expect("comparable").value
 }
 
 #[test]
-fn golden_distances() {
+fn distance_is_the_golden_value_by_both_algorithms() {
     let golden = json("frechet/golden.json");
     for (a, b) in [("a", "b"), ("c", "d"), ("e", "f")] {
         let pair = &golden[format!("{a}-{b}")];
         let exact = pair["distance"].as_f64().expect("a number");
-        let ours = between_features(&features(a), &features(b), &fixture_origin()).expect("comparable");
+        let ours = between_features(&features(a), &features(b), &fixture_provenance()).expect("comparable");
         // Nuclear norm of the features: measured 3.4e-15 relative.
         assert!(agrees(ours.value, exact, 2e-14), "{a}-{b}: {} against {exact}", ours.value);
         // Eigenvalues: as good at full rank, measured 7e-15; roots of rounding errors otherwise, measured 3.4e-9.
@@ -44,7 +36,7 @@ fn golden_distances() {
 }
 
 #[test]
-fn a_pure_shift_costs_its_squared_length_and_equal_sets_nothing() {
+fn distance_of_a_shift_is_its_squared_length() {
     let a = features("a");
     assert!(distance(&a, &a).abs() < 1e-12);
     let mut shifted = a.clone();
@@ -55,7 +47,7 @@ fn a_pure_shift_costs_its_squared_length_and_equal_sets_nothing() {
 }
 
 #[test]
-fn invariances() {
+fn distance_is_symmetric_scales_and_ignores_the_order_of_images() {
     let (a, b) = (features("a"), features("b"));
     let value = distance(&a, &b);
     assert!((distance(&b, &a) - value).abs() < 1e-12, "symmetry");
@@ -66,95 +58,12 @@ fn invariances() {
 }
 
 #[test]
-fn statistics_of_shards_merge_to_those_of_the_whole() {
-    let a = features("a");
-    let whole = Statistics::of(&a, &fixture_origin()).expect("enough");
-    let (first, rest): (Vec<usize>, Vec<usize>) = (0..a.len()).partition(|i| i % 3 == 0);
-    let part = |indices: &[usize]| Statistics::of(&a.select(indices), &fixture_origin()).expect("enough");
-    let merged = part(&first).merge(&part(&rest)).expect("comparable");
-    assert_eq!(merged.n, whole.n);
-    for i in 0..a.dimension {
-        assert!((merged.mean[i] - whole.mean[i]).abs() < 1e-14);
-        for j in 0..a.dimension {
-            assert!((merged.covariance[(i, j)] - whole.covariance[(i, j)]).abs() < 1e-13);
-        }
-    }
-}
-
-#[test]
-fn statistics_files_of_other_tools_are_read() {
-    let whole = Statistics::of(&features("a"), &fixture_origin()).expect("enough");
-    for (file, tolerance) in
-        [("stats-fortran", 1e-13), ("stats-singleton", 1e-13), ("stats-compressed", 1e-13), ("stats-f32", 4e-7)]
-    {
-        let read = Statistics::load(&fixture(&format!("frechet/{file}.npz"))).expect(file);
-        let gap = between_statistics(&read, &whole).expect(file);
-        assert!(gap.value.abs() < tolerance, "{file}: {:e}", gap.value);
-        let worst = (0..16).flat_map(|i| (0..16).map(move |j| (i, j)));
-        let worst = worst.map(|(i, j)| (read.covariance[(i, j)] - whole.covariance[(i, j)]).abs()).fold(0.0, f64::max);
-        assert!(worst < tolerance, "{file}: {worst:e}");
-    }
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("own.npz");
-    whole.save(&path).expect("writable");
-    let back = Statistics::load(&path).expect("readable");
-    assert_eq!((back.n, &back.origin, &back.mean), (Some(200), &Some(fixture_origin()), &whole.mean));
-    let from = |metric: &str, network: &str, convention: &str| {
-        let origin = Origin { metric: metric.into(), network: network.into(), convention: convention.into() };
-        Statistics { origin: Some(origin), ..whole.clone() }
-    };
-    let own = from("fd.model.clean", "12ab", "clean");
-    // A renamed copy is the same network; another file of the same name, and another convention, are not.
-    assert!(between_statistics(&own, &from("fd.copy.clean", "12ab", "clean")).is_ok());
-    for other in
-        [from("fd.model.clean", "34cd", "clean"), from("fd.model.clean", "12ab", "tf"), from("fixture", "", "")]
-    {
-        assert!(between_statistics(&own, &other).expect_err("other features").what.contains("fd.model.clean"));
-    }
-    // Unknown features are compared: whoever gives them is told.
-    assert!(between_statistics(&own, &Statistics { origin: None, ..whole.clone() }).is_ok());
-    // sigma of shape (1, 16, 16), as some tools write it.
-    let mut zip = zip::ZipWriter::new(std::fs::File::create(&path).expect("writable"));
-    let sigma: Vec<f64> = (0..256).map(|i| whole.covariance[(i / 16, i % 16)]).collect();
-    for (name, shape, values) in [("mu", vec![1, 16], &whole.mean), ("sigma", vec![1, 16, 16], &sigma)] {
-        let mut bytes = Vec::new();
-        let mut npy =
-            npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd().expect("memory");
-        npy.extend(values.iter().copied()).expect("memory");
-        npy.finish().expect("memory");
-        zip.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).expect("writable");
-        zip.write_all(&bytes).expect("writable");
-    }
-    zip.finish().expect("writable");
-    assert_eq!(Statistics::load(&path).expect("squeezed").covariance, whole.covariance);
-}
-
-#[test]
-fn damaged_statistics_are_refused() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("bad.npz");
-    let whole = Statistics::of(&features("a"), &fixture_origin()).expect("enough");
-    let mut skewed = whole.clone();
-    skewed.covariance[(0, 1)] += 1.0;
-    skewed.save(&path).expect("writable");
-    assert!(Statistics::load(&path).expect_err("not symmetric").what.contains("symmetric"));
-    let mut endless = whole;
-    endless.mean[0] = f64::NAN;
-    endless.save(&path).expect("writable");
-    assert!(Statistics::load(&path).expect_err("NaN").what.contains("finite"));
-    std::fs::write(&path, "no zip").expect("writable");
-    assert_eq!(Statistics::load(&path).expect_err("not a zip").kind, elbow_base::Kind::Input);
-    let one = Features { dimension: 2, values: vec![1.0, 2.0] };
-    assert!(Statistics::of(&one, &fixture_origin()).expect_err("one image").advice.contains("two images"));
-}
-
-#[test]
-fn no_digit_depends_on_the_number_of_threads() {
-    // Large enough for the decompositions to be split among threads, were they let.
+fn distance_does_not_depend_on_the_number_of_threads() {
+    // Large enough for faer to split the decompositions among threads where it is allowed to.
     let distance = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         let found = pool
-            .install(|| between_features(&made(700, 600, 1), &made(700, 600, 2), &fixture_origin()))
+            .install(|| between_features(&made(700, 600, 1), &made(700, 600, 2), &fixture_provenance()))
             .expect("comparable");
         (found.value.to_bits(), found.by_eigenvalues.to_bits())
     };
@@ -163,9 +72,10 @@ fn no_digit_depends_on_the_number_of_threads() {
 }
 
 #[test]
-fn a_covariance_with_negative_eigenvalues_is_the_users_to_mend() {
-    let mut statistics = Statistics::of(&features("a"), &fixture_origin()).expect("enough");
+fn fit_refuses_negative_eigenvalues() {
+    let mut statistics = Statistics::of(&features("a"), &fixture_provenance()).expect("enough");
     statistics.covariance[(3, 3)] = -1.0;
-    let failure = Side::of_statistics(statistics).err().expect("indefinite");
-    assert!(failure.kind == elbow_base::Kind::Input && failure.what.contains("eigenvalue"), "{failure}");
+    let failure = GaussianFit::of_statistics(statistics).err().expect("indefinite");
+    assert!(matches!(failure, Error::NegativeEigenvalue { .. }), "{failure:?}");
+    assert_eq!(failure.kind(), elbow_base::Kind::Input);
 }

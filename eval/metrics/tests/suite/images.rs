@@ -1,12 +1,14 @@
 //! Sets of images: what is read, what is converted, what is refused, and the cache of their features.
 
+use std::error::Error as _;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 
 use elbow_base::Silent;
 use elbow_metrics::{
-    Cache, Convention, FeatureNetwork, Features, Folder, ImageSet, Images, OnBad, Runtime, Survey, entropy,
+    BadImagePolicy, Convention, Error, FeatureCache, FeatureNetwork, Features, Folder, ImageScan, ImageSet, Images,
+    Runtime, entropy,
 };
 use impls::data::Split;
 use serde_json::Value;
@@ -19,7 +21,7 @@ fn place(folder: &Folder, name: &str) -> usize {
 }
 
 #[test]
-fn odd_files_are_read_as_pillow_reads_them_or_counted() {
+fn folder_reads_images_as_pillow_does() {
     let golden = json("photos/golden.json");
     let folder = Folder::open(&fixture("photos")).expect("a folder");
     for (name, row) in golden["odd"].as_object().expect("files") {
@@ -69,27 +71,31 @@ fn odd_files_are_read_as_pillow_reads_them_or_counted() {
 }
 
 #[test]
-fn a_survey_names_every_bad_file_or_counts_it() {
+fn scan_names_unreadable_images_or_skips_them() {
     let folder = Folder::open(&fixture("photos/odd")).expect("a folder");
     // Hidden, capitals, by content: UPPER.PNG is listed.
     assert!((0..folder.len()).any(|i| folder.name(i) == "UPPER.PNG"));
-    let failure = Survey::take(&folder, [1, 1], OnBad::Error, &Silent).err().expect("two bad files");
-    assert_eq!(failure.kind, elbow_base::Kind::Input);
-    for word in ["2 of 8 images", "truncated.png", "fake.png", "--on-bad skip"] {
+    let failure = ImageScan::take(&folder, [1, 1], BadImagePolicy::Error, &Silent).err().expect("two bad files");
+    let Error::UnreadableImages { total: 8, images, .. } = &failure else { panic!("{failure:?}") };
+    assert_eq!(images.len(), 2);
+    for word in ["2 of 8 images", "truncated.png", "fake.png"] {
         assert!(failure.to_string().contains(word), "{word}: {failure}");
     }
-    let survey = Survey::take(&folder, [1, 1], OnBad::Skip, &Silent).expect("six good files");
-    let summary = &survey.summary;
-    assert_eq!((summary.n, summary.skipped.len(), survey.kept.len()), (6, 2, 6));
+    // The command line's error keeps what, where, what to do, and the cause.
+    let (what, advice) = (failure.to_string(), failure.advice());
+    let shown = elbow_base::Error::from(failure);
+    assert_eq!((shown.kind, &shown.what, &shown.advice), (elbow_base::Kind::Input, &what, &advice));
+    assert!(advice.contains("leave them out") && shown.source().is_some_and(|cause| cause.is::<Error>()));
+    let scan = ImageScan::take(&folder, [1, 1], BadImagePolicy::Skip, &Silent).expect("six good files");
+    let summary = &scan.summary;
+    assert_eq!((summary.n, summary.skipped.len(), scan.kept.len()), (6, 2, 6));
     assert_eq!(summary.converted["transparency dropped"], 1);
     assert_eq!(summary.sizes.values().sum::<usize>(), 6);
     let empty = tempfile::tempdir().expect("a folder");
     fs::write(empty.path().join("notes.txt"), "none").expect("writable");
     let failure = Folder::open(empty.path()).err().expect("no images");
-    assert!(
-        failure.to_string().contains("no images among 1 files") && failure.kind == elbow_base::Kind::Input,
-        "{failure}"
-    );
+    assert!(matches!(failure, Error::NoImageFiles(_, 1)), "{failure:?}");
+    assert!(failure.to_string().contains("no images among 1 files"), "{failure}");
 }
 
 fn save(folder: &Path, name: &str, pixels: &[u8]) {
@@ -102,7 +108,7 @@ fn digits_images() -> Images {
 }
 
 #[test]
-fn folders_and_files_of_the_same_images_are_the_same_set() {
+fn scan_of_a_folder_is_that_of_the_same_images_in_memory() {
     let folder = tempfile::tempdir().expect("a folder");
     let images = digits_images().select(&[0, 1, 2, 1]);
     let names = ["a/0.PNG", "a/1.png", "b/c/2.png", "b/c/3.Png"];
@@ -110,8 +116,8 @@ fn folders_and_files_of_the_same_images_are_the_same_set() {
     save(&folder.path().join("set"), ".hidden/9.png", images.pixels(0));
     let files = Folder::open(&folder.path().join("set")).expect("images");
     assert_eq!((0..4).map(|i| files.class(i)).collect::<Vec<_>>(), ["a", "a", "b", "b"].map(|c| Some(c.to_owned())));
-    let ours = Survey::take(&files, [1, 1], OnBad::Error, &Silent).expect("whole");
-    let theirs = Survey::take(&images, [1, 1], OnBad::Error, &Silent).expect("whole");
+    let ours = scan_all(&files);
+    let theirs = scan_all(&images);
     assert_eq!(ours.summary.sha256, theirs.summary.sha256);
     assert_eq!((ours.summary.duplicates, ours.shared_with(&theirs)), (1, 4));
     assert!(ours.is_all([8, 8, 1]));
@@ -120,14 +126,14 @@ fn folders_and_files_of_the_same_images_are_the_same_set() {
     assert_eq!((found.distinct, found.class_bits), (0.75, None));
     assert!(found.pooled_bits > found.image_bits.value, "images together have more levels than one");
     // Parts of the set, in order.
-    let parts = [1, 2, 3].map(|k| Survey::take(&files, [k, 3], OnBad::Error, &Silent).expect("whole").kept);
+    let parts = [1, 2, 3].map(|k| ImageScan::take(&files, [k, 3], BadImagePolicy::Error, &Silent).expect("whole").kept);
     assert_eq!(parts.concat(), [0, 1, 2, 3]);
 }
 
 #[test]
-fn nothing_stale_comes_from_the_cache() {
+fn cache_never_returns_features_of_other_inputs() {
     let folder = tempfile::tempdir().expect("a folder");
-    let cache = Cache::new(Some(folder.path().to_owned()));
+    let cache = FeatureCache::new(Some(folder.path().to_owned()));
     let path = fixture("digits-classifier/digits-classifier.onnx");
     let load = |convention| FeatureNetwork::load(&path, convention, Runtime::Embedded).expect("bundled");
     let network = load(Convention::Unit);
@@ -139,8 +145,8 @@ fn nothing_stale_comes_from_the_cache() {
         names
     };
     let ask = |network: &FeatureNetwork, images: &Images| {
-        let survey = Survey::take(images, [1, 1], OnBad::Error, &Silent).expect("whole");
-        cache.features(network, &survey, &Silent).expect("runs").features.values
+        let scan = scan_all(images);
+        cache.features(network, &scan, &Silent).expect("runs").features.values
     };
     let fresh = network.features(&images, &Silent).expect("runs").values;
     assert_eq!(ask(&network, &images), fresh);
@@ -206,67 +212,85 @@ fn change_last_feature(path: &Path) {
 }
 
 #[test]
-fn the_resizing_is_part_of_the_key() {
+fn cache_key_includes_the_resizing() {
     let folder = tempfile::tempdir().expect("a folder");
-    let cache = Cache::new(Some(folder.path().to_owned()));
+    let cache = FeatureCache::new(Some(folder.path().to_owned()));
     let photos = Folder::open(&fixture("photos/jpeg")).expect("a folder");
-    let survey = Survey::take(&photos, [1, 1], OnBad::Error, &Silent).expect("whole");
+    let scan = scan_all(&photos);
     let network =
         FeatureNetwork::load(&fixture("lite0/lite0.onnx"), Convention::Tf, Runtime::Embedded).expect("bundled");
     let ask = |convention| {
         let network = network.with_convention(convention);
-        cache.features(&network, &survey, &Silent).expect("runs").features.values
+        cache.features(&network, &scan, &Silent).expect("runs").features.values
     };
     let [tf, clean] = [Convention::Tf, Convention::Clean].map(ask);
     assert_ne!(tf, clean);
     assert_eq!([ask(Convention::Tf), ask(Convention::Clean)], [tf, clean]);
 }
 
+fn classifier() -> FeatureNetwork {
+    let path = fixture("digits-classifier/digits-classifier.onnx");
+    FeatureNetwork::load(&path, Convention::Unit, Runtime::Embedded).expect("bundled")
+}
+
+fn scan_all(set: &dyn ImageSet) -> ImageScan<'_> {
+    ImageScan::take(set, [1, 1], BadImagePolicy::Error, &Silent).expect("whole")
+}
+
 #[test]
-fn a_set_that_changes_while_it_is_read_is_refused() {
+fn scan_refuses_an_image_that_changed_since() {
     let folder = tempfile::tempdir().expect("a folder");
     let images = digits_images();
     save(folder.path(), "0.png", images.pixels(0));
     save(folder.path(), "1.png", images.pixels(1));
     let files = Folder::open(folder.path()).expect("images");
-    let survey = Survey::take(&files, [1, 1], OnBad::Error, &Silent).expect("whole");
+    let scan = scan_all(&files);
     save(folder.path(), "1.png", images.pixels(2));
-    let path = fixture("digits-classifier/digits-classifier.onnx");
-    let network = FeatureNetwork::load(&path, Convention::Unit, Runtime::Embedded).expect("bundled");
-    let failure = Cache::new(None).features(&network, &survey, &Silent).expect_err("changed");
-    assert!(failure.what.contains("1.png") && failure.what.contains("changed"), "{failure}");
-    // Sizes that nothing resizes are refused before anything is computed.
+    let failure = FeatureCache::new(None).features(&classifier(), &scan, &Silent).expect_err("changed").to_string();
+    assert!(failure.contains("1.png") && failure.contains("changed"), "{failure}");
+}
+
+#[test]
+fn check_sizes_refuses_mixed_sizes_that_nothing_resizes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    save(folder.path(), "0.png", digits_images().pixels(0));
     image::GrayImage::new(9, 8).save(folder.path().join("2.png")).expect("writable");
     let files = Folder::open(folder.path()).expect("images");
-    let survey = Survey::take(&files, [1, 1], OnBad::Error, &Silent).expect("whole");
-    let failure = Cache::new(None).features(&network, &survey, &Silent).expect_err("two sizes");
-    assert!(failure.what.contains("images of 2 sizes: 8x8, 8x9"), "{failure}");
-    // So are two sets of one size each, though each has but one.
+    let network = classifier();
+    let failure = FeatureCache::new(None).features(&network, &scan_all(&files), &Silent).expect_err("two sizes");
+    assert!(failure.to_string().contains("images of 2 sizes: 8x8, 8x9"), "{failure}");
+    // Two sets of one size each have two sizes together.
     let [small, large] = [[8, 8, 1], [8, 9, 1]].map(|[h, w, c]| Images::new(vec![0; h * w * c], [h, w, c]));
-    let look = |set| Survey::take(set, [1, 1], OnBad::Error, &Silent).expect("whole");
-    let (small, large) = (look(&small), look(&large));
+    let (small, large) = (scan_all(&small), scan_all(&large));
     assert!(network.check_sizes(&[&small, &small]).is_ok() && network.check_sizes(&[&small, &large]).is_err());
-    // An image without pixels, and a link to nowhere, are bad images among others.
+}
+
+/// An image without pixels, and a broken link, are unreadable images.
+#[test]
+fn scan_counts_empty_images_and_broken_links_as_unreadable() {
+    let folder = tempfile::tempdir().expect("a folder");
+    (0..3).for_each(|i| save(folder.path(), &format!("{i}.png"), digits_images().pixels(i)));
     fs::write(folder.path().join("3.pgm"), "P5 0 0 255\n").expect("writable");
     #[cfg(unix)]
     std::os::unix::fs::symlink("nowhere", folder.path().join("4.png")).expect("writable");
     #[cfg(unix)]
     std::os::unix::fs::symlink("nowhere", folder.path().join(".#notes")).expect("writable");
     let files = Folder::open(folder.path()).expect("images");
-    let failure = Survey::take(&files, [1, 1], OnBad::Error, &Silent).err().expect("bad images");
-    assert!(failure.what.contains("3.pgm") && !failure.what.contains("notes"), "{failure}");
+    let failure = ImageScan::take(&files, [1, 1], BadImagePolicy::Error, &Silent).err().expect("bad images");
+    let failure = failure.to_string();
+    assert!(failure.contains("3.pgm") && !failure.contains("notes"), "{failure}");
     #[cfg(unix)]
-    assert!(failure.what.contains("4.png") && failure.what.contains("2 of 5 images"), "{failure}");
+    assert!(failure.contains("4.png") && failure.contains("2 of 5 images"), "{failure}");
 }
 
 #[test]
-fn entropies_are_exact() {
+fn entropy_is_exact() {
     // Levels 0, 0, 1, 1: one bit; 0, 1, 2, 3: two. Together 3/8, 3/8, 1/8, 1/8.
     let images = Images::new(vec![0, 0, 1, 1, 0, 1, 2, 3], [2, 2, 1]);
-    let survey = Survey::take(&images, [1, 1], OnBad::Error, &Silent).expect("whole");
+    let scan = scan_all(&images);
     // Class probabilities 1/2, 1/2 and 1, 0: in the mean 3/4, 1/4.
     let logits = Features { dimension: 2, values: vec![0.0, 0.0, 0.0, -1e4] };
-    let found = entropy(&survey, Some(&logits));
+    let found = entropy(&scan, Some(&logits));
     let pooled = 0.75 * (8.0_f64 / 3.0).log2() + 0.25 * 3.0;
     let class = 0.75 * (4.0_f64 / 3.0).log2() + 0.25 * 2.0;
     for (name, value, exact) in [
@@ -283,14 +307,14 @@ fn entropies_are_exact() {
 }
 
 #[test]
-fn an_interrupted_extraction_goes_on_where_it_stopped() {
+fn cache_resumes_an_interrupted_extraction() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = fixture("digits-classifier/digits-classifier.onnx");
     let network = FeatureNetwork::load(&path, Convention::Unit, Runtime::Embedded).expect("bundled");
     let images = bundled_digits(Split::Train);
-    let survey = Survey::take(&images, [1, 1], OnBad::Error, &Silent).expect("whole");
-    let cache = Cache::new(Some(folder.path().to_owned()));
-    let whole = cache.features(&network, &survey, &Silent).expect("runs").features.values;
+    let scan = scan_all(&images);
+    let cache = FeatureCache::new(Some(folder.path().to_owned()));
+    let whole = cache.features(&network, &scan, &Silent).expect("runs").features.values;
     let mut shards: Vec<_> =
         fs::read_dir(folder.path()).expect("a folder").map(|e| e.expect("an entry").path()).collect();
     assert_eq!(shards.len(), 2, "1498 images, 1024 a shard");
@@ -298,17 +322,17 @@ fn an_interrupted_extraction_goes_on_where_it_stopped() {
     shards.sort_by_key(|path| std::cmp::Reverse(fs::metadata(path).expect("a file").len()));
     let first = fs::metadata(&shards[0]).and_then(|m| m.modified()).expect("a time");
     fs::remove_file(&shards[1]).expect("removable");
-    assert_eq!(cache.features(&network, &survey, &Silent).expect("runs").features.values, whole);
+    assert_eq!(cache.features(&network, &scan, &Silent).expect("runs").features.values, whole);
     assert!(shards[1].is_file());
     assert_eq!(fs::metadata(&shards[0]).and_then(|m| m.modified()).expect("a time"), first);
 }
 
 #[test]
-fn summaries_are_json() {
-    let survey_of = |images: &Images| {
-        let survey = Survey::take(images, [1, 1], OnBad::Error, &Silent).expect("whole");
-        serde_json::to_value(&survey.summary).expect("JSON")
+fn scan_summary_serialises() {
+    let summary_of = |images: &Images| {
+        let scan = scan_all(images);
+        serde_json::to_value(&scan.summary).expect("JSON")
     };
-    let summary: Value = survey_of(&digits_images().select(&[3, 3]));
+    let summary: Value = summary_of(&digits_images().select(&[3, 3]));
     assert_eq!((&summary["n"], &summary["duplicates"], &summary["sizes"]["8x8x1"]), (&2.into(), &1.into(), &2.into()));
 }

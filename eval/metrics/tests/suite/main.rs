@@ -1,6 +1,6 @@
 //! Metrics of images, against golden values of the reference tools, each with known-wrong variants that must fail.
 //!
-//! Mistakes that were made in respected tools, and the test that each of them would fail:
+//! Mistakes of respected tools, and the test that catches each:
 //!
 //! | mistake | where it was made | test |
 //! |---|---|---|
@@ -10,19 +10,20 @@
 //! | precision and recall exchanged | torch-fidelity before 0.4 | `metrics`: a tight cluster is precise and incomplete |
 //! | NaN of a square root of eigenvalues; a square root of a singular product | torch-fidelity, SciPy | `metrics`: singular covariances; `frechet`: two algorithms agree |
 //! | the reference scored in place of the samples | dgm-eval | black box: both sides' scores differ |
-//! | a spread over subsets taken for a standard error; a bootstrap | torch-fidelity, dgm-eval | `metrics`: KID's witness; `errors`: the bootstrap is biased |
+//! | a spread over subsets taken for a standard error; a bootstrap | torch-fidelity, dgm-eval | `metrics`: KID's witness; `standard_errors`: the bootstrap is biased |
 //! | unseeded subsets, listings in hash order | clean-fid | black box: the same question, the same bytes; every kind of file, the same numbers |
 //! | features of an older preprocessing found in the cache | StyleGAN3 | `images`: nothing stale comes from the cache |
 //! | raw moments in single precision | torch-fidelity (the mean), EDM | `metrics`: statistics far from the origin |
 //! | results that could not be written, and an exit code of 0 | lm-eval | black box: refused in one line |
 
 mod conventions;
-mod errors;
 mod fixture;
 mod frechet;
 mod images;
 mod metrics;
 mod networks;
+mod standard_errors;
+mod statistics;
 
 use elbow_metrics::{Features, Image, Images};
 use impls::data::{Dataset, Split, digits};
@@ -42,28 +43,28 @@ fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().expect("a list").iter().map(number).collect()
 }
 
-/// A matrix of a fixture.
+/// The feature matrix of a fixture.
 fn features_of(name: &str) -> Features {
     Features::load(&fixture(name)).expect("bundled")
 }
 
-/// Made features of any number.
+/// Uniform features in [0, 1) from a seed.
 fn made(n: usize, dimension: usize, seed: u64) -> Features {
     let value = |i: u64| (splitmix((seed << 32) + i) >> 40) as f32 / (1 << 24) as f32;
     Features { dimension, values: (0..(n * dimension) as u64).map(value).collect() }
 }
 
-/// The largest of some numbers, from 0 up; one that is no number is not passed over.
+/// The largest of some non-negative numbers; NaN if one of them is NaN.
 fn largest(numbers: impl IntoIterator<Item = f64>) -> f64 {
     numbers.into_iter().fold(0.0, |worst, number| if worst.is_nan() || worst >= number { worst } else { number })
 }
 
-/// Whether a value is right to a relative tolerance.
+/// Whether a value agrees with the exact one to a relative tolerance.
 fn agrees(value: f64, exact: f64, tolerance: f64) -> bool {
     (value / exact - 1.0).abs() < tolerance
 }
 
-/// SplitMix64 (Steele et al. 2014), as the generators have it.
+/// SplitMix64 (Steele et al. 2014), as in the fixtures' generators.
 fn splitmix(z: u64) -> u64 {
     let z = z.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -3,7 +3,8 @@
 
 use elbow_base::Silent;
 use elbow_metrics::{
-    Balls, Boundary, Features, Origin, Prdc, Side, Statistics, between_features, inception_score, kid, prdc,
+    Balls, Boundary, FeatureProvenance, Features, GaussianFit, Prdc, Statistics, between_features, inception_score,
+    kid, prdc,
 };
 use serde_json::Value;
 
@@ -19,11 +20,11 @@ fn close(value: f64, exact: f64, tolerance: f64, what: &str) {
 }
 
 #[test]
-fn frechet_distances_are_exact_and_those_of_the_tools() {
+fn frechet_distance_is_exact_and_that_of_the_tools() {
     let golden = &json("metrics/golden.json")["frechet"];
     for name in ["full", "uneven", "thin"] {
         let [x, y] = pair(name);
-        let ours = between_features(&x, &y, &Origin::made("fixture")).expect("comparable");
+        let ours = between_features(&x, &y, &FeatureProvenance::named("fixture")).expect("comparable");
         let golden = &golden[name];
         // Measured 3.1e-14 (uneven).
         close(ours.value, number(&golden["distance"]), 3e-13, name);
@@ -39,13 +40,14 @@ fn frechet_distances_are_exact_and_those_of_the_tools() {
 }
 
 #[test]
-fn the_trace_of_singular_covariances_is_a_number() {
+fn frechet_distance_of_singular_covariances_is_exact() {
     let golden = &json("metrics/golden.json")["nan_square_root"];
     let statistics = |name: &str| {
         let sigma = features_of_f64(&format!("metrics/{name}.npy"));
         let d = sigma.len().isqrt();
         let covariance = faer::Mat::from_fn(d, d, |i, j| sigma[i * d + j]);
-        Side::of_statistics(Statistics { mean: vec![0.0; d], covariance, n: None, origin: None }).expect("a root")
+        GaussianFit::of_statistics(Statistics { mean: vec![0.0; d], covariance, n: None, provenance: None })
+            .expect("a root")
     };
     // Witness: sqrt of the eigenvalues of the product, without complex numbers, is NaN here.
     let witness = golden.as_object().expect("an object").iter().find(|(key, _)| key.contains("eigvals"));
@@ -74,17 +76,17 @@ fn kid_is_exact_and_that_of_the_tools() {
             // They compute in single precision: 6.1e-6 off at most.
             close(ours.value, number(&theirs["value"]), 2e-5, &format!("{name}, {tool}"));
         }
-        // Witness: the biased estimate, with every image its own partner.
+        // Witness: the biased estimate, with the diagonal of the kernel matrix.
         assert!(!agrees(number(&golden["biased"]), ours.value, 2e-5));
     }
-    // Witness: the spread over subsets, which tools print beside it, is whatever their size makes it.
+    // Witness: the standard deviation over subsets, which tools print beside it, depends on their size.
     let error = number(&golden["full"]["standard_error"]);
     for subsets in golden["full"]["witness"]["subsets"].as_array().expect("subsets") {
         assert!(!agrees(number(&subsets["std"]), error, 0.2), "{subsets}");
     }
     let [x, y] = pair("full");
-    assert!(kid(&x.select(&[0, 1]), &y, &Silent).expect_err("too few").what.contains("2 and 300"));
-    assert!(kid(&x, &pair("thin")[1], &Silent).expect_err("other features").what.contains("32 and of 128"));
+    assert!(kid(&x.select(&[0, 1]), &y, &Silent).expect_err("too few").to_string().contains("2 and 300"));
+    assert!(kid(&x, &pair("thin")[1], &Silent).expect_err("other features").to_string().contains("32 and of 128"));
 }
 
 fn shares(name: &str, balls: Balls) -> Prdc {
@@ -99,7 +101,7 @@ fn four(found: &Prdc) -> [(&'static str, f64); 4] {
 }
 
 #[test]
-fn precision_recall_density_and_coverage_are_exact_and_those_of_the_tools() {
+fn prdc_is_exact_and_that_of_the_tools() {
     let golden = &json("metrics/golden.json")["precision_recall"];
     for name in ["full", "uneven", "thin", "ties"] {
         for k in [3, 5] {
@@ -139,7 +141,7 @@ fn precision_recall_density_and_coverage_are_exact_and_those_of_the_tools() {
 }
 
 #[test]
-fn neighbours_far_from_the_origin_are_told_apart() {
+fn prdc_far_from_the_origin_is_exact() {
     // The offset of 10,000 leaves single-precision inner products no digits: torch-fidelity finds 1 and 1 here.
     let golden = &json("metrics/golden.json")["offset_neighbours"];
     let all = features_of("metrics/offset.npy");
@@ -151,11 +153,11 @@ fn neighbours_far_from_the_origin_are_told_apart() {
 }
 
 #[test]
-fn statistics_far_from_the_origin_keep_their_digits() {
+fn statistics_far_from_the_origin_are_exact() {
     let golden = &json("metrics/golden.json")["merging"];
     let all = features_of("metrics/offset.npy");
     let trace = |s: &Statistics| (0..32).map(|i| s.covariance[(i, i)]).sum::<f64>();
-    let whole = Statistics::of(&all, &Origin::made("fixture")).expect("enough");
+    let whole = Statistics::of(&all, &FeatureProvenance::named("fixture")).expect("enough");
     let sizes = numbers(&golden["parts"]);
     let mut first = 0;
     let parts: Vec<Statistics> = sizes
@@ -163,7 +165,7 @@ fn statistics_far_from_the_origin_keep_their_digits() {
         .map(|&size| {
             let rows: Vec<usize> = (first..first + size as usize).collect();
             first += size as usize;
-            Statistics::of(&all.select(&rows), &Origin::made("fixture")).expect("enough")
+            Statistics::of(&all.select(&rows), &FeatureProvenance::named("fixture")).expect("enough")
         })
         .collect();
     let merged = parts[1..].iter().try_fold(parts[0].clone(), |all, part| all.merge(part)).expect("comparable");
@@ -183,7 +185,7 @@ fn statistics_far_from_the_origin_keep_their_digits() {
 }
 
 #[test]
-fn the_inception_score_is_exact_and_that_of_torch_fidelity() {
+fn inception_score_is_exact_and_that_of_torch_fidelity() {
     let golden: Value = json("metrics/golden.json");
     let in_order = |logits: &Features| (0..logits.len()).collect::<Vec<usize>>();
     for name in ["logits", "sorted_logits"] {
@@ -213,12 +215,12 @@ fn the_inception_score_is_exact_and_that_of_torch_fidelity() {
     let tiny = Features { dimension: 2, values: vec![0.0, -800.0, 0.0, -900.0] };
     assert_eq!(inception_score(&tiny, &[0, 1], 1).expect("enough").value, 1.0);
     assert_eq!(golden["inception_score_underflow"]["torch-fidelity"]["value"], "nan");
-    assert!(inception_score(&tiny, &[0, 1], 3).expect_err("too few").what.contains("2 images in 3 splits"));
+    assert!(inception_score(&tiny, &[0, 1], 3).expect_err("too few").to_string().contains("2 images in 3 splits"));
 }
 
-/// More images than a block of rows (512), of columns (4096) and of statistics (1024) hold: brute force is the judge.
+/// More images than a block of rows (512), of columns (4096) and of statistics (1024), against brute force.
 #[test]
-fn blocks_change_nothing() {
+fn kid_prdc_and_statistics_do_not_depend_on_blocks() {
     let (x, y) = (made(1025, 3, 1), made(4200, 3, 2));
     let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
     let kernel = |a: &[f32], b: &[f32]| (product(a, b) / 3.0 + 1.0).powi(3);
@@ -248,7 +250,7 @@ fn blocks_change_nothing() {
     let found = prdc(&x, &y, Balls::PRECISION_RECALL, Balls::DENSITY_COVERAGE, &Silent).expect("enough");
     assert_eq!(found.precision.value, precise as f64 / x.len() as f64);
 
-    let whole = Statistics::of(&x, &Origin::made("made")).expect("enough");
+    let whole = Statistics::of(&x, &FeatureProvenance::named("made")).expect("enough");
     let mean: f64 = x.rows().map(|row| f64::from(row[1])).sum::<f64>() / 1025.0;
     let variance = x.rows().map(|row| (f64::from(row[1]) - mean).powi(2)).sum::<f64>() / 1024.0;
     close(whole.covariance[(1, 1)], variance, 1e-13, "a last block of one image");

@@ -23,7 +23,7 @@ impl ImageSet for Assorted {
         self.0.len()
     }
 
-    fn image(&self, index: usize) -> Result<Image, elbow_base::Error> {
+    fn image(&self, index: usize) -> elbow_metrics::Result<Image> {
         Ok(self.0[index].clone())
     }
 }
@@ -71,7 +71,7 @@ fn worst(ours: &[f32], golden: &[f32]) -> f64 {
 }
 
 #[test]
-fn the_formula_gives_the_weights_of_the_fixture() {
+fn seeded_weights_are_those_of_the_fixture() {
     let golden = json("inception/golden.json");
     for (name, row) in golden["weights"].as_object().expect("weights") {
         let seed = row["seed_of"].as_str().expect("a seed");
@@ -86,7 +86,7 @@ fn the_formula_gives_the_weights_of_the_fixture() {
 }
 
 #[test]
-fn inception_features_are_pytorchs_in_every_convention() {
+fn inception_outputs_are_those_of_pytorch_in_every_convention() {
     let golden = json("inception/golden.json");
     let images: Vec<Image> = golden["images"]
         .as_array()
@@ -131,7 +131,7 @@ fn inception_features_are_pytorchs_in_every_convention() {
 }
 
 #[test]
-fn every_tensor_of_a_weights_file_must_have_its_place() {
+fn with_weights_requires_a_place_for_every_tensor() {
     let golden = json("inception/golden.json");
     let used = golden["tensors"]["used"].as_object().expect("tensors");
     let shapes = skeleton().weights();
@@ -145,7 +145,7 @@ fn every_tensor_of_a_weights_file_must_have_its_place() {
         let mut tensors = empty();
         change(&mut tensors);
         let failure = skeleton().with_weights(tensors, "x").expect_err(word);
-        assert!(failure.what.contains(word), "{failure}");
+        assert!(failure.to_string().contains(word), "{failure}");
     };
     fails(&|t| drop(t.remove("Mixed_7c.branch_pool.conv.weight")), "no tensor Mixed_7c.branch_pool.conv.weight");
     fails(&|t| drop(t.insert("AuxLogits.fc.bias".into(), (vec![1], vec![0.0]))), "AuxLogits.fc.bias has no place");
@@ -153,13 +153,13 @@ fn every_tensor_of_a_weights_file_must_have_its_place() {
         &|t| drop(t.insert("fc.weight".into(), (vec![1000, 2048], vec![0.0; 2_048_000]))),
         "[1008, 2048] was expected",
     );
-    // The counters of PyTorch's batch norms and the unused bias are no weights.
+    // The counters of batch norms and the unused bias are ignored.
     let mut tensors = empty();
     tensors.insert("fc.bias".into(), (vec![1008], vec![0.0; 1008]));
     tensors.insert("Mixed_5b.branch1x1.bn.num_batches_tracked".into(), (vec![], vec![0.0]));
     let bytes = skeleton().with_weights(tensors, CANONICAL_WEIGHTS).expect("every tensor");
     let changed = {
-        // The producer's name: nothing that any runtime looks at, but not the file that was exported.
+        // The producer's name changes no output, but the file is another one.
         let place = bytes.windows(7).position(|w| w == b"pytorch").expect("its producer is named");
         let mut bytes = bytes.clone();
         bytes[place] = b'P';
@@ -173,7 +173,7 @@ fn every_tensor_of_a_weights_file_must_have_its_place() {
 }
 
 #[test]
-fn lite0_features_are_pytorchs() {
+fn lite0_outputs_are_those_of_pytorch() {
     let golden = json("lite0/golden.json");
     let crops = golden["crops"].as_array().expect("crops");
     let crop = |row: &Value| {
@@ -202,7 +202,7 @@ fn lite0_features_are_pytorchs() {
 }
 
 #[test]
-fn the_bundled_classifier_gives_the_features_of_another_runtime() {
+fn classifier_features_are_those_of_another_runtime() {
     let golden = json("digits-classifier/golden.json");
     let images = bundled_digits(Split::Test);
     let path = fixture("digits-classifier/digits-classifier.onnx");
@@ -224,7 +224,7 @@ fn the_bundled_classifier_gives_the_features_of_another_runtime() {
 }
 
 #[test]
-fn what_is_no_feature_network_is_refused() {
+fn from_bytes_and_features_refuse_what_does_not_fit() {
     let load =
         |bytes: &[u8]| FeatureNetwork::from_bytes("x".into(), bytes.to_vec(), Convention::Unit, Runtime::Embedded);
     assert!(load(b"no network").is_err());
@@ -232,5 +232,5 @@ fn what_is_no_feature_network_is_refused() {
     let network =
         FeatureNetwork::load(&fixture("lite0/lite0.onnx"), Convention::Unit, Runtime::Embedded).expect("bundled");
     let failure = network.features(&mixed, &Silent).expect_err("8x8 for 224x224");
-    assert!(failure.to_string().contains("convention that resizes"), "{failure}");
+    assert!(failure.advice().contains("convention that resizes"), "{failure}");
 }

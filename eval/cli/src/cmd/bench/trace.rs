@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::seconds::Seconds;
 use elbow_harness::failure::Failure;
-use elbow_harness::fid::{Side, Statistics};
+use elbow_harness::fid::{GaussianFit, Statistics};
 use elbow_harness::timing::Timing;
 
 #[derive(Args)]
@@ -23,7 +23,7 @@ pub fn run(arguments: &Arguments) -> Result<Timing, Failure> {
     let [a, b] = [0, 1].map(|side| Statistics::load(&arguments.statistics[side]));
     let (a, b, mut value) = (a?, b?, f64::NAN);
     let timing = Timing::of("trace", 1, arguments.seconds.seconds, || {
-        value = Side::of_statistics(a.clone())?.distance(&Side::of_statistics(b.clone())?)?.value;
+        value = GaussianFit::of_statistics(a.clone())?.distance(&GaussianFit::of_statistics(b.clone())?)?.value;
         Ok(())
     })?;
     Ok(timing.checked(value, None))

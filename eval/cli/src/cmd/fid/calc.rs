@@ -6,8 +6,8 @@ use serde_json::json;
 use super::super::sample::SamplerFlags;
 use super::flags::{ImageFlags, NetworkFlags};
 use elbow_harness::failure::Failure;
-use elbow_harness::fid::{Boundary, FeatureNetwork, Origin, Statistics, Survey};
-use elbow_harness::images::{self as side, Comparison, Input, Measure, Metric, Options, Sampling, Set, balls};
+use elbow_harness::fid::{Boundary, FeatureNetwork, FeatureProvenance, ImageScan, Statistics};
+use elbow_harness::images::{self, Comparison, FeatureSet, ImageSource, Metric, MetricOptions, MetricValue, balls};
 use elbow_harness::provenance;
 use elbow_harness::runs::Trained;
 use elbow_harness::workspace::Workspace;
@@ -70,9 +70,13 @@ impl Arguments {
         if all { Ok(Vec::new()) } else { self.metrics.iter().map(|name| Ok(name.parse()?)).collect() }
     }
 
-    fn options(&self, seed: u64) -> Result<Options, Failure> {
+    fn options(&self, seed: u64) -> Result<MetricOptions, Failure> {
+        if self.extrapolate.is_some() && self.blocks < 2 {
+            let what = format!("--extrapolate with --blocks {}", self.blocks);
+            return Err(Failure::input(what, "leave two blocks or more for its error"));
+        }
         let boundary: Option<Boundary> = self.boundary.as_deref().map(str::parse).transpose()?;
-        Ok(Options {
+        Ok(MetricOptions {
             blocks: self.blocks as usize,
             splits: self.splits as usize,
             extrapolate: self.extrapolate.map(|cuts| cuts as usize),
@@ -89,95 +93,95 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     let request = |model: &Trained, data: &dyn Dataset| {
         arguments.sampler.request(model, data, arguments.count as usize, workspace.seed)
     };
-    let sampling = Sampling { request: &request };
     let names = [&arguments.generated, &arguments.reference];
     arguments.network.check(workspace)?;
     // The reference first: samples may take long, and be drawn in vain.
-    let reference = side::open(workspace, names[1], Some(&sampling))?;
-    let inputs = [side::open(workspace, names[0], Some(&sampling))?, reference];
-    let survey = |i: usize| match &inputs[i] {
-        Input::Images(set) => Survey::take(set.as_ref(), [1, 1], on_bad, workspace.bar.as_ref()).map(Some),
-        Input::Statistics(_) => Ok(None),
+    let reference = images::open(workspace, names[1], Some(&request))?;
+    let sources = [images::open(workspace, names[0], Some(&request))?, reference];
+    let scan = |i: usize| match &sources[i] {
+        ImageSource::Images(set) => ImageScan::take(set.as_ref(), [1, 1], on_bad, workspace.bar.as_ref()).map(Some),
+        ImageSource::Statistics(_) => Ok(None),
     };
     // Both are looked at before either is refused.
-    let [generated, reference] = [survey(0), survey(1)];
-    let surveys = match (generated, reference) {
-        (Err(one), Err(other)) => return Err(one.of(other.what)),
+    let [generated, reference] = [scan(0), scan(1)];
+    let scans = match (generated, reference) {
+        (Err(one), Err(other)) => return Err(one.of(other).into()),
         (generated, reference) => [generated?, reference?],
     };
-    let known: Vec<&Survey> = surveys.iter().flatten().collect();
+    let known: Vec<&ImageScan> = scans.iter().flatten().collect();
     let network = if known.is_empty() { None } else { Some(arguments.network.open(workspace, &known)?) };
-    let mut warnings = warnings(&surveys);
-    let origin = origin_of(network.as_ref(), &inputs, names, &mut warnings);
+    let mut warnings = warnings(&scans);
+    let provenance = provenance_of(network.as_ref(), &sources, names, &mut warnings);
     if let Some(network) = &network {
         network.check_sizes(&known)?;
     }
-    for input in &inputs {
-        if let Input::Statistics(statistics) = input {
-            statistics.check_origin(&origin)?;
+    for source in &sources {
+        if let ImageSource::Statistics(statistics) = source {
+            statistics.check_provenance(&provenance)?;
         }
     }
 
     let cache = arguments.images.cache(workspace);
-    let set = |i: usize| match (&surveys[i], &network) {
-        (Some(survey), Some(network)) => {
-            cache.features(network, survey, workspace.bar.as_ref()).map(|extracted| Some(Set { survey, extracted }))
+    let set = |i: usize| match (&scans[i], &network) {
+        (Some(scan), Some(network)) => {
+            cache.features(network, scan, workspace.bar.as_ref()).map(|outputs| Some(FeatureSet { scan, outputs }))
         }
         _ => Ok(None),
     };
     let sets = [set(0)?, set(1)?];
     let label = network.as_ref().map(FeatureNetwork::label).unwrap_or_default();
-    let mut comparison = Comparison { origin: &origin, label: &label, inputs: &inputs, sets: &sets, options, warnings };
+    let mut comparison =
+        Comparison { provenance: &provenance, label: &label, sources: &sources, sets: &sets, options, warnings };
     let measures = comparison.measure(&asked, workspace.bar.as_ref())?;
     let warnings = comparison.warnings;
 
-    let summary = |i: usize| match (&surveys[i], &inputs[i]) {
-        (Some(survey), _) => json!(survey.summary),
-        (None, Input::Statistics(s)) => {
-            json!({ "statistics": names[i], "n": s.n, "metric": s.origin.as_ref().map(|origin| &origin.metric) })
+    let summary = |i: usize| match (&scans[i], &sources[i]) {
+        (Some(scan), _) => json!(scan.summary),
+        (None, ImageSource::Statistics(s)) => {
+            json!({ "statistics": names[i], "n": s.n, "metric": s.provenance.as_ref().map(|provenance| &provenance.metric) })
         }
-        (None, Input::Images(_)) => json!(null),
+        (None, ImageSource::Images(_)) => json!(null),
     };
     let first =
         measures.first().ok_or_else(|| Failure::input("nothing was measured", "name a metric with --metrics"))?;
     let result = json!({
         "metric": first.metric, "value": first.value, "standard_error": first.standard_error,
-        "distance": measures.iter().find(|m| m.metric == origin.metric).map(|m| &m.details),
+        "distance": measures.iter().find(|m| m.metric == provenance.metric).map(|m| &m.details),
         "measures": measures, "generated": summary(0), "reference": summary(1), "warnings": warnings,
         "seed": workspace.seed, "network_hash": network.as_ref().map(FeatureNetwork::hash),
-        "convention": origin.convention, "runtime": network.as_ref().map(|network| network.runtime().to_string()),
+        "convention": provenance.convention, "runtime": network.as_ref().map(|network| network.runtime().to_string()),
         "version": provenance::VERSION, "program_hash": provenance::program_hash(),
     });
     workspace.print(&result, || table(&measures, &warnings))
 }
 
-/// What makes the features: the network, or what the statistics say.
-fn origin_of(
+/// The provenance of the features: the network's, or that of the statistics.
+fn provenance_of(
     network: Option<&FeatureNetwork>,
-    inputs: &[Input; 2],
+    sources: &[ImageSource; 2],
     names: [&String; 2],
     warnings: &mut Vec<String>,
-) -> Origin {
+) -> FeatureProvenance {
     let mut known = None;
-    for (input, name) in inputs.iter().zip(names) {
-        let Input::Statistics(Statistics { origin, .. }) = input else { continue };
-        if origin.is_none() {
+    for (source, name) in sources.iter().zip(names) {
+        let ImageSource::Statistics(Statistics { provenance, .. }) = source else { continue };
+        if provenance.is_none() {
             warnings
                 .push(format!("{name} does not say of which network and convention it is: see that they are the same"));
         }
-        known = known.or(origin.clone());
+        known = known.or(provenance.clone());
     }
     match network {
-        Some(network) => network.origin(),
-        None => known.unwrap_or_else(|| Origin::made("fd (network unknown)")),
+        Some(network) => network.provenance(),
+        None => known.unwrap_or_else(|| FeatureProvenance::named("fd (network unknown)")),
     }
 }
 
-/// What a reader of the numbers should know of the images.
-fn warnings(surveys: &[Option<Survey>; 2]) -> Vec<String> {
+/// Notes on the images for readers of the numbers.
+fn warnings(scans: &[Option<ImageScan>; 2]) -> Vec<String> {
     let mut warnings = Vec::new();
-    for survey in surveys.iter().flatten() {
-        let summary = &survey.summary;
+    for scan in scans.iter().flatten() {
+        let summary = &scan.summary;
         let mut say = |count: usize, what: &str| {
             if count > 0 {
                 warnings.push(format!("{}: {count} of {} images {what}", summary.source, summary.n));
@@ -187,7 +191,7 @@ fn warnings(surveys: &[Option<Survey>; 2]) -> Vec<String> {
         say(summary.skipped.len(), "beside these cannot be read and were skipped");
         summary.converted.iter().for_each(|(what, &count)| say(count, what));
     }
-    if let [Some(generated), Some(reference)] = surveys {
+    if let [Some(generated), Some(reference)] = scans {
         let shared = generated.shared_with(reference);
         if shared > 0 {
             warnings.push(format!("{shared} of {} generated images are also in the reference", generated.summary.n));
@@ -196,10 +200,10 @@ fn warnings(surveys: &[Option<Survey>; 2]) -> Vec<String> {
     warnings
 }
 
-fn table(measures: &[Measure], warnings: &[String]) -> String {
+fn table(measures: &[MetricValue], warnings: &[String]) -> String {
     let width = measures.iter().map(|m| m.metric.len()).max().unwrap_or(0);
     let count = |n: &Option<u64>| n.map_or("?".to_owned(), |n| n.to_string());
-    let line = |m: &Measure| {
+    let line = |m: &MetricValue| {
         let error = m.standard_error.map_or(String::new(), |error| format!(" +- {error:.4}"));
         let n: Vec<String> = m.n.iter().map(count).collect();
         format!("{:width$}  {:.6}{error}  (n = {})", m.metric, m.value, n.join(" and "))

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::flags::{ImageFlags, WhichNetwork};
 use elbow_harness::failure::Failure;
-use elbow_harness::fid::{Convention, Origin, Side, Survey};
-use elbow_harness::images as side;
+use elbow_harness::fid::{Convention, FeatureProvenance, GaussianFit, ImageScan};
+use elbow_harness::images;
 use elbow_harness::workspace::Workspace;
 
 #[derive(Args)]
@@ -29,30 +29,30 @@ pub struct Arguments {
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
     let on_bad = arguments.images.on_bad()?;
-    let sets = [&arguments.generated, &arguments.reference].map(|name| side::images(workspace, name, None));
+    let sets = [&arguments.generated, &arguments.reference].map(|name| images::images(workspace, name, None));
     let [generated, reference] = sets;
     let sets = [generated?, reference?];
-    let look = |i: usize| Survey::take(sets[i].as_ref(), [1, 1], on_bad, workspace.bar.as_ref());
-    let surveys = [look(0)?, look(1)?];
-    let network = arguments.network.open(workspace, &[&surveys[0], &surveys[1]], Some(Convention::Tf))?;
+    let look = |i: usize| ImageScan::take(sets[i].as_ref(), [1, 1], on_bad, workspace.bar.as_ref());
+    let scans = [look(0)?, look(1)?];
+    let network = arguments.network.open(workspace, &[&scans[0], &scans[1]], Some(Convention::Tf))?;
     let cache = arguments.images.cache(workspace);
-    let mut sides: [Vec<Side>; 2] = Default::default();
+    let mut fits: [Vec<GaussianFit>; 2] = Default::default();
     for convention in Convention::RESIZING {
         let network = network.with_convention(convention);
-        for (survey, sides) in surveys.iter().zip(&mut sides) {
-            let features = cache.features(&network, survey, workspace.bar.as_ref())?.features;
-            // One origin for all: here features of different conventions are compared on purpose.
-            sides.push(Side::of_features(&features, &Origin::made("of any convention"))?);
+        for (scan, fits) in scans.iter().zip(&mut fits) {
+            let features = cache.features(&network, scan, workspace.bar.as_ref())?.features;
+            // One provenance for all: features of different conventions are compared on purpose.
+            fits.push(GaussianFit::of_features(&features, &FeatureProvenance::named("of any convention"))?);
         }
     }
-    let row = |a: &Side| sides[1].iter().map(|b| a.to(b)).collect::<Result<Vec<f64>, Failure>>();
-    let matrix = sides[0].iter().map(row).collect::<Result<Vec<_>, Failure>>()?;
+    let row = |a: &GaussianFit| fits[1].iter().map(|b| a.to(b)).collect::<Result<Vec<f64>, _>>();
+    let matrix = fits[0].iter().map(row).collect::<Result<Vec<_>, _>>()?;
     let names = Convention::RESIZING.map(|convention| network.with_convention(convention).metric_name());
     let own: serde_json::Map<String, Value> =
         names.iter().enumerate().map(|(i, name)| (name.clone(), json!(matrix[i][i]))).collect();
     let result = json!({
         "conventions": Convention::RESIZING.map(|convention| convention.to_string()), "matrix": matrix, "distances": own,
-        "generated": surveys[0].summary, "reference": surveys[1].summary, "network_hash": network.hash(),
+        "generated": scans[0].summary, "reference": scans[1].summary, "network_hash": network.hash(),
         "runtime": network.runtime().to_string(),
     });
     workspace.print(&result, || {

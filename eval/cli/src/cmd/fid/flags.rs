@@ -6,7 +6,7 @@ use clap::Args;
 use elbow_harness::networks::{default_network, named_network, place};
 
 use elbow_harness::failure::Failure;
-use elbow_harness::fid::{Cache, Convention, FeatureNetwork, OnBad, Runtime, Survey};
+use elbow_harness::fid::{BadImagePolicy, Convention, FeatureCache, FeatureNetwork, ImageScan, Runtime};
 use elbow_harness::workspace::Workspace;
 
 /// Which network, in which convention.
@@ -39,8 +39,8 @@ impl NetworkFlags {
     }
 
     /// The network that was asked for, or that fits the images.
-    pub fn open(&self, workspace: &Workspace, surveys: &[&Survey]) -> Result<FeatureNetwork, Failure> {
-        self.which.open(workspace, surveys, self.convention()?)
+    pub fn open(&self, workspace: &Workspace, scans: &[&ImageScan]) -> Result<FeatureNetwork, Failure> {
+        self.which.open(workspace, scans, self.convention()?)
     }
 
     fn convention(&self) -> Result<Option<Convention>, Failure> {
@@ -53,11 +53,11 @@ impl WhichNetwork {
     pub fn open(
         &self,
         workspace: &Workspace,
-        surveys: &[&Survey],
+        scans: &[&ImageScan],
         convention: Option<Convention>,
     ) -> Result<FeatureNetwork, Failure> {
         let runtime = Runtime::find(self.ort_lib.as_deref(), &workspace.device_name)?;
-        let small = surveys.iter().all(|survey| survey.is_all([8, 8, 1]));
+        let small = scans.iter().all(|scan| scan.is_all([8, 8, 1]));
         let named = self.network.as_deref().unwrap_or(default_network(small));
         named_network(workspace, named, convention, runtime)
     }
@@ -77,12 +77,12 @@ pub struct ImageFlags {
 }
 
 impl ImageFlags {
-    pub fn on_bad(&self) -> Result<OnBad, Failure> {
+    pub fn on_bad(&self) -> Result<BadImagePolicy, Failure> {
         Ok(self.on_bad.parse()?)
     }
 
-    pub fn cache(&self, workspace: &Workspace) -> Cache {
+    pub fn cache(&self, workspace: &Workspace) -> FeatureCache {
         let folder = self.cache.clone().unwrap_or_else(|| workspace.out.join("cache"));
-        Cache::new((!self.no_cache).then_some(folder))
+        FeatureCache::new((!self.no_cache).then_some(folder))
     }
 }

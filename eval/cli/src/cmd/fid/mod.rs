@@ -6,9 +6,12 @@ mod export;
 mod flags;
 mod stats;
 
+use std::error::Error as _;
+
 use clap::Subcommand;
 
 use elbow_harness::failure::Failure;
+use elbow_harness::fid::Error;
 use elbow_harness::workspace::Workspace;
 
 #[derive(Subcommand)]
@@ -26,11 +29,39 @@ pub enum Task {
 }
 
 pub fn run(workspace: &Workspace, task: &Task) -> Result<(), Failure> {
-    match task {
+    let done = match task {
         Task::Calc(arguments) => calc::run(workspace, arguments),
         Task::Conventions(arguments) => conventions::run(workspace, arguments),
         Task::Stats(arguments) => stats::run(workspace, arguments),
         Task::Merge(arguments) => stats::merge(workspace, arguments),
         Task::Export(arguments) => export::run(workspace, arguments),
+    };
+    done.map_err(with_flags)
+}
+
+/// Names the flags of this command line in the advice of a library error.
+fn with_flags(mut failure: Failure) -> Failure {
+    let library = failure.source().and_then(|error| error.downcast_ref::<Error>());
+    let advice = library.and_then(|error| match error.root() {
+        Error::UnreadableImages { .. } => Some("mend or remove them, or leave them out with --on-bad skip"),
+        Error::Undecodable(_) | Error::EmptyImage(_) => {
+            Some("remove or mend this file, or leave it out with --on-bad skip")
+        }
+        Error::ChannelMismatch(..) => Some("use a network for colour images: --network lite0"),
+        Error::FreeInputSize(_) => Some("use --convention unit or signed"),
+        Error::UnknownConvention(_) => {
+            Some("say --convention unit, signed, tf, pytorch, clean or lite: the number depends on it")
+        }
+        Error::NoCudaRuntime(_) => Some("name libonnxruntime.so of onnxruntime-gpu with --ort-lib"),
+        Error::CudaDevice(..) => Some("use --device cpu, or name the library of onnxruntime-gpu with --ort-lib"),
+        Error::UnloadableRuntime(..) => {
+            Some("correct --ort-lib or ORT_DYLIB_PATH, or leave both out to use the embedded tract")
+        }
+        Error::UnknownCount => Some("make them with `elbow fid stats`"),
+        _ => None,
+    });
+    if let Some(advice) = advice.map(str::to_owned) {
+        failure.advice = advice;
     }
+    failure
 }

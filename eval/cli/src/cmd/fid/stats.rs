@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::flags::{ImageFlags, NetworkFlags};
 use elbow_harness::failure::Failure;
-use elbow_harness::fid::{Statistics, Survey};
-use elbow_harness::images as side;
+use elbow_harness::fid::{ImageScan, Statistics};
+use elbow_harness::images;
 use elbow_harness::workspace::Workspace;
 
 #[derive(Args)]
@@ -50,13 +50,13 @@ fn parse_part(text: &str) -> Result<[usize; 2], String> {
 
 pub fn run(workspace: &Workspace, arguments: &StatsArguments) -> Result<(), Failure> {
     arguments.network.check(workspace)?;
-    let set = side::images(workspace, &arguments.set, None)?;
-    let survey = Survey::take(set.as_ref(), arguments.part, arguments.images.on_bad()?, workspace.bar.as_ref())?;
-    let network = arguments.network.open(workspace, &[&survey])?;
-    let features = arguments.images.cache(workspace).features(&network, &survey, workspace.bar.as_ref())?.features;
-    let statistics = Statistics::of(&features, &network.origin())?;
+    let set = images::images(workspace, &arguments.set, None)?;
+    let scan = ImageScan::take(set.as_ref(), arguments.part, arguments.images.on_bad()?, workspace.bar.as_ref())?;
+    let network = arguments.network.open(workspace, &[&scan])?;
+    let features = arguments.images.cache(workspace).features(&network, &scan, workspace.bar.as_ref())?.features;
+    let statistics = Statistics::of(&features, &network.provenance())?;
     statistics.save(&arguments.output)?;
-    announce(workspace, &statistics, &arguments.output, json!({ "images": survey.summary, "part": arguments.part }))
+    announce(workspace, &statistics, &arguments.output, json!({ "images": scan.summary, "part": arguments.part }))
 }
 
 pub fn merge(workspace: &Workspace, arguments: &MergeArguments) -> Result<(), Failure> {
@@ -69,7 +69,7 @@ pub fn merge(workspace: &Workspace, arguments: &MergeArguments) -> Result<(), Fa
 }
 
 fn announce(workspace: &Workspace, statistics: &Statistics, output: &Path, of: Value) -> Result<(), Failure> {
-    let metric = statistics.origin.as_ref().map_or("network unknown", |origin| &origin.metric);
+    let metric = statistics.provenance.as_ref().map_or("network unknown", |provenance| &provenance.metric);
     let n = statistics.n;
     let result = json!({ "output": output, "n": n, "dimension": statistics.mean.len(), "metric": metric, "of": of });
     workspace.print(&result, || {

@@ -124,7 +124,7 @@ impl TrainedDigits {
             .with_error(difference.standard_error);
         let real = of_dataset(workspace.dataset("digits:test")?.as_ref())?;
         let test = network.features(&real, workspace.bar.as_ref())?;
-        let floor = between_features(&test, &reference, &network.origin())?.value;
+        let floor = between_features(&test, &reference, &network.provenance())?.value;
         let (a, b) = (Estimate::of(&a), Estimate::of(&b));
         outcome.detail(format!("{metric} of the model's samples"), a.value, Some(a.standard_error), "1");
         outcome.detail(format!("{metric} of independent pixels"), b.value, Some(b.standard_error), "1");

@@ -19,7 +19,7 @@ pub(super) fn of_blocks(
     [blocks, size]: [usize; 2],
 ) -> Result<Vec<f64>, Failure> {
     let block = |b: usize| features.select(&(b * size..(b + 1) * size).collect::<Vec<_>>());
-    (0..blocks).map(|b| Ok(between_features(&block(b), reference, &network.origin())?.value)).collect()
+    (0..blocks).map(|b| Ok(between_features(&block(b), reference, &network.provenance())?.value)).collect()
 }
 
 /// The first `count` images, eight a line.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{Outcome, axis, curve, figure, larger, load_features, load_golden, plot, smaller};
 use crate::failure::Failure;
-use crate::fid::{Images, Origin, between_features};
+use crate::fid::{FeatureProvenance, Images, between_features};
 use crate::images::of_dataset;
 use crate::networks::digits_classifier;
 use crate::provenance;
@@ -69,8 +69,8 @@ impl Frechet {
         let distance = |&level: &f64| -> Result<f64, Failure> {
             let noisy = add_noise(test.as_ref(), level, &Key::new(workspace.seed, "pixel noise"))?;
             let images = Images::from_tokens(&noisy, test.values(), [8, 8, 1]);
-            Ok(between_features(&network.features(&images, workspace.bar.as_ref())?, &reference, &network.origin())?
-                .value)
+            let features = network.features(&images, workspace.bar.as_ref())?;
+            Ok(between_features(&features, &reference, &network.provenance())?.value)
         };
         let distances = self.noise.iter().map(distance).collect::<Result<Vec<f64>, Failure>>()?;
         let smallest = distances.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, smaller);
@@ -116,7 +116,7 @@ fn golden_error(workspace: &Workspace) -> Result<Outcome, Failure> {
         let name = format!("{a}-{b}");
         let exact = golden[&name]["distance"].as_f64();
         let exact = exact.ok_or_else(|| Failure::input(format!("{GOLDEN}: no {name}"), ""))?;
-        let ours = between_features(&load(a)?, &load(b)?, &Origin::made("fixture"))?;
+        let ours = between_features(&load(a)?, &load(b)?, &FeatureProvenance::named("fixture"))?;
         let error = (ours.value / exact - 1.0).abs();
         outcome.measured.value = larger(outcome.measured.value, error);
         outcome.detail(format!("{name}: distance"), ours.value, None, "1");

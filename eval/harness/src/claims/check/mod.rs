@@ -294,7 +294,7 @@ fn smaller(a: f64, b: f64) -> f64 {
 
 /// A feature matrix among the fixtures.
 fn load_features(workspace: &Workspace, name: &str) -> Result<Features, Failure> {
-    Features::load(&workspace.data_file(name)?)
+    Ok(Features::load(&workspace.data_file(name)?)?)
 }
 
 /// Trains a network with a progress bar.

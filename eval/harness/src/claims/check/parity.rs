@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Outcome, figure, larger, load_features, load_golden};
 use crate::failure::Failure;
-use crate::fid::{Balls, Origin, between_features, inception_score, kid, prdc};
+use crate::fid::{Balls, FeatureProvenance, between_features, inception_score, kid, prdc};
 use crate::provenance;
 use crate::workspace::Workspace;
 
@@ -110,7 +110,7 @@ impl Parity {
         };
         match self.metric {
             Metric::FrechetDistance => {
-                let ours = between_features(&x, &y, &Origin::made("fixture"))?.value;
+                let ours = between_features(&x, &y, &FeatureProvenance::named("fixture"))?.value;
                 tools("frechet")?.iter().map(|(tool, theirs)| row("distance", ours, tool, &theirs["value"])).collect()
             }
             Metric::Kid => {

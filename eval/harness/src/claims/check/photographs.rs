@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{Outcome, axis, curve, figure, larger, plot, smaller};
 use crate::failure::Failure;
-use crate::fid::{Convention, FeatureNetwork, Images, Origin, Side};
+use crate::fid::{Convention, FeatureNetwork, FeatureProvenance, GaussianFit, Images};
 use crate::networks::bundled_network;
 use crate::provenance;
 use crate::workspace::Workspace;
@@ -122,11 +122,11 @@ impl Photographs {
             .ok_or_else(|| Failure::input("conventions: no disturbance", "name noise, blur or jpeg in the claim"))?;
         let known = [Convention::Tf, Convention::Pytorch, Convention::Clean];
         // One name for all: features of different conventions are compared on purpose.
-        let sides = |images: &[RgbImage]| -> Result<Vec<Side>, Failure> {
+        let sides = |images: &[RgbImage]| -> Result<Vec<GaussianFit>, Failure> {
             known.iter().map(|&c| side(&network.with_convention(c), images, workspace)).collect()
         };
         let (changed, same) = (sides(&disturbed(crops, disturbance, level, workspace.seed)?)?, sides(crops)?);
-        let own = changed.iter().zip(&same).map(|(a, b)| a.to(b)).collect::<Result<Vec<f64>, Failure>>()?;
+        let own = changed.iter().zip(&same).map(|(a, b)| a.to(b)).collect::<Result<Vec<f64>, _>>()?;
         let ratio = own.iter().copied().fold(0.0, larger) / own.iter().copied().fold(f64::INFINITY, smaller);
         let mut outcome =
             Outcome::exact("largest ratio between two conventions", ratio, "1").over(crops.len(), "images");
@@ -183,10 +183,11 @@ fn crops(workspace: &Workspace) -> Result<Vec<RgbImage>, Failure> {
     Ok(crops)
 }
 
-fn side(network: &FeatureNetwork, crops: &[RgbImage], workspace: &Workspace) -> Result<Side, Failure> {
+fn side(network: &FeatureNetwork, crops: &[RgbImage], workspace: &Workspace) -> Result<GaussianFit, Failure> {
     let pixels = crops.iter().flat_map(|crop| crop.as_raw()).copied().collect();
     let images = Images::new(pixels, [SIDE as usize, SIDE as usize, 3]);
-    Side::of_features(&network.features(&images, workspace.bar.as_ref())?, &Origin::made("crops of photographs"))
+    let features = network.features(&images, workspace.bar.as_ref())?;
+    Ok(GaussianFit::of_features(&features, &FeatureProvenance::named("crops of photographs"))?)
 }
 
 fn disturbed(crops: &[RgbImage], disturbance: Disturbance, level: f64, seed: u64) -> Result<Vec<RgbImage>, Failure> {

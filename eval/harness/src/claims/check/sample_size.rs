@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Outcome, axis, figure, plot};
 use crate::failure::Failure;
-use crate::fid::{Features, Origin, Side, Statistics, extrapolated, kid, standard_error};
+use crate::fid::{FeatureProvenance, Features, GaussianFit, Statistics, extrapolated, kid, standard_error};
 use crate::likelihood::Estimate;
 use crate::workspace::Workspace;
 use elbow_base::{Progress, Silent};
@@ -94,9 +94,10 @@ impl SampleSize {
         let x = self.draw(self.shift, &key.fold(0));
         let reference = self.law()?;
         match self.measure {
-            Measure::Bias => Ok([Side::of_features(&x, &Origin::made("law"))?.to(&reference)?, 0.0]),
+            Measure::Bias => Ok([GaussianFit::of_features(&x, &FeatureProvenance::named("law"))?.to(&reference)?, 0.0]),
             Measure::BiasAtInfinity => {
-                let found = extrapolated(&x, &reference, &Origin::made("law"), [self.cuts, self.blocks], key, bar)?;
+                let found =
+                    extrapolated(&x, &reference, &FeatureProvenance::named("law"), [self.cuts, self.blocks], key, bar)?;
                 Ok([found.value, found.standard_error])
             }
             Measure::KidOfEqualLaws => {
@@ -104,8 +105,8 @@ impl SampleSize {
                 Ok([found.value, found.standard_error])
             }
             Measure::ErrorCalibration => {
-                let value = Side::of_features(&x, &Origin::made("law"))?.to(&reference)?;
-                Ok([value, standard_error(&x, &reference, &Origin::made("law"), self.blocks, key, bar)?])
+                let value = GaussianFit::of_features(&x, &FeatureProvenance::named("law"))?.to(&reference)?;
+                Ok([value, standard_error(&x, &reference, &FeatureProvenance::named("law"), self.blocks, key, bar)?])
             }
         }
     }
@@ -116,16 +117,23 @@ impl SampleSize {
         Features { dimension: self.dimension, values: (0..self.images * self.dimension).map(|_| value()).collect() }
     }
 
-    fn law(&self) -> Result<Side, Failure> {
+    fn law(&self) -> Result<GaussianFit, Failure> {
         let covariance = faer::Mat::identity(self.dimension, self.dimension);
-        Side::of_statistics(Statistics { mean: vec![0.0; self.dimension], covariance, n: None, origin: None })
+        let law = Statistics { mean: vec![0.0; self.dimension], covariance, n: None, provenance: None };
+        Ok(GaussianFit::of_statistics(law)?)
     }
 
     /// The mean distances of blocks of the first set against 1/n, with the fitted line.
     fn lines(&self, key: &Key, truth: f64) -> Result<reports::record::Figure, Failure> {
         let x = self.draw(self.shift, &key.fold(0).fold(0));
-        let found =
-            extrapolated(&x, &self.law()?, &Origin::made("law"), [self.cuts, self.blocks], &key.fold(0), &Silent)?;
+        let found = extrapolated(
+            &x,
+            &self.law()?,
+            &FeatureProvenance::named("law"),
+            [self.cuts, self.blocks],
+            &key.fold(0),
+            &Silent,
+        )?;
         let (at, seen): (Vec<f64>, Vec<f64>) = found.points.iter().map(|&(n, d)| (1.0 / n as f64, d)).unzip();
         let end = at.last().copied().unwrap_or(0.0);
         let series = |label: &str, style, x: Vec<f64>, y: Vec<f64>, error| Series {

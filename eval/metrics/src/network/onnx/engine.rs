@@ -1,7 +1,7 @@
-//! A network that is ready to run, by ONNX Runtime or by tract.
+//! A network compiled for one input shape, run by ONNX Runtime or by tract.
 //!
-//! Both run one image at a time on one thread, and as many at once as there are cores: so a row of features does not
-//! depend on the batch, nor on the number of threads.
+//! Each image is computed by itself on one thread, and as many at once as there are cores. So the features of an image
+//! do not depend on a batch or on the number of threads.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -14,11 +14,11 @@ use tract_onnx::prelude::{
 };
 
 use super::super::runtime::{Runtime, unloadable};
-use elbow_base::Error;
+use crate::{Error, Result};
 
-/// A network ready for inputs of one shape; threads share it.
+/// A network compiled for inputs of one shape, shared by threads.
 pub enum Engine {
-    /// A session for each thread that asks at the same time.
+    /// Idle sessions of ONNX Runtime; one is added where more threads run at once than there are sessions.
     Native {
         bytes: Arc<[u8]>,
         environment: &'static Environment,
@@ -30,20 +30,13 @@ pub enum Engine {
 
 impl Engine {
     /// Compiles a network for inputs \[1, channels, height, width\].
-    pub fn new(bytes: &Arc<[u8]>, runtime: &Runtime, shape: [usize; 4]) -> Result<Self, Error> {
-        let wrong = |what: String| Error::input(what, "give an ONNX network that takes one image");
+    pub fn new(bytes: &Arc<[u8]>, runtime: &Runtime, shape: [usize; 4]) -> Result<Self> {
         match runtime {
             Runtime::Native { library, cuda } => {
                 let environment = native_environment(library)?;
-                let first = native_session(environment, bytes, *cuda).map_err(|e| match cuda {
-                    None => wrong(e.to_string()),
-                    Some(index) => {
-                        let what = format!("device cuda:{index}: {e}");
-                        Error::environment(
-                            what,
-                            "use --device cpu, or name the library of onnxruntime-gpu with --ort-lib",
-                        )
-                    }
+                let first = native_session(environment, bytes, *cuda).map_err(|e| match *cuda {
+                    None => Error::NotCompiled(e.to_string()),
+                    Some(device) => Error::CudaDevice(device, e.to_string()),
                 })?;
                 Ok(Self::Native { bytes: Arc::clone(bytes), environment, cuda: *cuda, idle: Mutex::new(vec![first]) })
             }
@@ -53,13 +46,13 @@ impl Engine {
                     .and_then(|model| model.with_input_fact(0, f32::fact(shape).into()))
                     .and_then(|model| model.into_optimized())
                     .and_then(TypedModel::into_runnable)
-                    .map_err(|e| wrong(format!("{e:#}")))?;
+                    .map_err(|e| Error::NotCompiled(format!("{e:#}")))?;
                 Ok(Self::Embedded(plan))
             }
         }
     }
 
-    /// How many images it is good to run at once.
+    /// Number of images to run at once.
     pub fn threads(&self) -> usize {
         match self {
             Self::Native { cuda: Some(_), .. } => 1,
@@ -67,8 +60,13 @@ impl Engine {
         }
     }
 
-    /// The outputs with these numbers, for one input.
-    pub fn run(&self, input: Vec<f32>, shape: [usize; 4], wanted: &[usize]) -> Result<Vec<Vec<f32>>, String> {
+    /// The outputs with these indices for one input of this shape.
+    pub fn run(
+        &self,
+        input: Vec<f32>,
+        shape: [usize; 4],
+        wanted: &[usize],
+    ) -> std::result::Result<Vec<Vec<f32>>, String> {
         match self {
             Self::Native { bytes, environment, cuda, idle } => {
                 let lock = || idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,7 +94,7 @@ impl Engine {
 fn native_session(environment: &Environment, bytes: &[u8], cuda: Option<i32>) -> ort::Result<Session> {
     let mut builder = Session::builder(environment)?.with_intra_threads(1)?.with_inter_threads(1)?;
     if let Some(index) = cuda {
-        // TF32 keeps 10 bits of a product: features would differ from every other tool's in the third digit.
+        // TF32 keeps 10 bits of a product: features would differ from those of other tools in the third digit.
         let provider = ort::ep::CUDA::default().with_device_id(index).with_tf32(false);
         builder = builder.with_execution_providers([provider.build().error_on_failure()])?;
     }
@@ -108,9 +106,9 @@ fn native_run(session: &mut Session, input: &[f32], shape: [usize; 4], wanted: &
     wanted.iter().map(|&i| Ok(outputs[i].try_extract_tensor::<f32>()?.1.to_vec())).collect()
 }
 
-/// The environment of ONNX Runtime; a process can have one only, so the first library that is asked for stays.
-fn native_environment(library: &Path) -> Result<&'static Environment, Error> {
-    static ENVIRONMENT: OnceLock<Result<Environment, String>> = OnceLock::new();
+/// The environment of ONNX Runtime. A process can have only one, so the first library stays.
+fn native_environment(library: &Path) -> Result<&'static Environment> {
+    static ENVIRONMENT: OnceLock<std::result::Result<Environment, String>> = OnceLock::new();
     let open = || {
         if !library.is_file() {
             return Err("no such file".to_owned());

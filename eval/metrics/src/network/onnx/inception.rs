@@ -1,7 +1,7 @@
-//! The canonical network of the FID: Inception-v3 of the TensorFlow graph of 2015-12-05, as pytorch-fid ported it.
+//! The canonical network of the FID: Inception-v3 of the TensorFlow graph of 2015-12-05, as ported by pytorch-fid.
 //!
-//! Its weights cannot be bundled. The graph is (`fixtures/inception`, made from a plain PyTorch description); this fills
-//! in the tensors of the user's weights file, each of which must have its place, without Python.
+//! The graph is bundled (`fixtures/inception`), its weights cannot be. This module fills the graph with the tensors of
+//! a weights file, each of which must have its place.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,15 +11,15 @@ use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 use tract_onnx::prelude::Framework;
 
 use super::super::CANONICAL_WEIGHTS;
-use elbow_base::Error;
+use crate::{Error, Result};
 
-/// The ONNX metadata that says which weights a network was filled with.
+/// Key of the ONNX metadata with the SHA-256 of the weights file.
 const WEIGHTS_KEY: &str = "weights-sha256";
-/// The ONNX metadata with the SHA-256 of the model as it was exported, without these two entries.
+/// Key of the ONNX metadata with the SHA-256 of the exported model without these two entries.
 const MODEL_KEY: &str = "model-sha256";
 
-/// Whether a network was filled with the canonical weights, as its metadata says, and has not been changed since: one that
-/// was quantised or simplified afterwards is another network.
+/// Whether a network holds the canonical weights by its metadata, and has not been changed since. A network that was
+/// quantised or simplified afterwards is another one.
 pub fn is_canonical(model: &ModelProto) -> bool {
     let entry = |key: &str| model.metadata_props.iter().find(|entry| entry.key == key).map(|entry| &entry.value);
     if entry(WEIGHTS_KEY).is_none_or(|weights| weights != CANONICAL_WEIGHTS) {
@@ -30,16 +30,19 @@ pub fn is_canonical(model: &ModelProto) -> bool {
     entry(MODEL_KEY).is_some_and(|hash| *hash == elbow_base::hash::sha256(&plain.encode_to_vec()))
 }
 
-/// The graph without its weights.
+/// The graph of the canonical network without its weights.
 pub struct Inception(ModelProto);
 
 impl Inception {
     /// Reads the graph: an ONNX file whose weight tensors have names and shapes, but no data.
-    pub fn skeleton(path: &Path) -> Result<Self, Error> {
-        let bytes = std::fs::read(path).map_err(Error::reading(path))?;
+    pub fn skeleton(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(elbow_base::Error::reading(path))?;
         let model = tract_onnx::onnx().proto_model_for_read(&mut &bytes[..]);
-        let wrong = |e: &dyn std::fmt::Display| Error::input(format!("{}: {e}", path.display()), "restore the file");
-        model.map(Self).map_err(|e| wrong(&e))
+        model.map(Self).map_err(|e| Error::InvalidFile {
+            path: path.to_owned(),
+            what: e.to_string(),
+            advice: "restore the file",
+        })
     }
 
     /// Names and shapes of the weights.
@@ -49,14 +52,12 @@ impl Inception {
         empty.map(|tensor| (tensor.name.clone(), tensor.dims.iter().map(|&n| n as usize).collect())).collect()
     }
 
-    /// The network with these weights: name, shape, values. Every tensor must have its place, except the bias of the last
-    /// layer and the counters of the batch norms, which the graph does not need.
-    pub fn with_weights(
-        mut self,
-        mut values: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
-        hash: &str,
-    ) -> Result<Vec<u8>, Error> {
-        let wrong = |what: String| Error::input(what, "give pt_inception-2015-12-05-6726825d.pth of pytorch-fid");
+    /// The ONNX file of the network with these weights: name, shape, values. `hash`: SHA-256 of the weights file.
+    ///
+    /// Every tensor must have its place, except the bias of the last layer and the counters of the batch norms, which
+    /// the graph does not use.
+    pub fn with_weights(mut self, mut values: BTreeMap<String, (Vec<usize>, Vec<f32>)>, hash: &str) -> Result<Vec<u8>> {
+        let wrong = Error::Weights;
         let expected = self.weights();
         values.retain(|name, _| name != "fc.bias" && !name.ends_with(".num_batches_tracked"));
         if let Some(stray) = values.keys().find(|name| !expected.contains_key(*name)) {

@@ -1,4 +1,4 @@
-//! ONNX files: what they say, what runs them, and the canonical Inception.
+//! ONNX files: their inputs and outputs, their execution, and the canonical Inception.
 
 mod engine;
 mod inception;
@@ -10,11 +10,11 @@ pub use engine::Engine;
 pub use inception::Inception;
 
 use super::Graph;
-use elbow_base::Error;
+use crate::{Error, Result};
 
-/// Reads the bytes of an ONNX file.
-pub fn read(bytes: &[u8]) -> Result<Graph, Error> {
-    let wrong = |what: String| Error::input(what, "give an ONNX network of one image input [N, C, H, W]");
+/// Reads the inputs and outputs of a network from the bytes of an ONNX file.
+pub fn read(bytes: &[u8]) -> Result<Graph> {
+    let wrong = Error::NotANetwork;
     let model = tract_onnx::onnx().proto_model_for_read(&mut &*bytes);
     let model = model.map_err(|e| wrong(format!("not an ONNX file: {e}")))?;
     let (channels, size) = input_shape(&model).ok_or_else(|| wrong("its input is no image".to_owned()))?;
@@ -24,14 +24,13 @@ pub fn read(bytes: &[u8]) -> Result<Graph, Error> {
     let logits = output("logits").filter(|&logits| logits != features);
     let outside = |tensor: &&TensorProto| !tensor.external_data.is_empty() || tensor.data_location.unwrap_or(0) != 0;
     if let Some(tensor) = graph.initializer.iter().find(outside) {
-        let what = format!("tensor {} lies in another file, which a hash of this one does not see", tensor.name);
-        return Err(Error::input(what, "save the network as one file, with its weights inside"));
+        return Err(Error::ExternalTensor(tensor.name.clone()));
     }
     let outputs = [features].into_iter().chain(logits).collect();
     Ok(Graph { channels, size, outputs, canonical: inception::is_canonical(&model) })
 }
 
-/// Channels of the first input, and its height and width where they are fixed.
+/// Number of channels of the first input \[N, C, H, W\], and its height and width where they are fixed.
 fn input_shape(model: &ModelProto) -> Option<(usize, Option<[usize; 2]>)> {
     let graph = model.graph.as_ref()?;
     let is_weight = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);

@@ -10,7 +10,7 @@ use super::super::distances::Ruler;
 use super::Weightings;
 use super::profile::{Level, profile};
 use crate::failure::Failure;
-use crate::fid::{Balls, Images, OnBad, Survey, between_features, entropy, kid, prdc};
+use crate::fid::{BadImagePolicy, Balls, ImageScan, Images, between_features, entropy, kid, prdc};
 use crate::likelihood::Estimator;
 use crate::runs::Trained;
 use crate::runs::run_training;
@@ -94,14 +94,14 @@ impl Weightings {
         let shape = train.image().ok_or_else(|| Failure::internal("weightings are compared on images"))?;
         let images = Images::from_tokens(&drawn.tokens, train.values(), shape);
         let found = ruler.network.outputs_of(&images, bar)?;
-        let survey = Survey::take(&images, [1, 1], OnBad::Error, bar)?;
-        let entropies = entropy(&survey, found.logits.as_ref());
+        let scan = ImageScan::take(&images, [1, 1], BadImagePolicy::Error, bar)?;
+        let entropies = entropy(&scan, found.logits.as_ref());
         let balls = [Balls::PRECISION_RECALL, Balls::DENSITY_COVERAGE];
         let shares = prdc(&found.features, &ruler.reference, balls[0], balls[1], bar)?;
         Ok(Measured {
             weights: model.hash.clone(),
             nelbo,
-            distance: between_features(&found.features, &ruler.reference, &ruler.network.origin())?.value,
+            distance: between_features(&found.features, &ruler.reference, &ruler.network.provenance())?.value,
             kid: kid(&found.features, &ruler.reference, bar)?.value,
             precision: shares.precision.value,
             recall: shares.recall.value,

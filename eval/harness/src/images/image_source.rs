@@ -1,4 +1,4 @@
-//! What stands on one side of a comparison: images from anywhere, or statistics.
+//! Images or statistics by name: files, folders, data sets, samples of a trained run.
 
 use std::path::Path;
 
@@ -7,27 +7,25 @@ use impls::data::{Dataset, Split};
 
 use super::DatasetImages;
 use crate::failure::Failure;
-use crate::fid::{Folder, Image, ImageSet, Images, Statistics, is_statistics};
+use crate::fid::{self, Folder, Image, ImageSet, Images, Statistics, is_statistics};
 use crate::runs::Trained;
 use crate::sampling::{self, Request};
 use crate::workspace::Workspace;
 
-/// One side.
-pub enum Input {
+/// One set of a comparison.
+pub enum ImageSource {
+    /// Images, whose features a network computes.
     Images(Box<dyn ImageSet>),
+    /// Mean and covariance of features.
     Statistics(Statistics),
 }
 
-/// Samples of a run that is named instead of images.
-pub struct Sampling<'a> {
-    /// How samples of this model are drawn.
-    #[allow(clippy::type_complexity)]
-    pub request: &'a dyn Fn(&Trained, &dyn Dataset) -> Result<Request, Failure>,
-}
+/// How samples of a trained run are drawn where a run is named in place of images.
+pub type SampleRequest<'a> = dyn Fn(&Trained, &dyn Dataset) -> Result<Request, Failure> + 'a;
 
-/// What a name stands for: a statistics file, a trained run (whose samples are drawn and never written), a folder, a file of
-/// images, or a data set with its split.
-pub fn open(workspace: &Workspace, name: &str, samples: Option<&Sampling>) -> Result<Input, Failure> {
+/// Opens a statistics file, a trained run (whose samples are drawn and never written), a folder, a file of images, or a
+/// data set with its split.
+pub fn open(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) -> Result<ImageSource, Failure> {
     let path = Path::new(name);
     if path.is_file() && name.to_ascii_lowercase().ends_with(".npz") {
         let (statistics, images) = is_statistics(path)?;
@@ -35,14 +33,18 @@ pub fn open(workspace: &Workspace, name: &str, samples: Option<&Sampling>) -> Re
             workspace.bar.say(&format!("{name}: its statistics are used; its images (arr_0) are left alone"));
         }
         if statistics {
-            return Ok(Input::Statistics(Statistics::load(path)?));
+            return Ok(ImageSource::Statistics(Statistics::load(path)?));
         }
     }
-    Ok(Input::Images(images(workspace, name, samples)?))
+    Ok(ImageSource::Images(images(workspace, name, samples)?))
 }
 
-/// The same, where only images will do.
-pub fn images(workspace: &Workspace, name: &str, samples: Option<&Sampling>) -> Result<Box<dyn ImageSet>, Failure> {
+/// The same without statistics files.
+pub fn images(
+    workspace: &Workspace,
+    name: &str,
+    samples: Option<&SampleRequest>,
+) -> Result<Box<dyn ImageSet>, Failure> {
     let path = Path::new(name);
     if let Some(samples) = samples.filter(|_| path.join("config.toml").is_file()) {
         return draw(workspace, path, samples);
@@ -65,15 +67,15 @@ pub fn images(workspace: &Workspace, name: &str, samples: Option<&Sampling>) -> 
     Err(Failure::input(format!("{name}: no such file or folder"), fix))
 }
 
-/// Samples of a trained run.
-fn draw(workspace: &Workspace, run: &Path, samples: &Sampling) -> Result<Box<dyn ImageSet>, Failure> {
+/// Draws samples of a trained run.
+fn draw(workspace: &Workspace, run: &Path, samples: &SampleRequest) -> Result<Box<dyn ImageSet>, Failure> {
     let model = Trained::load(run, &workspace.device)?;
     let data = workspace.open(&model.settings.data(Split::Train))?;
     model.check_fits(data.as_ref())?;
     let Some(shape) = data.image() else {
         return Err(Failure::input(format!("{}: its samples are no images", run.display()), "name a run on images"));
     };
-    let request = (samples.request)(&model, data.as_ref())?;
+    let request = samples(&model, data.as_ref())?;
     let made = sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
     let images = Images::from_tokens(&made.tokens, data.values(), shape);
     let (nfe, weights) = (made.nfe(), &model.hash[..12]);
@@ -88,7 +90,7 @@ fn draw(workspace: &Workspace, run: &Path, samples: &Sampling) -> Result<Box<dyn
     Ok(Box::new(Drawn { images, source }))
 }
 
-/// Samples, with where they come from.
+/// Samples of a run, with a description of how they were drawn.
 struct Drawn {
     images: Images,
     source: String,
@@ -103,7 +105,7 @@ impl ImageSet for Drawn {
         self.images.len()
     }
 
-    fn image(&self, index: usize) -> Result<Image, Failure> {
+    fn image(&self, index: usize) -> fid::Result<Image> {
         self.images.image(index)
     }
 }

@@ -2,7 +2,7 @@
 
 use elbow_base::Key;
 use elbow_base::Silent;
-use elbow_metrics::{Features, Origin, Side, Statistics, extrapolated, kid, standard_error};
+use elbow_metrics::{FeatureProvenance, Features, GaussianFit, Statistics, extrapolated, kid, standard_error};
 use rand_distr::{Distribution, StandardNormal};
 
 const DIMENSION: usize = 6;
@@ -14,14 +14,15 @@ fn normal(n: usize, mean: f64, key: &Key) -> Features {
     Features { dimension: DIMENSION, values: (0..n * DIMENSION).map(|_| draw()).collect() }
 }
 
-/// The law itself: mean 0, unit covariance.
-fn exact() -> Side {
+/// The normal law itself: mean 0, unit covariance.
+fn exact() -> GaussianFit {
     let covariance = faer::Mat::identity(DIMENSION, DIMENSION);
-    Side::of_statistics(Statistics { mean: vec![0.0; DIMENSION], covariance, n: None, origin: None }).expect("a root")
+    GaussianFit::of_statistics(Statistics { mean: vec![0.0; DIMENSION], covariance, n: None, provenance: None })
+        .expect("a root")
 }
 
-fn law() -> Origin {
-    Origin::made("law")
+fn provenance() -> FeatureProvenance {
+    FeatureProvenance::named("law")
 }
 
 fn mean_and_deviation(values: &[f64]) -> [f64; 2] {
@@ -35,25 +36,29 @@ fn key(draw: usize) -> Key {
 }
 
 #[test]
-fn the_error_of_a_distance_is_its_spread_over_fresh_images() {
+fn standard_error_is_the_spread_of_the_distance_over_fresh_images() {
     let (reference, bar) = (exact(), Silent);
     let (mut values, mut errors, mut bootstraps) = (Vec::new(), Vec::new(), Vec::new());
     for draw in 0..200 {
         let x = normal(400, 0.3, &key(draw));
-        let own = Side::of_features(&x, &law()).expect("enough").to(&reference).expect("comparable");
+        let own = GaussianFit::of_features(&x, &provenance()).expect("enough").to(&reference).expect("comparable");
         values.push(own);
-        errors.push(standard_error(&x, &reference, &law(), 10, &key(draw), &bar).expect("enough"));
+        errors.push(standard_error(&x, &reference, &provenance(), 10, &key(draw), &bar).expect("enough"));
         // Witness: images drawn again with replacement.
         let mut rng = key(draw).fold(1).rng();
         let again: Vec<usize> =
             (0..400).map(|_| rand_distr::Uniform::new(0, 400).expect("a range").sample(&mut rng)).collect();
         bootstraps.push(
-            Side::of_features(&x.select(&again), &law()).expect("enough").to(&reference).expect("comparable") - own,
+            GaussianFit::of_features(&x.select(&again), &provenance())
+                .expect("enough")
+                .to(&reference)
+                .expect("comparable")
+                - own,
         );
     }
     let [_, spread] = mean_and_deviation(&values);
     let [error, _] = mean_and_deviation(&errors);
-    // 200 draws know a deviation to 5 %: measured 1.08.
+    // 200 draws give a standard deviation to 5 %: measured 1.08.
     println!("error {error}, spread {spread}: {}", error / spread);
     assert!((error / spread - 1.0).abs() < 0.15, "{error} against {spread}");
     // Witness: the bootstrap is biased upwards by about as much as the distance itself, 6 shifts of 0.3.
@@ -69,15 +74,15 @@ fn the_error_of_a_distance_is_its_spread_over_fresh_images() {
 }
 
 #[test]
-fn extrapolation_takes_the_bias_away() {
+fn extrapolated_removes_the_bias_of_the_distance() {
     let (reference, bar) = (exact(), Silent);
     // The true distance: 6 shifts of 0.3.
     let truth = 6.0 * 0.09;
     let (mut plain, mut far, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for draw in 0..100 {
         let x = normal(240, 0.3, &key(1000 + draw));
-        plain.push(Side::of_features(&x, &law()).expect("enough").to(&reference).expect("comparable"));
-        let found = extrapolated(&x, &reference, &law(), [6, 10], &key(draw), &bar).expect("enough");
+        plain.push(GaussianFit::of_features(&x, &provenance()).expect("enough").to(&reference).expect("comparable"));
+        let found = extrapolated(&x, &reference, &provenance(), [6, 10], &key(draw), &bar).expect("enough");
         assert_eq!(found.points.iter().map(|point| point.0).collect::<Vec<_>>(), [240, 120, 80, 60, 48, 40]);
         assert!(found.slope > 0.0);
         far.push(found.value);
@@ -86,20 +91,23 @@ fn extrapolation_takes_the_bias_away() {
     let [biased, spread] = mean_and_deviation(&plain);
     assert!(biased - truth > 5.0 * spread / 10.0, "a finite distance is biased: {biased} against {truth}");
     let [mean, spread] = mean_and_deviation(&far);
-    // What is left is of the order of the second power of dimension over images.
+    // The remaining bias is of order (dimension / images)^2.
     assert!((mean - truth).abs() < 3.0 * spread / 10.0, "{mean} +- {} against {truth}", spread / 10.0);
     let [error, _] = mean_and_deviation(&errors);
-    // Measured 0.93: 100 draws know a deviation to 7 %.
+    // Measured 0.93: 100 draws give a standard deviation to 7 %.
     println!("error {error}, spread {spread}: {}", error / spread);
     assert!((error / spread - 1.0).abs() < 0.3, "{error} against {spread}");
     let few = normal(40, 0.0, &key(0));
     assert!(
-        extrapolated(&few, &reference, &law(), [6, 10], &key(0), &bar).expect_err("too few").what.contains("6 blocks")
+        extrapolated(&few, &reference, &provenance(), [6, 10], &key(0), &bar)
+            .expect_err("too few")
+            .to_string()
+            .contains("6 blocks")
     );
 }
 
 #[test]
-fn the_error_of_kid_is_its_spread_over_fresh_images() {
+fn kid_error_is_the_spread_of_kid_over_fresh_images() {
     let bar = Silent;
     let (mut values, mut errors, mut null) = (Vec::new(), Vec::new(), Vec::new());
     for draw in 0..200 {
@@ -112,7 +120,7 @@ fn the_error_of_kid_is_its_spread_over_fresh_images() {
     }
     let [_, spread] = mean_and_deviation(&values);
     let [error, _] = mean_and_deviation(&errors);
-    // Measured 1.02: 200 draws know a deviation to 5 %.
+    // Measured 1.02: 200 draws give a standard deviation to 5 %.
     println!("error {error}, spread {spread}: {}", error / spread);
     assert!((error / spread - 1.0).abs() < 0.15, "{error} against {spread}");
     // Unbiased: zero in the mean for two sets of one law, and below it about as often as not.

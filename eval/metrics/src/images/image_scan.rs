@@ -1,79 +1,82 @@
-//! What is to be known of a set before it is measured: every image is read once, and what is wrong, what is twice and
-//! what had to be converted is counted.
+//! A first pass over a set of images, before it is measured.
+//!
+//! Every image is decoded once; unreadable images, duplicates and conversions are counted, and each image is hashed.
 
 use std::collections::{BTreeMap, HashSet};
 
-use elbow_base::Workers;
+use elbow_base::Progress;
+use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{Image, ImageSet};
-use elbow_base::Error;
-use elbow_base::Progress;
+use crate::{Error, Result};
 
-/// What to do about images that cannot be read.
+/// How a scan treats images that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnBad {
-    /// Name them all and stop.
+pub enum BadImagePolicy {
+    /// Fail with the names of all of them.
     Error,
     /// Leave them out and count them.
     Skip,
 }
 
-elbow_base::names!(OnBad, "choice for bad images": Error = "error", Skip = "skip");
+elbow_base::names!(BadImagePolicy, "choice for bad images": Error = "error", Skip = "skip");
 
-/// Images a piece of work.
+/// Images per task of the thread pool.
 const CHUNK: usize = 64;
-/// Bad images that an error names one by one.
-const NAMED: usize = 20;
 
-/// A set that was read once.
-pub struct Survey<'a> {
+/// A set of images after the first pass, without its unreadable images.
+pub struct ImageScan<'a> {
     set: &'a dyn ImageSet,
-    /// The images that can be read.
+    /// Indices of the readable images in the set.
     pub kept: Vec<usize>,
-    /// SHA-256 of the size and the pixels of each of them.
+    /// SHA-256 of the size and the pixels of each readable image.
     hashes: Vec<[u8; 32]>,
-    /// How often each level occurs.
+    /// Number of occurrences of each level in all readable images.
     pub levels: Box<[u64; 256]>,
-    /// The entropy of each image's own levels, bits.
+    /// Entropy of the levels within each readable image, in bits per value.
     pub entropies: Vec<f64>,
-    pub summary: Summary,
+    /// Counts, sizes and hash.
+    pub summary: ScanSummary,
 }
 
-/// A survey in numbers.
+/// Counts, sizes and hash of a scanned set.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Summary {
+pub struct ScanSummary {
+    /// The set's name.
     pub source: String,
-    /// Images that were read.
+    /// Number of readable images.
     pub n: usize,
-    /// Of the ordered hashes of the images' sizes and pixels.
+    /// SHA-256 of the hashes of the readable images, in order.
     pub sha256: String,
-    /// Images by size, as 32x32x3: height, width, channels.
+    /// Number of images per size, written 32x32x3: height, width, channels.
     pub sizes: BTreeMap<String, usize>,
-    /// Images that are equal to an earlier one.
+    /// Number of images that are equal to an earlier one.
     pub duplicates: usize,
-    /// What had to be converted, and in how many images.
+    /// Number of images per conversion that decoding needed.
     pub converted: BTreeMap<String, usize>,
-    /// Images left out, with the reason.
-    pub skipped: Vec<Bad>,
+    /// The images left out, each with its reason.
+    pub skipped: Vec<UnreadableImage>,
 }
 
 /// An image that cannot be read.
 #[derive(Clone, Debug, Serialize)]
-pub struct Bad {
+pub struct UnreadableImage {
+    /// The image's name.
     pub image: String,
+    /// The error of reading it.
     pub why: String,
 }
 
-/// What a chunk of images adds.
+/// The counts of a chunk of images.
 #[derive(Default)]
 struct Part {
     kept: Vec<(usize, [u8; 32], f64)>,
     levels: Option<Box<[u64; 256]>>,
     sizes: BTreeMap<String, usize>,
     converted: BTreeMap<String, usize>,
-    bad: Vec<Bad>,
+    bad: Vec<UnreadableImage>,
 }
 
 impl Part {
@@ -90,7 +93,7 @@ impl Part {
     }
 }
 
-/// Of height, width, channels and pixels.
+/// SHA-256 of height, width, channels and pixels.
 fn hash(image: &Image) -> [u8; 32] {
     let mut hash = Sha256::new();
     for n in [image.height, image.width, image.channels] {
@@ -100,47 +103,42 @@ fn hash(image: &Image) -> [u8; 32] {
     hash.finalize().into()
 }
 
-impl<'a> Survey<'a> {
-    /// Reads every image of the set, or of its part `share[0]` of `share[1]`, counted from 1.
-    pub fn take(set: &'a dyn ImageSet, share: [usize; 2], on_bad: OnBad, bar: &dyn Progress) -> Result<Self, Error> {
+impl<'a> ImageScan<'a> {
+    /// Reads every image of part `share[0]` of `share[1]` equal parts of the set, counted from 1; \[1, 1\] is the whole
+    /// set.
+    pub fn take(set: &'a dyn ImageSet, share: [usize; 2], on_bad: BadImagePolicy, bar: &dyn Progress) -> Result<Self> {
         let [part, parts] = share;
         let border = |part: usize| (set.len() as u128 * part as u128 / parts as u128) as usize;
-        let indices: Vec<usize> = (border(part - 1)..border(part)).collect();
+        let valid = (1..=parts).contains(&part);
+        let indices: Vec<usize> = if valid { (border(part - 1)..border(part)).collect() } else { Vec::new() };
         if indices.is_empty() {
             let what = format!("{}: part {part} of {parts} of {} images is empty", set.source(), set.len());
-            return Err(Error::input(what, "make fewer parts"));
+            return Err(Error::NoImages(what));
         }
         bar.start(indices.len() as u64, "look at images");
-        let chunks: Vec<&[usize]> = indices.chunks(CHUNK).collect();
-        let found = Workers::new(usize::MAX).map(&chunks, |_, chunk| {
+        let parts = indices.par_chunks(CHUNK).map(|chunk| {
             let mut part = Part::default();
-            for &index in *chunk {
+            for &index in chunk {
                 match set.image(index) {
                     Ok(image) => part.add(index, &image),
-                    Err(bad) => part.bad.push(Bad { image: set.name(index), why: bad.what }),
+                    Err(e) => part.bad.push(UnreadableImage { image: set.name(index), why: e.to_string() }),
                 }
                 bar.advance(1);
             }
             part
         });
+        let found: Vec<Part> = parts.collect();
         bar.finish();
-        let summary = Summary { source: set.source(), ..Summary::default() };
+        let summary = ScanSummary { source: set.source(), ..ScanSummary::default() };
         let mut all =
             Self { set, kept: vec![], hashes: vec![], levels: Box::new([0; 256]), entropies: vec![], summary };
         found.into_iter().for_each(|part| all.add(part));
-        let Summary { source, skipped, .. } = &all.summary;
-        if on_bad == OnBad::Error && !skipped.is_empty() {
-            let named = skipped.iter().take(NAMED).map(|bad| format!("\n  {}: {}", bad.image, bad.why));
-            let more = skipped.len().saturating_sub(NAMED);
-            let rest = if more > 0 { format!("\n  and {more} more") } else { String::new() };
-            let what = format!("{source}: {} of {} images cannot be read:", skipped.len(), indices.len());
-            return Err(Error::input(
-                what + &named.collect::<String>() + &rest,
-                "mend or remove them, or leave them out with --on-bad skip",
-            ));
+        if on_bad == BadImagePolicy::Error && !all.summary.skipped.is_empty() {
+            let ScanSummary { source: set, skipped: images, .. } = all.summary;
+            return Err(Error::UnreadableImages { set, total: indices.len(), images });
         }
         if all.kept.is_empty() {
-            return Err(Error::input(format!("{source}: no image that can be read"), "give a set with images"));
+            return Err(Error::NoReadableImage(all.summary.source));
         }
         all.summary.n = all.kept.len();
         all.summary.duplicates = all.kept.len() - all.hashes.iter().collect::<HashSet<_>>().len();
@@ -163,25 +161,25 @@ impl<'a> Survey<'a> {
         self.summary.skipped.extend(part.bad);
     }
 
-    /// The hashes of some of the kept images, in order: what their features are of.
+    /// SHA-256 of the hashes of some readable images, in order: the key of their features.
     pub fn hash_of(&self, range: std::ops::Range<usize>) -> String {
         elbow_base::hash::sha256(&self.hashes[range].concat())
     }
 
-    /// Number of kept images that are also in another set.
+    /// Number of readable images that are also in another set.
     pub fn shared_with(&self, other: &Self) -> usize {
         let theirs: HashSet<_> = other.hashes.iter().collect();
         self.hashes.iter().filter(|hash| theirs.contains(hash)).count()
     }
 
-    /// Whether every image has this size: height, width, channels.
+    /// Whether every readable image has this height, width and number of channels.
     pub fn is_all(&self, [height, width, channels]: [usize; 3]) -> bool {
         self.summary.sizes.keys().eq([&format!("{height}x{width}x{channels}")])
     }
 }
 
-/// The images that were kept, by their place among them.
-impl ImageSet for Survey<'_> {
+/// The readable images, indexed by their place in [`ImageScan::kept`].
+impl ImageSet for ImageScan<'_> {
     fn source(&self) -> String {
         self.summary.source.clone()
     }
@@ -190,12 +188,12 @@ impl ImageSet for Survey<'_> {
         self.kept.len()
     }
 
-    /// The image as the survey saw it: one that was changed since is refused.
-    fn image(&self, index: usize) -> Result<Image, Error> {
+    /// Reads an image again, and refuses one that has changed since the scan.
+    fn image(&self, index: usize) -> Result<Image> {
         let image = self.set.image(self.kept[index])?;
         match hash(&image) == self.hashes[index] {
             true => Ok(image),
-            false => Err(Error::input("it was changed while the set was being read", "measure a set that is finished")),
+            false => Err(Error::ChangedImage),
         }
     }
 

@@ -1,0 +1,120 @@
+//! Frechet distances of two sets: of all images, extrapolated to infinitely many, and per class.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use elbow_base::Progress;
+use impls::Key;
+use serde_json::json;
+
+use super::metrics::{FeatureSet, MetricOptions, MetricValue};
+use crate::failure::Failure;
+use crate::fid::{self, FeatureProvenance, GaussianFit, ImageSet};
+
+/// The Frechet distance of two fitted Gaussians, with its standard error where the generated images have features.
+pub fn distance(
+    provenance: &FeatureProvenance,
+    [own, reference]: [&GaussianFit; 2],
+    generated: Option<&FeatureSet>,
+    options: &MetricOptions,
+    bar: &dyn Progress,
+) -> Result<MetricValue, Failure> {
+    let distance = own.distance(reference)?;
+    let blocks = options.blocks;
+    let (error, over) = match generated {
+        Some(set) if blocks >= 2 && set.outputs.features.len() >= 2 * blocks => {
+            let key = Key::new(options.seed, "blocks of images");
+            let error = fid::standard_error(&set.outputs.features, reference, provenance, blocks, &key, bar)?;
+            (Some(error), format!("generated images, the reference fixed: {blocks} disjoint blocks left out in turn"))
+        }
+        Some(_) => (None, "no error: it needs two blocks, and two images in each".to_owned()),
+        None => (None, "no error: it needs images on the generated side".to_owned()),
+    };
+    Ok(MetricValue {
+        metric: provenance.metric.clone(),
+        value: distance.value,
+        standard_error: error,
+        error_over: over,
+        n: distance.n.to_vec(),
+        details: json!(distance),
+    })
+}
+
+/// The Frechet distance extrapolated to infinitely many generated images `[FID-infinity]`.
+pub fn at_infinity(
+    provenance: &FeatureProvenance,
+    generated: &FeatureSet,
+    reference: &GaussianFit,
+    cuts: usize,
+    options: &MetricOptions,
+    bar: &dyn Progress,
+) -> Result<MetricValue, Failure> {
+    let blocks = options.blocks;
+    if blocks < 2 {
+        let what = format!("extrapolation to infinitely many images with {blocks} blocks");
+        return Err(Failure::input(what, "leave two blocks or more for its error"));
+    }
+    let key = Key::new(options.seed, "extrapolated images");
+    let found = fid::extrapolated(&generated.outputs.features, reference, provenance, [cuts, blocks], &key, bar)?;
+    Ok(MetricValue {
+        metric: format!("{}.infinity", provenance.metric),
+        value: found.value,
+        standard_error: Some(found.standard_error),
+        error_over: format!("generated images, the reference fixed: {blocks} disjoint blocks left out in turn"),
+        n: vec![generated.n(), reference.statistics.n],
+        details: json!({ "slope": found.slope, "points": found.points }),
+    })
+}
+
+/// The mean over classes of the Frechet distance within a class, and the classes left out: those with fewer than two
+/// images in a set.
+pub fn per_class(
+    provenance: &FeatureProvenance,
+    sets: [&FeatureSet; 2],
+) -> Result<(MetricValue, Vec<String>), Failure> {
+    let [ours, theirs] = sets.map(by_class);
+    let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+    let (mut classes, mut left_out) = (BTreeMap::new(), Vec::new());
+    for class in names {
+        let (Some(own), Some(other)) = (ours.get(class), theirs.get(class)) else {
+            left_out.push(class.clone());
+            continue;
+        };
+        if own.len().min(other.len()) < 2 {
+            left_out.push(class.clone());
+            continue;
+        }
+        let side =
+            |set: &FeatureSet, rows: &[usize]| GaussianFit::of_features(&set.outputs.features.select(rows), provenance);
+        let named = |e: fid::Error| e.of(format_args!("class {class}"));
+        let value = side(sets[0], own).and_then(|a| a.to(&side(sets[1], other)?)).map_err(named)?;
+        let rank_deficient = own.len().min(other.len()) <= sets[0].outputs.features.dimension;
+        classes
+            .insert(class, json!({ "value": value, "n": [own.len(), other.len()], "rank_deficient": rank_deficient }));
+    }
+    if classes.is_empty() {
+        let fix = "give folders of class folders, data sets with labels, or npz files with arr_1";
+        return Err(Failure::input("no class has two images or more on both sides", fix));
+    }
+    let values: Vec<f64> = classes.values().filter_map(|class| class["value"].as_f64()).collect();
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let measure = MetricValue {
+        metric: format!("{}.per-class", provenance.metric),
+        value: mean,
+        standard_error: None,
+        error_over: "no error: the mean over the classes".to_owned(),
+        n: vec![sets[0].n(), sets[1].n()],
+        details: json!({ "classes": classes }),
+    };
+    Ok((measure, left_out))
+}
+
+/// The indices of the images of each class.
+fn by_class(set: &FeatureSet) -> BTreeMap<String, Vec<usize>> {
+    let mut classes = BTreeMap::<String, Vec<usize>>::new();
+    for row in 0..set.scan.len() {
+        if let Some(class) = set.scan.class(row) {
+            classes.entry(class).or_default().push(row);
+        }
+    }
+    classes
+}

@@ -1,0 +1,172 @@
+//! Metrics of two sets of features by name, each number with its standard error and the number of images.
+
+use elbow_base::Progress;
+use impls::Key;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::fid::{self, Balls, Boundary, Entropy, ImageScan, NetworkOutputs};
+use crate::likelihood::Estimate;
+
+/// A scanned set of images with its features.
+pub struct FeatureSet<'a> {
+    /// The readable images.
+    pub scan: &'a ImageScan<'a>,
+    /// Their features, and their class logits where the network has them.
+    pub outputs: NetworkOutputs,
+}
+
+impl FeatureSet<'_> {
+    /// Number of images, always known here.
+    pub fn n(&self) -> Option<u64> {
+        Some(self.outputs.features.len() as u64)
+    }
+}
+
+/// The metrics by their names on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// The Frechet distance.
+    Fd,
+    /// The kernel inception distance.
+    Kid,
+    /// The Inception Score.
+    Is,
+    /// Precision, recall, density and coverage.
+    Prdc,
+    /// Entropies of levels and classes, and the share of different images.
+    Entropy,
+}
+
+impls::names!(Metric, "metric": Fd = "fd", Kid = "kid", Is = "is", Prdc = "prdc", Entropy = "entropy");
+
+impl Metric {
+    /// All of them, in the order in which they are reported.
+    pub const ALL: [Self; 5] = [Self::Fd, Self::Kid, Self::Is, Self::Prdc, Self::Entropy];
+}
+
+/// One number of a metric.
+#[derive(Clone, Debug, Serialize)]
+pub struct MetricValue {
+    /// Metric, network and convention: `kid.NETWORK.CONVENTION`.
+    pub metric: String,
+    /// The number.
+    pub value: f64,
+    /// Its standard error, if there is one.
+    pub standard_error: Option<f64>,
+    /// The units of the standard error, or why there is none.
+    pub error_over: String,
+    /// Number of generated and of reference images, where known; only the first for a number of one set.
+    pub n: Vec<Option<u64>>,
+    /// Settings and further numbers.
+    pub details: Value,
+}
+
+/// Settings of the metrics.
+pub struct MetricOptions {
+    /// Number of disjoint blocks of the jackknife of a Frechet distance; 0 for no standard error.
+    pub blocks: usize,
+    /// Number of parts of the Inception Score.
+    pub splits: usize,
+    /// Largest number of blocks of the extrapolation to infinitely many images; `None` for no extrapolation.
+    pub extrapolate: Option<usize>,
+    /// Whether the Frechet distance is computed per class too.
+    pub per_class: bool,
+    /// k and boundary of precision and recall, and of density and coverage.
+    pub balls: [Balls; 2],
+    /// Seed of the random orders of images.
+    pub seed: u64,
+}
+
+/// An estimate as the number `NAME.LABEL`.
+fn named(name: &str, label: &str, estimate: Estimate, over: &str, n: &[Option<u64>], details: Value) -> MetricValue {
+    MetricValue {
+        metric: format!("{name}.{label}"),
+        value: estimate.value,
+        standard_error: estimate.standard_error.is_finite().then_some(estimate.standard_error),
+        error_over: if estimate.n > 1 { over.to_owned() } else { format!("no error: one unit only of {over}") },
+        n: n.to_vec(),
+        details,
+    }
+}
+
+/// KID. `label`, here and below: `NETWORK.CONVENTION`.
+pub fn kid(
+    label: &str,
+    [generated, reference]: [&FeatureSet; 2],
+    bar: &dyn Progress,
+) -> Result<Vec<MetricValue>, Failure> {
+    let found = fid::kid(&generated.outputs.features, &reference.outputs.features, bar)?;
+    let details = json!({ "kernel": "(x.y / d + 1)^3", "estimate": "unbiased, over all pairs" });
+    let n = [generated.n(), reference.n()];
+    Ok(vec![named("kid", label, found, "images of both sides, left out one at a time", &n, details)])
+}
+
+/// The Inception Score of the generated images.
+pub fn inception_score(
+    label: &str,
+    generated: &FeatureSet,
+    options: &MetricOptions,
+) -> Result<Vec<MetricValue>, Failure> {
+    let logits = generated.outputs.logits.as_ref().ok_or_else(|| {
+        let fix = "use a classifier that names its logits, as lite0 or the exported Inception";
+        Failure::input("this network has no output named logits", fix)
+    })?;
+    let order = fid::shuffled(logits.len(), &Key::new(options.seed, "splits of images"));
+    let found = fid::inception_score(logits, &order, options.splits)?;
+    let details = json!({ "splits": options.splits, "order": "shuffled", "classes": logits.dimension });
+    Ok(vec![named("is", label, found, "splits", &[generated.n()], details)])
+}
+
+/// Precision, recall, density and coverage.
+pub fn prdc(
+    label: &str,
+    [generated, reference]: [&FeatureSet; 2],
+    options: &MetricOptions,
+    bar: &dyn Progress,
+) -> Result<Vec<MetricValue>, Failure> {
+    let [pr, dc] = options.balls;
+    let found = fid::prdc(&generated.outputs.features, &reference.outputs.features, pr, dc, bar)?;
+    let n = [generated.n(), reference.n()];
+    let over = ["generated images, the balls fixed", "reference images, the balls fixed"];
+    Ok(vec![
+        named("precision", label, found.precision, over[0], &n, json!(pr)),
+        named("recall", label, found.recall, over[1], &n, json!(pr)),
+        named("density", label, found.density, over[0], &n, json!(dc)),
+        named("coverage", label, found.coverage, over[1], &n, json!(dc)),
+    ])
+}
+
+/// Entropies of the generated images, with those of the reference beside them where it has images.
+pub fn entropies(generated: &FeatureSet, reference: Option<&FeatureSet>) -> Vec<MetricValue> {
+    let of = |set: &FeatureSet| fid::entropy(set.scan, set.outputs.logits.as_ref());
+    let (ours, theirs) = (of(generated), reference.map(of));
+    let plain = |metric: &str, value: f64, unit: &str, reference: Option<f64>| MetricValue {
+        metric: metric.to_owned(),
+        value,
+        standard_error: None,
+        error_over: "no error: of the set as a whole".to_owned(),
+        n: vec![generated.n()],
+        details: json!({ "unit": unit, "reference": reference }),
+    };
+    let their = |number: &dyn Fn(&Entropy) -> f64| theirs.as_ref().map(number);
+    let mut all = vec![plain("entropy.pooled", ours.pooled_bits, "bits a value", their(&|e| e.pooled_bits))];
+    let error = ours.image_bits.standard_error;
+    all.push(MetricValue {
+        standard_error: error.is_finite().then_some(error),
+        error_over: if error.is_finite() { "generated images" } else { "no error: one image only" }.to_owned(),
+        ..plain("entropy.image", ours.image_bits.value, "bits a value", their(&|e| e.image_bits.value))
+    });
+    if let Some(bits) = ours.class_bits {
+        all.push(plain("entropy.class", bits, "bits", theirs.as_ref().and_then(|e| e.class_bits)));
+    }
+    all.push(plain("distinct", ours.distinct, "share", their(&|e| e.distinct)));
+    all
+}
+
+/// The balls of precision and recall, and of density and coverage; those of the papers where nothing else is given.
+pub fn balls(neighbours: Option<usize>, boundary: Option<Boundary>) -> [Balls; 2] {
+    [Balls::PRECISION_RECALL, Balls::DENSITY_COVERAGE]
+        .map(|own| Balls { k: neighbours.unwrap_or(own.k), boundary: boundary.unwrap_or(own.boundary) })
+}
