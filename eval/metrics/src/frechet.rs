@@ -82,14 +82,14 @@ impl Side {
         Ok(mean_part + spread - 2.0 * self.nuclear_trace(other)?)
     }
 
-    /// tr (S_1 S_2)^(1/2) as the nuclear norm of A B^T.
+    /// tr (S_1 S_2)^(1/2) as the nuclear norm of A B^T [FID, trace].
     fn nuclear_trace(&self, other: &Self) -> Result<f64, Error> {
         on_one_thread();
         let singular = (&self.root * other.root.transpose()).singular_values().map_err(|_| no_convergence())?;
         Ok(singular.iter().sum())
     }
 
-    /// tr (S_1 S_2)^(1/2) as the sum of the roots of the eigenvalues of A S_2 A^T.
+    /// tr (S_1 S_2)^(1/2) as the sum of the roots of the eigenvalues of A S_2 A^T [FID, trace].
     fn eigenvalue_trace(&self, second: &Mat<f64>) -> Result<f64, Error> {
         on_one_thread();
         let root = &self.root;

@@ -11,7 +11,7 @@ use elbow_base::Error;
 use elbow_base::Estimate;
 use elbow_base::Progress;
 
-/// KID and its standard error, by leaving out one image of either side at a time.
+/// KID and its standard error, by leaving out one image of either side at a time [KID, unbiased].
 pub fn kid(x: &Features, y: &Features, bar: &dyn Progress) -> Result<Estimate, Error> {
     x.check_same_dimension(y)?;
     let (n, m) = (x.len() as f64, y.len() as f64);

@@ -77,7 +77,7 @@ impl Uniform {
         (q * ratio).sum_dim(2).squeeze_dim(2)
     }
 
-    /// q(z_t | z_s = j) for every j, and (1 - alpha_s)/V and alpha_s of q(z_s = j | x).
+    /// q(z_t | z_s = j) for every j, and (1 - alpha_s)/V and alpha_s of q(z_s = j | x) [D3PM (3)].
     fn factors(&self, z: &Tensor<2, Int>, values: usize, ends: &Ends) -> (Tensor<3>, Tensor<3>, Tensor<3>) {
         let device = z.device();
         let share = 1.0 / values as f64;
@@ -92,7 +92,7 @@ impl Uniform {
         (like, row(&|s, _| lost(s) * share), row(&|s, _| alpha(s)))
     }
 
-    /// p(z_s = j | z_t), \[batch, length, V\].
+    /// p(z_s = j | z_t), \[batch, length, V\] [D3PM (4)].
     fn kernel(&self, mu: Tensor<3>, like: Tensor<3>, spread: Tensor<3>, kept: Tensor<3>) -> Tensor<3> {
         match self.kernel {
             Kernel::D3pm => normalise(like * (mu * kept + spread)),

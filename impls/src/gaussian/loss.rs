@@ -56,7 +56,7 @@ pub(super) fn normals(rng: &mut ChaCha8Rng, count: usize) -> Vec<f64> {
     (0..count).map(|_| StandardNormal.sample(rng)).collect()
 }
 
-/// |eps - eps_hat|^2 of each row, \[batch\], from the network's own target: |F - target|^2 times a factor of the level, so that
+/// |eps - eps_hat|^2 of each row, \[batch\] [VDM, diffusion loss], from the network's own target: |F - target|^2 times a factor of the level, so that
 /// single precision is enough on the device. `batch` gives classes and dropout.
 pub fn squared_errors(
     prediction: &Prediction,
@@ -91,7 +91,7 @@ impl Gaussian {
         Self { schedule, weighting, prediction, steps: None, levels: None, learned: false }
     }
 
-    /// The log-SNR of a uniform number in training, and the loss's weight of |eps - eps_hat|^2 there.
+    /// The log-SNR of a uniform number in training, and the loss's weight of |eps - eps_hat|^2 there [Kingma and Gao, weighted loss].
     pub fn level(&self, u: f64) -> (f64, f64) {
         match (self.steps, &self.levels) {
             (Some(_), _) => {
@@ -117,7 +117,8 @@ impl Gaussian {
         }
     }
 
-    /// T steps: log-SNR at t = i/T, and 1/2 T expm1(gamma_t - gamma_s), the weight of the KL of the step to s = t - 1/T.
+    /// T steps: log-SNR at t = i/T, and 1/2 T expm1(gamma_t - gamma_s), the weight of the KL of the step to s = t - 1/T
+    /// [VDM, finite T].
     fn step(&self, schedule: &GaussianSchedule, u: f64) -> (f64, f64) {
         let steps = self.steps.unwrap_or(1);
         let i = f64::from(step_of(u, steps));

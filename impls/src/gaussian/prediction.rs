@@ -50,7 +50,7 @@ impl Prediction {
         Asked { level, affine: self.affine(level), scale: self.input_scale(level), time: network_time(log_snr) }
     }
 
-    /// The coefficients at a variance-preserving level.
+    /// The coefficients at a variance-preserving level; for EDM c_skip and c_out [EDM, preconditioning].
     fn affine(&self, level: Level) -> Affine {
         let Level { alpha, sigma, .. } = level;
         match self {
@@ -70,7 +70,7 @@ impl Prediction {
         }
     }
 
-    /// What the network's input is multiplied by: EDM's c_in, for z instead of y.
+    /// What the network's input is multiplied by: EDM's c_in, for z instead of y [EDM, preconditioning].
     fn input_scale(&self, level: Level) -> f64 {
         match self {
             Self::Edm { sigma_data } => 1.0 / (level.alpha * sigma_data).hypot(level.sigma),

@@ -14,7 +14,8 @@ use crate::objective::{Batch, Objective, Terms};
 pub struct GenMd4;
 
 impl GenMd4 {
-    /// t L(x, z_t), \[batch\]: the sum over masked n of -w_x log mu_x - w_x + sum_v w_v mu_v, since r_v = w_v / t.
+    /// t L(x, z_t), \[batch\]: the sum over masked n of -w_x log mu_x - w_x + sum_v w_v mu_v, since r_v = w_v / t
+    /// [GenMD4, continuous time].
     pub fn cost(denoiser: &dyn Denoiser, corrupted: &Corrupted, w: &Tensor<1>) -> Tensor<1> {
         let log_mu = corrupted.log_mu(denoiser);
         let [_, _, values] = log_mu.dims();
@@ -34,7 +35,7 @@ impl GenMd4 {
         row_sums(visible.mask_where(corrupted.tokens.mask(&device), masked))
     }
 
-    /// The surrogate whose gradient is that of E L, \[batch\]:
+    /// The surrogate whose gradient is that of E L, \[batch\] [GenMD4, RLOO]:
     /// (L1 + L2)/2 + stop((L1 - L2)/2) (log q(z1|x) - log q(z2|x)).
     ///
     /// The second part is added as f - stop(f): it has the gradient, and the value stays (L1 + L2)/2.

@@ -55,7 +55,7 @@ impl Md4 {
 }
 
 impl Objective for Md4 {
-    /// w~(t) r(t) sum over masked n of -log mu_theta(z_t)\[n, x_n\]
+    /// w~(t) r(t) sum over masked n of -log mu_theta(z_t)\[n, x_n\] [MD4 (5)] [Demystifying, masked L_w~]
     ///
     /// Its mean over t ~ U(0, 1) and z_t is the reweighted continuous-time loss (Shi and Titsias 2025); with
     /// the `elbo` weighting it is the diffusion term of the NELBO (MD4, equation 5). With any other weighting

@@ -36,7 +36,7 @@ impl Hidden {
         Tensor::from_data(TensorData::new(self.masked.clone(), shape), device)
     }
 
-    /// A cost a token, with those of visible tokens set to 0.
+    /// A cost per token, with those of visible tokens set to 0 (MDLM's "carry-over unmasking") [MDLM, SUBS].
     pub fn only(&self, cost: Tensor<2>) -> Tensor<2> {
         let visible = self.mask(&cost.device()).bool_not();
         // Filled and not multiplied by zero: a visible value may have mu = 0, and 0 * inf is NaN.

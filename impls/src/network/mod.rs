@@ -106,7 +106,8 @@ pub trait Denoiser: Send + Sync {
         panic!("a denoiser of tokens has no points")
     }
 
-    /// Logits over the data values alone, \[batch, length, V\]: never the mask (MDLM's "zero masking probabilities").
+    /// Logits over the data values alone, \[batch, length, V\]: never the mask (MDLM's "zero masking probabilities")
+    /// [MDLM, SUBS].
     fn value_logits(&self, input: &Input) -> Tensor<3> {
         let logits = self.logits(input);
         if logits.dims()[2] == self.values() { logits } else { logits.narrow(2, 0, self.values()) }

@@ -17,7 +17,7 @@ impl LevelGrid {
         Self::Edm { rho: 7.0, sigma_min: (0.5 * gamma_min).exp(), sigma_max: (0.5 * gamma_max).exp() }
     }
 
-    /// The log-SNRs from noise to data, `steps` + 1 of them; infinite where there is no noise left.
+    /// The log-SNRs from noise to data, `steps` + 1 of them, for EDM's grid [EDM (5)]; infinite where no noise is left.
     pub fn log_snrs(&self, steps: usize) -> Vec<f64> {
         let n = steps as f64;
         match self {

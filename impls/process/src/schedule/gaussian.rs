@@ -69,7 +69,7 @@ impl GaussianSchedule {
         }
     }
 
-    /// gamma'(t) = -d lambda / dt (positive): the eps-MSE weight of the ELBO, up to the factor 1/2.
+    /// gamma'(t) = -d lambda / dt (positive), the eps-MSE weight of the ELBO up to the factor 1/2 [VDM, diffusion loss].
     pub fn gamma_prime(&self, t: f64) -> f64 {
         match self {
             Self::FixedLinear { gamma_min, gamma_max } => gamma_max - gamma_min,
@@ -191,7 +191,8 @@ impl LogSnr for GaussianSchedule {
         }
     }
 
-    /// 1 / gamma': the unweighted eps-MSE of DDPM, which is the density of lambda for uniform times.
+    /// 1 / gamma', which makes the loss DDPM's unweighted eps-MSE; it is the density of lambda for uniform times
+    /// [Kingma and Gao, weighted loss].
     fn simple_weight(&self, log_snr: f64) -> f64 {
         match self {
             Self::FixedLinear { gamma_min, gamma_max } => 1.0 / (gamma_max - gamma_min),

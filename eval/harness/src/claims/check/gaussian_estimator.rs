@@ -121,7 +121,7 @@ impl GaussianEstimator {
     /// The mean loss of each batch; every case has draws of its own, so that their mean is more certain than each.
     fn means(&self, workspace: &Workspace, toy: &GaussianToy, objective: &Gaussian, case: usize) -> Vec<f64> {
         let (values, size) = (self.values, self.batch_size);
-        let denoiser = MixtureDenoiser { law: toy.belief.clone(), prediction: objective.prediction, values };
+        let denoiser = MixtureDenoiser { law: toy.denoiser.clone(), prediction: objective.prediction, values };
         let decoder = Decoder { values };
         let one = |b: usize| {
             let key = |purpose| Key::new(workspace.seed, purpose).fold(case as u64).fold(b as u64);

@@ -1,7 +1,7 @@
 //! Samplers of masked diffusion with one schedule for all values.
 
 use burn::tensor::Tensor;
-use elbow_theory::masked::chain::{any_order_law, sampler_law};
+use elbow_theory::masked::sampler_law::{any_order_law, sampler_law};
 use impls::any_order::{first_hitting, one_by_one};
 use impls::canvas::Predictor;
 use impls::d3pm::absorbing_ancestral;
