@@ -11,8 +11,8 @@ const SOURCES: [&str; 3] = ["impls", "eval/theory", "eval/metrics"];
 /// A tag such as `[MD4 (5)]`, the file from the repository's root, and the function.
 type Row = (String, String, String);
 
-/// The tags in a text: `[Source, place]` or `[Source (number)]`, where the source begins with a capital letter. Links and
-/// escaped brackets are none.
+/// The tags in a text: `[Source, place]` or `[Source (number)]`, the source with a capital letter; no links, no escaped
+/// brackets.
 fn tags(text: &str) -> Vec<String> {
     let parts = text.match_indices('[').filter_map(|(at, _)| {
         let inside = &text[at + 1..at + text[at..].find(']')?];
@@ -93,7 +93,8 @@ fn tags_are_told_from_other_brackets_and_misplaced_ones_are_refused() {
     assert_eq!(tags("the bound [MD4 (5)] of [Kingma and Gao, Table 1]"), ["[MD4 (5)]", "[Kingma and Gao, Table 1]"]);
     assert!(tags(r"\[Batch, length\], [`Toy`], index [n, r], [Loss, see](there)").is_empty());
     let row = |name: &str| ("[VDM, prior]".to_owned(), "f.rs".to_owned(), name.to_owned());
-    assert_eq!(tagged("f.rs", "/// K [VDM,\n/// prior].\n#[inline]\npub fn k<T>() {}").expect("a function"), [row("k")]);
+    let tagged_function = "/// K [VDM,\n/// prior].\n#[inline]\npub fn k<T>() {}";
+    assert_eq!(tagged("f.rs", tagged_function).expect("a function"), [row("k")]);
     assert!(tagged("f.rs", "/// K [VDM, prior].\nstruct K;").is_err());
     assert_eq!(listed("| [VDM, prior] | K | `f.rs` | `K::k` |\n| Equation | | | |"), BTreeSet::from([row("k")]));
 }

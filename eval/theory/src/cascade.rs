@@ -86,8 +86,8 @@ pub struct Cascade {
 impl Cascade {
     /// Averages the terms of all outcomes; they are consumed one by one and need not fit in memory together.
     ///
-    /// `gap` is g_i for i = 1..=T, computed independently of the terms, so that Theorem 1 is a test of both. The fields of
-    /// single processes stay empty.
+    /// `gap` is g_i for i = 1..=T, computed independently of the terms, so that Theorem 1 is a test of both. The fields
+    /// of single processes stay empty.
     pub fn new(
         schedule: &dyn LogSnr,
         steps: usize,

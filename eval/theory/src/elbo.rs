@@ -17,8 +17,8 @@ pub struct ElboTerms {
 impl ElboTerms {
     /// L^(i)(x) = D_i(x) - K(x) - sum over j >= i of l_j(x) for i = 1..=T+1, nats [Demystifying, L^(i)].
     ///
-    /// It is the ELBO of the model that runs the learned reverse kernels from t(T) = 1 down to s(i) = (i - 1)/T and then
-    /// draws x from the exact posterior q(x | z_s(i)). L^(1) is the ordinary ELBO.
+    /// It is the ELBO of the model that runs the learned reverse kernels from t(T) = 1 down to s(i) = (i - 1)/T and
+    /// then draws x from the exact posterior q(x | z_s(i)). L^(1) is the ordinary ELBO.
     pub fn elbos(&self) -> Vec<f64> {
         let steps = self.step_kl.len();
         let mut elbos = vec![0.0; steps + 1];

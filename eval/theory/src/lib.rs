@@ -1,5 +1,5 @@
-//! Exact bounds of small diffusion models, in f64 and nats: "Demystifying Diffusion Objectives" (Shi and Titsias 2025) by
-//! enumeration and quadrature, without tensors.
+//! Exact bounds of small diffusion models, in f64 and nats: "Demystifying Diffusion Objectives" (Shi and Titsias 2025)
+//! by enumeration and quadrature, without tensors.
 //!
 //! The files are in the paper's order, and each process has the same ones:
 //!

@@ -42,8 +42,8 @@ const PERSISTENT: usize = 20;
 
 static RULE: LazyLock<Vec<(f64, f64)>> = LazyLock::new(gauss_legendre);
 
-/// The integral of `integrand` from `low` to `high`, both finite; each panel is bisected until its value changes by less than
-/// rounding.
+/// The integral of `integrand` from `low` to `high`, both finite; each panel is bisected until its value changes by
+/// less than rounding.
 pub fn integrate(low: f64, high: f64, integrand: &mut impl FnMut(f64) -> f64) -> Quadrature {
     let panels = ((high - low) / PANEL).ceil().max(1.0) as usize;
     let width = (high - low) / panels as f64;
@@ -57,10 +57,11 @@ pub fn integrate(low: f64, high: f64, integrand: &mut impl FnMut(f64) -> f64) ->
     total
 }
 
-/// The integral from `low` to `high`, either possibly infinite, of an integrand that decays; infinite where a tail does not
-/// decay.
+/// The integral from `low` to `high`, either possibly infinite, of an integrand that decays; infinite where a tail does
+/// not decay.
 ///
-/// Panels are added outwards from `start` until they are negligible beside the sum, or beside 0.01: nats are of order one.
+/// Panels are added outwards from `start` until they are negligible beside the sum, or beside 0.01: nats are of order
+/// one.
 pub fn integrate_line(low: f64, high: f64, start: f64, integrand: &mut impl FnMut(f64) -> f64) -> Quadrature {
     let start = start.clamp(low, high);
     let mut total = Quadrature::default();
@@ -133,8 +134,8 @@ const REACH: f64 = 9.0;
 
 /// E f(u) for u standard normal in `D` dimensions, by the trapezoidal rule on a cubic lattice.
 ///
-/// For smooth functions the rule converges faster than any power of the spacing, which is divided by sqrt 2 until the value
-/// changes by less than `tolerance` (relative), or until more than `most` points would be needed.
+/// For smooth functions the rule converges faster than any power of the spacing, which is divided by sqrt 2 until the
+/// value changes by less than `tolerance` (relative), or until more than `most` points would be needed.
 pub fn normal_expectation<const D: usize>(
     tolerance: f64,
     most: f64,

@@ -15,6 +15,9 @@ use crate::pattern_index::PatternIndex;
 const MAX_PATTERNS: u64 = 4_000_000;
 /// Largest number of pairs of patterns that a reverse step connects, (2 states + 1)^length: about two seconds.
 const MAX_REVEALS: u64 = 250_000_000;
+/// The form of a toy file.
+const FORMAT: &str =
+    r#"it holds {"states": V, "length": L, "data": {"00": 0.5, ...}, "denoiser": {"kind": "exact"}}; no NaN"#;
 /// Tolerance of sums of probabilities against 1.
 const SUM_TOLERANCE: f64 = 1e-9;
 
@@ -104,8 +107,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<T> {
 
 impl ToyFile {
     fn parse(text: &str) -> Result<Self, Error> {
-        let format = "see `elbow theory masked --help` for the format; JSON has no NaN and no Infinity";
-        serde_json::from_str(text).map_err(|source| Error::Malformed { kind: "toy", source, format })
+        serde_json::from_str(text).map_err(|source| Error::Malformed { kind: "toy", source, format: FORMAT })
     }
 }
 
@@ -124,19 +126,7 @@ impl Toy {
     pub fn parse(text: &str, alphabet: Alphabet) -> Result<Self, Error> {
         let file = ToyFile::parse(text)?;
         let (states, length) = (file.states, file.length);
-        if !(1..=10).contains(&states) || length == 0 {
-            let what = format!("states = {states}, length = {length}");
-            return Err(Error::invalid(what, "states must be 1 to 10 and length at least 1"));
-        }
-        let limits = [(states + 1, MAX_PATTERNS, "patterns"), (2 * states + 1, MAX_REVEALS, "ways to reveal masks")];
-        for (base, limit, counted) in limits {
-            let count = (base as u64).checked_pow(length.min(64) as u32).unwrap_or(u64::MAX);
-            if count > limit {
-                let size = if count == u64::MAX { "more than 10^19".to_owned() } else { count.to_string() };
-                let what = format!("too large to enumerate: {base}^{length} = {size} {counted}");
-                return Err(Error::TooLarge { what, limit });
-            }
-        }
+        check_size(states, length)?;
         let outcomes = outcomes(states, length, file.data)?;
         let denoiser = match file.denoiser {
             DenoiserFile::Exact => DenoiserKind::Exact,
@@ -153,6 +143,25 @@ impl Toy {
         Ok(Self { states, length, outcomes, denoiser })
     }
 
+    /// Refuses a toy, put together in code, whose sequences or table do not have its shape, or that is too large.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let (states, length) = (self.states, self.length);
+        check_size(states, length)?;
+        let word = |word: &[u8], most: usize| word.len() == length && word.iter().all(|&d| usize::from(d) <= most);
+        let entry = |(pattern, rows): &TableEntry| {
+            word(pattern, states) && rows.len() == length && rows.iter().all(|row| row.len() == states)
+        };
+        let table = match &self.denoiser {
+            DenoiserKind::Table(entries) => entries.iter().all(entry),
+            _ => true,
+        };
+        if !table || !self.outcomes.iter().all(|(outcome, _)| word(outcome, states - 1)) {
+            let what = format!("a sequence or a table that is not of {length} tokens of {states} values");
+            return Err(Error::invalid(what, "give every outcome and every row of the table the toy's shape"));
+        }
+        Ok(())
+    }
+
     /// `count` independent sequences from the data distribution; the key fixes them.
     pub fn draw(&self, count: usize, key: &Key) -> Tokens {
         let mut rng = key.rng();
@@ -162,6 +171,24 @@ impl Toy {
             .collect();
         Tokens::new(ids, self.length)
     }
+}
+
+/// Refuses sizes that are not enumerated.
+fn check_size(states: usize, length: usize) -> Result<(), Error> {
+    if !(1..=10).contains(&states) || length == 0 {
+        let what = format!("states = {states}, length = {length}");
+        return Err(Error::invalid(what, "states must be 1 to 10 and length at least 1"));
+    }
+    let limits = [(states + 1, MAX_PATTERNS, "patterns"), (2 * states + 1, MAX_REVEALS, "ways to reveal masks")];
+    for (base, limit, counted) in limits {
+        let count = (base as u64).checked_pow(length.min(64) as u32).unwrap_or(u64::MAX);
+        if count > limit {
+            let size = if count == u64::MAX { "more than 10^19".to_owned() } else { count.to_string() };
+            let what = format!("too large to enumerate: {base}^{length} = {size} {counted}");
+            return Err(Error::TooLarge { what, limit });
+        }
+    }
+    Ok(())
 }
 
 /// The sequences of positive probability.
@@ -274,7 +301,10 @@ fn digits(text: &str, states: usize, length: usize, masks: bool) -> Result<Vec<u
         None if masks && c == '?' => Ok(states as u8),
         _ => {
             let also = if masks { " and '?'" } else { "" };
-            Err(Error::invalid(format!("{text:?}: unknown digit {c:?}"), format!("digits are 0 to {}{also}", states - 1)))
+            Err(Error::invalid(
+                format!("{text:?}: unknown digit {c:?}"),
+                format!("digits are 0 to {}{also}", states - 1),
+            ))
         }
     };
     let word = text.chars().map(digit).collect::<Result<Vec<u8>, _>>()?;

@@ -53,8 +53,8 @@ impl Weighting {
         Self::Indi,
     ];
 
-    /// w~(t) = w(lambda_t) under `schedule` [Demystifying, matched in log-SNR]; it may be infinite where lambda is (`t = 1` for
-    /// `fm`, `snr`, `indi`).
+    /// w~(t) = w(lambda_t) under `schedule` [Demystifying, matched in log-SNR]; it may be infinite where lambda is (`t
+    /// = 1` for `fm`, `snr`, `indi`).
     pub fn at(&self, schedule: &(impl LogSnr + ?Sized), t: f64) -> f64 {
         self.of_log_snr(schedule, schedule.log_snr(t))
     }
@@ -69,11 +69,11 @@ impl Weighting {
         }
     }
 
-    /// Whether w~(t) is non-decreasing in `t`: only then is the reweighted loss a sum of bounds with non-negative weights
-    /// [Demystifying, Theorem 2].
+    /// Whether w~(t) is non-decreasing in `t`: only then is the reweighted loss a sum of bounds with non-negative
+    /// weights [Demystifying, Theorem 2].
     ///
-    /// Decided over all log-SNRs, also where the schedule has only a part of them; for `simple`, which belongs to the schedule,
-    /// over those of the schedule.
+    /// Decided over all log-SNRs, also where the schedule has only a part of them; for `simple`, which belongs to the
+    /// schedule, over those of the schedule.
     pub fn is_monotone(&self, schedule: &(impl LogSnr + ?Sized)) -> bool {
         match self {
             Self::Elbo | Self::Sigmoid(_) | Self::FlowMatching | Self::Snr | Self::Indi => true,
@@ -113,7 +113,8 @@ impl Weighting {
         }
     }
 
-    /// w(lambda), the weighting as a function of the log-SNR [Kingma and Gao, Table 1]. Only `Simple` depends on the schedule.
+    /// w(lambda), the weighting as a function of the log-SNR [Kingma and Gao, Table 1]. Only `Simple` depends on the
+    /// schedule.
     pub fn of_log_snr(&self, schedule: &(impl LogSnr + ?Sized), lambda: f64) -> f64 {
         match self {
             Self::Elbo => 1.0,

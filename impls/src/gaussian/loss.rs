@@ -56,8 +56,9 @@ pub(super) fn normals(rng: &mut ChaCha8Rng, count: usize) -> Vec<f64> {
     (0..count).map(|_| StandardNormal.sample(rng)).collect()
 }
 
-/// |eps - eps_hat|^2 of each row, \[batch\] [VDM, diffusion loss], from the network's own target: |F - target|^2 times a factor of the level, so that
-/// single precision is enough on the device. `batch` gives classes and dropout.
+/// |eps - eps_hat|^2 of each row, \[batch\] [VDM, diffusion loss].
+///
+/// From the network's own target: |F - target|^2 times a factor of the level, so that single precision is enough on the device. `batch` gives classes and dropout.
 pub fn squared_errors(
     prediction: &Prediction,
     denoiser: &dyn Denoiser,
@@ -91,7 +92,8 @@ impl Gaussian {
         Self { schedule, weighting, prediction, steps: None, levels: None, learned: false }
     }
 
-    /// The log-SNR of a uniform number in training, and the loss's weight of |eps - eps_hat|^2 there [Kingma and Gao, weighted loss].
+    /// The log-SNR of a uniform number in training, and the loss's weight of |eps - eps_hat|^2 there
+    /// [Kingma and Gao, weighted loss].
     pub fn level(&self, u: f64) -> (f64, f64) {
         match (self.steps, &self.levels) {
             (Some(_), _) => {

@@ -8,7 +8,7 @@ use impls::Weighting;
 use impls::schedule::{GaussianSchedule, MaskedSchedule, VectorSchedule};
 
 use elbow_harness::failure::Failure;
-use elbow_harness::theory::discrete::{Forward, DiscreteModel, ReverseParameterization};
+use elbow_harness::theory::discrete::{DiscreteModel, Forward, ReverseParameterization};
 use elbow_harness::theory::gaussian::GaussianToy;
 use elbow_harness::theory::masked::Enumeration;
 use elbow_harness::theory::{Alphabet, Cascade, Toy, discrete, gaussian, masked};

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use elbow_harness::denoisers::table_denoiser;
 use elbow_harness::likelihood::Estimate;
-use elbow_theory::discrete::{self, Forward, DiscreteModel, ReverseParameterization};
+use elbow_theory::discrete::{self, DiscreteModel, Forward, ReverseParameterization};
 use elbow_theory::masked::{Enumeration, any_order_nll, cascade, neg_elbo};
 use elbow_theory::{Alphabet, Toy};
 use impls::any_order::{AnyOrder, Form, K_DCE, k_dce_draws};

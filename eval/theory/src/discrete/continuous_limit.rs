@@ -1,8 +1,8 @@
 //! The bounds and reweighted losses of discrete diffusion in continuous time, T to infinity.
 //!
-//! The KL rate between reverse processes with rates Rhat and R, the exact ones given x, is the sum over jumps of
-//! R log(R / Rhat) - R + Rhat (Campbell et al. 2022); for masking it is MD4's weighted cross-entropy. The integral runs over
-//! the noise level (the log-SNR), where the integrand is smooth and decays at both ends.
+//! The KL rate between reverse processes with rates Rhat and R, the exact ones given x, is the sum over jumps of R
+//! log(R / Rhat) - R + Rhat (Campbell et al. 2022); for masking it is MD4's weighted cross-entropy. The integral runs
+//! over the noise level (the log-SNR), where the integrand is smooth and decays at both ends.
 
 use elbow_process::Weighting;
 use faer::Mat;
@@ -12,8 +12,8 @@ use super::model::DiscreteModel;
 use super::reverse_kernel::ReverseParameterization;
 use crate::quadrature::{Quadrature, integrate_line};
 
-/// The reweighted loss, the integral over t of w~(t) times the expected KL rate of all tokens, nats, with its quadrature
-/// error [Demystifying, L_w~].
+/// The reweighted loss, the integral over t of w~(t) times the expected KL rate of all tokens, nats, with its
+/// quadrature error [Demystifying, L_w~].
 ///
 /// NaN for a transition given as one-step matrices, which has no continuous time.
 pub fn weighted_loss(model: &DiscreteModel, weighting: &Weighting) -> Quadrature {
@@ -45,8 +45,8 @@ fn expected_rate(model: &DiscreteModel, level: f64) -> f64 {
 /// The KL rate of one token in state `z` for the data value `x` under the row `mu`, nats per unit of the noise level
 /// [D3PM, continuous time].
 ///
-/// The level is the log-SNR for a scalar schedule, logit(1 - t) for a vector one. NaN for a transition given as one-step
-/// matrices.
+/// The level is the log-SNR for a scalar schedule, logit(1 - t) for a vector one. NaN for a transition given as
+/// one-step matrices.
 pub fn token_integrand(
     forward: &Forward,
     parameterization: ReverseParameterization,

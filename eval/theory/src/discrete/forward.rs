@@ -23,8 +23,8 @@ pub struct Forward {
 
 /// The transition with its schedule.
 pub(super) enum Kind {
-    /// A Markov chain in continuous time that jumps by the matrix P: q(z_t | x) = exp(tau (P - I)), tau = -log alpha(t).
-    /// Where P^2 = P (uniform, absorbing) this is alpha I + (1 - alpha) P.
+    /// A Markov chain in continuous time that jumps by the matrix P: q(z_t | x) = exp(tau (P - I)), tau = -log
+    /// alpha(t). Where P^2 = P (uniform, absorbing) this is alpha I + (1 - alpha) P.
     Jump { name: String, jump: Mat<f64>, idempotent: bool, schedule: MaskedSchedule },
     /// Generalised masked diffusion.
     Vector(VectorSchedule),
@@ -73,7 +73,7 @@ impl Forward {
     }
 
     /// q(z_t | x) at t = i / `steps`, shape \[states, states\] [D3PM (3)].
-    pub fn cumulative(&self, i: usize, steps: usize) -> Mat<f64> {
+    pub(super) fn cumulative(&self, i: usize, steps: usize) -> Mat<f64> {
         let t = i as f64 / steps as f64;
         match &self.kind {
             Kind::Jump { schedule, .. } => self.jumped(schedule.alpha(t), schedule.mask_probability(t)),
@@ -83,7 +83,7 @@ impl Forward {
     }
 
     /// q(z_t | z_s) from s = (i - 1) / `steps` to t = i / `steps`, shape \[states, states\].
-    pub fn one_step(&self, i: usize, steps: usize) -> Mat<f64> {
+    pub(super) fn one_step(&self, i: usize, steps: usize) -> Mat<f64> {
         let (s, t) = ((i - 1) as f64 / steps as f64, i as f64 / steps as f64);
         match &self.kind {
             Kind::Jump { schedule, .. } => {
@@ -103,8 +103,8 @@ impl Forward {
         }
     }
 
-    /// The cumulative matrix at a noise level, and the jump rates per unit by which the level falls (zero diagonal). The level
-    /// is the log-SNR for a scalar schedule, logit(1 - t) for a vector one.
+    /// The cumulative matrix at a noise level, and the jump rates per unit by which the level falls (zero diagonal).
+    /// The level is the log-SNR for a scalar schedule, logit(1 - t) for a vector one.
     pub(super) fn at_level(&self, level: f64) -> (Mat<f64>, Mat<f64>) {
         let (kept, lost) = (sigmoid(level), sigmoid(-level));
         match &self.kind {
@@ -164,8 +164,8 @@ impl Forward {
         })
     }
 
-    /// The matrix of a jump process that keeps a token with probability `kept` = alpha_t / alpha_s; `lost` is 1 - `kept`
-    /// without cancellation.
+    /// The matrix of a jump process that keeps a token with probability `kept` = alpha_t / alpha_s; `lost` is 1 -
+    /// `kept` without cancellation.
     fn jumped(&self, kept: f64, lost: f64) -> Mat<f64> {
         let Kind::Jump { jump, idempotent, .. } = &self.kind else { unreachable!("a jump process") };
         if *idempotent {

@@ -2,14 +2,15 @@
 
 use super::model::DiscreteModel;
 use super::reverse_kernel::{ReverseStep, kl};
+use crate::error::Error;
 
 /// The gaps g_i = E L^(i+1) - E L^(i), i = 1..=T, nats [Demystifying, Theorem 1].
 ///
-/// Each is the expected KL of the joint reverse kernels over all tokens,
-/// `E_{q(z_t)} KL(q(z_s | z_t) || p_theta(z_s | z_t))`, and never a difference of bounds. Cost: O(T S^(2L) L) for S states
-/// per token.
-pub fn gaps(model: &DiscreteModel, steps: usize) -> Vec<f64> {
-    (1..=steps).map(|i| step_gap(&ReverseStep::new(model, i, steps)).0).collect()
+/// Each is the expected KL of the joint reverse kernels over all tokens, `E_{q(z_t)} KL(q(z_s | z_t) || p_theta(z_s |
+/// z_t))`, and never a difference of bounds. Cost: O(T S^(2L) L) for S states per token.
+pub fn gaps(model: &DiscreteModel, steps: usize) -> Result<Vec<f64>, Error> {
+    model.forward.check_steps(steps)?;
+    Ok((1..=steps).map(|i| step_gap(&ReverseStep::new(model, i, steps)).0).collect())
 }
 
 /// g_i of one step, and the total correlation of q(z_s | z_t) averaged over z_t, nats.
@@ -33,7 +34,8 @@ impl<'a> ExactReverse<'a> {
     fn new(step: &ReverseStep<'a>, z: usize) -> Self {
         let (index, forward) = (&step.model.index, step.matrices()[1]);
         let (before, marginal) = (&step.marginal_before, step.posteriors.marginal[z]);
-        let bayes = |s: usize| if before[s] > 0.0 { before[s] * index.transition(s, z, forward) / marginal } else { 0.0 };
+        let bayes =
+            |s: usize| if before[s] > 0.0 { before[s] * index.transition(s, z, forward) / marginal } else { 0.0 };
         Self { model: step.model, probability: (0..index.count()).map(bayes).collect() }
     }
 

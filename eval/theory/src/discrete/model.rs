@@ -60,11 +60,8 @@ impl PatternIndex {
 
 impl<'a> DiscreteModel<'a> {
     /// A toy under `forward`. Refuses more than 4096 joint states, and a forward process over other values.
-    pub fn new(
-        toy: &Toy,
-        forward: &'a Forward,
-        parameterization: ReverseParameterization,
-    ) -> Result<Self, Error> {
+    pub fn new(toy: &Toy, forward: &'a Forward, parameterization: ReverseParameterization) -> Result<Self, Error> {
+        toy.check()?;
         if forward.values != toy.states {
             let what = format!("{forward}: values {} for a toy of {}", forward.values, toy.states);
             return Err(Error::invalid(what, "give one for each value of the toy"));

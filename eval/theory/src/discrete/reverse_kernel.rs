@@ -10,8 +10,8 @@ use super::model::{DiscreteModel, Posteriors};
 pub enum ReverseParameterization {
     /// p(z_s | z_t) ∝ q(z_t | z_s) sum over x of mu(x) q(z_s | x): mu replaces x in the posterior (Austin et al. 2021).
     ///
-    /// Its best mu for a token is not the posterior q(x | z_t) but that without the token's own evidence, q(x | the other
-    /// tokens of z_t).
+    /// Its best mu for a token is not the posterior q(x | z_t) but that without the token's own evidence, q(x | the
+    /// other tokens of z_t).
     D3pm,
     /// p(z_s | z_t) = sum over x of mu(x) q(z_s | z_t, x), the posterior mixed over mu. Its best mu is q(x | z_t).
     Mixture,
@@ -20,7 +20,8 @@ pub enum ReverseParameterization {
 elbow_base::names!(ReverseParameterization, "parameterization": D3pm = "d3pm", Mixture = "mixture");
 
 impl ReverseParameterization {
-    /// p_theta(z_s = j | z_t) for all states j of one token, which is in state `z` at time t, from its row `mu` [D3PM (4)].
+    /// p_theta(z_s = j | z_t) for all states j of one token, which is in state `z` at time t, from its row `mu` [D3PM
+    /// (4)].
     ///
     /// The matrices are q(z_s | x), q(z_t | z_s) and q(z_t | x).
     fn kernel(self, mu: &[f64], z: usize, [before, step, after]: [&Mat<f64>; 3]) -> Vec<f64> {
@@ -50,7 +51,8 @@ pub fn posterior(x: usize, j: usize, z: usize, [before, step, after]: [&Mat<f64>
     before[(x, j)] * step[(j, z)] / after[(x, z)]
 }
 
-/// KL(q(z_s | z_t = z, x) || p_theta(z_s | z_t = z)) of one token under the row `mu`, step `i` of `steps`, nats.
+/// KL(q(z_s | z_t = z, x) || p_theta(z_s | z_t = z)) of one token under the row `mu`, step `i` of `steps`, nats; NaN
+/// for a step that the process does not have.
 pub fn token_step(
     forward: &Forward,
     parameterization: ReverseParameterization,
@@ -58,6 +60,9 @@ pub fn token_step(
     (x, z): (usize, usize),
     (i, steps): (usize, usize),
 ) -> f64 {
+    if forward.check_steps(steps).is_err() || !(1..=steps).contains(&i) {
+        return f64::NAN;
+    }
     let (before, after) = (forward.cumulative(i - 1, steps), forward.cumulative(i, steps));
     let matrices = [&before, &forward.one_step(i, steps), &after];
     let learned = parameterization.kernel(mu, z, matrices);

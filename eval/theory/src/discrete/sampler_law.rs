@@ -5,8 +5,8 @@ use faer::Mat;
 use super::model::DiscreteModel;
 use super::reverse_kernel::ReverseStep;
 
-/// p(z_1\[n\]) of one token, the law of z_1 for uniformly random data values: uniform for uniform diffusion; for masking the
-/// mask, and what is left of the values.
+/// p(z_1\[n\]) of one token, the law of z_1 for uniformly random data values: uniform for uniform diffusion; for
+/// masking the mask, and what is left of the values.
 pub(super) fn token_prior(model: &DiscreteModel, last: &Mat<f64>) -> Vec<f64> {
     let values = model.forward.values;
     let state = |j: usize| (0..values).map(|v| last[(v, j)]).sum::<f64>() / values as f64;

@@ -43,8 +43,11 @@ impl Forward {
     }
 
     fn parse(text: &str, name: String, values: usize, schedule: MaskedSchedule) -> Result<Self, Error> {
-        let file: TransitionFile = serde_json::from_str(text)
-            .map_err(|source| Error::Malformed { kind: "transition", source, format: FORMAT })?;
+        let file: TransitionFile = serde_json::from_str(text).map_err(|source| Error::Malformed {
+            kind: "transition",
+            source,
+            format: FORMAT,
+        })?;
         let (states, kind) = match &file {
             TransitionFile::Jump(rows) => {
                 let jump = matrix(rows, values)?;

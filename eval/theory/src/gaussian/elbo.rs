@@ -21,7 +21,8 @@ pub(super) fn level_grid(schedule: &GaussianSchedule, steps: usize) -> Vec<Level
 /// E |x - x_hat(z_t(i))|^2 of each component at each grid point i = 1..=T, index \[k\]\[i - 1\].
 pub(super) type SquaredErrors = Vec<Vec<Quadrature>>;
 
-/// The squared errors at the levels t(0), ..., t(T) of the denoiser that is the posterior mean under the law `denoiser`.
+/// The squared errors at the levels t(0), ..., t(T) of the denoiser that is the posterior mean under the law
+/// `denoiser`.
 pub(super) fn squared_errors(toy: &GaussianToy, denoiser: &Mixture, levels: &[Level]) -> SquaredErrors {
     let at_levels = |k| levels[1..].iter().map(|&level| mean_squared_error(toy, denoiser, k, level)).collect();
     (0..toy.data.components.len()).map(at_levels).collect()

@@ -18,8 +18,8 @@ const ENOUGH_4: f64 = 1e-9;
 
 /// The gaps g_i = E L^(i+1) - E L^(i), i = 1..=T, nats [Demystifying, Theorem 1].
 ///
-/// Each is the expected KL of the reverse kernels, `E_{q(z_t)} KL(q(z_s | z_t) || p_theta(z_s | z_t))`, as an integral over
-/// (z_s, z_t), and never a difference of bounds. It is infinite where the learned kernel has no variance.
+/// Each is the expected KL of the reverse kernels, `E_{q(z_t)} KL(q(z_s | z_t) || p_theta(z_s | z_t))`, as an integral
+/// over (z_s, z_t), and never a difference of bounds. It is infinite where the learned kernel has no variance.
 pub fn gaps(toy: &GaussianToy, schedule: &GaussianSchedule, steps: usize) -> Vec<f64> {
     let levels = level_grid(schedule, steps);
     let errors = squared_errors(toy, &toy.denoiser, &levels);
@@ -27,8 +27,8 @@ pub fn gaps(toy: &GaussianToy, schedule: &GaussianSchedule, steps: usize) -> Vec
     (1..=steps).map(gap).collect()
 }
 
-/// g_i of step `i` between two levels, and what is left of it for the exact posterior mean, nats. The squared errors are those
-/// of the denoiser and of the exact posterior mean.
+/// g_i of step `i` between two levels, and what is left of it for the exact posterior mean, nats. The squared errors
+/// are those of the denoiser and of the exact posterior mean.
 pub(super) fn step_gap(
     toy: &GaussianToy,
     [early, late]: [Level; 2],

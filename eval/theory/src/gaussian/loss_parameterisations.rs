@@ -1,5 +1,5 @@
-//! The Gaussian diffusion loss in its equivalent parameterisations (eps, x, v, score, velocity), each computed from its own
-//! targets and predictions, so that their equality is a result and not an assumption.
+//! The Gaussian diffusion loss in its equivalent parameterisations (eps, x, v, score, velocity), each computed from its
+//! own targets and predictions, so that their equality is a result and not an assumption.
 //!
 //! Sources: Kingma et al. 2021 (VDM); Kingma and Gao 2023.
 
@@ -10,11 +10,12 @@ use elbow_process::schedule::{GaussianSchedule, sigmoid};
 use super::toy::GaussianToy;
 use crate::quadrature::{Quadrature, integrate, normal_expectation};
 
-/// The continuous-time loss 1/2 gamma'(t) E |eps - eps_hat|^2 and the KL of one step, in several parameterisations, nats.
+/// The continuous-time loss 1/2 gamma'(t) E |eps - eps_hat|^2 and the KL of one step, in several parameterisations,
+/// nats.
 #[derive(Clone, Copy, Debug)]
 pub struct LossParameterisations {
-    /// From eps, x, v = alpha eps - sigma x, the score, and the velocity alpha' x + sigma' eps, in this order; nats per unit of
-    /// time.
+    /// From eps, x, v = alpha eps - sigma x, the score, and the velocity alpha' x + sigma' eps, in this order; nats per
+    /// unit of time.
     pub continuous: [f64; 5],
     /// From eps: 1/2 expm1(gamma_t - gamma_s) |.|^2; from x: 1/2 (SNR_s - SNR_t) |.|^2; from the kernels' means.
     pub finite: [f64; 3],
@@ -27,8 +28,8 @@ pub fn loss_parameterisations(toy: &GaussianToy, schedule: &GaussianSchedule, s:
     let kernel = Kernel::new(early, late);
     let (alpha, sigma) = (late.alpha, late.sigma);
     let gamma_prime = schedule.gamma_prime(t);
-    // alpha'/alpha = -gamma'/2 sigma^2 and sigma'/sigma = gamma'/2 alpha^2 where alpha^2 + sigma^2 = 1; along a straight line
-    // -alpha' = sigma'.
+    // alpha'/alpha = -gamma'/2 sigma^2 and sigma'/sigma = gamma'/2 alpha^2 where alpha^2 + sigma^2 = 1; along a
+    // straight line -alpha' = sigma'.
     let (alpha_prime, sigma_prime) = match schedule {
         GaussianSchedule::Whole(Curve::OptimalTransport) => (-1.0, 1.0),
         _ => (-0.5 * gamma_prime * alpha * sigma * sigma, 0.5 * gamma_prime * sigma * alpha * alpha),

@@ -2,8 +2,8 @@
 //!
 //! The noisy data y = z_s(i) have an ELBO of their own under the learned chain above s(i), with the forward process
 //! started from y. In expectation K + sum over j >= i of l_j = NELBO(y) - h(z_s(i) | x). So a weighted loss with
-//! non-decreasing w~ is a mixture of these bounds (Kingma and Gao 2023) as well as of the bounds with optimal decoders (Shi
-//! and Titsias 2025, Theorem 2).
+//! non-decreasing w~ is a mixture of these bounds (Kingma and Gao 2023) as well as of the bounds with optimal decoders
+//! (Shi and Titsias 2025, Theorem 2).
 
 use elbow_process::gaussian::{Kernel, Level};
 use elbow_process::schedule::GaussianSchedule;
@@ -18,11 +18,7 @@ use crate::quadrature::normal_expectation;
 /// [Kingma and Gao, noise-augmented ELBO].
 ///
 /// Every KL is between the reverse law given y, which differs from that given x, and the learned kernel.
-pub fn noise_augmented_nelbo(
-    toy: &GaussianToy,
-    schedule: &GaussianSchedule,
-    steps: usize,
-) -> Result<Vec<f64>, Error> {
+pub fn noise_augmented_nelbo(toy: &GaussianToy, schedule: &GaussianSchedule, steps: usize) -> Result<Vec<f64>, Error> {
     if toy.data.dimensions != 1 {
         return Err(Error::Unsupported("the noise-augmented ELBO is computed in one dimension only"));
     }

@@ -106,8 +106,8 @@ impl Grid {
 
 /// Adds `mass` times exp(-((i - centre) / std)^2 / 2) at every index i within [`REACH`] standard deviations.
 ///
-/// Outwards from the centre each value is the last one times a ratio that itself shrinks by a constant, so that there is no
-/// exponential per point.
+/// Outwards from the centre each value is the last one times a ratio that itself shrinks by a constant, so that there
+/// is no exponential per point.
 fn add_bell(values: &mut [f64], centre: f64, std: f64, mass: f64) {
     let middle = centre.clamp(0.0, (values.len() - 1) as f64).round() as usize;
     let reach = (REACH * std).ceil() as usize;
@@ -150,8 +150,8 @@ fn divergence(toy: &GaussianToy, level: Level, grid: &Grid) -> f64 {
         let sum: f64 = grid.z.iter().zip(&grid.density).zip(&marginal).map(term).sum();
         (sum * grid.spacing).ln()
     };
-    // Below THIN the kernels, cut at REACH deviations, make the ratio too small: it is undefined where that could matter and
-    // clamped where the data have less than 1e-13 of their mass.
+    // Below THIN the kernels, cut at REACH deviations, make the ratio too small: it is undefined where that could
+    // matter and clamped where the data have less than 1e-13 of their mass.
     let trusted = |log: f64, far: f64| {
         if log >= THIN {
             log

@@ -9,7 +9,9 @@ use crate::error::Error;
 
 /// Tolerance of sums of probabilities against 1.
 const SUM_TOLERANCE: f64 = 1e-9;
-const FORMAT: &str = "see `elbow theory gaussian --help` for the format";
+/// The form of a toy file.
+const FORMAT: &str =
+    r#"it holds {"atoms": [[x, p], ...]} or {"mixture": [{"mean": m, "std": s, "weight": p}, ...]}, and "denoiser""#;
 
 /// A data distribution of Gaussian diffusion, with the denoiser whose bounds are computed.
 #[derive(Clone, Debug)]
@@ -59,8 +61,8 @@ impl GaussianToy {
 
     /// Checks the text of a toy file.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let file: ToyFile = serde_json::from_str(text)
-            .map_err(|source| Error::Malformed { kind: "toy", source, format: FORMAT })?;
+        let file: ToyFile =
+            serde_json::from_str(text).map_err(|source| Error::Malformed { kind: "toy", source, format: FORMAT })?;
         let data = match (file.atoms, file.mixture) {
             (Some(atoms), None) => self::atoms("data", &atoms)?,
             (None, Some(list)) => mixture("data", &list)?,

@@ -16,8 +16,8 @@ const MAX_WORK: f64 = 1e9;
 
 /// The exact cascade on the grid t(i) = i/T, T = `steps`, in nats.
 ///
-/// Cost: O(T K L) for K outcomes, and O(T (2V + 1)^L) for the true KLs, which are left out with a note where that exceeds
-/// 10^9.
+/// Cost: O(T K L) for K outcomes, and O(T (2V + 1)^L) for the true KLs, which are left out with a note where that
+/// exceeds 10^9.
 pub fn cascade(
     enumeration: &Enumeration,
     schedule: &MaskedSchedule,

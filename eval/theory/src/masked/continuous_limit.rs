@@ -1,4 +1,5 @@
-//! The bounds and reweighted losses of masked diffusion in continuous time, T to infinity, and any-order autoregression.
+//! The bounds and reweighted losses of masked diffusion in continuous time, T to infinity, and any-order
+//! autoregression.
 //!
 //! With u = 1 - alpha, r dt = du / u and lambda = log((1 - u) / u), the losses are integrals over lambda of
 //! w(lambda) alpha(lambda) * sum over k of alpha^k u^(L-k) E cross_entropy\[k\]. In lambda the integrand is smooth and
@@ -16,9 +17,11 @@ use crate::quadrature::integrate;
 /// e^(lambda/2) to the left (flow matching).
 const LOG_SNR_RANGE: (f64, f64) = (-95.0, 48.0);
 
-/// -E L^(1) in continuous time, nats: reconstruction, prior and the integral of the ELBO-weighted cross-entropy [MD4 (5)].
+/// -E L^(1) in continuous time, nats: reconstruction, prior and the integral of the ELBO-weighted cross-entropy [MD4
+/// (5)].
 pub fn neg_elbo(enumeration: &Enumeration, schedule: &MaskedSchedule) -> f64 {
-    let visible = powers(schedule.alpha(0.0), schedule.mask_probability(0.0), &expected(enumeration, Enumeration::visible_log));
+    let visible =
+        powers(schedule.alpha(0.0), schedule.mask_probability(0.0), &expected(enumeration, Enumeration::visible_log));
     let reconstruction = enumeration.entropy() + visible;
     reconstruction + prior_kl(enumeration, schedule.alpha(1.0)) + weighted_loss(enumeration, schedule, &Weighting::Elbo)
 }
@@ -43,8 +46,8 @@ pub fn weighted_loss(enumeration: &Enumeration, schedule: &MaskedSchedule, weigh
 
 /// E over x and over uniformly random orders of -log p(x), one token per step, nats [ARDM, any-order bound].
 ///
-/// A uniformly random order passes the visible set U of size k with probability 1 / C(L, k), and each of the L - k other
-/// positions comes next with equal probability: no integral and no schedule is involved.
+/// A uniformly random order passes the visible set U of size k with probability 1 / C(L, k), and each of the L - k
+/// other positions comes next with equal probability: no integral and no schedule is involved.
 pub fn any_order_nll(enumeration: &Enumeration) -> f64 {
     let length = enumeration.length();
     let mut choose = 1.0;

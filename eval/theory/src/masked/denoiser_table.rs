@@ -11,8 +11,8 @@ use crate::toy::{DenoiserKind, Toy, temper};
 /// mu_theta and its logarithm for all (z, n, v) with z_n masked.
 ///
 /// Layout: one array per position n, laid out like the marginal probabilities Q(z) in [`PatternIndex`], but without the
-/// mask on axis n. So the entry of (z, n, v) lines up with Q(z with z_n = v), and sums over reverse steps run through both
-/// arrays together.
+/// mask on axis n. So the entry of (z, n, v) lines up with Q(z with z_n = v), and sums over reverse steps run through
+/// both arrays together.
 pub(super) struct DenoiserTable {
     /// mu_theta(z)\[n, v\], probabilities.
     mu: Vec<Vec<f64>>,
@@ -52,7 +52,8 @@ impl DenoiserTable {
             DenoiserKind::Table(entries) => {
                 let number = |word: &[u8]| index.number(word.iter().map(|&d| usize::from(d)));
                 let rows = entries.iter().map(|(word, rows)| (number(word), rows));
-                let rows = rows.flat_map(|(z, rows)| rows.iter().enumerate().map(move |(n, row)| (z, n, row.as_slice())));
+                let rows =
+                    rows.flat_map(|(z, rows)| rows.iter().enumerate().map(move |(n, row)| (z, n, row.as_slice())));
                 return Self::from_rows(rows, index, marginal);
             }
         };

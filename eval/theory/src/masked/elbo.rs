@@ -6,8 +6,8 @@ use crate::elbo::ElboTerms;
 
 /// D_i(x), l_i(x) and K of outcome number `x`, nats [Demystifying, L^(i)].
 ///
-/// A decoder term is E log q(x | z_s) = log q(x) - E log Q(z_s); a step KL is xi times the expected cross-entropy of the
-/// masked tokens [MD4, finite T].
+/// A decoder term is E log q(x | z_s) = log q(x) - E log Q(z_s); a step KL is xi times the expected cross-entropy of
+/// the masked tokens [MD4, finite T].
 pub(super) fn elbo_terms(enumeration: &Enumeration, grid: &TimeGrid, x: usize, prior: f64) -> ElboTerms {
     let probability = enumeration.outcomes[x].1;
     let decoder = |i: usize| probability.ln() - grid.over_visible_sets(i, enumeration.visible_log(x));

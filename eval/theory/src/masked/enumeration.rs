@@ -1,10 +1,10 @@
 //! A toy tabulated over all partially masked sequences: marginal probabilities, denoiser, and the sums over sets of
 //! masked positions from which every bound follows.
 //!
-//! Nothing here depends on time. A sequence z (values and masks) has, at mask probability m = 1 - alpha,
-//! q(z_t = z) = alpha^(visible) m^(masked) Q(z), with Q(z) the marginal probability of its visible values. So every
-//! expectation over q(z_t) is a polynomial in alpha whose coefficients are sums over the sequences with k visible tokens,
-//! computed once for all schedules and numbers of steps.
+//! Nothing here depends on time. A sequence z (values and masks) has, at mask probability m = 1 - alpha, q(z_t = z) =
+//! alpha^(visible) m^(masked) Q(z), with Q(z) the marginal probability of its visible values. So every expectation over
+//! q(z_t) is a polynomial in alpha whose coefficients are sums over the sequences with k visible tokens, computed once
+//! for all schedules and numbers of steps.
 
 use rayon::prelude::*;
 
@@ -34,12 +34,14 @@ impl Enumeration {
     ///
     /// Cost: O((2V + 1)^L) time and O((V + 1)^L L) memory.
     pub fn new(toy: &Toy) -> Result<Self, Error> {
+        toy.check()?;
         Self::with_denoiser(toy, |index, marginal| DenoiserTable::of_toy(toy, index, marginal))
     }
 
-    /// Tabulates `toy` with another denoiser, given as probabilities mu_theta(z)\[n, v\], shape \[(V + 1)^L, L, V\] with
-    /// the patterns z in the order of [`Enumeration::index`]. Rows of visible positions are ignored.
+    /// Tabulates `toy` with another denoiser, given as probabilities mu_theta(z)\[n, v\], shape \[(V + 1)^L, L, V\]
+    /// with the patterns z in the order of [`Enumeration::index`]. Rows of visible positions are ignored.
     pub fn with_probabilities(toy: &Toy, mu: &[f64]) -> Result<Self, Error> {
+        toy.check()?;
         let (length, count) = (toy.length, PatternIndex::with_mask(toy.states, toy.length).count());
         let expected = count * length * toy.states;
         if mu.len() != expected {
@@ -50,10 +52,7 @@ impl Enumeration {
         Self::with_denoiser(toy, |index, marginal| DenoiserTable::from_rows(rows, index, marginal))
     }
 
-    fn with_denoiser(
-        toy: &Toy,
-        denoiser: impl FnOnce(&PatternIndex, &[f64]) -> DenoiserTable,
-    ) -> Result<Self, Error> {
+    fn with_denoiser(toy: &Toy, denoiser: impl FnOnce(&PatternIndex, &[f64]) -> DenoiserTable) -> Result<Self, Error> {
         let index = PatternIndex::with_mask(toy.states, toy.length);
         let number = |word: &[u8]| index.number(word.iter().map(|&d| usize::from(d)));
         let outcomes: Vec<(usize, f64)> = toy.outcomes.iter().map(|(word, p)| (number(word), *p)).collect();
@@ -117,8 +116,8 @@ impl Enumeration {
         &self.visible_log[x * size..][..size]
     }
 
-    /// For outcome number `x` and k = 0..L: the sum over the visible sets U of size k, and over the positions n not in U,
-    /// of the cross-entropy -log mu_theta(x_U)\[n, x_n\], nats.
+    /// For outcome number `x` and k = 0..L: the sum over the visible sets U of size k, and over the positions n not in
+    /// U, of the cross-entropy -log mu_theta(x_U)\[n, x_n\], nats.
     pub fn cross_entropy(&self, x: usize) -> &[f64] {
         &self.cross_entropy[x * self.index.length..][..self.index.length]
     }

@@ -54,7 +54,8 @@ impl SetSums {
         sums
     }
 
-    /// k-DCE, (L / k) S with k ~ U{1..L} masks at uniformly random positions [RADD, k-DCE]. ARDM's estimator is the same.
+    /// k-DCE, (L / k) S with k ~ U{1..L} masks at uniformly random positions [RADD, k-DCE]. ARDM's estimator is the
+    /// same.
     pub fn k_dce(&self) -> Moments {
         let scaled = |n: usize| self.length as f64 / n as f64;
         let mean = self.over_counts(|n| scaled(n) * self.loss[n]);
@@ -70,9 +71,9 @@ impl SetSums {
 
     /// lambda-DCE, S / lambda with mask rate lambda ~ U(lowest, 1) and independent masks [RADD, lambda-DCE].
     ///
-    /// A factor 1 - lowest makes the rates below `lowest` all that its mean lacks. As `lowest` goes to 0 the variance grows
-    /// without bound, as -log(lowest) times [`SetSums::divergence`]: with probability lambda L a single mask is weighted by
-    /// 1 / lambda.
+    /// A factor 1 - lowest makes the rates below `lowest` all that its mean lacks. As `lowest` goes to 0 the variance
+    /// grows without bound, as -log(lowest) times [`SetSums::divergence`]: with probability lambda L a single mask is
+    /// weighted by 1 / lambda.
     pub fn lambda_dce(&self, lowest: f64) -> Moments {
         let moment = |power: i32, sums: &[f64]| {
             let integrand = |log_rate: f64| {

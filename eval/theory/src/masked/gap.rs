@@ -11,9 +11,9 @@ use crate::pattern_index::PatternIndex;
 
 /// The gaps g_i = E L^(i+1) - E L^(i), i = 1..=T, nats [Demystifying, Theorem 1].
 ///
-/// Each is the expected KL of the joint reverse kernels over all tokens,
-/// `E_{q(z_t)} KL(q(z_s | z_t) || p_theta(z_s | z_t))`, and never a difference of bounds: the test of Theorem 1 compares it
-/// with those differences. Cost: O(T L^2); the sums over the (2V + 1)^L pairs (z_t, z_s) are done in [`Enumeration::new`].
+/// Each is the expected KL of the joint reverse kernels over all tokens, `E_{q(z_t)} KL(q(z_s | z_t) || p_theta(z_s |
+/// z_t))`, and never a difference of bounds: the test of Theorem 1 compares it with those differences. Cost: O(T L^2);
+/// the sums over the (2V + 1)^L pairs (z_t, z_s) are done in [`Enumeration::new`].
 pub fn gaps(enumeration: &Enumeration, schedule: &MaskedSchedule, steps: usize) -> Vec<f64> {
     let grid = TimeGrid::new(schedule, steps, enumeration.length());
     (1..=steps).map(|i| grid.over_reverse_paths(i, enumeration.reveal_kl())).collect()
@@ -27,11 +27,11 @@ pub fn total_correlations(enumeration: &Enumeration, schedule: &MaskedSchedule, 
     (1..=steps).map(|i| grid.over_reverse_paths(i, enumeration.reveal_correlation())).collect()
 }
 
-/// KLs from q(x_R | z), summed over the sequences z with n masks, with weight Q(z), and over the sets R of r of the masks;
-/// index \[n\]\[r\], each 0..=L, nats.
+/// KLs from q(x_R | z), summed over the sequences z with n masks, with weight Q(z), and over the sets R of r of the
+/// masks; index \[n\]\[r\], each 0..=L, nats.
 ///
-/// Each is summed from its terms Q(x_R, z) log ratio, not from the three sums over sequences to which linearity reduces it:
-/// Theorem 1 is tested against these numbers, and would then be tested against itself.
+/// Each is summed from its terms Q(x_R, z) log ratio, not from the three sums over sequences to which linearity reduces
+/// it: Theorem 1 is tested against these numbers, and would then be tested against itself.
 pub(super) struct RevealKl {
     /// To the product of mu_theta, the learned reverse kernel.
     pub learned: Vec<Vec<f64>>,
@@ -45,8 +45,7 @@ impl RevealKl {
         let size = index.length + 1;
         let part = |part: usize| {
             let zero = || vec![0.0; size * size];
-            let mut sums =
-                KlSums { index, marginal, log_marginal, denoiser, learned: zero(), correlation: zero() };
+            let mut sums = KlSums { index, marginal, log_marginal, denoiser, learned: zero(), correlation: zero() };
             paths.walk(part, &mut sums);
             [sums.learned, sums.correlation]
         };

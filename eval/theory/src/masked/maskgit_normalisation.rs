@@ -1,8 +1,8 @@
 //! Exact losses of masked image models, which divide cross-entropies by a number of masks, and the weighting that each
 //! division implies.
 //!
-//! Sources: Chang et al. 2022 (MaskGIT), Li et al. 2024 (MAR); Shi and Titsias 2025, the "simple" weighting. A batch has one
-//! independent time per row, and independent masks.
+//! Sources: Chang et al. 2022 (MaskGIT), Li et al. 2024 (MAR); Shi and Titsias 2025, the "simple" weighting. A batch
+//! has one independent time per row, and independent masks.
 
 use elbow_process::schedule::MaskedSchedule;
 
@@ -40,8 +40,8 @@ pub fn batch_mean(sums: &SetSums, schedule: &MaskedSchedule, batch: usize) -> f6
     batch as f64 * total
 }
 
-/// The limit of [`batch_mean`] for large batches, nats: the loss of constant cross-entropy weight, which is the "simple"
-/// weighting, over the expected number of masks [Demystifying, simple weighting].
+/// The limit of [`batch_mean`] for large batches, nats: the loss of constant cross-entropy weight, which is the
+/// "simple" weighting, over the expected number of masks [Demystifying, simple weighting].
 pub fn batch_mean_limit(sums: &SetSums, schedule: &MaskedSchedule) -> f64 {
     let length = sums.loss.len() - 1;
     let loss: f64 = (1..=length).map(|n| mask_law(schedule, n, length) * sums.loss[n]).sum();
@@ -53,8 +53,8 @@ pub fn expected_rate(schedule: &MaskedSchedule) -> f64 {
     integrate(0.0, 1.0, &mut |t| schedule.mask_probability(t)).value
 }
 
-/// The cross-entropy weight w~(r) / r, at the mask rate r = n / `length`, that gives a set of `n` masks the weight which it
-/// has in the row mean.
+/// The cross-entropy weight w~(r) / r, at the mask rate r = n / `length`, that gives a set of `n` masks the weight
+/// which it has in the row mean.
 pub fn implied_ce_weight(schedule: &MaskedSchedule, n: usize, length: usize) -> f64 {
     // A continuous loss of cross-entropy weight c / length per unit of rate gives each set of n masks
     // c B(n + 1, length - n + 1) / length; the row mean gives it the set's probability over n.

@@ -12,10 +12,11 @@ const MDLM_EPS: f64 = 1e-3;
 /// Times below e to this power contribute less than rounding, where 1 - alpha falls as the square root of t or faster.
 const SMALLEST_LOG_TIME: f64 = -84.0;
 
-/// MDLM's continuous-time NELBO, nats: the integral over t in \[0, 1\] of sigma' / (e^sigma - 1) times the sum of -log x_theta
-/// over the masked tokens [MDLM, NELBO].
+/// MDLM's continuous-time NELBO, nats: the integral over t in \[0, 1\] of sigma' / (e^sigma - 1) times the sum of -log
+/// x_theta over the masked tokens [MDLM, NELBO].
 ///
-/// The mask probability is 1 - e^-sigma. Visible tokens are carried over at no cost; the mask has no probability (SUBS).
+/// The mask probability is 1 - e^-sigma. Visible tokens are carried over at no cost; the mask has no probability
+/// (SUBS).
 pub fn mdlm(enumeration: &Enumeration) -> f64 {
     let sums = SetSums::new(enumeration);
     over_time(&sums, |t| {
@@ -25,8 +26,8 @@ pub fn mdlm(enumeration: &Enumeration) -> f64 {
     })
 }
 
-/// MD4's continuous-time NELBO, nats, by quadrature in t and not in log-SNR: the integral of -alpha' / (1 - alpha) times the
-/// cross-entropies of the masked tokens [MD4 (5)].
+/// MD4's continuous-time NELBO, nats, by quadrature in t and not in log-SNR: the integral of -alpha' / (1 - alpha)
+/// times the cross-entropies of the masked tokens [MD4 (5)].
 pub fn md4_in_time(enumeration: &Enumeration, schedule: &MaskedSchedule) -> f64 {
     let sums = SetSums::new(enumeration);
     over_time(&sums, |t| (-schedule.alpha_prime(t) / schedule.mask_probability(t), schedule.mask_probability(t)))
@@ -68,8 +69,8 @@ pub fn score_entropy_difference(enumeration: &Enumeration, schedule: &MaskedSche
     worst
 }
 
-/// The largest relative difference between the concrete score q(z with value y at n) / q(z), for a mask at n, and rho(t)
-/// times the denoiser's time-free posterior [RADD, Theorem 1].
+/// The largest relative difference between the concrete score q(z with value y at n) / q(z), for a mask at n, and
+/// rho(t) times the denoiser's time-free posterior [RADD, Theorem 1].
 ///
 /// They are equal for an exact denoiser; q is the law of the data with each token masked independently.
 pub fn concrete_score_difference(enumeration: &Enumeration, schedule: &MaskedSchedule, t: f64) -> f64 {

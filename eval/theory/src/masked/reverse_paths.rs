@@ -2,8 +2,8 @@
 //!
 //! There are (2V + 1)^L ([`PatternIndex::pairs`]): a position is visible, is revealed to one of V values, or stays
 //! masked. The walk takes rows of V + 1 sequences that differ in the last position only, and carries a few numbers for
-//! each sequence of a row, so that the inner loops run over contiguous memory. The last position is left to the visitor,
-//! all its three cases together.
+//! each sequence of a row, so that the inner loops run over contiguous memory. The last position is left to the
+//! visitor, all its three cases together.
 
 use std::ops::Range;
 
@@ -20,8 +20,8 @@ pub(super) trait Visitor {
     /// Called before the successors of row `z` are visited, with the values to carry. Returns false to skip them.
     fn start(&mut self, z: usize, carried: &mut [f64]) -> bool;
 
-    /// Called when the masked `position` of row `z` is revealed as `value`, which leads to row `reached`: computes the values
-    /// carried on, `to`, from those before, `from`. Returns false to skip everything beyond.
+    /// Called when the masked `position` of row `z` is revealed as `value`, which leads to row `reached`: computes the
+    /// values carried on, `to`, from those before, `from`. Returns false to skip everything beyond.
     fn reveal(&mut self, z: usize, position: usize, value: usize, reached: usize, from: &[f64], to: &mut [f64])
     -> bool;
 

@@ -134,8 +134,8 @@ impl Visitor for LearnedStep<'_> {
     }
 }
 
-/// The law of the outcomes under the exact decoder, q(x) times the sum over the visible sets U of p(x_U) / Q(x_U), where
-/// p is the law of z.
+/// The law of the outcomes under the exact decoder, q(x) times the sum over the visible sets U of p(x_U) / Q(x_U),
+/// where p is the law of z.
 fn decoded(enumeration: &Enumeration, p: &[f64]) -> Vec<f64> {
     let ratio = |(p, q): (&f64, &f64)| if *q > 0.0 { p / q } else { 0.0 };
     let mut sums: Vec<f64> = p.par_iter().zip(&enumeration.marginal).map(ratio).collect();

@@ -4,8 +4,8 @@ use elbow_process::schedule::MaskedSchedule;
 
 /// Probabilities of masked diffusion at the grid points t(0), ..., t(T).
 pub(super) struct TimeGrid {
-    /// alpha^k (1 - alpha)^(L - k) at t(i), index \[i\]\[k\]: the probability that k given positions are visible and the
-    /// L - k others are not.
+    /// alpha^k (1 - alpha)^(L - k) at t(i), index \[i\]\[k\]: the probability that k given positions are visible and
+    /// the L - k others are not.
     visible: Vec<Vec<f64>>,
     /// xi(i), the probability that step i reveals a masked token; entry 0 is unused.
     pub xi: Vec<f64>,
@@ -33,8 +33,8 @@ impl TimeGrid {
         self.visible[i].iter().zip(set_sums).map(|(p, sum)| p * sum).sum()
     }
 
-    /// The expectation over z_t(i) and over the positions that step i reveals of a function whose sums over the sequences
-    /// with n masks, and over the sets of r of them, are `path_sums`\[n\]\[r\].
+    /// The expectation over z_t(i) and over the positions that step i reveals of a function whose sums over the
+    /// sequences with n masks, and over the sets of r of them, are `path_sums`\[n\]\[r\].
     pub fn over_reverse_paths(&self, i: usize, path_sums: &[Vec<f64>]) -> f64 {
         let (length, xi) = (path_sums.len() - 1, self.xi[i]);
         let mut total = 0.0;

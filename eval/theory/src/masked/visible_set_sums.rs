@@ -1,8 +1,8 @@
 //! Sums over the sets of visible positions, for all outcomes together.
 //!
-//! A sum over the visible sets of an outcome is done one position at a time: a visible position shows its value and adds
-//! one to the size of the set, a hidden one shows the mask. So an array over all sequences loses the mask from one axis
-//! after the other, and its entries become polynomials whose coefficient k belongs to the visible sets of size k.
+//! A sum over the visible sets of an outcome is done one position at a time: a visible position shows its value and
+//! adds one to the size of the set, a hidden one shows the mask. So an array over all sequences loses the mask from one
+//! axis after the other, and its entries become polynomials whose coefficient k belongs to the visible sets of size k.
 
 use rayon::prelude::*;
 
@@ -20,8 +20,8 @@ pub(super) fn visible_log(index: &PatternIndex, log_marginal: &[f64]) -> Vec<f64
 pub(super) fn cross_entropy(index: &PatternIndex, denoiser: &DenoiserTable) -> Vec<f64> {
     let mut sums = Vec::new();
     for n in 0..index.length {
-        // The table of position n has no mask on axis n. Once the axes before n have none either, it has the shape of the
-        // sum so far, and both go on as one.
+        // The table of position n has no mask on axis n. Once the axes before n have none either, it has the shape of
+        // the sum so far, and both go on as one.
         let mut own: Vec<f64> = denoiser.log_mu(n).par_iter().map(|l| -l).collect();
         for axis in 0..n {
             own = unmasked(index, &own, axis, axis + 1);
@@ -35,8 +35,8 @@ pub(super) fn cross_entropy(index: &PatternIndex, denoiser: &DenoiserTable) -> V
     sums
 }
 
-/// Removes the mask from one axis of an array of polynomials of `coefficients` coefficients, which vary fastest. The axes
-/// before it have no mask any more.
+/// Removes the mask from one axis of an array of polynomials of `coefficients` coefficients, which vary fastest. The
+/// axes before it have no mask any more.
 fn unmasked(index: &PatternIndex, array: &[f64], axis: usize, coefficients: usize) -> Vec<f64> {
     let values = index.mask();
     let blocks = values.pow(axis as u32);

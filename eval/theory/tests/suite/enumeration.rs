@@ -124,7 +124,10 @@ fn the_sums_over_sets_are_those_of_a_walk_over_all_of_them() {
         worst = worst.max(difference(&enumeration.reveal_correlation().concat(), &correlation.concat()));
         if states > 1 && length > 1 {
             let [in_turn, _] = Definition { in_turn: true, ..definition }.reveals();
-            assert!(difference(&enumeration.reveal_kl().concat(), &in_turn.concat()) > 0.1, "tokens that see each other");
+            assert!(
+                difference(&enumeration.reveal_kl().concat(), &in_turn.concat()) > 0.1,
+                "tokens that see each other"
+            );
         }
     }
     println!("largest difference: {worst:e}");

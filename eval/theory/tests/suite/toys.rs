@@ -21,8 +21,7 @@ fn chain(states: usize, length: usize) -> String {
     };
     let total: f64 = (0..words).map(weight).sum();
     let entry = |w: usize| {
-        let word: String =
-            (0..length).map(|n| char::from(b'0' + (w / states.pow(n as u32) % states) as u8)).collect();
+        let word: String = (0..length).map(|n| char::from(b'0' + (w / states.pow(n as u32) % states) as u8)).collect();
         format!("{word:?}: {}", weight(w) / total)
     };
     let data: Vec<String> = (0..words).map(entry).collect();
@@ -56,7 +55,8 @@ fn toys_that_are_too_large_are_refused_with_number_and_limit() {
 fn a_number_of_steps_out_of_range_is_refused_with_the_limit() {
     let enumeration = toy("example-a");
     for steps in [0, 1 << 30] {
-        let refused = cascade(&enumeration, &MaskedSchedule::Linear, steps, &Weighting::Elbo).expect_err("out of range");
+        let refused =
+            cascade(&enumeration, &MaskedSchedule::Linear, steps, &Weighting::Elbo).expect_err("out of range");
         let Error::Steps { limit, .. } = refused else { panic!("{refused}") };
         assert!(limit > 1_000_000 && refused.advice().contains(&limit.to_string()), "{refused}");
         assert!(!refused.advice().contains("--"), "a library knows no flags");

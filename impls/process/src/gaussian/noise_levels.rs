@@ -7,7 +7,8 @@ use crate::schedule::{GaussianSchedule, LogSnr};
 pub enum LevelGrid {
     /// t(i) = i/T under a schedule; the last level is the schedule's end, where the decoder takes over.
     Times(GaussianSchedule),
-    /// EDM's: s^(1/rho) is linear in i for s = sigma/alpha, and a last step goes to s = 0 (Karras et al. 2022, equation 5).
+    /// EDM's: s^(1/rho) is linear in i for s = sigma/alpha, and a last step goes to s = 0 (Karras et al. 2022, equation
+    /// 5).
     Edm { rho: f64, sigma_min: f64, sigma_max: f64 },
 }
 

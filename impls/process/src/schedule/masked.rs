@@ -106,8 +106,8 @@ impl MaskedSchedule {
         }
     }
 
-    /// xi = (alpha_s - alpha_t) / (1 - alpha_t), the probability that the reverse step from `t` to `s < t` reveals a masked token
-    /// [MD4, reverse posterior].
+    /// xi = (alpha_s - alpha_t) / (1 - alpha_t), the probability that the reverse step from `t` to `s < t` reveals a
+    /// masked token [MD4, reverse posterior].
     pub fn reveal_probability(&self, s: f64, t: f64) -> f64 {
         let masked = self.mask_probability(t);
         ((masked - self.mask_probability(s)) / masked).clamp(0.0, 1.0)
@@ -166,8 +166,8 @@ impl LogSnr for MaskedSchedule {
         }
     }
 
-    /// t, (2/pi) tan(pi t/2), t/w and expm1(S)/S all grow with t. Clipping adds a multiple of 1/(-alpha'), which falls for
-    /// polynomials of w > 1, and without bound at t = 0.
+    /// t, (2/pi) tan(pi t/2), t/w and expm1(S)/S all grow with t. Clipping adds a multiple of 1/(-alpha'), which falls
+    /// for polynomials of w > 1, and without bound at t = 0.
     fn simple_is_monotone(&self) -> bool {
         !matches!(self, Self::Clipped(Unclipped::Poly(w)) if *w > 1.0)
     }

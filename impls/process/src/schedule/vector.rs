@@ -60,8 +60,8 @@ impl VectorSchedule {
         self.powers[value] / t
     }
 
-    /// xi_v = (alpha_v(s) - alpha_v(t)) / (1 - alpha_v(t)), the probability that the reverse step from `t` to `s < t` reveals a
-    /// masked token of this value [GenMD4, finite T].
+    /// xi_v = (alpha_v(s) - alpha_v(t)) / (1 - alpha_v(t)), the probability that the reverse step from `t` to `s < t`
+    /// reveals a masked token of this value [GenMD4, finite T].
     pub fn reveal_probability(&self, value: usize, s: f64, t: f64) -> f64 {
         if s == 0.0 { 1.0 } else { -(self.powers[value] * (s / t).ln()).exp_m1() }
     }

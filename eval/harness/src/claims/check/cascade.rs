@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Outcome, axis, curve, figure, plot, toy_inputs};
 use crate::failure::Failure;
 use crate::provenance;
-use crate::theory::discrete::{Forward, DiscreteModel, ReverseParameterization};
+use crate::theory::discrete::{DiscreteModel, Forward, ReverseParameterization};
 use crate::theory::gaussian::GaussianToy;
 use crate::theory::masked::Enumeration;
 use crate::theory::{Alphabet, Cascade, Toy, discrete, gaussian, masked};

@@ -72,7 +72,8 @@ impl Integrand {
                 Measure::Genmd4Equal => -schedule.elbo_weight(0, t) * mu[x].ln(),
                 // d(level) = -dt / (t (1 - t)).
                 _ => {
-                    token_integrand(&forward, ReverseParameterization::Mixture, mu, (x, 3), linear_level(t)) / (t * (1.0 - t))
+                    token_integrand(&forward, ReverseParameterization::Mixture, mu, (x, 3), linear_level(t))
+                        / (t * (1.0 - t))
                 }
             };
             differences.push((published / other - 1.0).abs());
@@ -127,7 +128,8 @@ fn uniform_limit() -> Vec<f64> {
         for z in 0..3 {
             let t = i as f64 / STEPS as f64;
             let step = token_step(&forward, ReverseParameterization::D3pm, mu, (x, z), (i * fine / STEPS, fine));
-            let rate = token_integrand(&forward, ReverseParameterization::D3pm, mu, (x, z), linear_level(t)) / (t * (1.0 - t));
+            let rate =
+                token_integrand(&forward, ReverseParameterization::D3pm, mu, (x, z), linear_level(t)) / (t * (1.0 - t));
             differences.push((step * fine as f64 / rate - 1.0).abs());
         }
     }
