@@ -17,7 +17,7 @@ const MAX_PATTERNS: u64 = 4_000_000;
 const MAX_REVEALS: u64 = 250_000_000;
 /// The form of a toy file.
 const FORMAT: &str =
-    r#"it holds {"states": V, "length": L, "data": {"00": 0.5, ...}, "denoiser": {"kind": "exact"}}; no NaN"#;
+    r#"it holds {"states": V, "length": L, "data": {"00": 0.5, ...}, "denoiser": {"kind": "exact"}}; JSON has no NaN"#;
 /// Tolerance of sums of probabilities against 1.
 const SUM_TOLERANCE: f64 = 1e-9;
 

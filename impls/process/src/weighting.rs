@@ -91,7 +91,8 @@ impl Weighting {
     /// use elbow_process::{Weighting, schedule::MaskedSchedule};
     ///
     /// // sigmoid(-lambda) = 1 - alpha = t under the linear schedule: all bounds count the same.
-    /// assert_eq!(Weighting::Sigmoid(0.0).cascade_weights(&MaskedSchedule::Linear, 4), [0.25; 4]);
+    /// let even = Weighting::Sigmoid(0.0).cascade_weights(&MaskedSchedule::Linear, 4);
+    /// assert!(even.iter().all(|w| (w - 0.25).abs() < 1e-15));
     /// // EDM's w~ falls towards t = 1: some bounds have negative weight.
     /// assert!(Weighting::Edm(0.5).cascade_weights(&MaskedSchedule::Linear, 100).iter().any(|w| *w < 0.0));
     /// ```

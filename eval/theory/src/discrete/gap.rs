@@ -6,8 +6,9 @@ use crate::error::Error;
 
 /// The gaps g_i = E L^(i+1) - E L^(i), i = 1..=T, nats [Demystifying, Theorem 1].
 ///
-/// Each is the expected KL of the joint reverse kernels over all tokens, `E_{q(z_t)} KL(q(z_s | z_t) || p_theta(z_s |
-/// z_t))`, and never a difference of bounds. Cost: O(T S^(2L) L) for S states per token.
+/// Each is the expected KL of the joint reverse kernels over all tokens,
+/// `E_{q(z_t)} KL(q(z_s | z_t) || p_theta(z_s | z_t))`, and never a difference of bounds. Cost: O(T S^(2L) L) for S
+/// states per token.
 pub fn gaps(model: &DiscreteModel, steps: usize) -> Result<Vec<f64>, Error> {
     model.forward.check_steps(steps)?;
     Ok((1..=steps).map(|i| step_gap(&ReverseStep::new(model, i, steps)).0).collect())

@@ -18,4 +18,4 @@ pub use continuous_limit::{token_integrand, weighted_loss};
 pub use forward::Forward;
 pub use gap::gaps;
 pub use model::DiscreteModel;
-pub use reverse_kernel::{ReverseParameterization, posterior, token_step};
+pub use reverse_kernel::{ReverseParameterization, token_step};

@@ -47,7 +47,7 @@ impl ReverseParameterization {
 /// q(z_s = j | z_t = z, x) of one token, the exact reverse kernel given x [D3PM (3)].
 ///
 /// The matrices are q(z_s | x), q(z_t | z_s) and q(z_t | x).
-pub fn posterior(x: usize, j: usize, z: usize, [before, step, after]: [&Mat<f64>; 3]) -> f64 {
+pub(super) fn posterior(x: usize, j: usize, z: usize, [before, step, after]: [&Mat<f64>; 3]) -> f64 {
     before[(x, j)] * step[(j, z)] / after[(x, z)]
 }
 

@@ -11,9 +11,10 @@ use crate::pattern_index::PatternIndex;
 
 /// The gaps g_i = E L^(i+1) - E L^(i), i = 1..=T, nats [Demystifying, Theorem 1].
 ///
-/// Each is the expected KL of the joint reverse kernels over all tokens, `E_{q(z_t)} KL(q(z_s | z_t) || p_theta(z_s |
-/// z_t))`, and never a difference of bounds: the test of Theorem 1 compares it with those differences. Cost: O(T L^2);
-/// the sums over the (2V + 1)^L pairs (z_t, z_s) are done in [`Enumeration::new`].
+/// Each is the expected KL of the joint reverse kernels over all tokens,
+/// `E_{q(z_t)} KL(q(z_s | z_t) || p_theta(z_s | z_t))`, and never a difference of bounds: the test of Theorem 1 compares
+/// it with those differences. Cost: O(T L^2); the sums over the (2V + 1)^L pairs (z_t, z_s) are done in
+/// [`Enumeration::new`].
 pub fn gaps(enumeration: &Enumeration, schedule: &MaskedSchedule, steps: usize) -> Vec<f64> {
     let grid = TimeGrid::new(schedule, steps, enumeration.length());
     (1..=steps).map(|i| grid.over_reverse_paths(i, enumeration.reveal_kl())).collect()
