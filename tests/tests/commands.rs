@@ -137,7 +137,7 @@ fn bad_usage_and_bad_input_exit_with_2_and_say_what_to_do() {
             &["theory", "masked", "--toy", "fixtures/toys/copy.json", "--weighting", "sigmod:1"],
             &["sigmod", "sigmoid:B"],
         ),
-        (&["theory", "masked", "--toy", "fixtures/toys/copy.json", "--steps", "0"], &["--steps"]),
+        (&["theory", "masked", "--toy", "fixtures/toys/copy.json", "--steps", "0"], &["0 steps", "steps must be 1 to"]),
         (&["theory", "masked", "--toi", "x"], &["--toi", "--toy"]),
         (
             &["theory", "uniform", "--toy", "fixtures/toys/copy.json", "--transition", "fixtures/discrete/walk.json"],

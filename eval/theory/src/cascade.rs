@@ -1,42 +1,18 @@
-//! The cascade of bounds on a time grid, whatever the diffusion process: Theorem 1 and Theorem 2.
+//! The cascade of bounds on a time grid: what `elbow theory` prints, for any diffusion process.
 //!
-//! L^(i)(x) = D_i(x) - K(x) - sum over j >= i of l_j(x), i = 1..T+1, is the ELBO of the model that runs the learned
-//! reverse kernels from t(T) down to s(i) = (i - 1)/T and then draws x from the exact q(x | z_s(i)).
+//! The bounds are in [`crate::elbo`], Theorem 1 is in [`crate::gap`], Theorem 2 in [`crate::reweighting`]. Here their
+//! values are averaged over the data.
 
 use elbow_process::Weighting;
 use elbow_process::schedule::LogSnr;
 use rayon::prelude::*;
 use serde::Serialize;
 
-/// The terms of the bounds of one outcome x (or of one group of outcomes, on average), in nats.
-pub struct Terms {
-    /// q(x): the weight in expectations over the data.
-    pub probability: f64,
-    /// D_i(x) = E log q(x | z_s(i)), i = 1..T+1.
-    pub decoder: Vec<f64>,
-    /// l_i(x) = E KL(q(z_s(i) | z_t(i), x) || p_theta(z_s(i) | z_t(i))), i = 1..T.
-    pub step: Vec<f64>,
-    /// K(x) = KL(q(z_1 | x) || p(z_1)).
-    pub prior: f64,
-}
+use crate::elbo::ElboTerms;
+use crate::gap::theorem1_residual;
+use crate::reweighting::{Theorem2, TheoremWeights};
 
-impl Terms {
-    /// L^(i)(x), i = 1..T+1.
-    pub fn elbo(&self) -> Vec<f64> {
-        let steps = self.step.len();
-        let mut elbo = vec![0.0; steps + 1];
-        let mut remaining = 0.0;
-        for i in (0..=steps).rev() {
-            if i < steps {
-                remaining += self.step[i];
-            }
-            elbo[i] = self.decoder[i] - self.prior - remaining;
-        }
-        elbo
-    }
-}
-
-/// The exact cascade, in nats. Arrays over i start at i = 1. What a process does not have is absent.
+/// The exact cascade of bounds, in nats; arrays over i start at i = 1. Fields that a process does not have are absent.
 #[derive(Clone, Debug, Serialize)]
 pub struct Cascade {
     /// Data values of a discrete toy.
@@ -51,11 +27,14 @@ pub struct Cascade {
     /// The forward transition of a discrete process other than masking.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transition: Option<String>,
-    /// How the denoiser makes a reverse kernel, where there is a choice.
+    /// Name of the [`crate::discrete::ReverseParameterization`], where there is a choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameterization: Option<String>,
+    /// Name of the noise schedule.
     pub schedule: String,
+    /// T, the number of steps of the grid t(i) = i/T.
     pub steps: usize,
+    /// Name of the weighting.
     pub weighting: String,
     /// H = -E log q(x); the differential entropy of a density.
     pub entropy: f64,
@@ -63,11 +42,11 @@ pub struct Cascade {
     pub elbo: Vec<f64>,
     /// g_i = E KL(q(z_s(i)|z_t(i)) || p_theta(z_s(i)|z_t(i))), i = 1..T, as an expected joint KL.
     pub gap: Vec<f64>,
-    /// Discrete: the part of g_i that no factorised denoiser can remove, the total correlation of what is
-    /// revealed at once.
+    /// Discrete: the part of g_i that no factorised denoiser can remove, the total correlation of the tokens that
+    /// change in one step.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub factorization: Vec<f64>,
-    /// Gaussian: the part of g_i that no denoiser can remove, because the true reverse kernel is no Gaussian.
+    /// Gaussian: the part of g_i that no denoiser can remove, since the exact reverse kernel is not Gaussian.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kernel_mismatch: Vec<f64>,
     /// E l_i, i = 1..T.
@@ -76,13 +55,13 @@ pub struct Cascade {
     pub decoder: Vec<f64>,
     /// E K.
     pub prior: f64,
-    /// KL(q || p~(i)), i = 1..T+1; empty where it would take too long (see `notes`).
+    /// KL(q || p~(i)), i = 1..T+1; empty where it is too expensive (see `notes`).
     pub data_model_kl: Vec<f64>,
     /// w~(t(i)), i = 1..T; null where infinite.
     pub w_tilde: Vec<f64>,
     /// w_i, i = 1..T; null where infinite.
     pub cascade_weights: Vec<f64>,
-    /// Whether w~ is non-decreasing, so that the weighted loss is a sum of bounds.
+    /// Whether w~ is non-decreasing in t, so that the reweighted loss is a sum of bounds.
     pub monotone: bool,
     /// max over i of |E L^(i+1) - E L^(i) - g_i|.
     pub theorem1_residual: f64,
@@ -92,12 +71,12 @@ pub struct Cascade {
     pub weighted_elbo_sum: f64,
     /// -E L^(1) in continuous time; null where infinite.
     pub neg_elbo_continuous: f64,
-    /// The reweighted loss in continuous time; null where infinite. It is no bound on the likelihood.
+    /// The reweighted loss in continuous time; null where infinite. Not a bound on the likelihood.
     pub weighted_continuous: f64,
-    /// E over orders of -log p(x) of a masked denoiser used one token at a time.
+    /// E over orders of -log p(x) of a masked denoiser that reveals one token per step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub any_order_ar_nll: Option<f64>,
-    /// Estimated error of the quadrature behind -E L^(1), the gaps and the continuous numbers, largest.
+    /// Estimated quadrature error of -E L^(1), of the gaps and of the continuous-time numbers, the largest of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quadrature_error: Option<f64>,
     /// What was left out, and why.
@@ -105,37 +84,36 @@ pub struct Cascade {
 }
 
 impl Cascade {
-    /// Sums the terms of all outcomes, which need not exist all at once. `gap` is g_i, computed apart from them.
-    /// Everything else that a process knows is for its own code to fill in.
+    /// Averages the terms of all outcomes; they are consumed one by one and need not fit in memory together.
+    ///
+    /// `gap` is g_i for i = 1..=T, computed independently of the terms, so that Theorem 1 is a test of both. The fields
+    /// of single processes stay empty.
     pub fn new(
         schedule: &dyn LogSnr,
         steps: usize,
         weighting: &Weighting,
         entropy: f64,
-        outcomes: impl IntoParallelIterator<Item = Terms, Iter: IndexedParallelIterator>,
+        outcomes: impl IntoParallelIterator<Item = ElboTerms, Iter: IndexedParallelIterator>,
         gap: Vec<f64>,
     ) -> Self {
-        let w_tilde: Vec<f64> = (1..=steps).map(|i| weighting.at(schedule, i as f64 / steps as f64)).collect();
-        let cascade_weights = weighting.cascade_weights(schedule, steps);
+        let weights = TheoremWeights::new(weighting, schedule, steps);
         let mut notes = Vec::new();
-        if w_tilde.iter().any(|w| !w.is_finite()) {
+        if weights.w_tilde.iter().any(|w| !w.is_finite()) {
             notes.push(format!(
                 "w~ of {weighting} is infinite at t = 1 under the {schedule} schedule: Theorem 2 holds for alpha(1) > 0 only"
             ));
         }
-        // Blocks are summed apart and added in order: so the number of threads changes no digit, and few are lost.
+        // Blocks are summed apart and added in order, so the number of threads changes no digit.
         let outcomes = outcomes.into_par_iter();
         let block = outcomes.len().div_ceil(BLOCKS).max(1);
-        let add = |mut sums: Sums, terms: Terms| {
-            sums.add_outcome(&terms, &w_tilde, &cascade_weights);
+        let add = |mut sums: Expectations, terms: ElboTerms| {
+            sums.add_outcome(&terms, &weights);
             sums
         };
-        let blocks: Vec<Sums> = outcomes.fold_chunks(block, || Sums::new(steps), add).collect();
-        let mut sums = Sums::new(steps);
-        blocks.iter().for_each(|block| sums.add(block));
-        let Sums { elbo, decoder, kl_step, prior, theorem2_residual, weighted_elbo_sum } = sums;
-        // Where a bound is infinite there is nothing to compare, and max leaves the NaN out.
-        let residual = |i: usize| (elbo[i + 1] - elbo[i] - gap[i]).abs();
+        let blocks: Vec<Expectations> = outcomes.fold_chunks(block, || Expectations::new(steps), add).collect();
+        let mut sums = Expectations::new(steps);
+        blocks.iter().for_each(|block| sums.add_block(block));
+        let Expectations { elbo, decoder, kl_step, prior, theorem2_residual, weighted_elbo_sum } = sums;
         Self {
             states: None,
             length: None,
@@ -146,7 +124,7 @@ impl Cascade {
             steps,
             weighting: weighting.to_string(),
             entropy,
-            theorem1_residual: (0..steps).map(residual).fold(0.0, f64::max),
+            theorem1_residual: theorem1_residual(&elbo, &gap),
             elbo,
             gap,
             factorization: Vec::new(),
@@ -155,8 +133,8 @@ impl Cascade {
             decoder,
             prior,
             data_model_kl: Vec::new(),
-            w_tilde,
-            cascade_weights,
+            w_tilde: weights.w_tilde,
+            cascade_weights: weights.cascade,
             monotone: weighting.is_monotone(schedule),
             theorem2_residual,
             weighted_elbo_sum,
@@ -169,20 +147,21 @@ impl Cascade {
     }
 }
 
-/// Blocks of outcomes, each summed by itself.
+/// Number of blocks of outcomes that are summed independently.
 const BLOCKS: usize = 64;
 
-/// What is summed over the outcomes, by the names in [`Cascade`].
-struct Sums {
+/// Expectations over the outcomes, named as in [`Cascade`].
+struct Expectations {
     elbo: Vec<f64>,
     decoder: Vec<f64>,
     kl_step: Vec<f64>,
     prior: f64,
+    /// A maximum, not an expectation.
     theorem2_residual: f64,
     weighted_elbo_sum: f64,
 }
 
-impl Sums {
+impl Expectations {
     fn new(steps: usize) -> Self {
         Self {
             elbo: vec![0.0; steps + 1],
@@ -194,20 +173,18 @@ impl Sums {
         }
     }
 
-    fn add_outcome(&mut self, terms: &Terms, w_tilde: &[f64], cascade_weights: &[f64]) {
-        let bounds = terms.elbo();
-        accumulate(&mut self.elbo, &bounds, terms.probability);
+    fn add_outcome(&mut self, terms: &ElboTerms, weights: &TheoremWeights) {
+        let elbos = terms.elbos();
+        accumulate(&mut self.elbo, &elbos, terms.probability);
         accumulate(&mut self.decoder, &terms.decoder, terms.probability);
-        accumulate(&mut self.kl_step, &terms.step, terms.probability);
+        accumulate(&mut self.kl_step, &terms.step_kl, terms.probability);
         self.prior += terms.probability * terms.prior;
-        let left: f64 = cascade_weights.iter().zip(&bounds).map(|(w, l)| w * l).sum();
-        let constant: f64 = cascade_weights.iter().zip(&terms.decoder).map(|(w, d)| w * (d - terms.prior)).sum();
-        let right = constant - w_tilde.iter().zip(&terms.step).map(|(w, l)| w * l).sum::<f64>();
-        self.weighted_elbo_sum += terms.probability * left;
-        self.add_residual((left - right).abs());
+        let theorem2 = Theorem2::sides(weights, terms, &elbos);
+        self.weighted_elbo_sum += terms.probability * theorem2.weighted_elbos;
+        self.add_residual(theorem2.residual());
     }
 
-    fn add(&mut self, other: &Self) {
+    fn add_block(&mut self, other: &Self) {
         accumulate(&mut self.elbo, &other.elbo, 1.0);
         accumulate(&mut self.decoder, &other.decoder, 1.0);
         accumulate(&mut self.kl_step, &other.kl_step, 1.0);
@@ -216,7 +193,7 @@ impl Sums {
         self.add_residual(other.theorem2_residual);
     }
 
-    /// The larger one; NaN stays.
+    /// Keeps the larger residual; a NaN stays.
     fn add_residual(&mut self, residual: f64) {
         let known = self.theorem2_residual;
         self.theorem2_residual = if residual.is_nan() || known.is_nan() { f64::NAN } else { known.max(residual) };

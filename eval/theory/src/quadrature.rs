@@ -1,33 +1,49 @@
 //! Quadrature with an error estimate: adaptive Gauss-Legendre panels on an interval or on the whole line, and
-//! expectations under a standard normal in a few dimensions.
+//! expectations under a standard normal law in a few dimensions.
 //!
-//! Every result comes with the change at the last refinement, an estimate from above of the error left: both rules
+//! The error estimate is the change at the last refinement. It bounds the remaining error from above, since both rules
 //! converge exponentially on the smooth integrands of this crate.
 
 use std::sync::LazyLock;
 
-/// A number and the estimate of its quadrature error.
+/// An integral and the estimate of its absolute error.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Quadrature {
+    /// The integral.
     pub value: f64,
+    /// The change at the last refinement.
     pub error: f64,
+}
+
+/// The accumulated error of a result that is composed of several integrals.
+#[derive(Default)]
+pub(crate) struct ErrorSum(pub f64);
+
+impl ErrorSum {
+    /// The integral times `factor`; its error is added to the sum. Infinite terms have no error to add.
+    pub fn scaled(&mut self, integral: Quadrature, factor: f64) -> f64 {
+        if factor.is_finite() && integral.error.is_finite() {
+            self.0 += integral.error * factor.abs();
+        }
+        integral.value * factor
+    }
 }
 
 const NODES: usize = 16;
 /// Width of the panels before any refinement: integrands in log-SNR have their nearest poles at distance pi, which
 /// leaves an error of 1e-17.
 const PANEL: f64 = 4.0;
-/// Most bisections of one panel.
+/// Largest number of bisections of one panel.
 const DEPTH: usize = 8;
-/// Relative change at which a panel counts as converged: what an integrand that is itself a quadrature can reach.
+/// Relative change at which a panel has converged: reachable by an integrand that is itself a quadrature.
 const PANEL_TOLERANCE: f64 = 1e-12;
-/// An integrand that falls by less than a thousandth from each panel to the next, this many times, has no integral.
+/// Number of panels in a row, each within a thousandth of the one before, after which the integral is taken to diverge.
 const PERSISTENT: usize = 20;
 
 static RULE: LazyLock<Vec<(f64, f64)>> = LazyLock::new(gauss_legendre);
 
-/// The integral of `integrand` from `low` to `high` (finite), each panel bisected until its value changes by less
-/// than rounding.
+/// The integral of `integrand` from `low` to `high`, both finite; each panel is bisected until its value changes by
+/// less than rounding.
 pub fn integrate(low: f64, high: f64, integrand: &mut impl FnMut(f64) -> f64) -> Quadrature {
     let panels = ((high - low) / PANEL).ceil().max(1.0) as usize;
     let width = (high - low) / panels as f64;
@@ -41,9 +57,11 @@ pub fn integrate(low: f64, high: f64, integrand: &mut impl FnMut(f64) -> f64) ->
     total
 }
 
-/// The integral over \[`low`, `high`\], either end possibly infinite, of an integrand that decays: panels are added
-/// outwards from `start` until they no longer count beside the sum (or beside 0.01: nats are of order one). Infinite
-/// where the tail does not decay.
+/// The integral from `low` to `high`, either possibly infinite, of an integrand that decays; infinite where a tail does
+/// not decay.
+///
+/// Panels are added outwards from `start` until they are negligible beside the sum, or beside 0.01: nats are of order
+/// one.
 pub fn integrate_line(low: f64, high: f64, start: f64, integrand: &mut impl FnMut(f64) -> f64) -> Quadrature {
     let start = start.clamp(low, high);
     let mut total = Quadrature::default();
@@ -66,7 +84,7 @@ pub fn integrate_line(low: f64, high: f64, start: f64, integrand: &mut impl FnMu
     total
 }
 
-/// One panel, halved until both halves together agree with the whole.
+/// One panel, bisected until both halves together agree with the whole.
 fn bisected(low: f64, high: f64, integrand: &mut impl FnMut(f64) -> f64) -> Quadrature {
     let whole = panel(low, high, integrand);
     halved(low, high, whole, DEPTH, integrand)
@@ -90,7 +108,7 @@ fn panel(low: f64, high: f64, integrand: &mut impl FnMut(f64) -> f64) -> f64 {
     RULE.iter().map(|(x, w)| w * integrand(centre + half * x)).sum::<f64>() * half
 }
 
-/// Nodes and weights on \[-1, 1\]: the roots of the Legendre polynomial by Newton's method.
+/// Nodes and weights of the Gauss-Legendre rule on \[-1, 1\], by Newton's method.
 fn gauss_legendre() -> Vec<(f64, f64)> {
     let n = NODES as f64;
     (0..NODES)
@@ -111,12 +129,13 @@ fn gauss_legendre() -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Normal deviates beyond this have density below 1e-18.
+/// Radius beyond which the normal density is below 1e-18.
 const REACH: f64 = 9.0;
 
-/// E f(u) for u standard normal in `D` dimensions, by the trapezoidal rule on a cubic lattice: for smooth
-/// functions it converges faster than any power of the spacing, which is divided by sqrt 2 until the value changes
-/// by less than `tolerance` (relative), or until `most` points would be used.
+/// E f(u) for u standard normal in `D` dimensions, by the trapezoidal rule on a cubic lattice.
+///
+/// For smooth functions the rule converges faster than any power of the spacing, which is divided by sqrt 2 until the
+/// value changes by less than `tolerance` (relative), or until more than `most` points would be needed.
 pub fn normal_expectation<const D: usize>(
     tolerance: f64,
     most: f64,
@@ -136,7 +155,7 @@ pub fn normal_expectation<const D: usize>(
     }
 }
 
-/// The trapezoidal sum, normalised by the sum of its weights; points outside a ball of radius [`REACH`] are left out.
+/// The trapezoidal sum over the points within radius [`REACH`], normalised by the sum of its weights.
 fn lattice<const D: usize>(spacing: f64, f: &mut impl FnMut(&[f64; D]) -> f64) -> f64 {
     let reach = (REACH / spacing) as i64;
     // Compensated sums: millions of points would otherwise cost three digits.
@@ -161,7 +180,7 @@ fn lattice<const D: usize>(spacing: f64, f: &mut impl FnMut(&[f64; D]) -> f64) -
     }
 }
 
-/// Kahan's summation.
+/// Kahan summation.
 #[derive(Default)]
 struct Compensated {
     total: f64,

@@ -86,12 +86,14 @@ impl Weighting {
         Self::Indi,
     ];
 
-    /// w~(t) = w(lambda_t) under `schedule`; may be infinite where lambda is (`t = 1` for `fm`, `snr`, `indi`).
+    /// w~(t) = w(lambda_t) under `schedule` [Demystifying, matched in log-SNR]; it may be infinite where lambda is (`t
+    /// = 1` for `fm`, `snr`, `indi`).
     pub fn at(&self, schedule: &(impl LogSnr + ?Sized), t: f64) -> f64 {
         self.of_log_snr(schedule, schedule.log_snr(t))
     }
 
-    /// The total weight of the masked cross-entropy at time `t` in (0, 1): w~(t) r(t), r = -alpha'/(1 - alpha).
+    /// The total weight w~(t) r(t) of the masked cross-entropy at time `t` in (0, 1), with r = -alpha'/(1 - alpha)
+    /// [Demystifying, masked L_w~].
     pub fn ce_weight(&self, schedule: &MaskedSchedule, t: f64) -> f64 {
         match self {
             // Exactly 1 by definition, not by rounding.
@@ -100,8 +102,11 @@ impl Weighting {
         }
     }
 
-    /// Whether w~(t) is non-decreasing in `t`: only then is the reweighted loss a sum of bounds (Theorem 2). But for `simple`,
-    /// which belongs to the schedule, over all log-SNRs, also where the schedule has only a part of them.
+    /// Whether w~(t) is non-decreasing in `t`: only then is the reweighted loss a sum of bounds with non-negative
+    /// weights [Demystifying, Theorem 2].
+    ///
+    /// Decided over all log-SNRs, also where the schedule has only a part of them; for `simple`, which belongs to the
+    /// schedule, over those of the schedule.
     pub fn is_monotone(&self, schedule: &(impl LogSnr + ?Sized)) -> bool {
         match self {
             Self::Elbo | Self::Sigmoid(_) | Self::FlowMatching | Self::Snr | Self::Indi => true,
@@ -111,8 +116,20 @@ impl Weighting {
         }
     }
 
-    /// The weights w_i of the cascade's ELBOs L^(i), i = 1..T, on the grid t(i) = i/T (Theorem 2):
-    /// w_1 = w~(t(1)) and w_i = w~(t(i)) - w~(t(i-1)). Negative entries mean that the loss is no sum of bounds.
+    /// The weights w_i of the bounds L^(i), i = 1..=T, on the grid t(i) = i/T, T = `steps`: w_1 = w~(t(1)) and
+    /// w_i = w~(t(i)) - w~(t(i-1)) [Demystifying, Theorem 2].
+    ///
+    /// A negative entry means that the loss is not a sum of bounds with non-negative weights.
+    ///
+    /// ```
+    /// use elbow_process::{Weighting, schedule::MaskedSchedule};
+    ///
+    /// // sigmoid(-lambda) = 1 - alpha = t under the linear schedule: all bounds count the same.
+    /// let even = Weighting::Sigmoid(0.0).cascade_weights(&MaskedSchedule::Linear, 4);
+    /// assert!(even.iter().all(|w| (w - 0.25).abs() < 1e-15));
+    /// // EDM's w~ falls towards t = 1: some bounds have negative weight.
+    /// assert!(Weighting::Edm(0.5).cascade_weights(&MaskedSchedule::Linear, 100).iter().any(|w| *w < 0.0));
+    /// ```
     pub fn cascade_weights(&self, schedule: &(impl LogSnr + ?Sized), steps: usize) -> Vec<f64> {
         let mut before = 0.0;
         (1..=steps)
@@ -132,7 +149,8 @@ impl Weighting {
         }
     }
 
-    /// w(lambda). Only `Simple` looks at the schedule.
+    /// w(lambda), the weighting as a function of the log-SNR [Kingma and Gao, Table 1]. Only `Simple` depends on the
+    /// schedule.
     pub fn of_log_snr(&self, schedule: &(impl LogSnr + ?Sized), lambda: f64) -> f64 {
         match self {
             Self::Elbo => 1.0,

@@ -8,7 +8,7 @@ use impls::Weighting;
 use impls::schedule::{GaussianSchedule, MaskedSchedule, VectorSchedule};
 
 use elbow_harness::failure::Failure;
-use elbow_harness::theory::discrete::{Forward, Model, Parameterization};
+use elbow_harness::theory::discrete::{DiscreteModel, Forward, ReverseParameterization};
 use elbow_harness::theory::gaussian::GaussianToy;
 use elbow_harness::theory::masked::Enumeration;
 use elbow_harness::theory::{Alphabet, Cascade, Toy, discrete, gaussian, masked};
@@ -135,11 +135,11 @@ impl Masked {
         let weighting: Weighting = weighting.parse()?;
         if self.schedule.contains(',') {
             let forward = Forward::vector(self.schedule.parse::<VectorSchedule>()?);
-            let model = Model::new(&toy, &forward, Parameterization::Mixture)?;
-            return discrete::cascade(&model, *steps, &weighting);
+            let model = DiscreteModel::new(&toy, &forward, ReverseParameterization::Mixture)?;
+            return Ok(discrete::cascade(&model, *steps, &weighting)?);
         }
         let schedule: MaskedSchedule = self.schedule.parse()?;
-        masked::cascade(&Enumeration::new(&toy)?, &schedule, *steps, &weighting)
+        Ok(masked::cascade(&Enumeration::new(&toy)?, &schedule, *steps, &weighting)?)
     }
 }
 
@@ -151,7 +151,7 @@ impl Gaussian {
             None => format!("fixed-linear:{}:{}", self.gamma_min, self.gamma_max),
         };
         let schedule: GaussianSchedule = schedule.parse()?;
-        gaussian::cascade(&GaussianToy::load(toy)?, &schedule, *steps, &weighting.parse()?)
+        Ok(gaussian::cascade(&GaussianToy::load(toy)?, &schedule, *steps, &weighting.parse()?)?)
     }
 }
 
@@ -161,10 +161,10 @@ impl Uniform {
         let schedule: MaskedSchedule = self.schedule.parse()?;
         // The number of values decides what a matrix may be, and the matrix what a table denoiser must list.
         let values = Toy::states_of(path)?;
-        let forward = Forward::named(&self.transition, values, schedule, |file| Ok(PathBuf::from(file)))?;
+        let forward = Forward::named(&self.transition, values, schedule, |file| Ok::<_, Failure>(PathBuf::from(file)))?;
         let toy = Toy::load(path, forward.alphabet())?;
-        let model = Model::new(&toy, &forward, self.parameterization.parse()?)?;
-        discrete::cascade(&model, *steps, &weighting.parse()?)
+        let model = DiscreteModel::new(&toy, &forward, self.parameterization.parse()?)?;
+        Ok(discrete::cascade(&model, *steps, &weighting.parse()?)?)
     }
 }
 

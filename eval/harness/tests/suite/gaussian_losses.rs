@@ -31,7 +31,7 @@ fn schedule(name: &str) -> GaussianSchedule {
 }
 
 fn denoiser(toy: &GaussianToy, prediction: Prediction) -> MixtureDenoiser {
-    MixtureDenoiser { law: toy.belief.clone(), prediction, values: 5 }
+    MixtureDenoiser { law: toy.denoiser.clone(), prediction, values: 5 }
 }
 
 /// The mean over batches of `f` of the batch's u and its key.

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use elbow_harness::denoisers::table_denoiser;
 use elbow_harness::likelihood::Estimate;
-use elbow_theory::discrete::{self, Forward, Model, Parameterization};
+use elbow_theory::discrete::{self, DiscreteModel, Forward, ReverseParameterization};
 use elbow_theory::masked::{Enumeration, any_order_nll, cascade, neg_elbo};
 use elbow_theory::{Alphabet, Toy};
 use impls::any_order::{AnyOrder, DceForm, K_DCE, k_dce_draws};
@@ -253,7 +253,7 @@ fn genmd4_reports_its_exact_bound() {
     let theta = Tensor::<1>::from_data(TensorData::new(theta, [toy.states]), &device);
     let table = table_denoiser(&all, &device).with_schedule(theta);
     let forward = Forward::vector(VectorSchedule::new(powers(&table).expect("a schedule")));
-    let model = Model::new(&toy, &forward, Parameterization::Mixture).expect("small");
+    let model = DiscreteModel::new(&toy, &forward, ReverseParameterization::Mixture).expect("small");
     let exact = discrete::weighted_loss(&model, &Weighting::Elbo).value;
     let found = bound(&GenMd4, &toy, &table);
     agrees("genmd4", &found, exact);
@@ -267,9 +267,9 @@ fn uniform_d3pm_reports_its_exact_bound_under_both_kernels() {
     let table = TableDenoiser::new(toy.states, toy.length, &rows, &Device::flex());
     let forward = Forward::uniform(toy.states, MaskedSchedule::Linear);
     for (kernel, parameterization) in
-        [(ReverseKernel::D3pm, Parameterization::D3pm), (ReverseKernel::Mixture, Parameterization::Mixture)]
+        [(ReverseKernel::D3pm, ReverseParameterization::D3pm), (ReverseKernel::Mixture, ReverseParameterization::Mixture)]
     {
-        let model = Model::new(&toy, &forward, parameterization).expect("small");
+        let model = DiscreteModel::new(&toy, &forward, parameterization).expect("small");
         for steps in [2u32, 5] {
             let linear = MaskedSchedule::Linear;
             let d3pm = D3pmUniform { schedule: linear, steps: Some(steps), kernel, hybrid_ce_weight: 0.3 };

@@ -1,148 +1,79 @@
 //! Forward processes of one token over finitely many states: D3PM with any transition.
 //!
-//! Matrices are row-stochastic: entry (a, b) is the probability to go from a to b. (Austin et al. 2021 write them so;
-//! the lecture's are the transposes.)
+//! Matrices are row-stochastic as in Austin et al. 2021: entry (a, b) is the probability of going from a to b.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
 
 use elbow_process::Weighting;
 use elbow_process::schedule::{LogSnr, MaskedSchedule, VectorSchedule, sigmoid};
 use faer::Mat;
-use serde::Deserialize;
 
 use super::matrix::{exponential, identity, masking};
+use crate::error::Error;
 use crate::toy::Alphabet;
-use elbow_base::Error;
 
-/// How far a row of a transition may be from summing to 1.
-const SUM_TOLERANCE: f64 = 1e-9;
-
-/// The forward process of one token; tokens are independent.
+/// The forward process of one token; the tokens of a sequence are independent given x.
 pub struct Forward {
-    /// Data values; they are the first of the states.
+    /// Number of data values, V; they are the first of the states.
     pub values: usize,
-    /// States of a token: the values, and the mask as the last one where there is one.
+    /// Number of states of a token: the values, and the mask as the last one where there is one.
     pub states: usize,
-    kind: Kind,
+    pub(super) kind: Kind,
 }
 
-enum Kind {
-    /// A Markov chain in continuous time that jumps by the matrix P: q(z_t | x) = exp(tau (P - I)) with
-    /// tau = -log alpha(t). Where P^2 = P (uniform, absorbing) this is alpha I + (1 - alpha) P.
+/// The transition with its schedule.
+pub(super) enum Kind {
+    /// A Markov chain in continuous time that jumps by the matrix P: q(z_t | x) = exp(tau (P - I)), tau = -log
+    /// alpha(t). Where P^2 = P (uniform, absorbing) this is alpha I + (1 - alpha) P.
     Jump { name: String, jump: Mat<f64>, idempotent: bool, schedule: MaskedSchedule },
     /// Generalised masked diffusion.
     Vector(VectorSchedule),
-    /// Given one-step matrices Q_1..Q_T; the schedule is only for the weighting.
+    /// Given one-step matrices Q_1, ..., Q_T; the schedule serves the weighting only.
     Steps { name: String, matrices: Vec<Mat<f64>>, schedule: MaskedSchedule },
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-enum TransitionFile {
-    Jump(Vec<Vec<f64>>),
-    Steps(Vec<Vec<Vec<f64>>>),
-}
-
 impl Forward {
-    /// (1 - beta) I + beta 11^T / V: a corrupted token is a uniformly random value.
+    /// Uniform diffusion, (1 - beta) I + beta 11^T / V: a corrupted token is a uniformly random value.
     pub fn uniform(values: usize, schedule: MaskedSchedule) -> Self {
         let jump = Mat::from_fn(values, values, |_, _| 1.0 / values as f64);
         Self { values, states: values, kind: Kind::Jump { name: "uniform".into(), jump, idempotent: true, schedule } }
     }
 
-    /// A corrupted token is the mask, for good.
+    /// Masked diffusion: a corrupted token is the mask and stays so.
     pub fn absorbing(values: usize, schedule: MaskedSchedule) -> Self {
         let jump = Mat::from_fn(values + 1, values + 1, |_, to| f64::from(to == values));
         let kind = Kind::Jump { name: "absorbing".into(), jump, idempotent: true, schedule };
         Self { values, states: values + 1, kind }
     }
 
-    /// Each value is masked on a schedule of its own.
+    /// Generalised masked diffusion (GenMD4): each value has its own masking schedule.
     pub fn vector(schedule: VectorSchedule) -> Self {
         let values = schedule.powers().len();
         Self { values, states: values + 1, kind: Kind::Vector(schedule) }
     }
 
-    /// `uniform`, `absorbing`, or the transition of a file, which `locate` finds.
-    pub fn named(
-        name: &str,
-        values: usize,
-        schedule: MaskedSchedule,
-        locate: impl FnOnce(&str) -> Result<PathBuf, Error>,
-    ) -> Result<Self, Error> {
-        match name {
-            "uniform" => Ok(Self::uniform(values, schedule)),
-            "absorbing" => Ok(Self::absorbing(values, schedule)),
-            file => Self::load(&locate(file)?, values, schedule),
-        }
-    }
-
-    /// The transition that a file describes: {"jump": P} or {"steps": \[Q_1, ..., Q_T\]}.
-    pub fn load(path: &Path, values: usize, schedule: MaskedSchedule) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(Error::reading(path))?;
-        let name = path.display().to_string();
-        let hint =
-            "it holds {\"jump\": P} or {\"steps\": [Q_1, ..., Q_T]}, matrices as lists of rows (from) that sum to 1";
-        let bad = |what: String| Error::input(format!("{name}: {what}"), hint);
-        let file: TransitionFile = serde_json::from_str(&text).map_err(|e| bad(format!("not a transition: {e}")))?;
-        let matrix = |rows: &Vec<Vec<f64>>| -> Result<Mat<f64>, Error> {
-            let size = rows.len();
-            if size != values && size != values + 1 {
-                return Err(bad(format!("{size} rows for a toy of {values} values")));
-            }
-            for (from, row) in rows.iter().enumerate() {
-                let total: f64 = row.iter().sum();
-                if row.len() != size
-                    || row.iter().any(|p| p.is_nan() || *p < 0.0)
-                    || (total - 1.0).abs() > SUM_TOLERANCE
-                {
-                    return Err(bad(format!("row {} is no distribution over {size} states: {row:?}", from + 1)));
-                }
-            }
-            Ok(Mat::from_fn(size, size, |from, to| rows[from][to]))
-        };
-        let (states, kind) = match &file {
-            TransitionFile::Jump(rows) => {
-                let jump = matrix(rows)?;
-                let idempotent = (&jump * &jump - &jump).norm_max() < 1e-15;
-                (jump.nrows(), Kind::Jump { name: name.clone(), jump, idempotent, schedule })
-            }
-            TransitionFile::Steps(list) => {
-                let matrices = list.iter().map(matrix).collect::<Result<Vec<_>, _>>()?;
-                let states = matrices.first().map_or(0, |m| m.nrows());
-                if matrices.is_empty() || matrices.iter().any(|m| m.nrows() != states) {
-                    return Err(bad("steps must be matrices of one size, at least one".into()));
-                }
-                (states, Kind::Steps { name: name.clone(), matrices, schedule })
-            }
-        };
-        Ok(Self { values, states, kind })
-    }
-
-    /// What a table denoiser must list.
+    /// The symbols that a table denoiser must list.
     pub fn alphabet(&self) -> Alphabet {
         if self.states > self.values { Alphabet::Masked } else { Alphabet::Values }
     }
 
-    /// Refuses a number of steps that the process does not have.
+    /// Refuses a number of steps other than that of a transition given as one-step matrices.
     pub fn check_steps(&self, steps: usize) -> Result<(), Error> {
         match &self.kind {
             Kind::Steps { name, matrices, .. } if matrices.len() != steps => {
-                let what = format!("{name} has {} steps, not {steps}", matrices.len());
-                Err(Error::input(what, format!("use --steps {}", matrices.len())))
+                Err(Error::GivenSteps { transition: name.clone(), given: matrices.len(), steps })
             }
             _ => Ok(()),
         }
     }
 
-    /// Whether there is a continuous-time process behind the steps.
+    /// Whether the process exists in continuous time.
     pub fn is_continuous(&self) -> bool {
         !matches!(self.kind, Kind::Steps { .. })
     }
 
-    /// q(z_t | x) at t = i / `steps`.
-    pub fn cumulative(&self, i: usize, steps: usize) -> Mat<f64> {
+    /// q(z_t | x) at t = i / `steps`, shape \[states, states\] [D3PM (3)].
+    pub(super) fn cumulative(&self, i: usize, steps: usize) -> Mat<f64> {
         let t = i as f64 / steps as f64;
         match &self.kind {
             Kind::Jump { schedule, .. } => self.jumped(schedule.alpha(t), schedule.mask_probability(t)),
@@ -151,8 +82,8 @@ impl Forward {
         }
     }
 
-    /// q(z_t | z_s) from s = (i - 1) / `steps` to t = i / `steps`.
-    pub fn one_step(&self, i: usize, steps: usize) -> Mat<f64> {
+    /// q(z_t | z_s) from s = (i - 1) / `steps` to t = i / `steps`, shape \[states, states\].
+    pub(super) fn one_step(&self, i: usize, steps: usize) -> Mat<f64> {
         let (s, t) = ((i - 1) as f64 / steps as f64, i as f64 / steps as f64);
         match &self.kind {
             Kind::Jump { schedule, .. } => {
@@ -172,9 +103,9 @@ impl Forward {
         }
     }
 
-    /// The cumulative matrix, and the rates of jumps per unit of falling noise level (zero diagonal), at a noise
-    /// level: the log-SNR for a scalar schedule, logit(1 - t) for a vector one.
-    pub fn at_level(&self, level: f64) -> (Mat<f64>, Mat<f64>) {
+    /// The cumulative matrix at a noise level, and the jump rates per unit by which the level falls (zero diagonal).
+    /// The level is the log-SNR for a scalar schedule, logit(1 - t) for a vector one.
+    pub(super) fn at_level(&self, level: f64) -> (Mat<f64>, Mat<f64>) {
         let (kept, lost) = (sigmoid(level), sigmoid(-level));
         match &self.kind {
             Kind::Jump { jump, .. } => {
@@ -195,8 +126,8 @@ impl Forward {
         }
     }
 
-    /// The ends of the noise level, t = 1 and t = 0.
-    pub fn levels(&self) -> (f64, f64) {
+    /// The noise levels at t = 1 and at t = 0.
+    pub(super) fn levels(&self) -> (f64, f64) {
         match &self.kind {
             Kind::Jump { schedule, .. } | Kind::Steps { schedule, .. } => {
                 (schedule.log_snr(1.0), schedule.log_snr(0.0))
@@ -205,7 +136,7 @@ impl Forward {
         }
     }
 
-    /// The schedule that weightings read.
+    /// The schedule whose log-SNR the weightings are functions of.
     pub fn schedule(&self) -> &dyn LogSnr {
         match &self.kind {
             Kind::Jump { schedule, .. } | Kind::Steps { schedule, .. } => schedule,
@@ -214,15 +145,15 @@ impl Forward {
     }
 
     /// w~ at a noise level.
-    pub fn weight(&self, weighting: &Weighting, level: f64) -> f64 {
+    pub(super) fn weight(&self, weighting: &Weighting, level: f64) -> f64 {
         match &self.kind {
             Kind::Jump { schedule, .. } | Kind::Steps { schedule, .. } => weighting.of_log_snr(schedule, level),
             Kind::Vector(schedule) => weighting.of_log_snr(schedule, schedule.log_snr_at_logit(level)),
         }
     }
 
-    /// The noise level at which a weighting has its kink.
-    pub fn kink(&self, weighting: &Weighting) -> Option<f64> {
+    /// The noise level at which a weighting is not smooth.
+    pub(super) fn kink(&self, weighting: &Weighting) -> Option<f64> {
         let log_snr = weighting.kink()?;
         Some(match &self.kind {
             Kind::Vector(schedule) => {
@@ -233,7 +164,8 @@ impl Forward {
         })
     }
 
-    /// Keeps a token with probability `kept`, alpha_t / alpha_s; `lost` is 1 - `kept` without cancellation.
+    /// The matrix of a jump process that keeps a token with probability `kept` = alpha_t / alpha_s; `lost` is 1 -
+    /// `kept` without cancellation.
     fn jumped(&self, kept: f64, lost: f64) -> Mat<f64> {
         let Kind::Jump { jump, idempotent, .. } = &self.kind else { unreachable!("a jump process") };
         if *idempotent {
@@ -241,7 +173,7 @@ impl Forward {
                 lost * jump[(a, b)] + if a == b { kept } else { 0.0 }
             });
         }
-        // tau = -log(kept), from whichever has the digits; infinite where nothing is kept.
+        // tau = -log(kept), from the accurate one of the two; infinite where nothing is kept.
         exponential(jump, if lost < 0.5 { -(-lost).ln_1p() } else { -kept.ln() })
     }
 }
@@ -270,8 +202,7 @@ mod tests {
         Forward { values: 3, states: 3, kind: Kind::Jump { name: "walk".into(), jump, idempotent: false, schedule } }
     }
 
-    /// The lecture's table: Q_1:t = alpha I + (1 - alpha) U, or alpha I + (1 - alpha) e_m 1^T; products of the
-    /// one-step matrices.
+    /// Q_1:t = alpha I + (1 - alpha) U, or alpha I + (1 - alpha) e_m 1^T, is the product of the one-step matrices.
     #[test]
     fn cumulative_matrices_are_products_of_steps() {
         let schedules =

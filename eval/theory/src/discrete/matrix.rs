@@ -1,4 +1,4 @@
-//! Transition matrices: rows are where a token comes from.
+//! Transition matrices, row-stochastic: entry (a, b) is the probability of going from a to b.
 
 use faer::Mat;
 
@@ -7,7 +7,7 @@ pub(super) fn identity(states: usize) -> Mat<f64> {
     Mat::identity(states, states)
 }
 
-/// Masking with its own (kept, lost) probability for each value; the last state is the mask.
+/// The masking transition with the probabilities (kept, lost) of each value; the last state is the mask.
 pub(super) fn masking(probability: impl Fn(usize) -> (f64, f64), values: usize) -> Mat<f64> {
     let entry = |from: usize, to: usize| match (from == values, to == values) {
         (true, _) => f64::from(to == values),
@@ -18,11 +18,12 @@ pub(super) fn masking(probability: impl Fn(usize) -> (f64, f64), values: usize) 
     Mat::from_fn(values + 1, values + 1, entry)
 }
 
-/// exp(tau (P - I)) of a stochastic P: a Poisson mixture of its powers (no cancellation), then squarings.
+/// exp(tau (P - I)) of a stochastic P, by a Poisson mixture of its powers (no cancellation) and repeated squaring.
+///
 /// Rows are normalised after each squaring, so that they stay distributions for any tau.
 pub(super) fn exponential(jump: &Mat<f64>, tau: f64) -> Mat<f64> {
     let size = jump.nrows();
-    // 2^60 jumps: as good as for ever.
+    // 2^60 jumps are indistinguishable from infinitely many.
     let squarings = if tau <= 1.0 { 0 } else { tau.min(2f64.powi(60)).log2().ceil() as i32 };
     let small = tau.min(2f64.powi(60)) / 2f64.powi(squarings);
     let (mut term, mut sum) = (identity(size), identity(size));

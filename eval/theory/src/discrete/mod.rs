@@ -2,14 +2,20 @@
 //! states, for uniform, absorbing, value-dependent masking (GenMD4) and any other transition.
 
 mod cascade;
-mod continuous;
+mod continuous_limit;
+mod elbo;
 mod forward;
+mod gap;
 pub mod genmd4;
-mod kernel;
 mod matrix;
-mod patterns;
+mod model;
+mod reverse_kernel;
+mod sampler_law;
+mod transition_file;
 
 pub use cascade::cascade;
-pub use continuous::{token_integrand, weighted_loss};
+pub use continuous_limit::{token_integrand, weighted_loss};
 pub use forward::Forward;
-pub use kernel::{Model, Parameterization, token_step};
+pub use gap::gaps;
+pub use model::DiscreteModel;
+pub use reverse_kernel::{ReverseParameterization, token_step};

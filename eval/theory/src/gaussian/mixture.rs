@@ -1,4 +1,4 @@
-//! Isotropic Gaussian mixtures in one or two dimensions, atoms included: laws of x and of z_t, and posteriors.
+//! Isotropic Gaussian mixtures in one or two dimensions, atoms included: laws of x and z_t, and posteriors of x.
 
 use std::f64::consts::PI;
 
@@ -9,19 +9,23 @@ use rand_distr::{Distribution, StandardNormal};
 /// A point of the plane; in one dimension the second coordinate is zero.
 pub type Point = [f64; 2];
 
-/// One component; an atom where `std` is zero.
+/// One component of a mixture; an atom where `std` is zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Component {
+    /// Probability of the component.
     pub weight: f64,
+    /// Mean; in one dimension the second coordinate is zero.
     pub mean: Point,
-    /// Standard deviation in each dimension.
+    /// Standard deviation per dimension.
     pub std: f64,
 }
 
-/// A mixture: all atoms, or all with a density.
+/// A mixture, either of atoms only or of densities only.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mixture {
+    /// One or two.
     pub dimensions: usize,
+    /// Components; their weights sum to 1.
     pub components: Vec<Component>,
 }
 
@@ -47,7 +51,7 @@ pub fn log_sum_exp(logs: &[f64]) -> f64 {
 }
 
 impl Mixture {
-    /// `count` draws, row after row.
+    /// `count` independent draws, shape \[count, dimensions\] row by row; the key fixes them.
     pub fn draw(&self, count: usize, key: &Key) -> Vec<f64> {
         let mut rng = key.rng();
         let weights: Vec<f64> = self.components.iter().map(|c| c.weight).collect();
@@ -62,7 +66,7 @@ impl Mixture {
         points
     }
 
-    /// Whether the data are points.
+    /// Whether all components are atoms.
     pub fn is_atoms(&self) -> bool {
         self.components.iter().all(|c| c.std == 0.0)
     }
@@ -77,7 +81,7 @@ impl Mixture {
         Self { dimensions: self.dimensions, components: self.components.iter().map(noisy).collect() }
     }
 
-    /// log (weight times density at `z`) of each component; all must have a density.
+    /// log (weight times density at `z`) of each component; every `std` must be positive.
     pub fn log_joint(&self, z: Point) -> Vec<f64> {
         let joint = |c: &Component| c.weight.ln() + log_normal(self.dimensions, z, c.mean, c.std * c.std);
         self.components.iter().map(joint).collect()
@@ -88,20 +92,20 @@ impl Mixture {
         log_sum_exp(&self.log_joint(z))
     }
 
-    /// E\[x | z, component k\]: within a component everything is Gaussian.
+    /// E\[x | z, component k\] at the level (alpha, sigma), by Gaussian conditioning.
     pub fn component_mean(&self, k: usize, (alpha, sigma): (f64, f64), z: Point) -> Point {
         let c = self.components[k];
         let gain = alpha * c.std * c.std / ((alpha * c.std).powi(2) + sigma * sigma);
         combine(1.0 - gain * alpha, c.mean, gain, z)
     }
 
-    /// Variance of x in each dimension given z and the component.
+    /// Variance of x per dimension given z and component k.
     pub fn component_variance(&self, k: usize, (alpha, sigma): (f64, f64)) -> f64 {
         let c = self.components[k];
         (c.std * sigma).powi(2) / ((alpha * c.std).powi(2) + sigma * sigma)
     }
 
-    /// The trace of Cov\[x | z_t = z\].
+    /// The trace of Cov\[x | z_t = z\] at the level (alpha, sigma).
     pub fn posterior_variance(&self, level: (f64, f64), z: Point) -> f64 {
         let logs = self.noisy(level.0, level.1).log_joint(z);
         let total = log_sum_exp(&logs);
@@ -113,7 +117,7 @@ impl Mixture {
         logs.iter().enumerate().map(|(k, log)| (log - total).exp() * spread(k)).sum()
     }
 
-    /// E\[x | z_t = z\]: the denoiser that believes the data to follow this mixture.
+    /// E\[x | z_t = z\] at the level (alpha, sigma): the best denoiser of data with this law.
     pub fn posterior_mean(&self, level: (f64, f64), z: Point) -> Point {
         let logs = self.noisy(level.0, level.1).log_joint(z);
         let total = log_sum_exp(&logs);

@@ -1,93 +1,108 @@
-//! All patterns of a toy: their marginal probabilities, the denoiser's answers, and the sums over sets of
-//! masked positions from which every bound follows, for any schedule and any number of steps.
+//! A toy tabulated over all partially masked sequences: marginal probabilities, denoiser, and the sums over sets of
+//! masked positions from which every bound follows.
 //!
-//! Everything here is free of time. A pattern z (values and masks) has, at mask probability m and alpha = 1 - m,
-//! q(z_t = z) = alpha^(visible) m^(masked) Q(z), with Q(z) the marginal probability of its visible values. So all
-//! expectations over q(z_t) are polynomials in alpha whose coefficients are sums over the patterns with k visible
-//! tokens, computed once.
+//! Nothing here depends on time. A sequence z (values and masks) has, at mask probability m = 1 - alpha, q(z_t = z) =
+//! alpha^(visible) m^(masked) Q(z), with Q(z) the marginal probability of its visible values. So every expectation over
+//! q(z_t) is a polynomial in alpha whose coefficients are sums over the sequences with k visible tokens, computed once
+//! for all schedules and numbers of steps.
 
 use rayon::prelude::*;
 
-use super::answers::Answers;
-use super::axes::Axes;
-use super::divergence::Divergences;
-use super::sets;
+use super::denoiser_table::DenoiserTable;
+use super::gap::RevealKl;
+use super::visible_set_sums;
+use crate::error::Error;
+use crate::pattern_index::PatternIndex;
 use crate::toy::{Toy, pattern_text};
-use elbow_base::Error;
 
-/// A toy with everything that does not depend on the schedule.
+/// A toy with everything that does not depend on the schedule. L is the number of tokens, V that of data values.
 pub struct Enumeration {
-    pub(super) axes: Axes,
-    /// Number and probability of each outcome.
+    index: PatternIndex,
+    /// Pattern number and probability of each outcome.
     pub(super) outcomes: Vec<(usize, f64)>,
-    /// Q(z) for every pattern.
+    /// Q(z), one probability per pattern.
     pub(super) marginal: Vec<f64>,
-    answers: Answers,
-    /// See [`Enumeration::visible_log`] and [`Enumeration::cross_entropy`]: a row an outcome.
+    denoiser: DenoiserTable,
+    /// [`Enumeration::visible_log`] and [`Enumeration::cross_entropy`], one row per outcome.
     visible_log: Vec<f64>,
     cross_entropy: Vec<f64>,
-    divergences: Divergences,
+    reveal: RevealKl,
 }
 
 impl Enumeration {
-    /// Enumerates `toy` with its own denoiser.
+    /// Tabulates `toy` with its own denoiser.
+    ///
+    /// Cost: O((2V + 1)^L) time and O((V + 1)^L L) memory.
     pub fn new(toy: &Toy) -> Result<Self, Error> {
-        Self::with_answers(toy, |axes, marginal| Answers::of_toy(toy, axes, marginal))
+        toy.check()?;
+        Self::with_denoiser(toy, |index, marginal| DenoiserTable::of_toy(toy, index, marginal))
     }
 
-    /// Enumerates `toy` with another denoiser: probabilities, index (pattern * length + position) * states +
-    /// value, patterns in the order of [`Enumeration::pattern`]. Rows of visible positions are ignored.
+    /// Tabulates `toy` with another denoiser, given as probabilities mu_theta(z)\[n, v\], shape \[(V + 1)^L, L, V\]
+    /// with the patterns z in the order of [`Enumeration::index`]. Rows of visible positions are ignored.
     pub fn with_probabilities(toy: &Toy, mu: &[f64]) -> Result<Self, Error> {
-        Self::with_answers(toy, |axes, marginal| {
-            assert_eq!(mu.len(), axes.patterns() * axes.length * axes.states, "one row a pattern and position");
-            Answers::from_rows(mu, axes, marginal)
-        })
+        toy.check()?;
+        let (length, count) = (toy.length, PatternIndex::with_mask(toy.states, toy.length).count());
+        let expected = count * length * toy.states;
+        if mu.len() != expected {
+            let what = format!("{} probabilities for {count} patterns of {length} tokens", mu.len());
+            return Err(Error::invalid(what, format!("give {expected}: one per pattern, position and value")));
+        }
+        let rows = mu.chunks(toy.states).enumerate().map(|(row, mu)| (row / length, row % length, mu));
+        Self::with_denoiser(toy, |index, marginal| DenoiserTable::from_rows(rows, index, marginal))
     }
 
-    fn with_answers(toy: &Toy, answers: impl FnOnce(&Axes, &[f64]) -> Answers) -> Result<Self, Error> {
-        let axes = Axes::new(toy.states, toy.length);
-        let number = |word: &[u8]| axes.number(word.iter().map(|&d| usize::from(d)));
+    fn with_denoiser(toy: &Toy, denoiser: impl FnOnce(&PatternIndex, &[f64]) -> DenoiserTable) -> Result<Self, Error> {
+        let index = PatternIndex::with_mask(toy.states, toy.length);
+        let number = |word: &[u8]| index.number(word.iter().map(|&d| usize::from(d)));
         let outcomes: Vec<(usize, f64)> = toy.outcomes.iter().map(|(word, p)| (number(word), *p)).collect();
-        let marginal = marginals(&axes, &outcomes);
-        let answers = answers(&axes, &marginal);
-        check_support(&axes, &marginal, &answers)?;
+        let marginal = marginals(&index, &outcomes);
+        let denoiser = denoiser(&index, &marginal);
+        check_support(&index, &marginal, &denoiser)?;
         let log_marginal: Vec<f64> = marginal.par_iter().map(|q| if *q > 0.0 { q.ln() } else { 0.0 }).collect();
+        // The sums are over all words; the rows of the outcomes are kept.
+        let word = |pattern: usize| index.digits(pattern).fold(0, |word, digit| word * toy.states + digit);
         let rows = |words: Vec<f64>, coefficients: usize| -> Vec<f64> {
             let mut rows = vec![0.0; outcomes.len() * coefficients];
             rows.par_chunks_mut(coefficients).zip(&outcomes).for_each(|(row, (x, _))| {
-                row.copy_from_slice(&words[axes.word(*x) * coefficients..][..coefficients]);
+                row.copy_from_slice(&words[word(*x) * coefficients..][..coefficients]);
             });
             rows
         };
-        let visible_log = rows(sets::visible_log(&axes, &log_marginal), axes.length + 1);
-        let cross_entropy = rows(sets::cross_entropy(&axes, &answers), axes.length);
-        let divergences = Divergences::new(&axes, &marginal, &log_marginal, &answers);
-        Ok(Self { axes, outcomes, marginal, answers, visible_log, cross_entropy, divergences })
+        let visible_log = rows(visible_set_sums::visible_log(&index, &log_marginal), index.length + 1);
+        let cross_entropy = rows(visible_set_sums::cross_entropy(&index, &denoiser), index.length);
+        let reveal = RevealKl::new(&index, &marginal, &log_marginal, &denoiser);
+        Ok(Self { index, outcomes, marginal, denoiser, visible_log, cross_entropy, reveal })
     }
 
-    /// Data values of a token, N.
+    /// The numbering of partially masked sequences.
+    pub fn index(&self) -> &PatternIndex {
+        &self.index
+    }
+
+    /// Number of data values per token, V.
     pub fn states(&self) -> usize {
-        self.axes.states
+        self.index.mask()
     }
 
-    /// Tokens of a sequence.
+    /// Tokens per sequence, L.
     pub fn length(&self) -> usize {
-        self.axes.length
+        self.index.length
     }
 
-    /// Number of patterns, (states + 1)^length.
+    /// Number of patterns, (V + 1)^L.
     pub fn patterns(&self) -> usize {
         self.marginal.len()
     }
 
-    /// The digits of a pattern; `states` is the mask.
+    /// The symbols of a pattern; V is the mask.
     pub fn pattern(&self, number: usize) -> Vec<u8> {
-        (0..self.axes.length).map(|n| self.axes.digit(number, n) as u8).collect()
+        self.index.digits(number).map(|digit| digit as u8).collect()
     }
 
     /// The number of a pattern.
     pub fn number(&self, pattern: &[u32]) -> usize {
-        self.axes.number(pattern.iter().map(|&d| d as usize))
+        self.index.number(pattern.iter().map(|&d| d as usize))
     }
 
     /// The entropy of the data, nats.
@@ -95,75 +110,75 @@ impl Enumeration {
         self.outcomes.iter().map(|(_, p)| -p * p.ln()).sum()
     }
 
-    /// For outcome number `x`, k = 0..=length: the sum over the visible sets U of size k of log Q(x_U), nats.
+    /// For outcome number `x` and k = 0..=L: the sum over the visible sets U of size k of log Q(x_U), nats.
     pub fn visible_log(&self, x: usize) -> &[f64] {
-        let size = self.axes.length + 1;
+        let size = self.index.length + 1;
         &self.visible_log[x * size..][..size]
     }
 
-    /// For outcome number `x`, k = 0..length: the sum over the visible sets U of size k of the sum over the positions n
-    /// not in U of -log mu_n(x_n | x_U), nats. With all of them visible it would be 0.
+    /// For outcome number `x` and k = 0..L: the sum over the visible sets U of size k, and over the positions n not in
+    /// U, of the cross-entropy -log mu_theta(x_U)\[n, x_n\], nats.
     pub fn cross_entropy(&self, x: usize) -> &[f64] {
-        &self.cross_entropy[x * self.axes.length..][..self.axes.length]
+        &self.cross_entropy[x * self.index.length..][..self.index.length]
     }
 
-    /// Index \[n\]\[r\], 0..=length: the sum over the patterns z with n masks of Q(z) times the sum over the sets R of
-    /// r among them of KL(q(x_R | z) || product of mu), nats: the learned reverse kernel against the true one.
+    /// Sums of Q(z) KL(q(x_R | z) || product of mu_theta), the learned reverse kernel against the exact one, over the
+    /// patterns z with n masks and the sets R of r of the masks; index \[n\]\[r\], each 0..=L, nats.
     pub fn reveal_kl(&self) -> &[Vec<f64>] {
-        &self.divergences.learned
+        &self.reveal.learned
     }
 
-    /// The same against the product of the tokens' exact posteriors: their total correlation, nats.
+    /// The same sums with the product of the exact posteriors: the total correlation of the revealed tokens, nats.
     pub fn reveal_correlation(&self) -> &[Vec<f64>] {
-        &self.divergences.exact
+        &self.reveal.correlation
     }
 
-    /// The denoiser's probabilities, in the layout of [`Enumeration::with_probabilities`]; 1 at visible positions.
+    /// The denoiser's probabilities, shaped as in [`Enumeration::with_probabilities`]; 1 at visible positions.
     pub fn probabilities(&self) -> Vec<f64> {
-        let entry = |index: usize| {
-            let (row, value) = (index / self.axes.states, index % self.axes.states);
-            let (z, n) = (row / self.axes.length, row % self.axes.length);
-            if self.axes.is_masked(z, n) { self.mu(z, n, value) } else { 1.0 }
+        let (length, states) = (self.index.length, self.states());
+        let entry = |at: usize| {
+            let (row, value) = (at / states, at % states);
+            let (z, n) = (row / length, row % length);
+            if self.index.is_masked(z, n) { self.mu(z, n, value) } else { 1.0 }
         };
-        (0..self.patterns() * self.axes.length * self.axes.states).into_par_iter().map(entry).collect()
+        (0..self.patterns() * length * states).into_par_iter().map(entry).collect()
     }
 
-    /// mu_n(v | z) at the masked `position` n of `pattern` z.
+    pub(super) fn denoiser(&self) -> &DenoiserTable {
+        &self.denoiser
+    }
+
+    /// mu_theta(z)\[n, v\] at the masked `position` n of `pattern` z.
     pub(super) fn mu(&self, pattern: usize, position: usize, value: usize) -> f64 {
-        self.answers(position)[self.axes.answer(pattern, position, value)]
+        self.denoiser.mu(position)[self.index.table_entry(pattern, position, value)]
     }
 
-    /// mu_n(v | z) of a position for all patterns and values, where [`Axes::answer`] says.
-    pub(super) fn answers(&self, position: usize) -> &[f64] {
-        self.answers.mu(position)
+    /// Outcome `x` with all positions masked but those in the set `visible` (bit n).
+    fn partially_masked(&self, x: usize, visible: u32) -> usize {
+        let hidden = (0..self.index.length).filter(|n| visible >> n & 1 == 0);
+        hidden.fold(x, |z, n| self.index.with_digit(z, n, self.index.mask()))
     }
 
-    /// The pattern of outcome `x` with only the positions in the set `visible` (bit n) shown.
-    fn shown(&self, x: usize, visible: u32) -> usize {
-        let hidden = (0..self.axes.length).filter(|n| visible >> n & 1 == 0);
-        x + hidden.map(|n| (self.axes.states - self.axes.digit(x, n)) * self.axes.places[n]).sum::<usize>()
-    }
-
-    /// -log mu_n(x_n | x_U) of position `n`, with the set U shown.
+    /// -log mu_theta(x_U)\[n, x_n\] of position `n` given the visible set U, nats.
     pub(super) fn token_loss(&self, x: usize, visible: u32, n: usize) -> f64 {
-        -self.mu(self.shown(x, visible), n, self.axes.digit(x, n)).ln()
+        -self.mu(self.partially_masked(x, visible), n, self.index.digit(x, n)).ln()
     }
 
-    /// The same for every position that is not shown.
+    /// The same for every position that is not in U.
     pub(super) fn token_losses(&self, x: usize, visible: u32) -> Vec<f64> {
-        let pattern = self.shown(x, visible);
-        let hidden = (0..self.axes.length).filter(|n| visible >> n & 1 == 0);
-        hidden.map(|n| -self.mu(pattern, n, self.axes.digit(x, n)).ln()).collect()
+        let pattern = self.partially_masked(x, visible);
+        let hidden = (0..self.index.length).filter(|n| visible >> n & 1 == 0);
+        hidden.map(|n| -self.mu(pattern, n, self.index.digit(x, n)).ln()).collect()
     }
 }
 
-/// Q of all patterns: on each axis the mask has the sum of the values.
-fn marginals(axes: &Axes, outcomes: &[(usize, f64)]) -> Vec<f64> {
-    let mut marginal = vec![0.0; axes.patterns()];
+/// Q of all patterns: on each axis the mask has the sum over the values.
+fn marginals(index: &PatternIndex, outcomes: &[(usize, f64)]) -> Vec<f64> {
+    let mut marginal = vec![0.0; index.count()];
     for &(x, p) in outcomes {
         marginal[x] = p;
     }
-    axes.sweep(&mut marginal, |values, mask| {
+    index.sweep(&mut marginal, |values, mask| {
         for value in values.chunks(mask.len()) {
             mask.iter_mut().zip(value).for_each(|(sum, q)| *sum += q);
         }
@@ -171,25 +186,26 @@ fn marginals(axes: &Axes, outcomes: &[(usize, f64)]) -> Vec<f64> {
     marginal
 }
 
-/// Every bound is infinite where the denoiser rules out what the data does.
-fn check_support(axes: &Axes, marginal: &[f64], answers: &Answers) -> Result<(), Error> {
+/// Refuses a denoiser that gives probability 0 to what the data have: every bound would be infinite.
+fn check_support(index: &PatternIndex, marginal: &[f64], denoiser: &DenoiserTable) -> Result<(), Error> {
+    let mask = index.mask();
     let ruled_out = |n: usize| {
-        let block = axes.states * axes.places[n];
-        let occurring = marginal.chunks(block + axes.places[n]).flat_map(move |joint| &joint[..block]);
-        let bad = occurring.zip(answers.log_mu(n)).enumerate().filter(|(_, (q, log))| **q > 0.0 && !log.is_finite());
-        bad.map(move |(index, _)| {
-            let (above, value, below) = (index / block, index / axes.places[n] % axes.states, index % axes.places[n]);
-            ((above * axes.base() + axes.states) * axes.places[n] + below, n, value)
+        let place = index.places[n];
+        let block = mask * place;
+        let occurring = marginal.chunks(block + place).flat_map(move |joint| &joint[..block]);
+        let bad = occurring.zip(denoiser.log_mu(n)).enumerate().filter(|(_, (q, log))| **q > 0.0 && !log.is_finite());
+        bad.map(move |(entry, _)| {
+            let (above, value, below) = (entry / block, entry / place % mask, entry % place);
+            ((above * (mask + 1) + mask) * place + below, n, value)
         })
     };
-    let Some((pattern, position, value)) = (0..axes.length).flat_map(ruled_out).min() else { return Ok(()) };
-    let p = answers.mu(position)[axes.answer(pattern, position, value)];
-    let digits: Vec<u8> = (0..axes.length).map(|n| axes.digit(pattern, n) as u8).collect();
-    let word = pattern_text(&digits, axes.states);
+    let Some((pattern, position, value)) = (0..index.length).flat_map(ruled_out).min() else { return Ok(()) };
+    let p = denoiser.mu(position)[index.table_entry(pattern, position, value)];
+    let digits: Vec<u8> = index.digits(pattern).map(|digit| digit as u8).collect();
+    let word = pattern_text(&digits, mask);
     let position = position + 1;
-    let what = format!(
+    Err(Error::NoSupport(format!(
         "the denoiser gives probability {p} to value {value} at position {position} of pattern {word:?}, \
          which the data has"
-    );
-    Err(Error::input(what, "every bound would be infinite: give it a positive probability"))
+    )))
 }

@@ -1,19 +1,23 @@
-//! Masked diffusion: exact sums over visible sets, for any schedule and any number of steps.
+//! Masked diffusion: exact sums over sets of visible positions, for any schedule and any number of steps.
+//!
+//! An [`Enumeration`] tabulates a toy and its denoiser once; every function here is then a polynomial in alpha(t).
 
-mod answers;
-mod axes;
 mod cascade;
-pub mod chain;
-mod continuous;
-mod divergence;
+mod continuous_limit;
+mod denoiser_table;
+mod elbo;
 mod enumeration;
 pub mod estimators;
-pub mod normaliser;
-pub mod order;
-pub mod published;
-mod reveals;
-mod sets;
+mod gap;
+pub mod maskgit_normalisation;
+pub mod published_losses;
+pub mod reveal_order;
+mod reverse_paths;
+pub mod sampler_law;
+mod time_grid;
+mod visible_set_sums;
 
 pub use cascade::cascade;
-pub use continuous::{any_order_nll, neg_elbo, weighted_loss};
+pub use continuous_limit::{any_order_nll, neg_elbo, weighted_loss};
 pub use enumeration::Enumeration;
+pub use gap::{gaps, total_correlations};

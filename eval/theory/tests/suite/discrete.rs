@@ -2,22 +2,18 @@
 
 use elbow_process::Weighting;
 use elbow_process::schedule::{LogSnr, MaskedSchedule, VectorSchedule};
-use elbow_theory::discrete::{Forward, Model, Parameterization, cascade, token_integrand};
-use elbow_theory::masked::{self, Enumeration};
+use elbow_theory::discrete::{DiscreteModel, Forward, ReverseParameterization, cascade, gaps, token_integrand};
+use elbow_theory::masked;
 use elbow_theory::{Alphabet, Cascade, Toy};
 use serde_json::Value;
 
-use crate::fixture::fixture;
+use crate::fixture::{fixture, golden, worst};
 
 /// Largest error allowed against the brute force, relative above 1; measured 3e-15, and 5e-14 for
 /// the badly conditioned mixtures that start at alpha(0) < 1.
 const EXACT: f64 = 1e-13;
 /// Continuous limits against Gauss-Legendre quadrature with extended precision; measured 2e-15.
 const CONTINUOUS: f64 = 1e-14;
-
-fn golden() -> Value {
-    serde_json::from_str(&std::fs::read_to_string(fixture("discrete/golden.json")).expect("bundled")).expect("valid")
-}
 
 /// The forward process that a run of the fixture names.
 fn forward(run: &Value, values: usize) -> Forward {
@@ -39,20 +35,15 @@ fn run(one: &Value, weighting: &Weighting) -> Cascade {
     let path = fixture(&format!("{}.json", one["toy"].as_str().expect("a toy")));
     let forward = forward(one, Toy::states_of(&path).expect("a toy"));
     let toy = Toy::load(&path, forward.alphabet()).expect("a toy");
-    let parameterization: Parameterization = one["parameterization"].as_str().expect("given").parse().expect("known");
-    let model = Model::new(&toy, &forward, parameterization).expect("small");
+    let parameterization: ReverseParameterization =
+        one["parameterization"].as_str().expect("given").parse().expect("known");
+    let model = DiscreteModel::new(&toy, &forward, parameterization).expect("small");
     cascade(&model, one["steps"].as_u64().expect("steps") as usize, weighting).expect("finite")
-}
-
-fn worst(name: &str, ours: &[f64], golden: &Value) -> f64 {
-    let golden: Vec<f64> = golden.as_array().expect(name).iter().map(|v| v.as_f64().expect(name)).collect();
-    assert_eq!(ours.len(), golden.len(), "{name}");
-    ours.iter().zip(&golden).map(|(a, b)| (a - b).abs() / b.abs().max(1.0)).fold(0.0, f64::max)
 }
 
 #[test]
 fn every_cascade_agrees_with_brute_force() {
-    let golden = golden();
+    let golden = golden("discrete");
     let runs = golden["runs"].as_array().expect("runs");
     let (mut exact, mut continuous) = (0f64, 0f64);
     for one in runs {
@@ -99,7 +90,7 @@ fn uniform_integrand_as_printed() {
     for (t, expected) in printed {
         for (z, expected) in expected.into_iter().enumerate() {
             let level = MaskedSchedule::Linear.log_snr(t);
-            let per_level = token_integrand(&forward, Parameterization::D3pm, &[0.5, 0.3, 0.2], (0, z), level);
+            let per_level = token_integrand(&forward, ReverseParameterization::D3pm, &[0.5, 0.3, 0.2], (0, z), level);
             // d(-lambda) / dt = 1 / (t (1 - t)) for the linear schedule.
             assert!((per_level / (t * (1.0 - t)) - expected).abs() < 5e-7, "t = {t}, z = {z}");
         }
@@ -110,17 +101,17 @@ fn uniform_integrand_as_printed() {
 fn absorbing_is_the_masked_enumeration_and_so_is_a_vector_of_equal_schedules() {
     for name in ["example-a", "example-b", "three-tokens", "four-bits", "uniform-three"] {
         let toy = Toy::load(&fixture(&format!("toys/{name}.json")), Alphabet::Masked).expect("a toy");
-        let all = Enumeration::new(&toy).expect("support");
+        let enumeration = crate::fixture::toy(name);
         let weighting = Weighting::Sigmoid(1.0);
         for schedule in [MaskedSchedule::Linear, MaskedSchedule::LogLinear, MaskedSchedule::Poly(2.0)] {
-            let expected = masked::cascade(&all, &schedule, 5, &weighting).expect("small");
+            let expected = masked::cascade(&enumeration, &schedule, 5, &weighting).expect("small");
             let mut forwards = vec![Forward::absorbing(toy.states, schedule)];
             if let MaskedSchedule::Poly(w) = schedule {
                 forwards.push(Forward::vector(VectorSchedule::new(vec![w; toy.states])));
             }
             for forward in forwards {
-                for parameterization in [Parameterization::D3pm, Parameterization::Mixture] {
-                    let model = Model::new(&toy, &forward, parameterization).expect("small");
+                for parameterization in [ReverseParameterization::D3pm, ReverseParameterization::Mixture] {
+                    let model = DiscreteModel::new(&toy, &forward, parameterization).expect("small");
                     let ours = cascade(&model, 5, &weighting).expect("finite");
                     let close = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < EXACT);
                     let context = format!("{name} {schedule} {forward} {parameterization}");
@@ -143,16 +134,18 @@ fn witness_d3pm_with_posteriors_is_not_the_optimal_kernel() {
     let toy = Toy::parse(text, Alphabet::Values).expect("a toy");
     let forward = Forward::uniform(3, MaskedSchedule::Linear);
     let gap = |parameterization| {
-        let model = Model::new(&toy, &forward, parameterization).expect("small");
-        cascade(&model, 4, &Weighting::Elbo).expect("finite").gap.iter().sum::<f64>()
+        let model = DiscreteModel::new(&toy, &forward, parameterization).expect("small");
+        let gaps = gaps(&model, 4).expect("any number of steps");
+        assert_eq!(cascade(&model, 4, &Weighting::Elbo).expect("finite").gap, gaps);
+        gaps.iter().sum::<f64>()
     };
-    assert!(gap(Parameterization::Mixture).abs() < 1e-15);
-    assert!(gap(Parameterization::D3pm) > 0.01);
+    assert!(gap(ReverseParameterization::Mixture).abs() < 1e-15);
+    assert!(gap(ReverseParameterization::D3pm) > 0.01);
     // Without the token's own evidence (for one token: the data's law, whatever z) D3PM's is optimal too.
     let rows = r#"[[0.5, 0.3, 0.2]]"#;
     let table = format!(r#"{{"kind": "table", "entries": {{"0": {rows}, "1": {rows}, "2": {rows}}}}}"#);
     let apart = Toy::parse(&text.replace(r#"{"kind": "exact"}"#, &table), Alphabet::Values).expect("a toy");
-    let model = Model::new(&apart, &forward, Parameterization::D3pm).expect("small");
+    let model = DiscreteModel::new(&apart, &forward, ReverseParameterization::D3pm).expect("small");
     assert!(cascade(&model, 4, &Weighting::Elbo).expect("finite").gap.iter().sum::<f64>().abs() < 1e-15);
 }
 
@@ -162,7 +155,7 @@ fn bad_transitions_get_a_clear_error() {
     let path = folder.path().join("q.json");
     let refused = |text: &str| {
         std::fs::write(&path, text).expect("written");
-        Forward::load(&path, 2, MaskedSchedule::Linear).err().map(|e| e.what).unwrap_or_default()
+        Forward::load(&path, 2, MaskedSchedule::Linear).err().map(|e| e.to_string()).unwrap_or_default()
     };
     assert!(refused(r#"{"jump": [[0.5, 0.6], [0.5, 0.5]]}"#).contains("row 1"));
     assert!(refused(r#"{"jump": [[1.0]]}"#).contains("1 rows for a toy of 2 values"));
@@ -172,4 +165,7 @@ fn bad_transitions_get_a_clear_error() {
     std::fs::write(&path, r#"{"steps": [[[0.9, 0.1], [0.1, 0.9]]]}"#).expect("written");
     let forward = Forward::load(&path, 2, MaskedSchedule::Linear).expect("valid");
     assert!(forward.check_steps(2).is_err() && forward.check_steps(1).is_ok());
+    // Given steps have no continuous time.
+    let mu = [0.5, 0.5];
+    assert!(token_integrand(&forward, ReverseParameterization::D3pm, &mu, (0, 1), 0.0).is_nan());
 }

@@ -5,7 +5,7 @@ use elbow_base::key::open_uniform;
 use elbow_theory::masked::Enumeration;
 use elbow_theory::{DenoiserKind, Toy};
 
-use crate::theory::run;
+use crate::fixture::run;
 
 /// Sums over sets of up to 2e2 nats against a walk over all of them; measured below 2e-13.
 const SUMS: f64 = 1e-12;
@@ -112,19 +112,22 @@ fn the_sums_over_sets_are_those_of_a_walk_over_all_of_them() {
     let mut worst = 0f64;
     for (states, length) in [(3, 5), (2, 7), (7, 3), (4, 1), (1, 3)] {
         let (toy, answers) = random_toy(states, length);
-        let all = Enumeration::with_probabilities(&toy, &answers).expect("full support");
+        let enumeration = Enumeration::with_probabilities(&toy, &answers).expect("full support");
         let definition = Definition { toy: &toy, answers: &answers, in_turn: false };
         for (x, (word, _)) in toy.outcomes.iter().enumerate() {
             let [visible_log, cross_entropy] = definition.visible(word);
-            worst = worst.max(difference(all.visible_log(x), &visible_log));
-            worst = worst.max(difference(all.cross_entropy(x), &cross_entropy));
+            worst = worst.max(difference(enumeration.visible_log(x), &visible_log));
+            worst = worst.max(difference(enumeration.cross_entropy(x), &cross_entropy));
         }
         let [kl, correlation] = definition.reveals();
-        worst = worst.max(difference(&all.reveal_kl().concat(), &kl.concat()));
-        worst = worst.max(difference(&all.reveal_correlation().concat(), &correlation.concat()));
+        worst = worst.max(difference(&enumeration.reveal_kl().concat(), &kl.concat()));
+        worst = worst.max(difference(&enumeration.reveal_correlation().concat(), &correlation.concat()));
         if states > 1 && length > 1 {
             let [in_turn, _] = Definition { in_turn: true, ..definition }.reveals();
-            assert!(difference(&all.reveal_kl().concat(), &in_turn.concat()) > 0.1, "tokens that see each other");
+            assert!(
+                difference(&enumeration.reveal_kl().concat(), &in_turn.concat()) > 0.1,
+                "tokens that see each other"
+            );
         }
     }
     println!("largest difference: {worst:e}");
@@ -137,8 +140,8 @@ fn the_number_of_threads_changes_no_digit() {
     let computed = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         pool.install(|| {
-            let all = Enumeration::with_probabilities(&toy, &answers).expect("full support");
-            serde_json::to_string(&run(&all, "cosine", 7, "sigmoid:1")).expect("finite")
+            let enumeration = Enumeration::with_probabilities(&toy, &answers).expect("full support");
+            serde_json::to_string(&run(&enumeration, "cosine", 7, "sigmoid:1")).expect("finite")
         })
     };
     assert_eq!(computed(1), computed(4));

@@ -2,9 +2,9 @@
 
 use elbow_process::Weighting;
 use elbow_process::schedule::{GaussianSchedule, MaskedSchedule, VectorSchedule};
-use elbow_theory::discrete::{Forward, Model, Parameterization, token_step};
+use elbow_theory::discrete::{DiscreteModel, Forward, ReverseParameterization, token_step};
 use elbow_theory::masked::estimators::{SetSums, ao_arm};
-use elbow_theory::masked::published::{md4_in_time, mdlm, score_entropy_difference};
+use elbow_theory::masked::published_losses::{md4_in_time, mdlm, score_entropy_difference};
 use elbow_theory::masked::{self, Enumeration};
 use elbow_theory::{Alphabet, Cascade, DenoiserKind, Toy, discrete, gaussian};
 use proptest::prelude::*;
@@ -100,34 +100,54 @@ fn theorems(c: &Cascade) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Whether two numbers agree, relative above 1.
+fn close(a: f64, b: f64) -> bool {
+    (a - b).abs() <= TOLERANCE * b.abs().max(1.0)
+}
+
 #[test]
 fn masked_diffusion() {
     hold(CASES, &(toy(Alphabet::Masked), schedule(), weighting(), 1..6usize), |(toy, schedule, weighting, steps)| {
-        let all = Enumeration::new(&toy).expect("full support");
-        let c = masked::cascade(&all, &schedule, steps, &weighting).expect("small");
+        let enumeration = Enumeration::new(&toy).expect("full support");
+        let c = masked::cascade(&enumeration, &schedule, steps, &weighting).expect("small");
         theorems(&c)?;
         // Schedules that start at alpha(0) = 1 and end at alpha(1) = 0 give the any-order bound.
-        let whole = matches!(schedule, MaskedSchedule::Linear | MaskedSchedule::Cosine | MaskedSchedule::Poly(_));
-        let any_order = c.any_order_ar_nll.expect("masked");
-        let close = |a: f64, b: f64| (a - b).abs() <= TOLERANCE * b.abs().max(1.0);
-        if whole {
+        if matches!(schedule, MaskedSchedule::Linear | MaskedSchedule::Cosine | MaskedSchedule::Poly(_)) {
+            let any_order = c.any_order_ar_nll.expect("masked");
             prop_assert!(close(c.neg_elbo_continuous, any_order));
-            prop_assert!(close(md4_in_time(&all, &schedule), any_order));
+            prop_assert!(close(md4_in_time(&enumeration, &schedule), any_order));
             prop_assert!(close(c.elbo[steps], -c.entropy), "the last bound");
         }
-        let log_linear = masked::weighted_loss(&all, &MaskedSchedule::LogLinear, &Weighting::Elbo);
-        prop_assert!(close(mdlm(&all), log_linear), "MDLM");
-        let sums = SetSums::new(&all);
-        for mean in [sums.k_dce().mean, sums.one_token().mean, ao_arm(&all).mean, sums.lambda_dce(1e-13).mean] {
+        Ok(())
+    });
+}
+
+#[test]
+fn published_forms_of_the_masked_bound() {
+    hold(CASES, &(toy(Alphabet::Masked), schedule()), |(toy, schedule)| {
+        let enumeration = Enumeration::new(&toy).expect("full support");
+        let log_linear = masked::weighted_loss(&enumeration, &MaskedSchedule::LogLinear, &Weighting::Elbo);
+        prop_assert!(close(mdlm(&enumeration), log_linear), "MDLM");
+        let (sums, any_order) = (SetSums::new(&enumeration), masked::any_order_nll(&enumeration));
+        let orders = ao_arm(&enumeration).mean;
+        for mean in [sums.k_dce().mean, sums.one_token().mean, orders, sums.lambda_dce(1e-13).mean] {
             prop_assert!(close(mean, any_order), "estimators");
         }
-        prop_assert!(score_entropy_difference(&all, &schedule, 0.4) <= TOLERANCE, "score entropy");
-        // The general engine, on the absorbing transition.
+        prop_assert!(score_entropy_difference(&enumeration, &schedule, 0.4) <= TOLERANCE, "score entropy");
+        Ok(())
+    });
+}
+
+#[test]
+fn the_general_engine_on_the_absorbing_transition_is_masked_diffusion() {
+    hold(CASES, &(toy(Alphabet::Masked), schedule(), 1..6usize), |(toy, schedule, steps)| {
+        let enumeration = Enumeration::new(&toy).expect("full support");
+        let c = masked::cascade(&enumeration, &schedule, steps, &Weighting::Elbo).expect("small");
         let forward = Forward::absorbing(toy.states, schedule);
-        let model = Model::new(&toy, &forward, Parameterization::D3pm).expect("small");
+        let model = DiscreteModel::new(&toy, &forward, ReverseParameterization::D3pm).expect("small");
         let general = discrete::cascade(&model, steps, &Weighting::Elbo).expect("finite");
-        prop_assert!(c.elbo.iter().zip(&general.elbo).all(|(a, b)| close(*a, *b)), "the general engine");
-        prop_assert!(close(general.neg_elbo_continuous, c.neg_elbo_continuous), "the general engine's limit");
+        prop_assert!(c.elbo.iter().zip(&general.elbo).all(|(a, b)| close(*a, *b)), "bounds");
+        prop_assert!(close(general.neg_elbo_continuous, c.neg_elbo_continuous), "limit");
         Ok(())
     });
 }
@@ -165,11 +185,11 @@ fn transition(
     steps: usize,
     mixture: bool,
 ) -> Result<(), TestCaseError> {
-    let parameterization = if mixture { Parameterization::Mixture } else { Parameterization::D3pm };
-    let model = Model::new(&toy, forward, parameterization).expect("small");
+    let parameterization = if mixture { ReverseParameterization::Mixture } else { ReverseParameterization::D3pm };
+    let model = DiscreteModel::new(&toy, forward, parameterization).expect("small");
     theorems(&discrete::cascade(&model, steps, weighting).expect("finite"))?;
     let exact = Toy { denoiser: DenoiserKind::Exact, ..toy };
-    let model = Model::new(&exact, forward, Parameterization::Mixture).expect("small");
+    let model = DiscreteModel::new(&exact, forward, ReverseParameterization::Mixture).expect("small");
     let best = discrete::cascade(&model, steps, &Weighting::Elbo).expect("finite");
     // The exact denoiser leaves the total correlation alone, and in continuous time nothing but the ends.
     prop_assert!(best.gap.iter().zip(&best.factorization).all(|(g, tc)| (g - tc).abs() <= TOLERANCE));
@@ -183,14 +203,14 @@ fn generalised_masked_diffusion() {
     hold(CASES, &(toy(Alphabet::Masked), powers, weighting(), 1..5usize), |(toy, powers, weighting, steps)| {
         let schedule = VectorSchedule::new(powers[..toy.states].to_vec());
         let forward = Forward::vector(schedule.clone());
-        let model = Model::new(&toy, &forward, Parameterization::Mixture).expect("small");
+        let model = DiscreteModel::new(&toy, &forward, ReverseParameterization::Mixture).expect("small");
         theorems(&discrete::cascade(&model, steps, &weighting).expect("finite"))?;
         let DenoiserKind::Table(rows) = &toy.denoiser else { unreachable!("a table") };
         let mu = &rows[0].1[0];
         for x in 0..toy.states {
             let times = ((steps - 1) as f64 / 5.0, steps as f64 / 5.0);
             let published = discrete::genmd4::step_cost(&schedule, mu, x, times);
-            let general = token_step(&forward, Parameterization::Mixture, mu, (x, toy.states), (steps, 5));
+            let general = token_step(&forward, ReverseParameterization::Mixture, mu, (x, toy.states), (steps, 5));
             prop_assert!((published - general).abs() <= TOLERANCE * published.max(1.0), "{published} {general}");
             prop_assert!(discrete::genmd4::cost_rate(&schedule, mu, x, times.1) >= -1e-12);
         }
@@ -215,19 +235,19 @@ fn gaussian_diffusion() {
     };
     let ends = (-5.0..-2.0f64, 2.0..5.0f64);
     let strategy = (any::<bool>(), atoms(3), atoms(2), 0.1..0.6f64, ends, weighting(), 1..4usize);
-    hold(CASES, &strategy, |(mixture, data, belief, std, (gamma_min, gamma_max), weighting, steps)| {
-        let toy = gaussian::GaussianToy { data: law(mixture, data, std), belief: law(mixture, belief, 1.3 * std) };
+    hold(CASES, &strategy, |(mixture, data, denoiser, std, (gamma_min, gamma_max), weighting, steps)| {
+        let toy = gaussian::GaussianToy { data: law(mixture, data, std), denoiser: law(mixture, denoiser, 1.3 * std) };
         let schedule = GaussianSchedule::FixedLinear { gamma_min, gamma_max };
         let c = gaussian::cascade(&toy, &schedule, steps, &weighting).expect("computed");
         theorems(&c)?;
-        let augmented = gaussian::augmented_nelbo(&toy, &schedule, steps);
+        let augmented = gaussian::noise_augmented_nelbo(&toy, &schedule, steps).expect("one dimension");
         for (i, nelbo) in augmented.iter().enumerate() {
             let sigma = schedule.sigma(i as f64 / steps as f64);
             let entropy = 0.5 * (2.0 * std::f64::consts::PI * std::f64::consts::E * sigma * sigma).ln();
             let loss = c.prior + c.kl_step[i..].iter().sum::<f64>();
             prop_assert!((nelbo - entropy - loss).abs() <= TOLERANCE * loss.max(1.0), "Kingma and Gao, i = {}", i + 1);
         }
-        let forms = gaussian::forms(&toy, &schedule, 0.3, 0.6);
+        let forms = gaussian::loss_parameterisations(&toy, &schedule, 0.3, 0.6);
         let agree =
             |values: &[f64]| values.iter().all(|v| (v - values[0]).abs() <= TOLERANCE * values[0].abs().max(1e-6));
         prop_assert!(agree(&forms.continuous) && agree(&forms.finite), "forms {forms:?}");

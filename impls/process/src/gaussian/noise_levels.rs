@@ -7,7 +7,8 @@ use crate::schedule::{GaussianSchedule, LogSnr};
 pub enum LevelGrid {
     /// t(i) = i/T under a schedule; the last level is the schedule's end, where the decoder takes over.
     Times(GaussianSchedule),
-    /// EDM's: s^(1/rho) is linear in i for s = sigma/alpha, and a last step goes to s = 0 (Karras et al. 2022, equation 5).
+    /// EDM's: s^(1/rho) is linear in i for s = sigma/alpha, and a last step goes to s = 0 (Karras et al. 2022, equation
+    /// 5).
     Edm { rho: f64, sigma_min: f64, sigma_max: f64 },
 }
 
@@ -17,7 +18,7 @@ impl LevelGrid {
         Self::Edm { rho: 7.0, sigma_min: (0.5 * gamma_min).exp(), sigma_max: (0.5 * gamma_max).exp() }
     }
 
-    /// The log-SNRs from noise to data, `steps` + 1 of them; infinite where there is no noise left.
+    /// The log-SNRs from noise to data, `steps` + 1 of them, for EDM's grid [EDM (5)]; infinite where no noise is left.
     pub fn log_snrs(&self, steps: usize) -> Vec<f64> {
         let n = steps as f64;
         match self {

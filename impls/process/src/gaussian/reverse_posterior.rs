@@ -1,11 +1,13 @@
-//! Noise levels, and the reverse kernel between two of them.
+//! Noise levels, and the Gaussian reverse kernel q(z_s | z_t, x) between two of them.
 
 use crate::schedule::{GaussianSchedule, LogSnr, sigmoid};
 
-/// z = alpha x + sigma eps.
+/// A noise level: z = alpha x + sigma eps.
 #[derive(Clone, Copy, Debug)]
 pub struct Level {
+    /// Factor of the data.
     pub alpha: f64,
+    /// Standard deviation of the noise.
     pub sigma: f64,
     /// log(alpha^2 / sigma^2).
     pub log_snr: f64,
@@ -34,12 +36,16 @@ pub struct Kernel {
     pub early: Level,
     /// Level at t.
     pub late: Level,
+    /// Factor of z_t in the mean.
     pub keep: f64,
+    /// Factor of x in the mean.
     pub gain: f64,
+    /// Variance per dimension.
     pub variance: f64,
 }
 
 impl Kernel {
+    /// The kernel from the level at t, `late`, to that at s, `early` [VDM, reverse posterior].
     pub fn new(early: Level, late: Level) -> Self {
         // c = sigma_t|s^2 / sigma_t^2 (VDM, appendix): 1 - SNR_t / SNR_s, without cancellation.
         let c = -(late.log_snr - early.log_snr).exp_m1();

@@ -1,7 +1,7 @@
 //! Gaussian diffusion z_t = alpha(t) x + sigma(t) eps: lambda(t) = log(alpha^2 / sigma^2), gamma = -lambda.
 //!
-//! Source: Kingma et al. 2021 (VDM), Nichol and Dhariwal 2021 (cosine), Liu et al. 2022 (rectified flow), Karras et al. 2022
-//! (EDM). A schedule is also a law of noise levels: with t ~ U(0, 1), lambda has the density 1 / gamma'.
+//! Source: Kingma et al. 2021 (VDM), Nichol and Dhariwal 2021 (cosine), Liu et al. 2022 (rectified flow), Karras et al.
+//! 2022 (EDM). A schedule is also a law of noise levels: with t ~ U(0, 1), lambda has the density 1 / gamma'.
 
 use std::f64::consts::{FRAC_PI_2, PI};
 use std::fmt;
@@ -36,8 +36,8 @@ pub enum GaussianSchedule {
     FixedLinear { gamma_min: f64, gamma_max: f64 },
     /// A curve from infinite to zero signal-to-noise ratio.
     Whole(Curve),
-    /// The part of a curve between two noise levels, variance-preserving; its times are stretched to fill \[0, 1\]. A bound
-    /// needs an end where the decoder takes over, and one where the prior N(0, I) does.
+    /// The part of a curve between two noise levels, variance-preserving; its times are stretched to fill \[0, 1\]. A
+    /// bound needs an end where the decoder takes over, and one where the prior N(0, I) does.
     Clipped { curve: Curve, gamma_min: f64, gamma_max: f64 },
     /// A schedule from outside, such as `table:FILE`.
     Custom(Arc<dyn NoiseSchedule>),
@@ -94,7 +94,8 @@ impl GaussianSchedule {
         }
     }
 
-    /// gamma'(t) = -d lambda / dt (positive): the eps-MSE weight of the ELBO, up to the factor 1/2.
+    /// gamma'(t) = -d lambda / dt (positive), the eps-MSE weight of the ELBO up to the factor 1/2 [VDM, diffusion
+    /// loss].
     pub fn gamma_prime(&self, t: f64) -> f64 {
         match self {
             Self::FixedLinear { gamma_min, gamma_max } => gamma_max - gamma_min,
@@ -177,7 +178,8 @@ impl Curve {
         }
     }
 
-    /// Whether the curve's times tell these ends apart in double precision: far out in the tails of a normal law they do not.
+    /// Whether the curve's times tell these ends apart in double precision: far out in the tails of a normal law they
+    /// do not.
     fn reaches(&self, ends: [f64; 2]) -> bool {
         match self {
             Self::Cosine | Self::OptimalTransport => true,
@@ -219,7 +221,8 @@ impl LogSnr for GaussianSchedule {
         }
     }
 
-    /// 1 / gamma': the unweighted eps-MSE of DDPM, which is the density of lambda for uniform times.
+    /// 1 / gamma', which makes the loss DDPM's unweighted eps-MSE; it is the density of lambda for uniform times
+    /// [Kingma and Gao, weighted loss].
     fn simple_weight(&self, log_snr: f64) -> f64 {
         match self {
             Self::FixedLinear { gamma_min, gamma_max } => 1.0 / (gamma_max - gamma_min),

@@ -82,7 +82,7 @@ impl MaskedSchedule {
         Self::Custom(Arc::new(schedule))
     }
 
-    /// Probability that a token is still visible at time `t`.
+    /// alpha(t), the probability that a token is still visible at time `t` [MD4, Table 4].
     pub fn alpha(&self, t: f64) -> f64 {
         match self {
             Self::Linear => 1.0 - t,
@@ -125,7 +125,7 @@ impl MaskedSchedule {
         }
     }
 
-    /// r(t) = -alpha' / (1 - alpha) = d/dt log(1 - alpha): the cross-entropy weight of the ELBO.
+    /// r(t) = -alpha' / (1 - alpha) = d/dt log(1 - alpha), the cross-entropy weight of the ELBO [MD4 (5)].
     ///
     /// Positive. The sources print alpha'/(1 - alpha), which is -r, before a log-probability.
     pub fn elbo_weight(&self, t: f64) -> f64 {
@@ -140,8 +140,8 @@ impl MaskedSchedule {
         }
     }
 
-    /// Probability that a token masked at `t` is revealed by the reverse step to `s < t`:
-    /// xi = (alpha_s - alpha_t) / (1 - alpha_t).
+    /// xi = (alpha_s - alpha_t) / (1 - alpha_t), the probability that the reverse step from `t` to `s < t` reveals a
+    /// masked token [MD4, reverse posterior].
     pub fn reveal_probability(&self, s: f64, t: f64) -> f64 {
         let masked = self.mask_probability(t);
         ((masked - self.mask_probability(s)) / masked).clamp(0.0, 1.0)
@@ -188,7 +188,7 @@ impl LogSnr for MaskedSchedule {
         }
     }
 
-    /// (1 - alpha) / (-alpha'): constant cross-entropy weight 1 (MaskGIT, MAR).
+    /// (1 - alpha) / (-alpha'), which makes the cross-entropy weight 1 (MaskGIT, MAR) [Demystifying, simple weighting].
     fn simple_weight(&self, log_snr: f64) -> f64 {
         let (alpha, masked) = (sigmoid(log_snr), sigmoid(-log_snr));
         match self {
@@ -205,8 +205,8 @@ impl LogSnr for MaskedSchedule {
         }
     }
 
-    /// t, (2/pi) tan(pi t/2), t/w and expm1(S)/S all grow with t. Clipping adds a multiple of 1/(-alpha'), which falls for
-    /// polynomials of w > 1, and without bound at t = 0.
+    /// t, (2/pi) tan(pi t/2), t/w and expm1(S)/S all grow with t. Clipping adds a multiple of 1/(-alpha'), which falls
+    /// for polynomials of w > 1, and without bound at t = 0.
     fn simple_is_monotone(&self) -> bool {
         match self {
             Self::Clipped(Unclipped::Poly(w)) => *w <= 1.0,

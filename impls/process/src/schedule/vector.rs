@@ -55,12 +55,13 @@ impl VectorSchedule {
         alpha.ln() - self.mean_masked(sigmoid(-logit)).ln()
     }
 
-    /// r_v(t) = -alpha_v' / (1 - alpha_v).
+    /// r_v(t) = -alpha_v' / (1 - alpha_v), the rate of the ELBO for value v [GenMD4, continuous time].
     pub fn elbo_weight(&self, value: usize, t: f64) -> f64 {
         self.powers[value] / t
     }
 
-    /// Probability that a masked token of this value is revealed by the reverse step from `t` to `s < t`.
+    /// xi_v = (alpha_v(s) - alpha_v(t)) / (1 - alpha_v(t)), the probability that the reverse step from `t` to `s < t`
+    /// reveals a masked token of this value [GenMD4, finite T].
     pub fn reveal_probability(&self, value: usize, s: f64, t: f64) -> f64 {
         if s == 0.0 { 1.0 } else { -(self.powers[value] * (s / t).ln()).exp_m1() }
     }

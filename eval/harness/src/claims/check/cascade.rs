@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Outcome, axis, curve, figure, plot, toy_inputs};
 use crate::failure::Failure;
 use crate::provenance;
-use crate::theory::discrete::{Forward, Model, Parameterization};
+use crate::theory::discrete::{DiscreteModel, Forward, ReverseParameterization};
 use crate::theory::gaussian::GaussianToy;
 use crate::theory::masked::Enumeration;
 use crate::theory::{Alphabet, Cascade, Toy, discrete, gaussian, masked};
@@ -137,10 +137,10 @@ impl Process {
         let forward = match self {
             Self::Masked => {
                 let all = Enumeration::new(&Toy::load(&path, Alphabet::Masked)?)?;
-                return masked::cascade(&all, &schedule.parse()?, steps, weighting);
+                return Ok(masked::cascade(&all, &schedule.parse()?, steps, weighting)?);
             }
             Self::Gaussian => {
-                return gaussian::cascade(&GaussianToy::load(&path)?, &schedule.parse()?, steps, weighting);
+                return Ok(gaussian::cascade(&GaussianToy::load(&path)?, &schedule.parse()?, steps, weighting)?);
             }
             Self::Vector => Forward::vector(schedule.parse()?),
             Self::Discrete { transition, .. } => {
@@ -150,10 +150,10 @@ impl Process {
         };
         let parameterization = match self {
             Self::Discrete { parameterization, .. } => parameterization.parse()?,
-            _ => Parameterization::Mixture,
+            _ => ReverseParameterization::Mixture,
         };
         let toy = Toy::load(&path, forward.alphabet())?;
-        discrete::cascade(&Model::new(&toy, &forward, parameterization)?, steps, weighting)
+        Ok(discrete::cascade(&DiscreteModel::new(&toy, &forward, parameterization)?, steps, weighting)?)
     }
 }
 

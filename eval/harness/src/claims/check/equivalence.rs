@@ -9,8 +9,10 @@ use super::{Outcome, axis, curve, figure, load_toy, log_axis, plot, toy_inputs};
 use crate::failure::Failure;
 use crate::theory::Alphabet;
 use crate::theory::masked::estimators::{SetSums, ao_arm};
-use crate::theory::masked::normaliser::{batch_mean, batch_mean_limit, expected_rate, implied_ce_weight, row_mean};
-use crate::theory::masked::published::{concrete_score_difference, md4_in_time, mdlm, score_entropy_difference};
+use crate::theory::masked::maskgit_normalisation::{
+    batch_mean, batch_mean_limit, expected_rate, implied_ce_weight, row_mean,
+};
+use crate::theory::masked::published_losses::{concrete_score_difference, md4_in_time, mdlm, score_entropy_difference};
 use crate::theory::masked::{Enumeration, any_order_nll, weighted_loss};
 use crate::workspace::Workspace;
 

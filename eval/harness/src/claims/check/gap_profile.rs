@@ -43,7 +43,7 @@ impl GapProfile {
         let toy = patches(workspace.dataset("digits:train")?.as_ref(), self.levels)?;
         let profile = |probabilities: &[f64]| {
             let all = Enumeration::with_probabilities(&toy, probabilities)?;
-            cascade(&all, &MaskedSchedule::Linear, self.steps, &Weighting::Elbo)
+            Ok::<_, Failure>(cascade(&all, &MaskedSchedule::Linear, self.steps, &Weighting::Elbo)?)
         };
         let uniform = 1.0 / self.levels as f64;
         let patterns = (self.levels + 1).pow(toy.length as u32);

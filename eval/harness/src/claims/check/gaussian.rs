@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{Outcome, axis, curve, figure, plot, toy_inputs};
 use crate::failure::Failure;
 use crate::theory::Cascade;
-use crate::theory::gaussian::{GaussianToy, augmented_nelbo, cascade, forms, warped_diffusion};
+use crate::theory::gaussian::{GaussianToy, cascade, loss_parameterisations, noise_augmented_nelbo, warped_diffusion};
 use crate::workspace::Workspace;
 
 /// One measure over toys and schedules; the largest case counts.
@@ -57,7 +57,7 @@ impl Gaussian {
                     Measure::Forms | Measure::FiniteForms => details.push((case, self.forms(&toy, &schedule))),
                     Measure::Interior => details.push((case, interior(&toy, &schedule)?)),
                     Measure::Augmented => {
-                        let augmented = augmented_nelbo(&toy, &schedule, STEPS);
+                        let augmented = noise_augmented_nelbo(&toy, &schedule, STEPS)?;
                         for weighting in &self.weightings {
                             let one = cascade(&toy, &schedule, STEPS, &weighting.parse::<Weighting>()?)?;
                             let value = augmented_residual(&one, &augmented, &schedule);
@@ -104,7 +104,7 @@ impl Gaussian {
     fn forms(&self, toy: &GaussianToy, schedule: &GaussianSchedule) -> f64 {
         let spread = |values: &[f64]| values.iter().map(|v| (v / values[0] - 1.0).abs()).fold(0.0, super::larger);
         let one = |&(s, t): &(f64, f64)| {
-            let forms = forms(toy, schedule, s, t);
+            let forms = loss_parameterisations(toy, schedule, s, t);
             if let Measure::Forms = self.measure { spread(&forms.continuous) } else { spread(&forms.finite) }
         };
         [(0.05, 0.1), (0.3, 0.5), (0.5, 0.51), (0.7, 0.95)].iter().map(one).fold(0.0, super::larger)

@@ -127,7 +127,7 @@ impl GaussianEstimator {
         case: usize,
     ) -> Result<Vec<f64>, Failure> {
         let (values, size) = (self.values, self.batch_size);
-        let denoiser = MixtureDenoiser { law: toy.belief.clone(), prediction: objective.prediction, values };
+        let denoiser = MixtureDenoiser { law: toy.denoiser.clone(), prediction: objective.prediction, values };
         let decoder = Decoder { values };
         let one = |b: usize| -> Result<f64, Failure> {
             let key = |purpose| Key::new(workspace.seed, purpose).fold(case as u64).fold(b as u64);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Outcome, axis, curve, figure, log_axis, plot};
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
-use crate::theory::race::{revealed_by_race, zipf};
+use crate::theory::gumbel_precision::{revealed_by_race, zipf};
 use crate::workspace::Workspace;
 
 /// A vocabulary with Zipf's law, one token of T steps.

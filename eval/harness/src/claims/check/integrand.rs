@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Outcome, load_golden};
 use crate::failure::Failure;
 use crate::provenance;
-use crate::theory::discrete::{Forward, Parameterization, genmd4, token_integrand, token_step};
+use crate::theory::discrete::{Forward, ReverseParameterization, genmd4, token_integrand, token_step};
 use crate::workspace::Workspace;
 
 /// The largest difference over times, states and values.
@@ -72,7 +72,8 @@ impl Integrand {
                 Measure::Genmd4Equal => -schedule.elbo_weight(0, t) * mu[x].ln(),
                 // d(level) = -dt / (t (1 - t)).
                 _ => {
-                    token_integrand(&forward, Parameterization::Mixture, mu, (x, 3), linear_level(t)) / (t * (1.0 - t))
+                    token_integrand(&forward, ReverseParameterization::Mixture, mu, (x, 3), linear_level(t))
+                        / (t * (1.0 - t))
                 }
             };
             differences.push((published / other - 1.0).abs());
@@ -86,7 +87,7 @@ impl Integrand {
         let difference = |(mu, x, i): (&'static [f64; 3], usize, usize)| {
             let times = ((i - 1) as f64 / STEPS as f64, i as f64 / STEPS as f64);
             let published = genmd4::step_cost(&schedule, mu, x, times);
-            let general = token_step(&forward, Parameterization::Mixture, mu, (x, 3), (i, STEPS));
+            let general = token_step(&forward, ReverseParameterization::Mixture, mu, (x, 3), (i, STEPS));
             (published / general - 1.0).abs()
         };
         cases().map(difference).collect()
@@ -109,7 +110,7 @@ fn uniform_golden(workspace: &Workspace) -> Result<Vec<f64>, Failure> {
     let mut differences = Vec::new();
     for row in golden["uniform_integrand"]["values"].as_array().ok_or_else(bad)? {
         let t = row["t"].as_f64().ok_or_else(bad)?;
-        for parameterization in [Parameterization::D3pm, Parameterization::Mixture] {
+        for parameterization in [ReverseParameterization::D3pm, ReverseParameterization::Mixture] {
             for (z, expected) in row[parameterization.to_string()].as_array().ok_or_else(bad)?.iter().enumerate() {
                 let ours = token_integrand(&forward, parameterization, &ROWS[0], (0, z), linear_level(t));
                 differences.push((ours / (t * (1.0 - t)) / expected.as_f64().ok_or_else(bad)? - 1.0).abs());
@@ -126,8 +127,9 @@ fn uniform_limit() -> Vec<f64> {
     for (mu, x, i) in cases() {
         for z in 0..3 {
             let t = i as f64 / STEPS as f64;
-            let step = token_step(&forward, Parameterization::D3pm, mu, (x, z), (i * fine / STEPS, fine));
-            let rate = token_integrand(&forward, Parameterization::D3pm, mu, (x, z), linear_level(t)) / (t * (1.0 - t));
+            let step = token_step(&forward, ReverseParameterization::D3pm, mu, (x, z), (i * fine / STEPS, fine));
+            let rate =
+                token_integrand(&forward, ReverseParameterization::D3pm, mu, (x, z), linear_level(t)) / (t * (1.0 - t));
             differences.push((step * fine as f64 / rate - 1.0).abs());
         }
     }

@@ -257,7 +257,7 @@ impl Protocol {
 
 /// A bundled toy, `fixtures/NAME.json`.
 fn load_toy(workspace: &Workspace, name: &str, alphabet: Alphabet) -> Result<Toy, Failure> {
-    Toy::load(&workspace.data_file(&format!("{name}.json"))?, alphabet)
+    Ok(Toy::load(&workspace.data_file(&format!("{name}.json"))?, alphabet)?)
 }
 
 /// The files of bundled toys, with hashes.

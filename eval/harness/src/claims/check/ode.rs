@@ -98,7 +98,7 @@ impl Ode {
             let c = noisy.components[k];
             let excess = |u: &[f64; 1]| {
                 let y = c.mean[0] + c.std * u[0];
-                self.code_length(&toy.belief, y, ends) + noisy.log_density([y, 0.0])
+                self.code_length(&toy.denoiser, y, ends) + noisy.log_density([y, 0.0])
             };
             c.weight * normal_expectation::<1>(TOLERANCE, 1e4, &mut |u| excess(u)).value
         };
@@ -120,7 +120,7 @@ impl Ode {
                 y.iter().map(|&y| noisy.log_density([y, 0.0]).exp()).collect(),
             ),
             curve("ODE of the exact denoiser", Style::Points, few.clone(), ode(&toy.data, &few)),
-            curve("ODE of another denoiser", Style::Dashed, y.clone(), ode(&toy.belief, &y)),
+            curve("ODE of another denoiser", Style::Dashed, y.clone(), ode(&toy.denoiser, &y)),
         ];
         figure(
             "ode",

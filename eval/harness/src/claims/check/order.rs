@@ -9,7 +9,7 @@ use super::{Outcome, axis, chi_square, curve, figure, load_toy, plot, toy_inputs
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::theory::Alphabet;
-use crate::theory::masked::order::{order_law, simulate};
+use crate::theory::masked::reveal_order::{order_law, simulate};
 use crate::workspace::Workspace;
 
 /// The law of the order on one toy, exact or simulated.

@@ -11,7 +11,8 @@ use super::{Outcome, chi_square, curve, figure, load_toy, log_axis, plot, toy_in
 use crate::denoisers::table_denoiser;
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
-use crate::theory::masked::chain::{any_order_law, expected_masks, kl, learned_step, prior, sampler_law};
+use crate::theory::gap::kl_divergence;
+use crate::theory::masked::sampler_law::{any_order_law, expected_masks, learned_step, prior, sampler_law};
 use crate::theory::masked::{Enumeration, cascade};
 use crate::theory::{Alphabet, DenoiserKind, Toy};
 use crate::workspace::Workspace;
@@ -63,7 +64,7 @@ impl Sampler {
 
     /// KL from the any-order law to that of the samples.
     fn divergence(&self, all: &Enumeration, steps: usize) -> f64 {
-        kl(&any_order_law(all), &sampler_law(all, &self.schedule, &self.times(steps)))
+        kl_divergence(&any_order_law(all), &sampler_law(all, &self.schedule, &self.times(steps)))
     }
 }
 

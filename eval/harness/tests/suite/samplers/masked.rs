@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use elbow_base::Silent;
 use elbow_harness::sampling::{Request, draw};
-use elbow_theory::masked::chain::{any_order_law, sampler_law};
+use elbow_theory::masked::sampler_law::{any_order_law, sampler_law};
 use impls::any_order::{first_hitting, one_by_one};
 use impls::d3pm::absorbing_ancestral;
 use impls::maskgit::confidence_decoding;

@@ -1,7 +1,7 @@
 //! Samplers of the other processes, long texts, guidance.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use elbow_theory::masked::chain::{any_order_law, sampler_law};
+use elbow_theory::masked::sampler_law::{any_order_law, sampler_law};
 use impls::Key;
 use impls::any_order::one_by_one;
 use impls::autoregressive::left_to_right;

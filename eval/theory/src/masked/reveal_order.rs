@@ -1,8 +1,8 @@
 //! The order in which masked diffusion reveals tokens.
 //!
-//! Source: the talk, slide "Masked Diffusion as Any-Order AR". A token of value v is masked at the random time tau with
-//! P(tau <= t) = 1 - alpha_v(t); the reverse process reveals the latest first. With alpha_v = 1 - t^(w_v) the
-//! -log tau are exponential with rates w_v, so that the order is that of a race: Plackett and Luce's law.
+//! Source: the authors' talk, slide "Masked Diffusion as Any-Order AR". A token of value v is masked at the random time
+//! tau with P(tau <= t) = 1 - alpha_v(t); the reverse process reveals the latest first. With alpha_v = 1 - t^(w_v) the
+//! -log tau are exponential with rates w_v, so the order has the law of Plackett and Luce.
 
 use elbow_base::Key;
 use elbow_base::key::open_uniform;
@@ -11,7 +11,8 @@ use elbow_process::schedule::VectorSchedule;
 use super::estimators::permutations;
 use crate::toy::Toy;
 
-/// Every order of the positions, with the probability that the reverse process reveals them so, data averaged out.
+/// Every order of the positions with its probability under the reverse process, averaged over the data
+/// [Demystifying, any-order AR]. The schedule has one power per value of the toy.
 pub fn order_law(toy: &Toy, schedule: &VectorSchedule) -> Vec<(Vec<usize>, f64)> {
     let probability = |order: &Vec<usize>| {
         toy.outcomes.iter().map(|(word, q)| q * plackett_luce(order, &rates(word, schedule))).sum()
@@ -19,8 +20,8 @@ pub fn order_law(toy: &Toy, schedule: &VectorSchedule) -> Vec<(Vec<usize>, f64)>
     permutations(toy.length).into_iter().map(|order| (order.clone(), probability(&order))).collect()
 }
 
-/// How often each order of [`order_law`] occurs in `draws` runs: x from the data, each token's time of masking from
-/// its own cumulative law, latest first.
+/// Counts of each order of [`order_law`] in `draws` simulated runs: x from the data, each token's time of masking from
+/// its own law, the latest first.
 pub fn simulate(toy: &Toy, schedule: &VectorSchedule, draws: usize, key: &Key) -> Vec<usize> {
     let orders = permutations(toy.length);
     let data = toy.draw(draws, &key.fold(0));
@@ -42,7 +43,7 @@ fn rates(word: &[u8], schedule: &VectorSchedule) -> Vec<f64> {
     word.iter().map(|&v| schedule.powers()[usize::from(v)]).collect()
 }
 
-/// The probability that exponential clocks with these rates ring in this order.
+/// The probability that independent exponential times with these rates, one per position, are in this order.
 fn plackett_luce(order: &[usize], rates: &[f64]) -> f64 {
     let mut left: f64 = rates.iter().sum();
     let mut probability = 1.0;

@@ -1,4 +1,4 @@
-//! KL(q || p~(i)) of a Gaussian diffusion: the learned chain's density, propagated on grids of z.
+//! The law of the learned reverse chain of Gaussian diffusion, propagated as a density on grids of z.
 
 use std::f64::consts::PI;
 
@@ -8,14 +8,14 @@ use super::mixture::{Component, log_normal, log_sum_exp};
 use super::toy::GaussianToy;
 use crate::quadrature::normal_expectation;
 
-/// Points of the finest grid that is tried.
+/// Number of points of the finest grid.
 const FINEST: usize = 8192;
-/// Change at which a refinement is the last one.
+/// Change of the KLs, relative above 1, at which the grid is fine enough.
 const TOLERANCE: f64 = 1e-10;
-/// How many standard deviations around every mean the grid, and each kernel, covers.
+/// Number of standard deviations around every mean that the grid, and each kernel, covers.
 const REACH: f64 = 16.0;
 
-/// KL(q || p~(i)), i = 1..T+1, nats; or why not.
+/// KL(q || p~(i)), i = 1..=T+1, nats, or the reason why it is not computed [Demystifying, data-model KL].
 pub(super) fn data_model_kl(toy: &GaussianToy, levels: &[Level]) -> Result<Vec<f64>, String> {
     if toy.data.dimensions > 1 {
         return Err("the grid is for one dimension".into());
@@ -41,7 +41,7 @@ pub(super) fn data_model_kl(toy: &GaussianToy, levels: &[Level]) -> Result<Vec<f
     Err(format!("a grid of {FINEST} points is too coarse for the smallest noise"))
 }
 
-/// log of the smallest p~(x) / q(x) that kernels cut at [`REACH`] can give: exp(-REACH^2 / 2) with room to spare.
+/// log of the smallest p~(x) / q(x) that kernels cut at [`REACH`] represent, exp(-REACH^2 / 2) with a margin.
 const THIN: f64 = -80.0;
 
 /// A density on equally spaced points.
@@ -51,6 +51,7 @@ struct Grid {
     density: Vec<f64>,
 }
 
+/// KL(q || p~(i)), i = 1..=T+1, nats, on grids of `points` points; NaN where the tails are too thin.
 fn on_grid(toy: &GaussianToy, levels: &[Level], points: usize) -> Vec<f64> {
     let steps = levels.len() - 1;
     let (low, high) = range(toy, levels[steps]);
@@ -61,7 +62,7 @@ fn on_grid(toy: &GaussianToy, levels: &[Level], points: usize) -> Vec<f64> {
     for i in (1..=steps).rev() {
         let kernel = Kernel::new(levels[i - 1], levels[i]);
         if kernel.variance == 0.0 {
-            // The model's last step is a point with a density over z_0 = x: no mass on atoms.
+            // The last step is a point and z_0 = x then has a density: no mass on atoms.
             kl[i - 1] = f64::INFINITY;
             continue;
         }
@@ -71,9 +72,9 @@ fn on_grid(toy: &GaussianToy, levels: &[Level], points: usize) -> Vec<f64> {
     kl
 }
 
-/// Where z can be at a level, under the data, the belief and a unit normal shrunk to the level.
+/// The interval of z at a level, under the data, the denoiser's law and the prior scaled to the level.
 fn range(toy: &GaussianToy, level: Level) -> (f64, f64) {
-    let mixtures = toy.data.components.iter().chain(&toy.belief.components);
+    let mixtures = toy.data.components.iter().chain(&toy.denoiser.components);
     let bound = |sign: f64| {
         let reach = |c: &Component| level.alpha * (sign * c.mean[0] + REACH * c.std) + REACH * level.sigma.max(1e-12);
         mixtures.clone().map(reach).fold(REACH * level.sigma, f64::max)
@@ -95,7 +96,7 @@ impl Grid {
         let level = (kernel.late.alpha, kernel.late.sigma);
         let std = kernel.variance.sqrt();
         for (&z, &density) in self.z.iter().zip(&self.density) {
-            let centre = kernel.keep * z + kernel.gain * toy.belief.posterior_mean(level, [z, 0.0])[0];
+            let centre = kernel.keep * z + kernel.gain * toy.denoiser.posterior_mean(level, [z, 0.0])[0];
             let mass = density * self.spacing / (std * (2.0 * PI).sqrt());
             add_bell(&mut next.density, (centre - low) / next.spacing, std / next.spacing, mass);
         }
@@ -103,8 +104,10 @@ impl Grid {
     }
 }
 
-/// Adds `mass` times exp(-((i - centre) / std)^2 / 2) at every index i within [`REACH`] standard deviations. Outwards
-/// from the centre each value is the last one times a ratio that itself shrinks by a constant: no exponential a point.
+/// Adds `mass` times exp(-((i - centre) / std)^2 / 2) at every index i within [`REACH`] standard deviations.
+///
+/// Outwards from the centre each value is the last one times a ratio that itself shrinks by a constant, so that there
+/// is no exponential per point.
 fn add_bell(values: &mut [f64], centre: f64, std: f64, mass: f64) {
     let middle = centre.clamp(0.0, (values.len() - 1) as f64).round() as usize;
     let reach = (REACH * std).ceil() as usize;
@@ -130,7 +133,7 @@ fn add_bell(values: &mut [f64], centre: f64, std: f64, mass: f64) {
     }
 }
 
-/// -E log (p~(x) / q(x)), p~(x) / q(x) = the integral of p(z) q(z|x) / q(z).
+/// -E log (p~(x) / q(x)), nats, where p~(x) / q(x) is the integral of p(z) q(z|x) / q(z).
 fn divergence(toy: &GaussianToy, level: Level, grid: &Grid) -> f64 {
     if level.sigma == 0.0 {
         return f64::INFINITY;
@@ -147,8 +150,8 @@ fn divergence(toy: &GaussianToy, level: Level, grid: &Grid) -> f64 {
         let sum: f64 = grid.z.iter().zip(&grid.density).zip(&marginal).map(term).sum();
         (sum * grid.spacing).ln()
     };
-    // Where the kernels, cut at REACH deviations, decide the ratio it is too small: undefined where that could matter,
-    // cut off where the data have less than 1e-13 of their mass.
+    // Below THIN the kernels, cut at REACH deviations, make the ratio too small: it is undefined where that could
+    // matter and clamped where the data have less than 1e-13 of their mass.
     let trusted = |log: f64, far: f64| {
         if log >= THIN {
             log

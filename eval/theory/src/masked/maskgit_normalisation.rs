@@ -1,22 +1,24 @@
-//! The losses of masked image models: sums of cross-entropies divided by a number of masks, and the weighting that
-//! each division implies.
+//! Exact losses of masked image models, which divide cross-entropies by a number of masks, and the weighting that each
+//! division implies.
 //!
-//! Sources: Chang et al. 2022 (MaskGIT), Li et al. 2024 (MAR); the talk, slide "The 'simple' weighting". A batch has
-//! one independent time a row, and independent masks.
+//! Sources: Chang et al. 2022 (MaskGIT), Li et al. 2024 (MAR); Shi and Titsias 2025, the "simple" weighting. A batch
+//! has one independent time per row, and independent masks.
 
 use elbow_process::schedule::MaskedSchedule;
 
 use super::estimators::SetSums;
 use crate::quadrature::integrate;
 
-/// E of the mean over the masked tokens of a row (0 where nothing is masked), nats.
+/// E of the mean cross-entropy of a row's masked tokens, nats; 0 where nothing is masked [MaskGIT, row mean].
 pub fn row_mean(sums: &SetSums, schedule: &MaskedSchedule) -> f64 {
     let length = sums.loss.len() - 1;
     (1..=length).map(|n| mask_law(schedule, n, length) * sums.loss[n] / n as f64).sum()
 }
 
-/// E of (sum over a batch of the rows' sums) / (number of masks in the batch), 0 where nothing is masked: exact, by
-/// the law of the number of masks in the other rows.
+/// E of the mean cross-entropy of all masked tokens of a batch of `batch` rows, nats; 0 where nothing is masked
+/// [MaskGIT, batch mean].
+///
+/// Exact, by the law of the number of masks in the other rows.
 pub fn batch_mean(sums: &SetSums, schedule: &MaskedSchedule, batch: usize) -> f64 {
     let length = sums.loss.len() - 1;
     let mut choose = 1.0;
@@ -38,8 +40,8 @@ pub fn batch_mean(sums: &SetSums, schedule: &MaskedSchedule, batch: usize) -> f6
     batch as f64 * total
 }
 
-/// The limit of [`batch_mean`] for large batches: the loss of constant cross-entropy weight over the expected number
-/// of masks.
+/// The limit of [`batch_mean`] for large batches, nats: the loss of constant cross-entropy weight, which is the
+/// "simple" weighting, over the expected number of masks [Demystifying, simple weighting].
 pub fn batch_mean_limit(sums: &SetSums, schedule: &MaskedSchedule) -> f64 {
     let length = sums.loss.len() - 1;
     let loss: f64 = (1..=length).map(|n| mask_law(schedule, n, length) * sums.loss[n]).sum();
@@ -51,8 +53,8 @@ pub fn expected_rate(schedule: &MaskedSchedule) -> f64 {
     integrate(0.0, 1.0, &mut |t| schedule.mask_probability(t)).value
 }
 
-/// The weight of each set of `n` masks among `length` tokens in the row mean, as a weight of cross-entropy in units of
-/// the mask rate: the w~(r) / r that has the same weight, with r = n / `length`.
+/// The cross-entropy weight w~(r) / r, at the mask rate r = n / `length`, that gives a set of `n` masks the weight
+/// which it has in the row mean.
 pub fn implied_ce_weight(schedule: &MaskedSchedule, n: usize, length: usize) -> f64 {
     // A continuous loss of cross-entropy weight c / length per unit of rate gives each set of n masks
     // c B(n + 1, length - n + 1) / length; the row mean gives it the set's probability over n.
@@ -64,13 +66,13 @@ pub fn implied_ce_weight(schedule: &MaskedSchedule, n: usize, length: usize) -> 
     length as f64 / n as f64 * integrate(0.0, 1.0, &mut { integrand }).value
 }
 
-/// The probability that exactly a given set of `n` tokens among `length` is masked, t ~ U(0, 1).
+/// The probability for t ~ U(0, 1) that a given set of `n` tokens of `length` is masked and the others are not.
 fn mask_law(schedule: &MaskedSchedule, n: usize, length: usize) -> f64 {
     let integrand = |t: f64| schedule.mask_probability(t).powi(n as i32) * schedule.alpha(t).powi((length - n) as i32);
     integrate(0.0, 1.0, &mut { integrand }).value
 }
 
-/// The law of the sum of `times` independent counts.
+/// The law of the sum of `times` independent counts that have the law `law`.
 fn power(law: &[f64], times: usize) -> Vec<f64> {
     let convolve = |a: &[f64], b: &[f64]| {
         let mut sum = vec![0.0; a.len() + b.len() - 1];
