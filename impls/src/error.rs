@@ -10,6 +10,8 @@ use thiserror::Error;
 pub enum Error {
     #[error(transparent)]
     UnknownName(#[from] UnknownName),
+    #[error(transparent)]
+    Base(#[from] elbow_base::Error),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error("cannot write {}: {source}", path.display())]
@@ -62,6 +64,7 @@ impl From<Error> for elbow_base::Error {
     fn from(error: Error) -> Self {
         match error {
             Error::UnknownName(name) => name.into(),
+            Error::Base(error) => error,
             Error::Io { ref source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 Self::input(error.to_string(), "check the path; bundled data is found under --data DIR")
             }

@@ -75,11 +75,6 @@ impl Table {
         [self.x[0], self.x[self.x.len() - 1]]
     }
 
-    /// The x of each row.
-    pub fn places(&self) -> &[f64] {
-        &self.x
-    }
-
     /// The value of each row.
     pub fn rows(&self) -> &[f64] {
         &self.y

@@ -26,9 +26,9 @@ pub trait Weight: fmt::Display + fmt::Debug + Send + Sync {
     /// Whether w is non-increasing in lambda (Theorem 2).
     fn is_monotone(&self) -> bool;
 
-    /// The log-SNRs at which w is not smooth: quadrature splits there.
-    fn kinks(&self) -> Vec<f64> {
-        Vec::new()
+    /// The log-SNR at which the slope of w jumps, if any: quadrature splits there.
+    fn kink(&self) -> Option<f64> {
+        None
     }
 }
 
@@ -140,12 +140,12 @@ impl Weighting {
             .collect()
     }
 
-    /// The log-SNRs at which w(lambda) is not smooth: quadrature splits there.
-    pub fn kinks(&self) -> Vec<f64> {
+    /// The log-SNR at which the slope of w(lambda) jumps, if any: quadrature splits there.
+    pub fn kink(&self) -> Option<f64> {
         match self {
-            Self::MinSnr(g) => vec![g.ln()],
-            Self::Custom(weight) => weight.kinks(),
-            _ => Vec::new(),
+            Self::MinSnr(g) => Some(g.ln()),
+            Self::Custom(weight) => weight.kink(),
+            _ => None,
         }
     }
 
@@ -284,10 +284,6 @@ impl Weight for TableWeight {
 
     fn is_monotone(&self) -> bool {
         self.0.rows().windows(2).all(|pair| pair[1] <= pair[0])
-    }
-
-    fn kinks(&self) -> Vec<f64> {
-        self.0.places().to_vec()
     }
 }
 

@@ -14,7 +14,7 @@ use crate::objective::{Batch, BoundTerms, TokenObjective};
 use crate::schedule::MaskedSchedule;
 
 /// The law of the number of masked tokens, and the weight that makes the mean the same.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum DceForm {
     /// k uniform in 1..=N, weight N/k.
     KDce,
@@ -48,7 +48,7 @@ impl FromStr for DceForm {
 }
 
 /// The objective.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct AnyOrder {
     pub form: DceForm,
 }
@@ -61,7 +61,7 @@ impl AnyOrder {
 
     /// The weight of each sequence's cross-entropy.
     fn weights(&self, z: &MaskedBatch) -> Vec<f64> {
-        match self.form {
+        match &self.form {
             DceForm::KDce => z.targets.counts().map(|k| z.targets.length as f64 / k as f64).collect(),
             DceForm::LambdaDce => z.times.iter().map(|lambda| 1.0 / lambda).collect(),
             DceForm::TDce(schedule) => z.times.iter().map(|&t| schedule.elbo_weight(t)).collect(),
@@ -99,7 +99,7 @@ fn mask_k(batch: &Batch, orders: &mut PermutationStream, values: usize, device: 
 impl TokenObjective for AnyOrder {
     fn corrupt(&self, denoiser: &dyn TokenDenoiser, batch: &Batch, key: &Key, device: &Device) -> Result<Corruption> {
         let values = denoiser.values();
-        let z = match self.form {
+        let z = match &self.form {
             DceForm::KDce => {
                 mask_k(batch, &mut PermutationStream::new(batch.len(), batch.x.length(), key), values, device)
             }
@@ -115,7 +115,7 @@ impl TokenObjective for AnyOrder {
     }
 
     fn nelbo_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Vec<BoundTerms>> {
-        let ends = match self.form {
+        let ends = match &self.form {
             DceForm::TDce(schedule) => end_terms(&schedule, z.targets.length, denoiser.values()),
             DceForm::KDce | DceForm::LambdaDce => BoundTerms::default(),
         };
@@ -124,7 +124,7 @@ impl TokenObjective for AnyOrder {
     }
 
     fn protocol(&self) -> Vec<(&'static str, String)> {
-        let ends = match self.form {
+        let ends = match &self.form {
             DceForm::TDce(_) => ["length (1 - alpha(0)) ln V, included", "length alpha(1) ln V, included"],
             DceForm::KDce | DceForm::LambdaDce => ["0, alpha runs from 1 to 0"; 2],
         };
@@ -138,7 +138,7 @@ impl TokenObjective for AnyOrder {
     }
 
     fn is_any_order(&self) -> bool {
-        match self.form {
+        match &self.form {
             DceForm::KDce | DceForm::LambdaDce => true,
             DceForm::TDce(schedule) => schedule.mask_probability(0.0) == 0.0 && schedule.alpha(1.0) == 0.0,
         }

@@ -23,7 +23,7 @@ crate::names!(ReverseKernel, "kernel": D3pm = "d3pm", Mixture = "mixture");
 
 /// The objective. In continuous time only the `d3pm` kernel has a finite bound: the mixture's costs of a denoiser that is not
 /// exact grow without limit as t falls to 0.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct D3pmUniform {
     /// alpha(t): the probability that a token was not replaced.
     pub schedule: MaskedSchedule,

@@ -18,7 +18,7 @@ use crate::weighting::Weighting;
 use elbow_process::gaussian::Level;
 
 /// The objective.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Gaussian {
     /// The noise schedule. It must have ends.
     pub schedule: GaussianSchedule,

@@ -12,7 +12,7 @@ use crate::time_sampling::step_of;
 use crate::weighting::Weighting;
 
 /// The objective: a masking schedule, a weighting, and the number of steps.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Md4 {
     pub schedule: MaskedSchedule,
     pub weighting: Weighting,
