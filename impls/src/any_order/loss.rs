@@ -35,14 +35,14 @@ impl fmt::Display for DceForm {
 }
 
 impl FromStr for DceForm {
-    type Err = UnknownName;
+    type Err = elbow_base::Error;
 
-    fn from_str(name: &str) -> std::result::Result<Self, UnknownName> {
+    fn from_str(name: &str) -> std::result::Result<Self, elbow_base::Error> {
         match (name, name.strip_prefix("t-dce:")) {
             ("k-dce", _) => Ok(Self::KDce),
             ("lambda-dce", _) => Ok(Self::LambdaDce),
             (_, Some(schedule)) => Ok(Self::TDce(schedule.parse()?)),
-            _ => Err(UnknownName::new("form", name, &["k-dce", "lambda-dce", "t-dce:SCHEDULE"])),
+            _ => Err(UnknownName::new("form", name, &["k-dce", "lambda-dce", "t-dce:SCHEDULE"]).into()),
         }
     }
 }

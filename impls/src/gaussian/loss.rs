@@ -160,7 +160,7 @@ impl Gaussian {
 
     /// The schedule of a trained model: its learned one, or the one that was set.
     pub fn schedule_of(&self, denoiser: &dyn GaussianDenoiser) -> Result<GaussianSchedule> {
-        if self.learned { learned_schedule(denoiser) } else { Ok(self.schedule) }
+        if self.learned { learned_schedule(denoiser) } else { Ok(self.schedule.clone()) }
     }
 
     /// Draws the noise of each sequence in training, for data of V = `values`.

@@ -340,7 +340,7 @@ mod tests {
 
     #[test]
     fn logits_of_some_positions() {
-        let wanted = Wanted(vec![vec![0, 5, 6, 63], vec![], vec![17]]);
+        let wanted = QueryPositions(vec![vec![0, 5, 6, 63], vec![], vec![17]]);
         for (preset, overrides) in [("md4-digits", vec![]), ("md4-digits", vec!["patch_size=none".to_owned()])] {
             let settings = crate::train::Settings::resolve(preset, &overrides).expect("a valid preset");
             let data = crate::train::DataShape { values: 17, length: 64, classes: 0, image: Some([8, 8, 1]) };
@@ -354,10 +354,10 @@ mod tests {
             for device in [Device::flex(), Device::flex().autodiff()] {
                 let network = made(&device);
                 let input = Input::new(crate::network::ids_tensor(&ids, 64, &device), &[0.5; 3]);
-                let all = numbers(Denoiser::logits(&network, &input));
+                let all = numbers(network.logits(&input));
                 let expected: Vec<f64> =
                     wanted.iter().flat_map(|(row, n)| all[(row * 64 + n) * 17..][..17].to_vec()).collect();
-                let found = numbers(Denoiser::logits_at(&network, &input, &wanted));
+                let found = numbers(network.logits_at(&input, &wanted));
                 assert!(largest_difference(&found, &expected) < 3e-6, "{}", largest_difference(&found, &expected));
                 let next: Vec<f64> =
                     wanted.iter().flat_map(|(row, n)| all[(row * 64 + n + 1) % 192 * 17..][..17].to_vec()).collect();

@@ -114,7 +114,7 @@ impl Settings {
             None => name.parse()?,
         };
         let weighting: Weighting = self.weighting.clone().unwrap_or_default().parse()?;
-        if let (Weighting::Edm(one), Prediction::Edm { sigma_data: other }) = (weighting, prediction)
+        if let (&Weighting::Edm(one), Prediction::Edm { sigma_data: other }) = (&weighting, prediction)
             && one != other
         {
             let what = format!("weighting {weighting} is EDM's for sigma_data = {one}, not {other}");
@@ -126,7 +126,7 @@ impl Settings {
             let what = format!("schedule {schedule} has no ends, which the bound needs");
             return Err(Error::Setting(format!("{what}: use {schedule}:-13.3:5 (gamma)")));
         };
-        if let Some(levels) = levels.filter(|levels| levels.ends() != Some(range)) {
+        if let Some(levels) = levels.as_ref().filter(|levels| levels.ends() != Some(range)) {
             let what = format!("noise_levels {levels} and schedule {schedule} have other ends");
             return Err(Error::Setting(format!("{what}: give both gamma from {} to {}", range[0], range[1])));
         }

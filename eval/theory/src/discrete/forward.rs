@@ -210,9 +210,9 @@ mod tests {
         for schedule in schedules {
             let vector = VectorSchedule::new(vec![0.5, 1.0, 3.0]);
             let all = [
-                Forward::uniform(3, schedule),
-                Forward::absorbing(3, schedule),
-                walk(schedule),
+                Forward::uniform(3, schedule.clone()),
+                Forward::absorbing(3, schedule.clone()),
+                walk(schedule.clone()),
                 Forward::vector(vector),
             ];
             for forward in all {

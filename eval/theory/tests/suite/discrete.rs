@@ -105,7 +105,7 @@ fn absorbing_is_the_masked_enumeration_and_so_is_a_vector_of_equal_schedules() {
         let weighting = Weighting::Sigmoid(1.0);
         for schedule in [MaskedSchedule::Linear, MaskedSchedule::LogLinear, MaskedSchedule::Poly(2.0)] {
             let expected = masked::cascade(&enumeration, &schedule, 5, &weighting).expect("small");
-            let mut forwards = vec![Forward::absorbing(toy.states, schedule)];
+            let mut forwards = vec![Forward::absorbing(toy.states, schedule.clone())];
             if let MaskedSchedule::Poly(w) = schedule {
                 forwards.push(Forward::vector(VectorSchedule::new(vec![w; toy.states])));
             }
