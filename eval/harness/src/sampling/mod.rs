@@ -145,7 +145,7 @@ impl Request {
 
     /// Where the steps lie, in words: grid and schedule, or noise levels.
     pub fn placement(&self, settings: &Settings) -> String {
-        match (settings.is_gaussian(), self.levels) {
+        match (settings.is_gaussian(), &self.levels) {
             (false, _) => format!("{} grid, {} schedule", self.grid, self.schedule),
             (true, LevelGrid::Times(schedule)) => format!("uniform grid, {schedule} schedule"),
             (true, LevelGrid::Edm { rho, sigma_min, sigma_max }) => {
@@ -240,7 +240,7 @@ fn one_batch(
     let training_schedule = settings.clock()?;
     if settings.implementation == "d3pm-uniform" {
         let objective = D3pmUniform {
-            schedule: request.schedule,
+            schedule: request.schedule.clone(),
             steps: None,
             kernel: settings.kernel.clone().unwrap_or_default().parse()?,
             hybrid_ce_weight: 0.0,
@@ -261,7 +261,7 @@ fn one_batch(
     }
     let denoiser = denoiser.tokens()?;
     let predictor = || {
-        let plain = Predictor::new(denoiser, device).with_nucleus(request.nucleus).trained_under(training_schedule);
+        let plain = Predictor::new(denoiser, device).with_nucleus(request.nucleus).trained_under(training_schedule.clone());
         let Some(known) = denoiser.classes() else { return plain };
         plain.guided(classes(known), request.guidance)
     };

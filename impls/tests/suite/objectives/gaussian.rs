@@ -112,7 +112,7 @@ fn losses_of_every_schedule_prediction_and_weighting_equal_the_golden_values() {
                 let found = case.errors(&prediction, &of(&|u| schedule.log_snr(u)));
                 agrees(&what, &found, &golden["squared_error"], TOLERANCE);
                 for (weighting, golden) in golden["weighted"].as_object().expect("weightings") {
-                    let objective = Gaussian::new(schedule, weighting.parse().expect("a weighting"), prediction);
+                    let objective = Gaussian::new(schedule.clone(), weighting.parse().expect("a weighting"), prediction);
                     agrees(&format!("{what}, {weighting}"), &case.losses(&objective), golden, TOLERANCE);
                 }
                 for (law, golden) in golden["importance"].as_object().expect("laws") {
@@ -120,14 +120,14 @@ fn losses_of_every_schedule_prediction_and_weighting_equal_the_golden_values() {
                         let weighting: Weighting = weighting.parse().expect("a weighting");
                         let objective = Gaussian {
                             levels: Some(case.schedule(law)),
-                            ..Gaussian::new(schedule, weighting, prediction)
+                            ..Gaussian::new(schedule.clone(), weighting.clone(), prediction)
                         };
                         agrees(&format!("{what}, {weighting} from {law}"), &case.losses(&objective), golden, TOLERANCE);
                     }
                 }
                 for (steps, golden) in golden["finite"].as_object().expect("steps") {
                     let steps = Some(steps.parse().expect("a number"));
-                    let objective = Gaussian { steps, ..Gaussian::new(schedule, Weighting::Elbo, prediction) };
+                    let objective = Gaussian { steps, ..Gaussian::new(schedule.clone(), Weighting::Elbo, prediction) };
                     agrees(&format!("{what}, T = {steps:?}"), &case.losses(&objective), golden, TOLERANCE);
                 }
             }
@@ -211,7 +211,7 @@ fn edm_weighs_every_level_the_same() {
     let schedule: GaussianSchedule = "normal:2.4:2.4".parse().expect("a schedule");
     let prediction = Prediction::Edm { sigma_data: 0.7 };
     let weights = |weighting: Weighting| -> Vec<f64> {
-        let objective = Gaussian::new(schedule, weighting, prediction);
+        let objective = Gaussian::new(schedule.clone(), weighting, prediction);
         let weight = |k: u32| {
             let NoiseLevelWeight { log_snr, weight } = objective.training_weight(f64::from(k) / 50.0);
             weight * prediction.at(log_snr).eps_error()

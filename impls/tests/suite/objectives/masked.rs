@@ -17,12 +17,14 @@ use super::{Fixed, Golden, agrees, error, flat, rejects, text};
 fn md4_in_continuous_time_with_every_weighting() {
     let golden = Golden::load();
     let times = golden.times();
-    let loss = |schedule, weighting| golden.loss(&Md4::new(schedule, weighting), "logits", &times);
+    let loss = |schedule: &MaskedSchedule, weighting: &Weighting| {
+        golden.loss(&Md4::new(schedule.clone(), weighting.clone()), "logits", &times)
+    };
     for (name, prefix) in [("md4-continuous", ""), ("md4-continuous-clipped", "md4:")] {
         for case in golden.cases(name) {
             let schedule: MaskedSchedule = format!("{prefix}{}", text(case, "schedule")).parse().expect("a schedule");
-            let md4 = Md4::new(schedule, Weighting::Elbo);
-            agrees(&format!("{name} {schedule}"), &loss(schedule, Weighting::Elbo), &case["per_sequence"]);
+            let md4 = Md4::new(schedule.clone(), Weighting::Elbo);
+            agrees(&format!("{name} {schedule}"), &loss(&schedule, &Weighting::Elbo), &case["per_sequence"]);
             let corruption = golden.masked("masked", &times).into();
             let terms = md4.nelbo_of(&golden.logits("logits"), &corruption).expect("a bound");
             let diffusion: Vec<f64> = terms.iter().map(|terms| terms.diffusion).collect();
@@ -36,13 +38,13 @@ fn md4_in_continuous_time_with_every_weighting() {
     for case in golden.cases("md4-weighted") {
         let schedule: MaskedSchedule = text(case, "schedule").parse().expect("a schedule");
         let weighting: Weighting = text(case, "weighting").parse().expect("a weighting");
-        agrees(&format!("{schedule} {weighting}"), &loss(schedule, weighting), &case["per_sequence"]);
+        agrees(&format!("{schedule} {weighting}"), &loss(&schedule, &weighting), &case["per_sequence"]);
     }
     // w/t^w in place of w/t, and a cosine derivative without its factor: mistakes of public codes.
     for (mistake, schedule) in
         [("md4-poly-rate", MaskedSchedule::Poly(2.0)), ("cosine-derivative", MaskedSchedule::Cosine)]
     {
-        rejects(mistake, &loss(schedule, Weighting::Elbo), &golden.witness(mistake)["per_sequence"]);
+        rejects(mistake, &loss(&schedule, &Weighting::Elbo), &golden.witness(mistake)["per_sequence"]);
     }
 }
 
@@ -54,7 +56,7 @@ fn md4_in_discrete_time() {
         let name = format!("{}{}", if clipped { "md4:" } else { "" }, text(case, "schedule"));
         let schedule: MaskedSchedule = name.parse().expect("a schedule");
         let steps = case["steps"].as_u64().expect("steps") as u32;
-        let md4 = Md4 { steps: Some(steps), ..Md4::new(schedule, Weighting::Elbo) };
+        let md4 = Md4 { steps: Some(steps), ..Md4::new(schedule.clone(), Weighting::Elbo) };
         let times: Vec<f64> = golden.times().iter().map(|&u| md4.time(u)).collect();
         assert!(error(&times, &flat(&case["times_used"])) < 1e-15);
         let what = format!("{schedule} T = {steps}");
@@ -62,7 +64,7 @@ fn md4_in_discrete_time() {
         let bound = md4.nelbo_of(&golden.logits("logits"), &golden.masked("masked", &times).into()).expect("a bound");
         let bound: Vec<f64> = bound.iter().map(|terms| terms.diffusion).collect();
         agrees(&format!("{what}, the bound"), &bound, &case["per_sequence"]);
-        let continuous = golden.loss(&Md4::new(schedule, Weighting::Elbo), "logits", &times);
+        let continuous = golden.loss(&Md4::new(schedule.clone(), Weighting::Elbo), "logits", &times);
         // T xi is r under the linear schedule.
         if schedule == MaskedSchedule::Cosine && steps <= 100 {
             rejects("continuous time", &continuous, &case["per_sequence"]);

@@ -61,7 +61,7 @@ impl GaussianEstimator {
         for weighting in &self.weightings {
             for prediction in &self.predictions {
                 let (weighting, prediction) = (weighting.parse::<Weighting>()?, prediction.parse::<Prediction>()?);
-                cases.push(Gaussian { levels, ..Gaussian::new(schedule, weighting, prediction) });
+                cases.push(Gaussian { levels: levels.clone(), ..Gaussian::new(schedule.clone(), weighting, prediction) });
             }
         }
         let quantity = match self.measure {
@@ -89,7 +89,7 @@ impl GaussianEstimator {
                     let own = Estimate::of(&self.means(
                         workspace,
                         &toy,
-                        &Gaussian { levels: None, ..*case },
+                        &Gaussian { levels: None, ..case.clone() },
                         cases.len() + number,
                     )?);
                     let ratio = 2.0 * (found.standard_error / own.standard_error).ln();

@@ -113,7 +113,7 @@ impl Objectives {
         let ask =
             |objective: &dyn TokenObjective, repeat: u64| ask_with(Estimator::Objective, objective, self.draws, repeat);
         let linear = Md4::new(MaskedSchedule::Linear, Weighting::Elbo);
-        let in_steps = Md4 { steps: Some(STEPS), ..linear };
+        let in_steps = Md4 { steps: Some(STEPS), ..linear.clone() };
         let d3pm = D3pmAbsorbing { steps: STEPS, hybrid_ce_weight: 0.0 };
         let mut outcome = match self.measure {
             Measure::LogVarianceRatio | Measure::LogVariancePerCall => {
