@@ -46,7 +46,7 @@ fn every_weighting_of_the_loss_has_its_exact_value_as_mean() {
         let bench = Bench::new(toy);
         for schedule in [MaskedSchedule::Linear, MaskedSchedule::Cosine] {
             for weighting in Weighting::ALL {
-                let objective = Md4::new(schedule, weighting);
+                let objective = Md4::new(schedule.clone(), weighting.clone());
                 let score = bench.score(&objective, &bench.means(&objective, TimeSampling::Stratified, |_| 1.0));
                 assert!(score < REJECT, "{toy} {schedule} {weighting}: {score} standard errors");
             }

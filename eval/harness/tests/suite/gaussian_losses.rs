@@ -87,7 +87,7 @@ fn losses_agree_with_quadrature_for_every_prediction_and_weighting() {
         for weighting in Weighting::ALL {
             let exact = weighted_loss(&toy, &schedule, &weighting).value;
             for prediction in PREDICTIONS {
-                let objective = Gaussian::new(schedule, weighting, prediction);
+                let objective = Gaussian::new(schedule.clone(), weighting.clone(), prediction);
                 let found = loss(&toy, &objective, |_, weight| weight);
                 agrees(&format!("{name}, {schedule}, {weighting}, {prediction}"), &found, exact);
             }
@@ -122,7 +122,7 @@ fn witnesses_are_rejected() {
     let schedule = schedule("cosine:-6:5");
     let weighting = Weighting::Sigmoid(2.0);
     let exact = weighted_loss(&toy, &schedule, &weighting).value;
-    let objective = Gaussian::new(schedule, weighting, Prediction::Eps);
+    let objective = Gaussian::new(schedule.clone(), weighting.clone(), Prediction::Eps);
     let w = |lambda: f64| weighting.of_log_snr(&schedule, lambda);
     let wrong: [Mistake; 4] = [
         ("gamma' of the wrong sign", &|_, weight| -weight),
@@ -148,7 +148,7 @@ fn bounds_agree_with_the_exact_cascade_and_lie_above_the_entropy() {
             let exact = cascade(&toy, &schedule, steps.unwrap_or(1) as usize, &Weighting::Elbo).expect("computed");
             let nelbo = steps.map_or(exact.neg_elbo_continuous, |_| -exact.elbo[0]);
             for prediction in [Prediction::Eps, Prediction::V] {
-                let objective = Gaussian { steps, ..Gaussian::new(schedule, Weighting::Elbo, prediction) };
+                let objective = Gaussian { steps, ..Gaussian::new(schedule.clone(), Weighting::Elbo, prediction) };
                 let denoiser = denoiser(&toy, prediction);
                 let found = mean(|u, key| {
                     let batch = tokens(&toy, u, &key.fold(0));

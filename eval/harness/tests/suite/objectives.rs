@@ -115,7 +115,7 @@ fn exact_means_of_bounds_over_all_masks() {
     for name in ["toys/example-a", "toys/three-tokens"] {
         let toy = toy(name, Alphabet::Masked);
         let all = Enumeration::new(&toy).expect("full support");
-        let table = all.table_denoiser(&Device::flex());
+        let table = table_denoiser(&all, &Device::flex());
         let (any_order, log_linear) = (any_order_nll(&all), MaskedSchedule::LogLinear);
         let with_prior = neg_elbo(&all, &log_linear);
         let lambda = bernoulli(toy.length, |lambda| lambda);

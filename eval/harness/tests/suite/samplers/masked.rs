@@ -91,7 +91,7 @@ fn a_denoiser_that_is_no_network_is_drawn_from_like_one() {
     let drawn = |preset: &str| {
         let settings = Settings::resolve(preset, &[]).expect("a preset");
         let request = Request { steps: 1000, ..Request::new(&settings, denoiser, 4000, 2, 1) };
-        draw(&bench.device, &settings, denoiser, &request, &Bar::new(true))
+        draw(&bench.device, &settings, denoiser, &request, &Silent)
     };
     follows(&bench, &drawn("any-order-digits").expect("samples"), &any_order_law(&bench.all));
     let error = drawn("vdm-digits").expect_err("it reads no points").to_string();

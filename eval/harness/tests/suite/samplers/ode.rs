@@ -114,7 +114,7 @@ fn a_denoiser_that_is_no_network_has_an_ode_likelihood() {
             sequences: None,
             seed: 1,
         };
-        question.answer(&device, &Bar::new(true))
+        question.answer(&device, &Silent)
     };
     let found = answer(&objective, 64).expect("a solution");
     assert!(found.is_converged() && found.nats.value.is_finite(), "{found:?}");
