@@ -132,8 +132,8 @@ fn exact_means_of_bounds_over_all_masks() {
         };
         assert!(found(&any(DceForm::LambdaDce), &lambda, any_order) < ROUNDING, "lambda-DCE");
         assert!(found(&any(DceForm::KDce), &k, any_order) < ROUNDING, "k-DCE");
-        assert!(found(&any(DceForm::TDce(log_linear)), &noisy, with_prior) < ROUNDING, "t-DCE");
-        assert!(found(&Md4::new(log_linear.clone(), Weighting::Elbo), &noisy, with_prior) < ROUNDING, "MD4");
+        assert!(found(&any(DceForm::TDce(log_linear.clone())), &noisy, with_prior) < ROUNDING, "t-DCE");
+        assert!(found(&Md4::new(log_linear, Weighting::Elbo), &noisy, with_prior) < ROUNDING, "MD4");
         assert!(found(&mdlm(Protocol::Exact), &noisy, with_prior) < ROUNDING, "MDLM");
         // The losses that train, where they are bounds: in single precision, MaskGIT's per token.
         let loss = |objective: &dyn TokenObjective, outcomes: &[Outcome], exact: f64| {
