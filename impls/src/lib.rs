@@ -6,7 +6,7 @@
 //! | [`weighting`] | w(lambda): every weighting of the papers, for both families |
 //! | [`gaussian`] | VDM, flow matching and EDM: loss, bound, samplers |
 //! | [`md4`] [`genmd4`] [`mdlm`] [`maskgit`] [`d3pm`] [`any_order`] [`autoregressive`] | one implementation each: loss, bound, samplers |
-//! | [`objective`], [`corruption`], [`canvas`] | what they share: the trait, hiding tokens, drawing tokens |
+//! | [`objective`], [`corruption`], [`canvas`], [`sampler`] | what they share: the trait, hiding tokens, drawing tokens, the samplers by name |
 //! | [`network`] | denoisers: transformers, a U-Net, and an exact table for tests |
 //! | [`data`] | data sets behind one trait |
 //! | [`train`] | the training loop: settings, optimiser, EMA, checkpoints, keyed randomness |
@@ -25,6 +25,7 @@ pub mod md4;
 pub mod mdlm;
 pub mod network;
 pub mod objective;
+pub mod sampler;
 pub mod train;
 
 pub use elbow_base::{Key, UnknownName, Workers, hash, key, names};

@@ -8,6 +8,7 @@ mod attention;
 mod conditioning;
 mod dense;
 mod dit;
+mod flops;
 mod hidden;
 mod init;
 mod learned;
@@ -19,7 +20,6 @@ pub mod state_dict;
 pub mod table;
 mod transformer;
 mod unet;
-mod work;
 
 use burn::tensor::kind::Basic;
 use burn::tensor::{Device, Float, Int, Tensor, TensorData};

@@ -7,6 +7,7 @@ use impls::UnknownName;
 use impls::data::{Dataset, Split};
 use impls::gaussian::{Churn, LevelGrid};
 use impls::schedule::GaussianSchedule;
+use impls::train::ObjectiveConfig;
 use serde_json::json;
 
 use super::CheckpointFlag;
@@ -123,8 +124,8 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
 /// The autoregressive run that judges the samples; it must fit them, before they are drawn.
 fn judge(run: &Path, data: &dyn Dataset, request: &Request, workspace: &Workspace) -> Result<Trained, Failure> {
     let judge = Trained::load(run, &workspace.device)?;
-    if judge.settings.implementation != "ar" {
-        let what = format!("{}: its implementation is {}", run.display(), judge.settings.implementation);
+    if !matches!(judge.settings.objective, ObjectiveConfig::Ar {}) {
+        let what = format!("{}: its implementation is {}", run.display(), judge.settings.implementation());
         return Err(Failure::input(what, "judge with an autoregressive run (ar)"));
     }
     judge.check_fits(data)?;

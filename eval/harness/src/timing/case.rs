@@ -10,7 +10,8 @@ use impls::network::Model;
 use impls::objective::Batch;
 use impls::schedule::MaskedSchedule;
 use impls::time_sampling::TimeSampling;
-use impls::train::{Checkpoint, DataShape, Settings};
+use impls::train::{Checkpoint, DataShape, NetworkConfig, ObjectiveConfig, Settings};
+use impls::weighting::Weighting;
 
 use crate::failure::Failure;
 use crate::fid::NpzWriter;
@@ -32,13 +33,14 @@ impl Case {
     pub fn write(workspace: &Workspace, preset: &str, set: &[String], to: &Path) -> Result<Self, Failure> {
         let few = [format!("steps={STEPS}")];
         let settings = Settings::resolve(preset, &[&few[..], set].concat())?;
-        let is = |value: &Option<String>, known: &[&str]| value.as_deref().is_some_and(|name| known.contains(&name));
-        let known = settings.implementation == "md4"
-            && settings.timesteps == Some(0)
-            && is(&settings.schedule, &["linear"])
-            && is(&settings.weighting, &["simple", "elbo"])
-            && is(&settings.time_sampling, &["stratified"])
-            && (settings.accumulation, settings.network.as_str()) == (1, "transformer")
+        let is_known = |schedule: MaskedSchedule, weighting: Weighting| {
+            schedule == MaskedSchedule::Linear && matches!(weighting, Weighting::Simple | Weighting::Elbo)
+        };
+        let known = matches!(&settings.objective, ObjectiveConfig::Md4 { schedule, weighting, timesteps: 0 }
+                if is_known(**schedule, **weighting))
+            && settings.time_sampling.as_deref() == Some(&TimeSampling::Stratified)
+            && settings.accumulation == 1
+            && matches!(settings.network, NetworkConfig::Transformer { .. })
             && !settings.class_conditioning;
         if !known {
             let what = format!(

@@ -175,7 +175,7 @@ impl Families {
                 Ok(Estimate::of(&of_blocks(&ruler.network, &features, &ruler.reference, blocks)?))
             };
             points.push(Point { nfe: drawn.nfe(), distance: ruler.map(distance).transpose()? });
-            let title = format!("{}, {}, NFE {:.0}", model.settings.implementation, request.sampler, drawn.nfe());
+            let title = format!("{}, {}, NFE {:.0}", model.settings.implementation(), request.sampler, drawn.nfe());
             shown = Some(first_images(&title, &images, 32));
         }
         let shown = shown.ok_or_else(|| Failure::internal("the claim names no steps"))?;
@@ -235,8 +235,8 @@ fn row(member: &Member) -> Vec<String> {
     let b = member.bound.bits_per_dim;
     let last = &member.points[member.points.len() - 1];
     vec![
-        settings.implementation.clone(),
-        settings.weighting.clone().unwrap_or_default(),
+        settings.implementation().to_owned(),
+        settings.objective.weighting().map(ToString::to_string).unwrap_or_default(),
         member.model.model.parameters().to_string(),
         format!("{:.1}", member.operations / 1e12),
         format!("{:.4} ± {:.4}", b.value, b.standard_error),

@@ -1,5 +1,6 @@
 //! Every model of letters side by side: bits a character at home and away, samples, infilling, and what was published.
 
+use impls::train::{ObjectiveConfig, Settings};
 use reports::record::{Figure, Panel};
 use serde::Deserialize;
 
@@ -34,7 +35,10 @@ impl Texts {
     /// The figure of all models, trained on the first text.
     pub(super) fn models(&self, workspace: &Workspace, cells: &[Cell]) -> Result<Figure, Failure> {
         let home = self.texts.first().ok_or_else(|| Failure::internal("the claim names no text"))?;
-        let judge_preset = self.presets.iter().find(|preset| implementation(preset) == "ar");
+        let is_judge = |preset: &&String| {
+            Settings::resolve(preset, &[]).is_ok_and(|known| matches!(known.objective, ObjectiveConfig::Ar {}))
+        };
+        let judge_preset = self.presets.iter().find(is_judge);
         let judge_preset = judge_preset.ok_or_else(|| Failure::internal("the claim names no judge"))?;
         let (judge, _) = trained_run(workspace, judge_preset, &self.set_for(home))?;
         let data = self.test(workspace, &judge, home)?;
