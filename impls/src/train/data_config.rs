@@ -2,23 +2,31 @@
 
 use std::path::Path;
 
-use super::flat::settings_struct;
+use super::flat::Reader;
 use crate::data::{Alphabet, DataShape, Spec, Split, catalogue};
 use crate::error::{Error, Result};
 
-settings_struct! {
-    /// The data set of a run.
-    pub struct DataConfig {
-        /// A name of the catalogue (`digits`, `fashion-mnist`, `text8`, ...), or a text file.
-        pub dataset: String,
-        /// Text: `text8`, `bytes` or `tokenizer:FILE`.
-        pub alphabet: Option<String>,
-        /// Text: tokens per sequence.
-        pub sequence_length: Option<usize>,
-    }
+/// The data set of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataConfig {
+    /// A name of the catalogue (`digits`, `fashion-mnist`, `text8`, ...), or a text file.
+    pub dataset: String,
+    /// Text: `text8`, `bytes` or `tokenizer:FILE`.
+    pub alphabet: Option<String>,
+    /// Text: tokens per sequence.
+    pub sequence_length: Option<usize>,
 }
 
 impl DataConfig {
+    /// Takes the data's settings out of the table.
+    pub(super) fn read(from: &mut Reader) -> Result<Self> {
+        Ok(Self {
+            dataset: from.needed("dataset")?,
+            alphabet: from.optional("alphabet")?,
+            sequence_length: from.optional("sequence_length")?,
+        })
+    }
+
     /// What to open for a split.
     pub fn spec(&self, split: Split) -> Spec {
         Spec { set: self.dataset.clone(), split, alphabet: self.alphabet.clone(), length: self.sequence_length }

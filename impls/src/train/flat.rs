@@ -1,197 +1,102 @@
-//! Typed settings read from a flat TOML table, and written back to one.
-//!
-//! Every key is taken out of the table once, so that what is left has no meaning for the settings that were read.
+//! The reader of a flat TOML table: each key is taken out of it once, so that what is left has no meaning.
 
-use std::fmt::{self, Display};
-use std::ops::Deref;
 use std::str::FromStr;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 
 /// A table that is being read.
 pub(super) struct Reader {
     /// The keys that nothing has taken yet.
-    pub table: toml::Table,
-    /// The tag and the name of the variant whose settings are being read: `implementation` and `md4`.
-    pub variant: Option<[&'static str; 2]>,
+    pub rest: toml::Table,
+    /// Those that were taken, with values of the type that was asked for.
+    pub taken: toml::Table,
+    /// Whose settings are being read, for the error of a missing one: `implementation md4`.
+    pub of: String,
 }
 
 impl Reader {
-    /// The settings of a type: under this key, or under keys of its own.
-    pub fn read<T: Setting>(&mut self, key: &'static str) -> Result<T> {
-        T::read(key, self)
+    /// The value of a key that may be absent.
+    pub fn optional<T: Serialize + DeserializeOwned>(&mut self, key: &str) -> Result<Option<T>> {
+        let Some(value) = self.rest.remove(key) else { return Ok(None) };
+        let wrong = |what: &str| Error::Setting(format!("{key}: {what}"));
+        let typed: T = value.try_into().map_err(|e: toml::de::Error| wrong(e.message()))?;
+        let value = toml::Value::try_from(&typed).map_err(|e| wrong(&e.to_string()))?;
+        self.taken.insert(key.to_owned(), value);
+        Ok(Some(typed))
     }
-}
 
-/// Settings with their keys, in no order.
-pub(super) type Entries = Vec<(&'static str, toml::Value)>;
-
-/// A field of a settings struct: one value, or a struct or an enum, which have keys of their own and ignore `key`.
-pub(super) trait Setting: Sized {
-    fn read(key: &'static str, from: &mut Reader) -> Result<Self>;
-    fn write(&self, key: &'static str, to: &mut Entries);
-}
-
-/// A setting that is one value.
-pub(super) trait Leaf: Sized {
-    fn parse(key: &str, value: toml::Value) -> Result<Self>;
-    fn entry(&self) -> toml::Value;
-}
-
-impl<T: Leaf> Setting for T {
-    fn read(key: &'static str, from: &mut Reader) -> Result<Self> {
-        <Option<T> as Setting>::read(key, from)?.ok_or_else(|| {
-            let by = from.variant.map(|[tag, name]| format!(": {tag} {name} needs it")).unwrap_or_default();
-            Error::Setting(format!("{key} is missing{by}"))
+    /// The value of a key that must be there.
+    pub fn needed<T: Serialize + DeserializeOwned>(&mut self, key: &str) -> Result<T> {
+        self.optional(key)?.ok_or_else(|| {
+            let needed = if self.of.is_empty() { String::new() } else { format!(": {} needs it", self.of) };
+            Error::Setting(format!("{key} is missing{needed}"))
         })
     }
 
-    fn write(&self, key: &'static str, to: &mut Entries) {
-        to.push((key, self.entry()));
-    }
-}
-
-impl<T: Leaf> Setting for Option<T> {
-    fn read(key: &'static str, from: &mut Reader) -> Result<Self> {
-        from.table.remove(key).map(|value| T::parse(key, value)).transpose()
+    /// A value that has a name.
+    pub fn name<T: FromStr>(&mut self, key: &str) -> Result<T>
+    where
+        Error: From<T::Err>,
+    {
+        Ok(self.needed::<String>(key)?.parse()?)
     }
 
-    fn write(&self, key: &'static str, to: &mut Entries) {
-        to.extend(self.iter().map(|value| (key, value.entry())));
+    /// T of discrete time; none for continuous time, `timesteps` = 0.
+    pub fn steps(&mut self) -> Result<Option<u32>> {
+        Ok(Some(self.needed("timesteps")?).filter(|&steps| steps > 0))
     }
-}
 
-macro_rules! leaves {
-    ($($type:ty),+) => {$(
-        impl Leaf for $type {
-            fn parse(key: &str, value: toml::Value) -> Result<Self> {
-                value.try_into().map_err(|e: toml::de::Error| Error::Setting(format!("{key}: {}", e.message())))
-            }
+    /// A number in \[0, 1).
+    pub fn fraction(&mut self, key: &str) -> Result<f64> {
+        check_fraction(key, self.needed(key)?)
+    }
 
-            fn entry(&self) -> toml::Value {
-                toml::Value::try_from(self).expect("a number, a text or a list of them is a TOML value")
-            }
+    /// A number in \[0, 1), where the key may be absent.
+    pub fn optional_fraction(&mut self, key: &str) -> Result<Option<f64>> {
+        self.optional(key)?.map(|value| check_fraction(key, value)).transpose()
+    }
+
+    /// A finite number from 0.
+    pub fn not_negative(&mut self, key: &str) -> Result<f64> {
+        let value: f64 = self.needed(key)?;
+        match value >= 0.0 && value.is_finite() {
+            true => Ok(value),
+            false => Err(Error::Setting(format!("{key} = {value}: it must be finite and not negative"))),
         }
-    )+};
-}
+    }
 
-leaves!(bool, u32, u64, usize, f64, String, [u32; 2], [usize; 3]);
+    /// A number from 1.
+    pub fn positive(&mut self, key: &str) -> Result<u64> {
+        check_positive(key, self.needed(key)?)
+    }
 
-/// A value with the name that settings give it.
-///
-/// The name is kept as it was written. `vdm` means `fixed-linear:-13.3:5`, but a run's settings keep saying `vdm`, to
-/// the byte, because runs are found again by the hash of their settings.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Named<T> {
-    value: T,
-    name: String,
-}
+    /// A size from 1 to `most`.
+    pub fn size(&mut self, key: &str, most: usize) -> Result<usize> {
+        match check_positive(key, self.needed(key)?)? {
+            size if size > most => Err(Error::Setting(format!("{key} = {size}: it must be at most {most}"))),
+            size => Ok(size),
+        }
+    }
 
-impl<T> Deref for Named<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.value
+    /// A size from 1, where the key may be absent.
+    pub fn optional_size(&mut self, key: &str) -> Result<Option<usize>> {
+        self.optional(key)?.map(|size| check_positive(key, size)).transpose()
     }
 }
 
-impl<T> Display for Named<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
+fn check_positive<T: Default + PartialEq>(key: &str, value: T) -> Result<T> {
+    match value == T::default() {
+        true => Err(Error::Setting(format!("{key} is 0: it must be at least 1"))),
+        false => Ok(value),
     }
 }
 
-impl<T: FromStr> FromStr for Named<T> {
-    type Err = T::Err;
-
-    fn from_str(name: &str) -> std::result::Result<Self, T::Err> {
-        Ok(Self { value: name.parse()?, name: name.to_owned() })
+fn check_fraction(key: &str, value: f64) -> Result<f64> {
+    match (0.0..1.0).contains(&value) {
+        true => Ok(value),
+        false => Err(Error::Setting(format!("{key} = {value}: it must lie in [0, 1)"))),
     }
 }
-
-impl<T: FromStr> Leaf for Named<T>
-where
-    Error: From<T::Err>,
-{
-    fn parse(key: &str, value: toml::Value) -> Result<Self> {
-        Ok(String::parse(key, value)?.parse()?)
-    }
-
-    fn entry(&self) -> toml::Value {
-        self.name.as_str().into()
-    }
-}
-
-/// Defines a struct whose fields are settings.
-macro_rules! settings_struct {
-    ($(#[$about:meta])* pub struct $name:ident { $($(#[$doc:meta])* pub $field:ident: $type:ty,)+ }) => {
-        $(#[$about])*
-        #[derive(Clone, Debug, PartialEq)]
-        pub struct $name {
-            $($(#[$doc])* pub $field: $type,)+
-        }
-
-        impl $crate::train::flat::Setting for $name {
-            fn read(_: &'static str, from: &mut $crate::train::flat::Reader) -> $crate::error::Result<Self> {
-                Ok(Self { $($field: from.read(stringify!($field))?,)+ })
-            }
-
-            fn write(&self, _: &'static str, to: &mut $crate::train::flat::Entries) {
-                $($crate::train::flat::Setting::write(&self.$field, stringify!($field), to);)+
-            }
-        }
-    };
-}
-
-/// Defines an enum whose variant is named by the setting `$tag`, and whose fields are settings of that variant alone.
-macro_rules! settings_enum {
-    (
-        $(#[$about:meta])* $tag:ident: pub enum $enum:ident {
-            $($(#[$doc:meta])* $name:literal = $variant:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })+
-        }
-    ) => {
-        $(#[$about])*
-        #[derive(Clone, Debug, PartialEq)]
-        pub enum $enum {
-            $($(#[$doc])* $variant { $($(#[$field_doc])* $field: $type,)* },)+
-        }
-
-        impl $enum {
-            /// The settings of all variants.
-            pub(super) const KEYS: &[&str] = &[$($(stringify!($field),)*)+];
-
-            /// The name of the variant in settings.
-            pub fn name(&self) -> &'static str {
-                match self {
-                    $(Self::$variant { .. } => $name,)+
-                }
-            }
-        }
-
-        impl $crate::train::flat::Setting for $enum {
-            fn read(_: &'static str, from: &mut $crate::train::flat::Reader) -> $crate::error::Result<Self> {
-                let name: String = from.read(stringify!($tag))?;
-                let read = match name.as_str() {
-                    $($name => {
-                        from.variant = Some([stringify!($tag), $name]);
-                        Self::$variant { $($field: from.read(stringify!($field))?,)* }
-                    })+
-                    _ => return Err($crate::error::UnknownName::new(stringify!($tag), &name, &[$($name),+]).into()),
-                };
-                from.variant = None;
-                Ok(read)
-            }
-
-            fn write(&self, _: &'static str, to: &mut $crate::train::flat::Entries) {
-                to.push((stringify!($tag), self.name().into()));
-                match self {
-                    $(Self::$variant { $($field,)* } => {
-                        $($crate::train::flat::Setting::write($field, stringify!($field), to);)*
-                    })+
-                }
-            }
-        }
-    };
-}
-
-pub(super) use {settings_enum, settings_struct};

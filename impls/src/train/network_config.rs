@@ -1,69 +1,98 @@
 //! The networks with their settings, and the shape of the network that a run trains.
 
-use super::flat::{Named, settings_enum};
+use super::flat::Reader;
 use super::objective_config::ObjectiveConfig;
-use super::settings::Settings;
+use super::settings::SettingValues;
 use crate::data::DataShape;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, UnknownName};
 use crate::network::{
     ConditioningShape, DitShape, NetworkShape, PatchTransformerShape, Patches, Perceptron, Positions, Signal,
     TransformerShape, UNetShape,
 };
 
-settings_enum! {
-    /// The network, with the settings that only it has. The setting `network` names the variant.
-    network: pub enum NetworkConfig {
-        /// A transformer over tokens, or over patches of an image.
-        "transformer" = Transformer {
-            /// Attention heads.
-            heads: usize,
-            /// Hidden units of the perceptron.
-            hidden: usize,
-            /// `glu`, `swiglu` or `relu2`.
-            perceptron: Named<Perceptron>,
-            /// `rotary` or `learned`.
-            positions: Named<Positions>,
-            /// Width of the token embedding, where it is not `width`.
-            embedding: Option<usize>,
-            /// Pixels on a side of a patch that is one position.
-            patch_size: Option<usize>,
-            /// First and last k of the Fourier features sin and cos of 2 pi 2^k z (vdm, flow, edm).
-            fourier: Option<[u32; 2]>,
-        }
-        /// MDLM's diffusion transformer.
-        "dit" = Dit {
-            /// Attention heads.
-            heads: usize,
-        }
-        /// VDM's U-Net, and with `patches` MD4's.
-        "unet" = UNet {
-            /// First and last k of the Fourier features sin and cos of 2 pi 2^k z (vdm, flow, edm).
-            fourier: Option<[u32; 2]>,
-            /// Resolutions, each half the last one's; 1 where it is absent.
-            resolutions: Option<usize>,
-            /// Width, heads and layers of the transformer over patches in the middle.
-            patches: Option<[usize; 3]>,
-        }
-    }
+/// The network, with the settings that only it has. The setting `network` names the variant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum NetworkConfig {
+    /// `transformer`: over tokens, or over patches of an image.
+    Transformer {
+        /// Attention heads.
+        heads: usize,
+        /// Hidden units of the perceptron.
+        hidden: usize,
+        /// `glu`, `swiglu` or `relu2`.
+        perceptron: Perceptron,
+        /// `rotary` or `learned`.
+        positions: Positions,
+        /// Width of the token embedding, where it is not `width`.
+        embedding: Option<usize>,
+        /// Pixels on a side of a patch that is one position.
+        patch_size: Option<usize>,
+        /// First and last k of the Fourier features sin and cos of 2 pi 2^k z (vdm, flow, edm).
+        fourier: Option<[u32; 2]>,
+    },
+    /// `dit`: MDLM's diffusion transformer.
+    Dit {
+        /// Attention heads.
+        heads: usize,
+    },
+    /// `unet`: VDM's, and with `patches` MD4's.
+    UNet {
+        /// First and last k of the Fourier features sin and cos of 2 pi 2^k z (vdm, flow, edm).
+        fourier: Option<[u32; 2]>,
+        /// Resolutions, each half the last one's.
+        resolutions: usize,
+        /// Width, heads and layers of the transformer over patches in the middle.
+        patches: Option<[usize; 3]>,
+    },
 }
 
 impl NetworkConfig {
-    fn heads(&self) -> usize {
+    /// The settings of all networks.
+    pub(super) const KEYS: [&str; 9] =
+        ["heads", "hidden", "perceptron", "positions", "embedding", "patch_size", "fourier", "resolutions", "patches"];
+
+    /// Takes the network's settings out of the table.
+    pub(super) fn read(from: &mut Reader) -> Result<Self> {
+        let name: String = from.needed("network")?;
+        from.of = format!("network {name}");
+        Ok(match name.as_str() {
+            "transformer" => Self::Transformer {
+                heads: from.size("heads", usize::MAX)?,
+                hidden: from.size("hidden", 1 << 18)?,
+                perceptron: from.name("perceptron")?,
+                positions: from.name("positions")?,
+                embedding: from.optional_size("embedding")?,
+                patch_size: from.optional_size("patch_size")?,
+                fourier: from.optional("fourier")?,
+            },
+            "dit" => Self::Dit { heads: from.size("heads", usize::MAX)? },
+            "unet" => Self::UNet {
+                fourier: from.optional("fourier")?,
+                resolutions: from.optional_size("resolutions")?.unwrap_or(1),
+                patches: from.optional("patches")?,
+            },
+            _ => return Err(UnknownName::new("network", &name, &["transformer", "dit", "unet"]).into()),
+        })
+    }
+
+    /// The name of the network in settings.
+    pub fn name(&self) -> &'static str {
         match self {
-            Self::Transformer { heads, .. } | Self::Dit { heads } => *heads,
-            Self::UNet { .. } => 1,
+            Self::Transformer { .. } => "transformer",
+            Self::Dit { .. } => "dit",
+            Self::UNet { .. } => "unet",
         }
     }
 
     fn fourier(&self) -> Option<[u32; 2]> {
-        match self {
-            Self::Transformer { fourier, .. } | Self::UNet { fourier, .. } => *fourier,
+        match *self {
+            Self::Transformer { fourier, .. } | Self::UNet { fourier, .. } => fourier,
             Self::Dit { .. } => None,
         }
     }
 }
 
-impl Settings {
+impl SettingValues {
     /// The network for data of this shape.
     pub fn network(&self, data: &DataShape) -> Result<NetworkShape> {
         let (gaussian, set) = (self.is_gaussian(), &self.data.dataset);
@@ -86,7 +115,7 @@ impl Settings {
         let (values, length) = (data.values, data.length);
         Ok(match &self.network {
             NetworkConfig::Transformer { heads, hidden, perceptron, positions, embedding, patch_size, .. } => {
-                let absorbing = matches!(self.objective, ObjectiveConfig::D3pmAbsorbing { .. });
+                let absorbing = matches!(self.objective, ObjectiveConfig::D3pmAbsorbing(_));
                 NetworkShape::Transformer(TransformerShape {
                     values,
                     signal,
@@ -98,10 +127,10 @@ impl Settings {
                     layers,
                     hidden: *hidden,
                     embedding: *embedding,
-                    positions: **positions,
-                    perceptron: **perceptron,
+                    positions: *positions,
+                    perceptron: *perceptron,
                     conditioning: conditioning(condition),
-                    causal: matches!(self.objective, ObjectiveConfig::Ar {}),
+                    causal: matches!(self.objective, ObjectiveConfig::Ar(_)),
                     dropout,
                 })
             }
@@ -113,7 +142,7 @@ impl Settings {
                 let image =
                     data.image.ok_or_else(|| Error::Setting(format!("network = \"unet\": {set} has no images")))?;
                 let patches = patches.map(|[width, heads, layers]| PatchTransformerShape { width, heads, layers });
-                let levels = resolutions.unwrap_or(1);
+                let levels = *resolutions;
                 let smallest = (levels + usize::from(patches.is_some())).saturating_sub(1) as u32;
                 let divisible = image[..2].iter().all(|side| smallest < 16 && side % (1 << smallest) == 0);
                 if !divisible || (patches.is_some() && image[0] != image[1]) {
@@ -152,25 +181,18 @@ impl Settings {
     pub(super) fn check_network(&self) -> Result<()> {
         let wrong = |what: String| Err(Error::Setting(what));
         let (network, gaussian) = (&self.network, self.is_gaussian());
-        let is_ar = matches!(self.objective, ObjectiveConfig::Ar {});
-        let is_dit = matches!(network, NetworkConfig::Dit { .. });
+        let is_ar = matches!(self.objective, ObjectiveConfig::Ar(_));
+        let uniform = matches!(self.objective, ObjectiveConfig::D3pmUniform(_));
         let too_narrow = |width: usize| width < 4 || !width.is_multiple_of(2);
         let conditional = self.time_conditioning || self.class_conditioning;
-        if (conditional || is_dit) && too_narrow(self.condition_width.unwrap_or(0)) {
-            return wrong("condition_width is missing, below 4 or odd: conditioning needs it".into());
+        let is_dit = matches!(network, NetworkConfig::Dit { .. });
+        let condition = self.condition_width.unwrap_or(0);
+        if (conditional || is_dit) && (too_narrow(condition) || condition > 1 << 16) {
+            return wrong("condition_width is missing, odd, or not from 4 to 65536: conditioning needs it".into());
         }
-        let heads = network.heads();
-        let mut rotary = is_dit;
-        match network {
-            NetworkConfig::Transformer { hidden, positions, embedding, patch_size, .. } => {
-                rotary = **positions == Positions::Rotary;
-                let sizes = [("hidden", Some(*hidden)), ("embedding", *embedding), ("patch_size", *patch_size)];
-                if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == Some(0)) {
-                    return wrong(format!("{name} is 0: it must be at least 1"));
-                }
-                if is_ar && patch_size.is_some() {
-                    return wrong("patch_size: ar reads one token after the other, take it out".into());
-                }
+        let (heads, rotary) = match *network {
+            NetworkConfig::Transformer { patch_size: Some(_), .. } if is_ar => {
+                return wrong("patch_size: ar reads one token after the other, take it out".into());
             }
             NetworkConfig::Dit { .. } if self.class_conditioning => {
                 return wrong("class_conditioning: the dit has no classes, use the transformer".into());
@@ -181,20 +203,19 @@ impl Settings {
             NetworkConfig::UNet { .. } if gaussian && too_narrow(self.width) => {
                 return wrong(format!("width = {}: the time's sinusoid needs an even width from 4", self.width));
             }
-            NetworkConfig::UNet { resolutions: Some(0), .. } => {
-                return wrong("resolutions is 0: it must be at least 1".into());
-            }
             NetworkConfig::UNet { patches: Some([width, heads, _]), .. }
-                if *width == 0 || *heads == 0 || !width.is_multiple_of(*heads) =>
+                if width == 0 || heads == 0 || !width.is_multiple_of(heads) =>
             {
                 return wrong(format!("patches: width {width} is not a multiple of heads {heads}"));
             }
-            NetworkConfig::Dit { .. } | NetworkConfig::UNet { .. } => {}
-        }
+            NetworkConfig::Transformer { heads, positions, .. } => (heads, positions == Positions::Rotary),
+            NetworkConfig::Dit { heads } => (heads, true),
+            NetworkConfig::UNet { .. } => (1, false),
+        };
         if self.class_conditioning != self.label_dropout.is_some() {
             return wrong("label_dropout belongs to class_conditioning = true, and only there".into());
         }
-        if heads == 0 || !self.width.is_multiple_of(heads) {
+        if !self.width.is_multiple_of(heads) {
             return wrong(format!("width {} is not a multiple of heads {heads}", self.width));
         }
         if rotary && !(self.width / heads).is_multiple_of(2) {
@@ -207,8 +228,7 @@ impl Settings {
             Some(_) if !gaussian => return wrong("fourier belongs to Gaussian diffusion: tokens are embedded".into()),
             _ => {}
         }
-        let uniform = matches!(self.objective, ObjectiveConfig::D3pmUniform { .. });
-        let needs_time = uniform || gaussian || matches!(self.objective, ObjectiveConfig::GenMd4 {});
+        let needs_time = uniform || gaussian || matches!(self.objective, ObjectiveConfig::GenMd4(_));
         if needs_time && !self.time_conditioning {
             let what = "time_conditioning = false: the posterior of";
             return wrong(format!("{what} {} depends on the time, set it to true", self.implementation()));

@@ -1,233 +1,160 @@
-//! The implementations with their settings: what each trains, what it learns beside its network, what samples from it.
+//! The implementations: the objective that each trains, what it learns beside its network, what samples from it.
 
-use std::str::FromStr;
-
-use super::flat::{Named, settings_enum};
-use super::settings::{fraction, not_negative};
+use super::flat::Reader;
 use crate::any_order::{AnyOrder, Form};
 use crate::autoregressive::Autoregressive;
 use crate::d3pm::{Absorbing, Kernel, Uniform};
 use crate::error::{Error, Result, UnknownName};
 use crate::gaussian::{Gaussian, Prediction};
 use crate::genmd4::GenMd4;
-use crate::maskgit::{MaskGit, MaskRates, Normaliser};
+use crate::maskgit::MaskGit;
 use crate::md4::Md4;
-use crate::mdlm::{Mdlm, Protocol};
+use crate::mdlm::Mdlm;
 use crate::network::LearnedSchedule;
 use crate::objective::Objective;
 use crate::sampler::Sampler;
 use crate::schedule::{GaussianSchedule, MaskedSchedule};
 use crate::weighting::Weighting;
 
-settings_enum! {
-    /// The training objective, with the settings that only it has. The setting `implementation` names the variant.
-    implementation: pub enum ObjectiveConfig {
-        /// MD4: [`crate::md4`].
-        "md4" = Md4 {
-            /// alpha(t): `linear`, `cosine`, `poly:W`, `geometric`, `loglinear`, or `md4:...`.
-            schedule: Named<MaskedSchedule>,
-            /// Weighting of the loss: `elbo`, `sigmoid:B`, `fm`, `simple`, `iddpm`, `edm`, ...
-            weighting: Named<Weighting>,
-            /// Steps T of the process; 0 for continuous time.
-            timesteps: u32,
-        }
-        /// GenMD4: [`crate::genmd4`].
-        "genmd4" = GenMd4 {}
-        /// MDLM: [`crate::mdlm`].
-        "mdlm" = Mdlm {
-            /// Times and terms of the bound: `published`, `exact` or `importance`.
-            protocol: Named<Protocol>,
-        }
-        /// MaskGIT: [`crate::maskgit`].
-        "maskgit" = MaskGit {
-            /// The law of the mask rates: `cosine`, `uniform` or `truncated-normal`.
-            mask_rates: Named<MaskRates>,
-            /// What the sum of cross-entropies is divided by: `per-row` or `global`.
-            normaliser: Named<Normaliser>,
-            /// Share of the target that is spread over all values.
-            label_smoothing: f64,
-        }
-        /// D3PM with the absorbing kernel: [`crate::d3pm`].
-        "d3pm-absorbing" = D3pmAbsorbing {
-            /// Steps T of the process, at least 1.
-            timesteps: u32,
-            /// Weight of the auxiliary cross-entropy.
-            hybrid: f64,
-        }
-        /// D3PM with the uniform kernel: [`crate::d3pm`].
-        "d3pm-uniform" = D3pmUniform {
-            /// alpha(t): `linear`, `cosine` or `poly:W`, which have no noise at t = 0.
-            schedule: Named<MaskedSchedule>,
-            /// Steps T of the process; 0 for continuous time.
-            timesteps: u32,
-            /// How the reverse kernel is made of the denoiser: `d3pm` or `mixture`.
-            kernel: Named<Kernel>,
-            /// Weight of the auxiliary cross-entropy.
-            hybrid: f64,
-        }
-        /// Any-order autoregression: [`crate::any_order`].
-        "any-order" = AnyOrder {
-            /// `k-dce`, `lambda-dce` or `t-dce:SCHEDULE`.
-            form: Named<Form>,
-        }
-        /// Autoregression from left to right: [`crate::autoregressive`].
-        "ar" = Ar {}
-        /// VDM: [`crate::gaussian`].
-        "vdm" = Vdm {
-            /// With its ends in gamma: `fixed-linear:MIN:MAX`, `cosine:MIN:MAX`, `ot:MIN:MAX`,
-            /// `normal:MEAN:STD:MIN:MAX`, or `learned:MIN:MAX`.
-            schedule: Named<VdmSchedule>,
-            /// Weighting of the loss, as of MD4.
-            weighting: Named<Weighting>,
-            /// What the network predicts: `eps`, `x` or `v`.
-            prediction: Named<Prediction>,
-            /// Steps T of the process; 0 for continuous time.
-            timesteps: u32,
-            /// Schedule under which training draws its noise levels, where it is not `schedule`.
-            noise_levels: Option<Named<GaussianSchedule>>,
-        }
-        /// Flow matching: [`crate::gaussian`].
-        "flow" = Flow {
-            /// As of VDM, but for learned ends.
-            schedule: Named<GaussianSchedule>,
-            /// Weighting of the loss, as of MD4.
-            weighting: Named<Weighting>,
-            /// As of VDM.
-            noise_levels: Option<Named<GaussianSchedule>>,
-        }
-        /// EDM: [`crate::gaussian`].
-        "edm" = Edm {
-            /// As of VDM, but for learned ends.
-            schedule: Named<GaussianSchedule>,
-            /// Weighting of the loss, as of MD4.
-            weighting: Named<Weighting>,
-            /// Standard deviation of the data that the preconditioning assumes.
-            sigma_data: f64,
-            /// As of VDM.
-            noise_levels: Option<Named<GaussianSchedule>>,
-        }
-    }
-}
-
-/// A schedule of VDM: fixed, or a straight line in gamma whose two ends are learned.
+/// The implementation, with the settings of its objective. The setting `implementation` names the variant.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct VdmSchedule {
-    /// The schedule, or the one that learning starts from.
-    pub schedule: GaussianSchedule,
-    /// Whether its ends are learned.
-    pub learned: bool,
+pub enum ObjectiveConfig {
+    /// `md4`: `schedule` (`linear`, `cosine`, `poly:W`, `geometric`, `loglinear`, `md4:...`), `weighting` (`elbo`,
+    /// `sigmoid:B`, `fm`, `simple`, `iddpm`, `edm`, ...), `timesteps` (T; 0 for continuous time).
+    Md4(Md4),
+    /// `genmd4`: nothing of its own.
+    GenMd4(GenMd4),
+    /// `mdlm`: `protocol` (`published`, `exact` or `importance`).
+    Mdlm(Mdlm),
+    /// `maskgit`: `mask_rates` (`cosine`, `uniform` or `truncated-normal`), `normaliser` (`per-row` or `global`),
+    /// `label_smoothing` (share of the target that is spread over all values).
+    MaskGit(MaskGit),
+    /// `d3pm-absorbing`: `timesteps` (T, at least 1), `hybrid` (weight of the auxiliary cross-entropy).
+    D3pmAbsorbing(Absorbing),
+    /// `d3pm-uniform`: `schedule` (`linear`, `cosine` or `poly:W`), `timesteps`, `kernel` (`d3pm` or `mixture`),
+    /// `hybrid`.
+    D3pmUniform(Uniform),
+    /// `any-order`: `form` (`k-dce`, `lambda-dce` or `t-dce:SCHEDULE`).
+    AnyOrder(AnyOrder),
+    /// `ar`: nothing of its own.
+    Ar(Autoregressive),
+    /// `vdm`: `schedule` with its ends in gamma (`fixed-linear:MIN:MAX`, `cosine:MIN:MAX`, `ot:MIN:MAX`,
+    /// `normal:MEAN:STD:MIN:MAX` or `learned:MIN:MAX`), `weighting`, `prediction` (`eps`, `x` or `v`), `timesteps`, and
+    /// perhaps `noise_levels` (the schedule under which training draws its noise levels, where it is another one).
+    Vdm(Gaussian),
+    /// `flow`: `schedule` with its ends, `weighting`, perhaps `noise_levels`.
+    Flow(Gaussian),
+    /// `edm`: likewise, and `sigma_data` (standard deviation of the data that the preconditioning assumes).
+    Edm(Gaussian),
 }
 
-impl FromStr for VdmSchedule {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> std::result::Result<Self, UnknownName> {
-        match name.strip_prefix("learned:") {
-            Some(ends) => Ok(Self { schedule: format!("fixed-linear:{ends}").parse()?, learned: true }),
-            None => Ok(Self { schedule: name.parse()?, learned: false }),
-        }
-    }
-}
-
-/// T, where time is discrete.
-fn discrete(timesteps: u32) -> Option<u32> {
-    Some(timesteps).filter(|&steps| steps > 0)
-}
+/// The names of the implementations.
+const NAMES: [&str; 11] =
+    ["md4", "genmd4", "mdlm", "maskgit", "d3pm-absorbing", "d3pm-uniform", "any-order", "ar", "vdm", "flow", "edm"];
 
 impl ObjectiveConfig {
-    /// The training objective with its bound; an error where its settings do not fit each other.
-    pub fn objective(&self) -> Result<Box<dyn Objective>> {
-        Ok(match (self, self.gaussian()?) {
-            (_, Some(gaussian)) => Box::new(gaussian),
-            (Self::Md4 { schedule, weighting, timesteps }, _) => {
-                let steps = discrete(*timesteps);
-                if steps.is_some() && !weighting.at(&**schedule, 1.0).is_finite() {
-                    let what = format!("weighting {weighting} is infinite at t = 1 under {schedule}");
-                    return Err(Error::Setting(format!("{what}: use timesteps = 0 (continuous time)")));
-                }
-                Box::new(Md4 { schedule: **schedule, weighting: **weighting, steps })
-            }
-            (Self::GenMd4 {}, _) => Box::new(GenMd4),
-            (Self::Mdlm { protocol }, _) => Box::new(Mdlm { protocol: **protocol }),
-            (Self::MaskGit { mask_rates, normaliser, label_smoothing }, _) => Box::new(MaskGit {
-                rates: **mask_rates,
-                normaliser: **normaliser,
-                label_smoothing: fraction("label_smoothing", *label_smoothing)?,
+    /// Takes the implementation's settings out of the table.
+    pub(super) fn read(from: &mut Reader) -> Result<Self> {
+        let name: String = from.needed("implementation")?;
+        from.of = format!("implementation {name}");
+        Ok(match name.as_str() {
+            "md4" => Self::Md4(md4(from)?),
+            "genmd4" => Self::GenMd4(GenMd4),
+            "mdlm" => Self::Mdlm(Mdlm { protocol: from.name("protocol")? }),
+            "maskgit" => Self::MaskGit(MaskGit {
+                rates: from.name("mask_rates")?,
+                normaliser: from.name("normaliser")?,
+                label_smoothing: from.fraction("label_smoothing")?,
             }),
-            (Self::D3pmAbsorbing { timesteps, hybrid }, _) => {
+            "d3pm-absorbing" => {
                 let what = "timesteps = 0: d3pm-absorbing is in discrete time, use md4";
-                let steps = discrete(*timesteps).ok_or_else(|| Error::Setting(what.into()))?;
-                Box::new(Absorbing { steps, hybrid: not_negative("hybrid", *hybrid)? })
+                let steps = from.steps()?.ok_or_else(|| Error::Setting(what.into()))?;
+                Self::D3pmAbsorbing(Absorbing { steps, hybrid: from.not_negative("hybrid")? })
             }
-            (Self::D3pmUniform { schedule, timesteps, kernel, hybrid }, _) => {
-                if schedule.mask_probability(0.0) > 0.0 {
-                    let what = format!("schedule {schedule} has noise at t = 0, where the bound of d3pm-uniform ends");
-                    return Err(Error::Setting(format!("{what}: use linear, cosine or poly:W")));
+            "d3pm-uniform" => Self::D3pmUniform(d3pm_uniform(from)?),
+            "any-order" => Self::AnyOrder(AnyOrder { form: from.name("form")? }),
+            "ar" => Self::Ar(Autoregressive),
+            "vdm" => match from.name("prediction")? {
+                prediction @ (Prediction::Eps | Prediction::X | Prediction::V) => {
+                    let steps = from.steps()?;
+                    Self::Vdm(gaussian(from, prediction, steps)?)
                 }
-                let (steps, hybrid) = (discrete(*timesteps), not_negative("hybrid", *hybrid)?);
-                if steps.is_none() && **kernel == Kernel::Mixture {
-                    let what = "timesteps = 0: the mixture kernel has no finite bound in continuous time";
-                    return Err(Error::Setting(format!("{what}, use kernel = \"d3pm\"")));
+                other => return Err(UnknownName::new("prediction", &other.to_string(), &["eps", "x", "v"]).into()),
+            },
+            "flow" => Self::Flow(gaussian(from, Prediction::Velocity, None)?),
+            "edm" => {
+                let sigma_data: f64 = from.needed("sigma_data")?;
+                if !(sigma_data > 0.0 && sigma_data.is_finite()) {
+                    return Err(Error::Setting(format!("sigma_data = {sigma_data}: a standard deviation is positive")));
                 }
-                Box::new(Uniform { schedule: **schedule, steps, kernel: **kernel, hybrid })
+                Self::Edm(gaussian(from, Prediction::Edm { sigma_data }, None)?)
             }
-            (Self::AnyOrder { form }, _) => Box::new(AnyOrder { form: **form }),
-            (Self::Ar {}, _) => Box::new(Autoregressive),
-            (Self::Vdm { .. } | Self::Flow { .. } | Self::Edm { .. }, None) => unreachable!("objectives of a Gaussian"),
+            _ => return Err(UnknownName::new("implementation", &name, &NAMES).into()),
         })
     }
 
+    /// The name of the implementation: `md4`, `genmd4`, ...
+    pub fn name(&self) -> &'static str {
+        NAMES[match self {
+            Self::Md4(_) => 0,
+            Self::GenMd4(_) => 1,
+            Self::Mdlm(_) => 2,
+            Self::MaskGit(_) => 3,
+            Self::D3pmAbsorbing(_) => 4,
+            Self::D3pmUniform(_) => 5,
+            Self::AnyOrder(_) => 6,
+            Self::Ar(_) => 7,
+            Self::Vdm(_) => 8,
+            Self::Flow(_) => 9,
+            Self::Edm(_) => 10,
+        }]
+    }
+
+    /// The training objective with its bound.
+    pub fn objective(&self) -> Box<dyn Objective> {
+        match *self {
+            Self::Md4(objective) => Box::new(objective),
+            Self::GenMd4(objective) => Box::new(objective),
+            Self::Mdlm(objective) => Box::new(objective),
+            Self::MaskGit(objective) => Box::new(objective),
+            Self::D3pmAbsorbing(objective) => Box::new(objective),
+            Self::D3pmUniform(objective) => Box::new(objective),
+            Self::AnyOrder(objective) => Box::new(objective),
+            Self::Ar(objective) => Box::new(objective),
+            Self::Vdm(objective) | Self::Flow(objective) | Self::Edm(objective) => Box::new(objective),
+        }
+    }
+
     /// The objective, where it is one of Gaussian diffusion.
-    pub fn gaussian(&self) -> Result<Option<Gaussian>> {
-        let (prediction, schedule, weighting, steps, levels, learned) = match self {
-            Self::Vdm { schedule, weighting, prediction, timesteps, noise_levels } => {
-                if !matches!(**prediction, Prediction::Eps | Prediction::X | Prediction::V) {
-                    return Err(UnknownName::new("prediction", &prediction.to_string(), &["eps", "x", "v"]).into());
-                }
-                let steps = discrete(*timesteps);
-                (**prediction, schedule.schedule, weighting, steps, noise_levels, schedule.learned)
-            }
-            Self::Flow { schedule, weighting, noise_levels } => {
-                (Prediction::Velocity, **schedule, weighting, None, noise_levels, false)
-            }
-            Self::Edm { schedule, weighting, sigma_data, noise_levels } => {
-                (Prediction::Edm { sigma_data: *sigma_data }, **schedule, weighting, None, noise_levels, false)
-            }
-            _ => return Ok(None),
-        };
-        let levels = levels.as_deref().copied();
-        let gaussian = Gaussian { schedule, weighting: **weighting, prediction, steps, levels, learned };
-        check_gaussian(&gaussian).map(|()| Some(gaussian))
+    pub fn gaussian(&self) -> Option<Gaussian> {
+        match *self {
+            Self::Vdm(gaussian) | Self::Flow(gaussian) | Self::Edm(gaussian) => Some(gaussian),
+            _ => None,
+        }
     }
 
     /// The weighting of the loss, where it can be chosen.
-    pub fn weighting(&self) -> Option<&Named<Weighting>> {
+    pub fn weighting(&self) -> Option<Weighting> {
         match self {
-            Self::Md4 { weighting, .. }
-            | Self::Vdm { weighting, .. }
-            | Self::Flow { weighting, .. }
-            | Self::Edm { weighting, .. } => Some(weighting),
-            _ => None,
+            Self::Md4(md4) => Some(md4.weighting),
+            _ => self.gaussian().map(|gaussian| gaussian.weighting),
         }
     }
 
     /// The masking schedule of training, where it can be chosen.
     pub fn masked_schedule(&self) -> Option<MaskedSchedule> {
         match self {
-            Self::Md4 { schedule, .. } | Self::D3pmUniform { schedule, .. } => Some(**schedule),
+            Self::Md4(md4) => Some(md4.schedule),
+            Self::D3pmUniform(uniform) => Some(uniform.schedule),
             _ => None,
         }
     }
 
     /// The schedule under which a network that sees the time was trained: t as a function of the share of masks.
     pub fn clock(&self) -> MaskedSchedule {
-        match self {
-            Self::Md4 { schedule, .. } => **schedule,
-            Self::Mdlm { .. } => MaskedSchedule::LogLinear,
-            Self::AnyOrder { form } => match **form {
-                Form::TDce(schedule) => schedule,
-                Form::KDce | Form::LambdaDce => MaskedSchedule::Linear,
-            },
+        match *self {
+            Self::Md4(Md4 { schedule, .. }) | Self::AnyOrder(AnyOrder { form: Form::TDce(schedule) }) => schedule,
+            Self::Mdlm(_) => MaskedSchedule::LogLinear,
             _ => MaskedSchedule::Linear,
         }
     }
@@ -235,9 +162,9 @@ impl ObjectiveConfig {
     /// The schedule that the model learns beside its network, if any.
     pub fn learned_schedule(&self) -> Option<LearnedSchedule> {
         match self {
-            Self::GenMd4 {} => Some(LearnedSchedule::PerValue),
-            Self::Vdm { schedule, .. } if schedule.learned => {
-                let [gamma_min, gamma_max] = schedule.schedule.ends()?;
+            Self::GenMd4(_) => Some(LearnedSchedule::PerValue),
+            Self::Vdm(vdm) if vdm.learned => {
+                let [gamma_min, gamma_max] = vdm.schedule.ends()?;
                 Some(LearnedSchedule::Ends { gamma_min, gamma_max })
             }
             _ => None,
@@ -248,33 +175,58 @@ impl ObjectiveConfig {
     pub fn samplers(&self) -> &'static [Sampler] {
         use Sampler::{Ancestral, Cached, Confidence, D3pm, Ddim, FirstHitting, Heun, LeftToRight, OneByOne, Vector};
         match self {
-            Self::Md4 { .. } => &[Ancestral, Cached, FirstHitting, OneByOne, Confidence],
-            Self::Mdlm { .. } => &[Cached, Ancestral, FirstHitting, OneByOne, Confidence],
-            Self::MaskGit { .. } => &[Confidence, Ancestral, Cached, FirstHitting, OneByOne],
-            Self::AnyOrder { .. } => &[OneByOne, Ancestral, Cached, FirstHitting, Confidence],
-            Self::GenMd4 {} => &[Vector],
-            Self::D3pmAbsorbing { .. } | Self::D3pmUniform { .. } => &[D3pm],
-            Self::Ar {} => &[LeftToRight],
-            Self::Vdm { .. } => &[Ancestral, Ddim, Heun],
-            Self::Flow { .. } => &[Ddim, Heun, Ancestral],
-            Self::Edm { .. } => &[Heun, Ddim, Ancestral],
+            Self::Md4(_) => &[Ancestral, Cached, FirstHitting, OneByOne, Confidence],
+            Self::Mdlm(_) => &[Cached, Ancestral, FirstHitting, OneByOne, Confidence],
+            Self::MaskGit(_) => &[Confidence, Ancestral, Cached, FirstHitting, OneByOne],
+            Self::AnyOrder(_) => &[OneByOne, Ancestral, Cached, FirstHitting, Confidence],
+            Self::GenMd4(_) => &[Vector],
+            Self::D3pmAbsorbing(_) | Self::D3pmUniform(_) => &[D3pm],
+            Self::Ar(_) => &[LeftToRight],
+            Self::Vdm(_) => &[Ancestral, Ddim, Heun],
+            Self::Flow(_) => &[Ddim, Heun, Ancestral],
+            Self::Edm(_) => &[Heun, Ddim, Ancestral],
         }
     }
 }
 
-/// Rejects schedules, weightings and predictions that do not fit each other.
-fn check_gaussian(gaussian: &Gaussian) -> Result<()> {
-    let Gaussian { schedule, weighting, prediction, steps, levels, learned } = *gaussian;
-    if let Prediction::Edm { sigma_data } = prediction {
-        if !(sigma_data > 0.0 && sigma_data.is_finite()) {
-            return Err(Error::Setting(format!("sigma_data = {sigma_data}: a standard deviation is positive")));
-        }
-        if let Weighting::Edm(one) = weighting
-            && one != sigma_data
-        {
-            let what = format!("weighting {weighting} is EDM's for sigma_data = {one}, not {sigma_data}");
-            return Err(Error::Setting(format!("{what}: use weighting = \"edm:{sigma_data}\"")));
-        }
+fn md4(from: &mut Reader) -> Result<Md4> {
+    let md4 = Md4 { schedule: from.name("schedule")?, weighting: from.name("weighting")?, steps: from.steps()? };
+    if md4.steps.is_some() && !md4.weighting.at(&md4.schedule, 1.0).is_finite() {
+        let what = format!("weighting {} is infinite at t = 1 under {}", md4.weighting, md4.schedule);
+        return Err(Error::Setting(format!("{what}: use timesteps = 0 (continuous time)")));
+    }
+    Ok(md4)
+}
+
+fn d3pm_uniform(from: &mut Reader) -> Result<Uniform> {
+    let (schedule, steps, kernel) = (from.name::<MaskedSchedule>("schedule")?, from.steps()?, from.name("kernel")?);
+    if schedule.mask_probability(0.0) > 0.0 {
+        let what = format!("schedule {schedule} has noise at t = 0, where the bound of d3pm-uniform ends");
+        return Err(Error::Setting(format!("{what}: use linear, cosine or poly:W")));
+    }
+    if steps.is_none() && kernel == Kernel::Mixture {
+        let what = "timesteps = 0: the mixture kernel has no finite bound in continuous time";
+        return Err(Error::Setting(format!("{what}, use kernel = \"d3pm\"")));
+    }
+    Ok(Uniform { schedule, steps, kernel, hybrid: from.not_negative("hybrid")? })
+}
+
+/// A Gaussian diffusion of this prediction in `steps` steps, or in continuous time. Only VDM's ends can be learned.
+fn gaussian(from: &mut Reader, prediction: Prediction, steps: Option<u32>) -> Result<Gaussian> {
+    let name: String = from.needed("schedule")?;
+    let can_learn = matches!(prediction, Prediction::Eps | Prediction::X | Prediction::V);
+    let ends = name.strip_prefix("learned:").filter(|_| can_learn);
+    let schedule: GaussianSchedule = match ends {
+        Some(ends) => format!("fixed-linear:{ends}").parse()?,
+        None => name.parse()?,
+    };
+    let (weighting, learned) = (from.name("weighting")?, ends.is_some());
+    let levels = from.optional::<String>("noise_levels")?.map(|name| name.parse::<GaussianSchedule>()).transpose()?;
+    if let (Weighting::Edm(one), Prediction::Edm { sigma_data: other }) = (weighting, prediction)
+        && one != other
+    {
+        let what = format!("weighting {weighting} is EDM's for sigma_data = {one}, not {other}");
+        return Err(Error::Setting(format!("{what}: use weighting = \"edm:{other}\"")));
     }
     let Some(range) = schedule.ends() else {
         let what = format!("schedule {schedule} has no ends, which the bound needs");
@@ -289,9 +241,8 @@ fn check_gaussian(gaussian: &Gaussian) -> Result<()> {
         return Err(Error::Setting(format!("{what}, take it out or set timesteps = 0")));
     }
     if learned && (weighting != Weighting::Elbo || prediction != Prediction::Eps) {
-        let what =
-            format!("schedule learned:{}:{}: learned ends are trained by the bound, for eps", range[0], range[1]);
+        let what = format!("schedule {name}: learned ends are trained by the bound itself, for eps");
         return Err(Error::Setting(format!("{what}: use weighting = \"elbo\" and prediction = \"eps\"")));
     }
-    Ok(())
+    Ok(Gaussian { schedule, weighting, prediction, steps, levels, learned })
 }

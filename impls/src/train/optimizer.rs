@@ -77,7 +77,7 @@ pub fn learning_rate(settings: &Settings, step: u64) -> f64 {
     if now <= warm {
         return settings.learning_rate * now / warm;
     }
-    if *settings.decay == Decay::Constant {
+    if settings.decay == Decay::Constant {
         return settings.learning_rate;
     }
     let progress = ((now - warm) / (all - warm).max(1.0)).min(1.0);

@@ -52,16 +52,15 @@ pub struct Memory {
 impl Plan {
     /// The plan of these settings for data of this shape.
     pub fn new(settings: &Settings, data: &DataShape) -> Result<Self> {
-        settings.check()?;
         let shape = settings.network(data)?;
-        let learned = match settings.learned_schedule() {
+        let learned = match settings.objective.learned_schedule() {
             Some(LearnedSchedule::PerValue) => data.values,
             Some(LearnedSchedule::Ends { .. }) => 2,
             None => 0,
         };
         let parameters = shape.parameters() + learned;
         // GenMD4's gradient compares two corruptions of a sequence.
-        let evaluations = if matches!(settings.objective, ObjectiveConfig::GenMd4 {}) { 2 } else { 1 };
+        let evaluations = if matches!(settings.objective, ObjectiveConfig::GenMd4(_)) { 2 } else { 1 };
         let forward_operations = shape.operations();
         let step_operations = 3.0 * forward_operations * (evaluations * settings.batch_size) as f64;
 

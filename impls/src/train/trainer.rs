@@ -46,7 +46,6 @@ impl<'a> Trainer<'a> {
     /// of the batch take the devices in turn, and the gradients are added on the first one, in the order of the shards,
     /// where the optimiser is.
     pub fn new(settings: &Settings, data: &'a dyn Dataset, devices: &[Device]) -> Result<Self> {
-        settings.check()?;
         if settings.shards < devices.len() {
             let what = format!("shards = {}: a device without a shard would be idle", settings.shards);
             return Err(Error::Setting(format!("{what}, set shards to {} or a multiple", devices.len())));
@@ -54,11 +53,11 @@ impl<'a> Trainer<'a> {
         let first = devices.first().ok_or_else(|| Error::Setting("no device to train on".into()))?;
         let device = first.clone().autodiff();
         let shape = settings.network(&DataShape::of(data))?;
-        let model = Model::new(&shape, settings.learned_schedule(), &Key::new(settings.seed, "weights"), &device);
+        let model =
+            Model::new(&shape, settings.objective.learned_schedule(), &Key::new(settings.seed, "weights"), &device);
         Ok(Self {
-            objective: settings.objective()?,
-            // Drawn even where the implementation has no times, and ignored there.
-            times: settings.time_sampling.as_deref().copied().unwrap_or(TimeSampling::Stratified),
+            objective: settings.objective(),
+            times: settings.time_sampling,
             optimizer: optimizer::adamw(settings),
             workers: Workers::new(settings.shards),
             settings: settings.clone(),

@@ -28,7 +28,7 @@ fn data(settings: &Settings) -> DataShape {
 
 fn model(settings: &Settings) -> Model {
     let shape = settings.network(&data(settings)).expect("a network");
-    Model::new(&shape, settings.learned_schedule(), &Key::new(0, "weights"), &Device::flex())
+    Model::new(&shape, settings.objective.learned_schedule(), &Key::new(0, "weights"), &Device::flex())
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_loss_takes_as_many_evaluations_as_planned() {
         let settings = resolve(preset, &[]);
         let denoiser = Counting { model: model(&settings), evaluations: AtomicUsize::new(0) };
         let batch = Batch::new(Tokens::new(vec![3; 128], 64), vec![0.3, 0.8]);
-        let objective = settings.objective().expect("a preset");
+        let objective = settings.objective();
         objective.loss(&denoiser, &batch, &Key::new(0, "mask"), &Device::flex());
         let plan = Plan::new(&settings, &data(&settings)).expect("a plan");
         assert_eq!(denoiser.evaluations.into_inner(), plan.evaluations, "{preset}");

@@ -6,6 +6,8 @@ use elbow_base::nearest;
 use impls::hash::sha256;
 use impls::md4::Md4;
 use impls::sampler::Sampler;
+use impls::schedule::MaskedSchedule;
+use impls::time_sampling::TimeSampling;
 use impls::train::{NetworkConfig, ObjectiveConfig, PRESETS, Settings};
 use impls::{Error, Weighting};
 
@@ -70,7 +72,8 @@ fn what_is_written_is_read_again() {
         let again = Settings::load(&path).expect("settings");
         assert_eq!((&again, again.to_toml()), (&settings, settings.to_toml()), "{name}");
         let by_path = resolve(path.to_str().expect("UTF-8"), &["seed=7"]).expect("a preset by path");
-        assert_eq!(by_path, Settings { seed: 7, ..settings }, "{name}");
+        assert_eq!(by_path, settings.with(&["seed=7".to_owned()]).expect("a seed"), "{name}");
+        assert!(by_path.seed == 7 && by_path != settings, "{name}, witness: the seed is another");
     }
     // Names stay as they were written.
     let named = resolve("vdm-digits", &["schedule=vdm"]).expect("VDM's schedule").to_toml();
@@ -81,11 +84,15 @@ fn what_is_written_is_read_again() {
 fn changes_are_taken() {
     let changed = resolve("md4-digits", &["weighting=sigmoid:2", "timesteps=8", "time_sampling=rotated", "dropout=0"]);
     let changed = changed.expect("settings of md4");
-    let ObjectiveConfig::Md4 { schedule, weighting, timesteps } = &changed.objective else {
-        panic!("{:?}", changed.objective)
-    };
-    let md4 = Md4 { schedule: **schedule, weighting: **weighting, steps: Some(*timesteps) };
-    assert_eq!(md4, Md4 { steps: Some(8), ..Md4::new("linear".parse().expect("known"), Weighting::Sigmoid(2.0)) });
+    let md4 = Md4 { steps: Some(8), ..Md4::new(MaskedSchedule::Linear, Weighting::Sigmoid(2.0)) };
+    assert_eq!(changed.objective, ObjectiveConfig::Md4(md4));
+    assert_eq!((changed.time_sampling, changed.dropout), (TimeSampling::Rotated, 0.0));
+    assert_eq!(resolve("md4-digits", &["timesteps=0"]).expect("md4").objective, {
+        ObjectiveConfig::Md4(Md4::new(MaskedSchedule::Linear, Weighting::Simple))
+    });
+    // Numbers are written as what they are, however they were given.
+    let given = resolve("md4-digits", &["weight_decay=none", "weight_decay=0"]).expect("md4").to_toml();
+    assert!(given.contains("weight_decay = 0.0\n"), "{given}");
     let bare = resolve("md4-digits", &["patch_size=none"]).expect("pixels");
     assert!(matches!(bare.network, NetworkConfig::Transformer { patch_size: None, hidden: 128, .. }));
 }
@@ -185,6 +192,7 @@ fn settings_that_fit_nothing_are_refused() {
         ("md4-digits", &["positions=rotary", "width=36"], "rotary positions need an even width"),
         ("md4-digits", &["fourier=[2, 3]"], "fourier belongs to Gaussian diffusion"),
         ("md4-digits", &["time_conditioning=true"], "condition_width is missing"),
+        ("md4-digits", &["time_conditioning=true", "condition_width=65538"], "not from 4 to 65536"),
         ("md4-digits", &["label_dropout=0.1"], "label_dropout belongs to class_conditioning"),
         ("ar-digits", &["patch_size=2"], "ar reads one token after the other"),
         ("ar-digits", &["time_conditioning=true", "condition_width=8"], "it is causal and has no time"),
@@ -196,7 +204,7 @@ fn settings_that_fit_nothing_are_refused() {
         ("vdm-digits", &["schedule=cosine"], "no ends"),
         ("vdm-digits", &["noise_levels=cosine:-8:4"], "other ends"),
         ("vdm-digits", &["noise_levels=cosine:-8:5", "timesteps=8"], "only in continuous time"),
-        ("vdm-digits", &["schedule=learned:-8:5", "weighting=fm"], "learned ends are trained by the bound"),
+        ("vdm-digits", &["schedule=learned:-8:5", "weighting=fm"], "learned ends are trained by the bound itself"),
         ("edm-digits", &["sigma_data=0.5"], "use weighting = \"edm:0.5\""),
         ("edm-digits", &["sigma_data=0.0"], "a standard deviation is positive"),
     ] {

@@ -122,7 +122,7 @@ fn witness_a_resumed_step_is_the_runs_next_and_needs_the_optimisers_memory() {
 
 #[test]
 fn devices_that_share_a_step_give_the_weights_of_one() {
-    let (data, settings) = (digits(Split::Train), Settings { shards: 4, ..small() });
+    let (data, settings) = (digits(Split::Train), small_with(&["shards=4"]));
     let trained = |devices: &[Device]| {
         let run = tempfile::tempdir().expect("a folder");
         train(&settings, &data, devices, run.path(), &mut From(0)).expect("trains");
@@ -130,7 +130,7 @@ fn devices_that_share_a_step_give_the_weights_of_one() {
     };
     let one = trained(&[Device::flex()]);
     assert!(one == trained(&[Device::flex(), Device::flex()]), "two devices trained other weights");
-    let idle = Trainer::new(&Settings { shards: 1, ..small() }, &data, &[Device::flex(), Device::flex()]);
+    let idle = Trainer::new(&small_with(&["shards=1"]), &data, &[Device::flex(), Device::flex()]);
     assert!(idle.err().expect("one shard, two devices").to_string().contains("shards to 2"));
 }
 
@@ -227,9 +227,7 @@ fn the_sampler_draws_from_the_any_order_law() {
 
 #[test]
 fn a_diverging_run_stops_with_the_step() {
-    let mut settings = small_with(&["patch_size=none"]);
-    settings.learning_rate = 1e30;
-    settings.clip_norm = 0.0;
+    let settings = small_with(&["patch_size=none", "learning_rate=1e30", "clip_norm=0"]);
     let data = InMemory::new("toy", 17, Tokens::new(vec![1, 2, 3, 4], 4));
     let mut trainer = Trainer::new(&settings, &data, &[Device::flex()]).expect("starts");
     let error = (0..6).find_map(|_| trainer.advance().err()).expect("a step of 1e30 diverges");

@@ -19,7 +19,7 @@ pub fn losses(criterion: &mut Criterion) {
         let subject = Subject::new(preset);
         let (model, batch, key) = (subject.model(true), subject.batch(), Key::new(0, "mask"));
         let device = subject.workspace.device.clone().autodiff();
-        let objective = subject.settings.objective().expect("a bundled preset");
+        let objective = subject.settings.objective();
         group.throughput(Throughput::Elements((batch.len() * batch.x.length()) as u64));
         let gradient = || objective.loss(&model, &batch, &key, &device).sum().backward();
         group.bench_function(preset, |bencher| bencher.iter(gradient));

@@ -39,7 +39,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
         let what = format!("{}: its network is {}", arguments.preset, named.network.name());
         return Err(Failure::input(what, "only the weights of a dit can be imported: --set network=dit"));
     }
-    if !matches!(named.objective, ObjectiveConfig::Mdlm { .. }) {
+    if !matches!(named.objective, ObjectiveConfig::Mdlm(_)) {
         let what = format!("{}: its implementation is {}", arguments.preset, named.implementation());
         return Err(Failure::input(what, "the weights are those of MDLM: use an mdlm preset"));
     }
@@ -52,14 +52,13 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     })?;
     let network = Dit::import(&arguments.file, length, named.time_conditioning, &workspace.device)?;
     let shape = *network.shape();
-    let settings = Settings {
-        network: NetworkConfig::Dit { heads: shape.heads },
-        width: shape.width,
-        layers: shape.layers,
-        condition_width: Some(shape.condition),
-        ..named
-    };
-    settings.check()?;
+    let sizes = [
+        ("width", shape.width),
+        ("heads", shape.heads),
+        ("layers", shape.layers),
+        ("condition_width", shape.condition),
+    ];
+    let settings = named.with(&sizes.map(|(name, size)| format!("{name}={size}")))?;
     let model = Model::from(network);
     let data = DataShape { values: model.values(), length, classes: 0, image: None };
     let hash = impls::hash::sha256(&std::fs::read(&arguments.file).map_err(Failure::reading(&arguments.file))?);

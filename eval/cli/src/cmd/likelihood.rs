@@ -92,7 +92,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
 fn ode(workspace: &Workspace, arguments: &Arguments, data: &dyn Dataset) -> Result<OdeNll, Failure> {
     let device = workspace.device.clone().autodiff();
     let model = Trained::load(&arguments.run.checkpoint, &device)?;
-    let objective = model.settings.gaussian()?.ok_or_else(|| Failure::internal("checked: a Gaussian diffusion"))?;
+    let objective = model.settings.gaussian().ok_or_else(|| Failure::internal("checked: a Gaussian diffusion"))?;
     let question = OdeQuestion {
         objective: &objective,
         model: &model.model,

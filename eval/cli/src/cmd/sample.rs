@@ -124,7 +124,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
 /// The autoregressive run that judges the samples; it must fit them, before they are drawn.
 fn judge(run: &Path, data: &dyn Dataset, request: &Request, workspace: &Workspace) -> Result<Trained, Failure> {
     let judge = Trained::load(run, &workspace.device)?;
-    if !matches!(judge.settings.objective, ObjectiveConfig::Ar {}) {
+    if !matches!(judge.settings.objective, ObjectiveConfig::Ar(_)) {
         let what = format!("{}: its implementation is {}", run.display(), judge.settings.implementation());
         return Err(Failure::input(what, "judge with an autoregressive run (ar)"));
     }
@@ -198,7 +198,7 @@ impl SamplerFlags {
             return Err(Failure::input(what, "use --sampler heun, of vdm, flow or edm"));
         }
         request.churn = Churn { amount: self.churn, ..Churn::NONE };
-        let Some(gaussian) = model.settings.gaussian()? else {
+        let Some(gaussian) = model.settings.gaussian() else {
             if let Some(name) = &self.schedule {
                 request.schedule = name.parse()?;
             }

@@ -67,7 +67,7 @@ impl TrainingCallback for Observer<'_> {
 impl Observer<'_> {
     fn numbers(&self, trainer: &Trainer) -> Result<Vec<(String, f64)>, Failure> {
         let Some(data) = &self.held_out else { return Ok(Vec::new()) };
-        let objective = self.settings.objective()?;
+        let objective = self.settings.objective();
         let question = Question {
             objective: objective.as_ref(),
             denoiser: trainer.ema(),

@@ -109,10 +109,9 @@ pub fn grid_under(schedule: &MaskedSchedule) -> Grid {
 
 /// The grid that an implementation's authors use, under the model's schedule.
 fn level_grid(settings: &Settings, model: &Model) -> LevelGrid {
-    let objective = settings.gaussian().ok().flatten();
-    let schedule = objective.map_or(GaussianSchedule::VDM, |gaussian| gaussian.schedule_of(model));
+    let schedule = settings.gaussian().map_or(GaussianSchedule::VDM, |gaussian| gaussian.schedule_of(model));
     match schedule.ends() {
-        Some(ends) if matches!(settings.objective, ObjectiveConfig::Edm { .. }) => LevelGrid::edm(ends),
+        Some(ends) if matches!(settings.objective, ObjectiveConfig::Edm(_)) => LevelGrid::edm(ends),
         _ => LevelGrid::Times(schedule),
     }
 }
@@ -133,7 +132,7 @@ pub fn draw(
     }
     let long = settings.data.sequence_length.is_some_and(|window| request.length > window);
     let masks_only = request.known.is_some() || request.nucleus < 1.0 || long;
-    let is_uniform = matches!(settings.objective, ObjectiveConfig::D3pmUniform { .. });
+    let is_uniform = matches!(settings.objective, ObjectiveConfig::D3pmUniform(_));
     let uniform = is_uniform && (masks_only || model.classes().is_some());
     if uniform || (settings.is_gaussian() && masks_only) {
         let what =
@@ -174,16 +173,16 @@ fn one_batch(
 ) -> Result<Samples, Failure> {
     let window = settings.data.sequence_length.unwrap_or(request.length);
     let device = &workspace.device;
-    let clock = settings.clock();
-    if let ObjectiveConfig::D3pmUniform { kernel, .. } = &settings.objective {
-        let objective = Uniform { schedule: request.schedule, steps: None, kernel: **kernel, hybrid: 0.0 };
+    let clock = settings.objective.clock();
+    if let ObjectiveConfig::D3pmUniform(trained) = settings.objective {
+        let objective = Uniform { schedule: request.schedule, steps: None, hybrid: 0.0, ..trained };
         let made = uniform_ancestral(model, &objective, request.steps, [count, window], key, device);
         return Ok(cut(made, request.length));
     }
     let classes = |classes: usize| {
         (first..first + count).map(|i| request.class.unwrap_or((i % classes) as u32)).collect::<Vec<u32>>()
     };
-    if let Some(objective) = settings.gaussian()? {
+    if let Some(objective) = settings.gaussian() {
         let predictor = EpsPredictor::new(model, objective.prediction, device);
         let predictor = match model.classes() {
             Some(known) => predictor.guided(classes(known), request.guidance),

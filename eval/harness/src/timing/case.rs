@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use impls::corruption::{Corrupted, hide_each, numbers, row_sums};
 use impls::data::{Dataset, Split, Tokens};
 use impls::key::Key;
+use impls::md4::Md4;
 use impls::network::Model;
 use impls::objective::Batch;
 use impls::schedule::MaskedSchedule;
@@ -33,12 +34,14 @@ impl Case {
     pub fn write(workspace: &Workspace, preset: &str, set: &[String], to: &Path) -> Result<Self, Failure> {
         let few = [format!("steps={STEPS}")];
         let settings = Settings::resolve(preset, &[&few[..], set].concat())?;
-        let is_known = |schedule: MaskedSchedule, weighting: Weighting| {
-            schedule == MaskedSchedule::Linear && matches!(weighting, Weighting::Simple | Weighting::Elbo)
-        };
-        let known = matches!(&settings.objective, ObjectiveConfig::Md4 { schedule, weighting, timesteps: 0 }
-                if is_known(**schedule, **weighting))
-            && settings.time_sampling.as_deref() == Some(&TimeSampling::Stratified)
+        let known = matches!(
+            settings.objective,
+            ObjectiveConfig::Md4(Md4 {
+                schedule: MaskedSchedule::Linear,
+                weighting: Weighting::Simple | Weighting::Elbo,
+                steps: None,
+            })
+        ) && settings.time_sampling == TimeSampling::Stratified
             && settings.accumulation == 1
             && matches!(settings.network, NetworkConfig::Transformer { .. })
             && !settings.class_conditioning;

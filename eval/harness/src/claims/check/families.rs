@@ -130,7 +130,7 @@ impl Families {
         run: &Path,
         test: &dyn Dataset,
     ) -> Result<Option<Estimate>, Failure> {
-        let Some(objective) = settings.gaussian()? else { return Ok(None) };
+        let Some(objective) = settings.gaussian() else { return Ok(None) };
         let device = workspace.device.clone().autodiff();
         let model = Trained::load(run, &device)?;
         let question = OdeQuestion {
@@ -236,7 +236,7 @@ fn row(member: &Member) -> Vec<String> {
     let last = &member.points[member.points.len() - 1];
     vec![
         settings.implementation().to_owned(),
-        settings.objective.weighting().map(ToString::to_string).unwrap_or_default(),
+        settings.objective.weighting().map(|weighting| weighting.to_string()).unwrap_or_default(),
         member.model.model.parameters().to_string(),
         format!("{:.1}", member.operations / 1e12),
         format!("{:.4} ± {:.4}", b.value, b.standard_error),

@@ -36,7 +36,7 @@ impl Texts {
     pub(super) fn models(&self, workspace: &Workspace, cells: &[Cell]) -> Result<Figure, Failure> {
         let home = self.texts.first().ok_or_else(|| Failure::internal("the claim names no text"))?;
         let is_judge = |preset: &&String| {
-            Settings::resolve(preset, &[]).is_ok_and(|known| matches!(known.objective, ObjectiveConfig::Ar {}))
+            Settings::resolve(preset, &[]).is_ok_and(|known| matches!(known.objective, ObjectiveConfig::Ar(_)))
         };
         let judge_preset = self.presets.iter().find(is_judge);
         let judge_preset = judge_preset.ok_or_else(|| Failure::internal("the claim names no judge"))?;

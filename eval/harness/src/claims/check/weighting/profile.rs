@@ -49,7 +49,7 @@ pub(super) fn profile(
     let device = &device.clone().autodiff();
     let trained = Trained::load(run, device)?;
     let settings = &trained.settings;
-    let gaussian = settings.gaussian()?;
+    let gaussian = settings.gaussian();
     // Uniform numbers are the share of masks or, for Gaussian diffusion, uniform in log-SNR: the bound is the mean.
     let bound: &dyn Objective = gaussian.as_ref().map_or(&K_DCE, |gaussian| gaussian);
     let middle = |level: usize| (level as f64 + 0.5) / LEVELS as f64;
@@ -100,9 +100,9 @@ pub(super) fn profile(
 
 /// The log-SNR at which training puts a sequence with this uniform number.
 fn training_log_snr(settings: &Settings, u: f64) -> Result<f64, Failure> {
-    Ok(match settings.gaussian()? {
+    Ok(match settings.gaussian() {
         Some(gaussian) => gaussian.level(u).0,
-        None => settings.clock().log_snr(u),
+        None => settings.objective.clock().log_snr(u),
     })
 }
 
