@@ -183,7 +183,7 @@ fn settings_that_fit_nothing_are_refused() {
         ("d3pm-absorbing-digits", &["hybrid=-0.5"], "hybrid = -0.5"),
         ("d3pm-absorbing-digits", &["timesteps=0"], "discrete time"),
         ("d3pm-uniform-digits", &["timesteps=0"], "no finite bound in continuous time"),
-        ("d3pm-uniform-digits", &["schedule=loglinear"], "has noise at t = 0"),
+        ("d3pm-uniform-digits", &["schedule=geometric"], "has noise at t = 0"),
         ("d3pm-uniform-digits", &["time_conditioning=false"], "the posterior of d3pm-uniform depends on the time"),
         ("d3pm-uniform-digits", &["class_conditioning=true", "label_dropout=0.1"], "has no classes"),
         ("md4-digits", &["timesteps=8", "weighting=fm"], "infinite at t = 1"),
