@@ -7,7 +7,7 @@
 //! | [`gaussian`] | VDM, flow matching and EDM: loss, bound, samplers |
 //! | [`md4`] [`genmd4`] [`mdlm`] [`maskgit`] [`d3pm`] [`any_order`] [`autoregressive`] | one implementation each |
 //! | [`objective`], [`corruption`] | shared by those over tokens: the trait, the forward processes |
-//! | [`sampler_state`] | shared by their samplers: sequences being drawn, the guided denoiser |
+//! | [`sampler_state`], [`sampler`] | shared by their samplers: sequences being drawn, the guided denoiser, names |
 //! | [`diffusion_model`] | an objective of either family with a denoiser of its family |
 //! | [`network`] | the two traits of denoisers; transformers, a U-Net, and an exact table |
 //! | [`data`] | data sets behind one trait |
@@ -28,6 +28,7 @@ pub mod md4;
 pub mod mdlm;
 pub mod network;
 pub mod objective;
+pub mod sampler;
 pub mod sampler_state;
 pub mod train;
 

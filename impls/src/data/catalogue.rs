@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Alphabet, Dataset, Npz, Split, TextData, cifar, digits, idx};
+use super::{Alphabet, DataShape, Dataset, Npz, Split, TextData, cifar, digits, idx};
 use crate::error::{Error, Result, UnknownName};
 
 /// What to open.
@@ -24,6 +24,8 @@ pub struct Set {
     pub about: &'static str,
     /// The file or folder, inside a data folder, that holds the set; the first that exists is read.
     pub places: &'static [&'static str],
+    /// Of images: their shape, known without the file.
+    shape: Option<DataShape>,
     /// What to do where it is missing.
     fetch: &'static str,
     open: fn(&Path, &Spec) -> Result<Box<dyn Dataset>>,
@@ -48,6 +50,7 @@ pub static SETS: &[Set] = &[
         name: "digits",
         about: "handwritten digits, 8x8, 17 levels, 10 classes: 1498 train, 299 test",
         places: &["digits/digits.csv.gz"],
+        shape: images(8, 1, 17, 10),
         fetch: "run in the root of the repository",
         open: |path, spec| boxed(digits::load(path, spec.split)),
     },
@@ -55,6 +58,7 @@ pub static SETS: &[Set] = &[
         name: "mnist",
         about: "handwritten digits, 28x28, 256 levels, 10 classes: 60,000 train, 10,000 test",
         places: &["mnist/"],
+        shape: images(28, 1, 256, 10),
         fetch: "put the four IDX files there, plain or .gz",
         open: |path, spec| boxed(idx::load(path, &spec.set, spec.split)),
     },
@@ -62,6 +66,7 @@ pub static SETS: &[Set] = &[
         name: "fashion-mnist",
         about: "clothes, 28x28, 256 levels, 10 classes: 60,000 train, 10,000 test",
         places: &["fashion-mnist/"],
+        shape: images(28, 1, 256, 10),
         fetch: "put the four IDX files there, plain or .gz",
         open: |path, spec| boxed(idx::load(path, &spec.set, spec.split)),
     },
@@ -69,6 +74,7 @@ pub static SETS: &[Set] = &[
         name: "cifar10",
         about: "photographs, 32x32x3, 256 levels, 10 classes: 50,000 train, 10,000 test",
         places: &["cifar10/"],
+        shape: images(32, 3, 256, 10),
         fetch: "unpack cifar-10-binary.tar.gz there",
         open: |path, spec| boxed(cifar::load(path, spec.split)),
     },
@@ -76,6 +82,7 @@ pub static SETS: &[Set] = &[
         name: "imagenet64",
         about: "downsampled ImageNet, 64x64x3, 256 levels, 1000 classes: 1,281,167 train, 50,000 test; read from disk",
         places: &["imagenet64/"],
+        shape: images(64, 3, 256, 1000),
         fetch: "put train_data_batch_1.npz to train_data_batch_10.npz and val_data.npz there",
         open: |path, spec| boxed(Npz::imagenet(path, &spec.set, spec.split)),
     },
@@ -83,6 +90,7 @@ pub static SETS: &[Set] = &[
         name: "text8",
         about: "the first 100 million characters of a cleaned Wikipedia: train, valid, test",
         places: &["text8/text8", "text8/text8.gz", "text8/text8.txt"],
+        shape: None,
         fetch: "unpack text8.zip there",
         open: open_text,
     },
@@ -90,6 +98,7 @@ pub static SETS: &[Set] = &[
         name: "shakespeare",
         about: "Shakespeare's plays and poems, 5 MB: train, valid, test",
         places: &["text/shakespeare.txt.gz"],
+        shape: None,
         fetch: "put the text there",
         open: open_text,
     },
@@ -97,6 +106,7 @@ pub static SETS: &[Set] = &[
         name: "kjv",
         about: "the King James Bible, 4 MB: train, valid, test",
         places: &["text/kjv.txt.gz"],
+        shape: None,
         fetch: "put the text there",
         open: open_text,
     },
@@ -104,6 +114,7 @@ pub static SETS: &[Set] = &[
         name: "owt",
         about: "OpenWebText as one text file, with a tokenizer: train, valid, test; read into memory",
         places: &["owt/owt.txt", "owt/owt.txt.gz"],
+        shape: None,
         fetch: "put the documents there, in one file",
         open: |path, spec| match &spec.alphabet {
             Some(alphabet) if !alphabet.starts_with("tokenizer:") => Err(Error::Setting(format!(
@@ -114,6 +125,16 @@ pub static SETS: &[Set] = &[
     },
 ];
 
+/// The shape of square images.
+const fn images(side: usize, channels: usize, values: usize, classes: usize) -> Option<DataShape> {
+    Some(DataShape { values, length: side * side * channels, classes, image: Some([side, side, channels]) })
+}
+
+/// The shape of a set of images, without its files.
+pub fn image_shape(set: &str) -> Option<DataShape> {
+    SETS.iter().find(|known| known.name == set)?.shape
+}
+
 /// Opens a data set: one of [`SETS`] from the first of the folders that has it, or the file whose path `spec.set` is: a
 /// file of images (split `all`), or else, if it has a `/` or ends in `.txt` or `.gz`, a text.
 pub fn open(spec: &Spec, folders: &[PathBuf]) -> Result<Box<dyn Dataset>> {
@@ -122,7 +143,7 @@ pub fn open(spec: &Spec, folders: &[PathBuf]) -> Result<Box<dyn Dataset>> {
     }
     let path = Path::new(&spec.set);
     match &spec.set {
-        _ if holds_images(path) => images(path, spec.split),
+        _ if holds_images(path) => image_file(path, spec.split),
         name if name.contains('/') || name.ends_with(".txt") || name.ends_with(".gz") => open_text(path, spec),
         name => {
             let known: Vec<&str> = SETS.iter().map(|set| set.name).chain(["./FILE"]).collect();
@@ -137,7 +158,7 @@ pub fn holds_images(path: &Path) -> bool {
     [".npz", ".npy", ".bin", "-ubyte", "-ubyte.gz"].iter().any(|ending| name.ends_with(ending))
 }
 
-fn images(path: &Path, split: Split) -> Result<Box<dyn Dataset>> {
+fn image_file(path: &Path, split: Split) -> Result<Box<dyn Dataset>> {
     match path.to_string_lossy().to_ascii_lowercase() {
         name if name.ends_with(".bin") => boxed(cifar::file(path, split)),
         name if name.ends_with("-ubyte") || name.ends_with(".gz") => boxed(idx::file(path, split)),

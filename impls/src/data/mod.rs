@@ -83,3 +83,24 @@ pub trait Dataset: Send + Sync {
     /// hashes. Files that are read as they are needed: of the size and the first and last MiB of each.
     fn hash(&self) -> &str;
 }
+
+/// The shape of a data set, which a network must fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataShape {
+    /// Data values V.
+    pub values: usize,
+    /// Tokens per sequence.
+    pub length: usize,
+    /// Classes; 0 without labels.
+    pub classes: usize,
+    /// Height, width and channels of images.
+    pub image: Option<[usize; 3]>,
+}
+
+impl DataShape {
+    /// The shape of this data set.
+    pub fn of(data: &dyn Dataset) -> Self {
+        Self { values: data.values(), length: data.length(), classes: data.classes(), image: data.image() }
+    }
+}

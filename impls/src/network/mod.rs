@@ -6,6 +6,7 @@
 mod blocks;
 mod conditioning;
 mod dit;
+mod flops;
 mod init;
 mod learned_schedule;
 mod masked_targets;
@@ -17,7 +18,6 @@ pub mod state_dict;
 pub mod table;
 mod transformer;
 mod unet;
-mod work;
 
 use burn::tensor::kind::Basic;
 use burn::tensor::{Device, Float, Int, Tensor, TensorData};

@@ -14,7 +14,7 @@ use burn_store::ModuleSnapshot;
 use burn_store::SafetensorsStore;
 use serde::{Deserialize, Serialize};
 
-use super::build::DataShape;
+use crate::data::DataShape;
 use crate::error::{Error, Result};
 use crate::hash::sha256;
 
@@ -40,6 +40,7 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// The checkpoint in the folder of a run.
     pub fn of_run(run: &Path) -> Self {
         Self { dir: run.join("checkpoint") }
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::checkpoint::write_atomic;
-use super::events::EventWriter;
+use super::tensorboard::EventWriter;
 use crate::error::{Error, Result};
 
 /// A training row of `metrics.jsonl`. It holds nothing that differs between two runs of the same settings.
@@ -16,9 +16,10 @@ use crate::error::{Error, Result};
 pub struct Progress {
     /// Finished steps.
     pub step: u64,
-    /// The step's training loss under the run's weights, nats / ln 2 for each token (maskgit: for each hidden token).
+    /// The step's training loss under the run's weights, nats / ln 2 per token (maskgit: per hidden token).
     /// Only with the weights of the bound itself is its mean a likelihood bound (the diffusion term, in bits/dim).
     pub weighted_loss: f64,
+    /// The learning rate of the step.
     pub learning_rate: f64,
     /// Global norm of the gradient before clipping.
     pub gradient_norm: f64,

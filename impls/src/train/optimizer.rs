@@ -9,7 +9,7 @@ use burn_pack::{Reader, Scalar, Writer};
 use burn_store::ModuleSnapshot;
 use safetensors::tensor::{Dtype, TensorView};
 
-use super::settings::Settings;
+use super::settings::{Decay, Settings};
 use elbow_fused::AdamStep;
 
 /// PyTorch's (burn's is 1e-5).
@@ -17,7 +17,7 @@ const EPSILON: f32 = 1e-8;
 
 /// A fresh optimiser.
 pub fn adamw(settings: &Settings) -> ModuleOptimizer {
-    let (betas, weight_decay) = ([settings.beta_1, settings.beta_2], settings.weight_decay);
+    let (betas, weight_decay) = ([settings.beta_1 as f32, settings.beta_2 as f32], settings.weight_decay as f32);
     let composed = AdamWConfig::new()
         .with_beta_1(betas[0])
         .with_beta_2(betas[1])
@@ -77,7 +77,7 @@ pub fn learning_rate(settings: &Settings, step: u64) -> f64 {
     if now <= warm {
         return settings.learning_rate * now / warm;
     }
-    if settings.decay == "constant" {
+    if settings.decay == Decay::Constant {
         return settings.learning_rate;
     }
     let progress = ((now - warm) / (all - warm).max(1.0)).min(1.0);
@@ -232,9 +232,9 @@ fn swap_path(name: &str, ids: &HashMap<String, String>) -> Result<String, String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::DataShape;
     use crate::key::Key;
     use crate::network::{Input, Model, ids_tensor};
-    use crate::train::build::DataShape;
 
     /// Relative to the largest number. Measured: 1.2e-7.
     const TOLERANCE: f64 = 1e-6;
@@ -247,7 +247,7 @@ mod tests {
             let numbers: Vec<f32> = (0..40).map(|i| (f64::from(i) * step).sin() as f32).collect();
             Tensor::<1>::from_data(numbers.as_slice(), &device)
         };
-        let betas = [settings.beta_1, settings.beta_2];
+        let betas = [settings.beta_1 as f32, settings.beta_2 as f32];
         let run = |weight_decay: f32, in_one_pass: bool| {
             let config = AdamWConfig::new().with_beta_1(betas[0]).with_beta_2(betas[1]).with_epsilon(EPSILON);
             let composed = config.with_weight_decay(weight_decay).build();

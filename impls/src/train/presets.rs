@@ -1,35 +1,16 @@
-//! The bundled presets.
+//! The bundled presets: the TOML files of `impls/presets`.
 
-/// Name and text of each.
-pub const PRESETS: [(&str, &str); 30] = [
-    ("any-order-digits", include_str!("../../presets/any-order-digits.toml")),
-    ("ar-digits", include_str!("../../presets/ar-digits.toml")),
-    ("ar-shakespeare", include_str!("../../presets/ar-shakespeare.toml")),
-    ("ar-text8", include_str!("../../presets/ar-text8.toml")),
-    ("d3pm-absorbing-digits", include_str!("../../presets/d3pm-absorbing-digits.toml")),
-    ("d3pm-absorbing-shakespeare", include_str!("../../presets/d3pm-absorbing-shakespeare.toml")),
-    ("d3pm-uniform-digits", include_str!("../../presets/d3pm-uniform-digits.toml")),
-    ("d3pm-uniform-shakespeare", include_str!("../../presets/d3pm-uniform-shakespeare.toml")),
-    ("edm-digits", include_str!("../../presets/edm-digits.toml")),
-    ("edm-fashion-mnist", include_str!("../../presets/edm-fashion-mnist.toml")),
-    ("flow-digits", include_str!("../../presets/flow-digits.toml")),
-    ("flow-fashion-mnist", include_str!("../../presets/flow-fashion-mnist.toml")),
-    ("genmd4-digits", include_str!("../../presets/genmd4-digits.toml")),
-    ("genmd4-shakespeare", include_str!("../../presets/genmd4-shakespeare.toml")),
-    ("genmd4-text8", include_str!("../../presets/genmd4-text8.toml")),
-    ("maskgit-digits", include_str!("../../presets/maskgit-digits.toml")),
-    ("md4-cifar10", include_str!("../../presets/md4-cifar10.toml")),
-    ("md4-digits", include_str!("../../presets/md4-digits.toml")),
-    ("md4-fashion-mnist", include_str!("../../presets/md4-fashion-mnist.toml")),
-    ("md4-imagenet64", include_str!("../../presets/md4-imagenet64.toml")),
-    ("md4-imagenet64-324m", include_str!("../../presets/md4-imagenet64-324m.toml")),
-    ("md4-shakespeare", include_str!("../../presets/md4-shakespeare.toml")),
-    ("md4-text8", include_str!("../../presets/md4-text8.toml")),
-    ("mdlm-digits", include_str!("../../presets/mdlm-digits.toml")),
-    ("mdlm-owt", include_str!("../../presets/mdlm-owt.toml")),
-    ("mdlm-shakespeare", include_str!("../../presets/mdlm-shakespeare.toml")),
-    ("mdlm-text8", include_str!("../../presets/mdlm-text8.toml")),
-    ("vdm-cifar10", include_str!("../../presets/vdm-cifar10.toml")),
-    ("vdm-digits", include_str!("../../presets/vdm-digits.toml")),
-    ("vdm-fashion-mnist", include_str!("../../presets/vdm-fashion-mnist.toml")),
-];
+use std::sync::LazyLock;
+
+use include_dir::{Dir, include_dir};
+
+static FOLDER: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/presets");
+
+/// Name and text of each bundled preset, in the order of the names.
+pub static PRESETS: LazyLock<Vec<(&'static str, &'static str)>> = LazyLock::new(|| {
+    let named = FOLDER.files().filter(|file| file.path().extension().is_some_and(|ending| ending == "toml"));
+    let mut presets: Vec<_> =
+        named.filter_map(|file| Some((file.path().file_stem()?.to_str()?, file.contents_utf8()?))).collect();
+    presets.sort_unstable();
+    presets
+});

@@ -1,11 +1,12 @@
 //! Tests of the reference implementations, in one program: linking it takes longer than most of them.
 
 mod data;
+mod flops;
 mod networks;
 mod objectives;
 mod plan;
 mod schedules;
+mod settings;
 mod training;
 mod traps;
 mod unet;
-mod work;

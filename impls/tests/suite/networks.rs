@@ -245,13 +245,9 @@ fn presets_of_the_papers_have_the_papers_sizes() {
     ] {
         let settings = Settings::resolve(preset, &[]).expect("a valid preset");
         let shape = settings.network(&data).expect("a network");
-        let model = Model::new(
-            &shape,
-            settings.learned_schedule().expect("a preset"),
-            &Key::new(0, "uncounted"),
-            &Device::flex(),
-        )
-        .expect("a model");
+        let model =
+            Model::new(&shape, settings.objective.learned_schedule(), &Key::new(0, "uncounted"), &Device::flex())
+                .expect("a model");
         assert_eq!(model.parameters(), expected, "{preset}");
     }
 }

@@ -10,6 +10,9 @@ use impls::network::{Denoiser, GaussianDenoiser, Input, Model, TokenDenoiser};
 use impls::objective::Batch;
 use impls::train::{DataShape, PRESETS, Plan, Settings};
 
+use crate::networks::number;
+use crate::unet;
+
 fn resolve(preset: &str, overrides: &[&str]) -> Settings {
     let overrides: Vec<String> = overrides.iter().map(|&pair| pair.to_owned()).collect();
     Settings::resolve(preset, &overrides).expect("a valid preset")
@@ -17,16 +20,16 @@ fn resolve(preset: &str, overrides: &[&str]) -> Settings {
 
 /// The shape of a preset's data; of OpenWebText with GPT-2's vocabulary.
 fn data(settings: &Settings) -> DataShape {
-    match settings.dataset.as_str() {
+    match settings.data.dataset.as_str() {
         "owt" => DataShape { values: 50257, length: 1024, classes: 0, image: None },
-        _ => DataShape::named(settings).expect("known without its files"),
+        _ => settings.data.shape().expect("known without its files"),
     }
 }
 
 fn model(settings: &Settings) -> Model {
     let shape = settings.network(&data(settings)).expect("a network");
-    let learned = settings.learned_schedule().expect("a preset");
-    Model::new(&shape, learned, &Key::new(0, "weights"), &Device::flex()).expect("a model")
+    Model::new(&shape, settings.objective.learned_schedule(), &Key::new(0, "weights"), &Device::flex())
+        .expect("a model")
 }
 
 #[test]
@@ -40,9 +43,9 @@ fn shapes_without_files_are_those_of_the_files() {
     for (preset, overrides) in cases {
         let settings = resolve(preset, overrides);
         let opened = catalogue::open(&settings.data(Split::Train), &folders).expect("bundled");
-        assert_eq!(DataShape::named(&settings).expect("known"), DataShape::of(opened.as_ref()));
+        assert_eq!(settings.data.shape().expect("known"), DataShape::of(opened.as_ref()));
     }
-    let fails = |settings: Settings| DataShape::named(&settings).expect_err("not known").to_string();
+    let fails = |settings: Settings| settings.data.shape().expect_err("not known").to_string();
     let tokenizer = fails(resolve("mdlm-owt", &["alphabet=tokenizer:nowhere.json"]));
     assert!(tokenizer.contains("nowhere.json") && tokenizer.contains("tokenizer:FILE"), "{tokenizer}");
     assert!(fails(resolve("md4-digits", &["dataset=./images.npz"])).contains("./images.npz"));
@@ -51,7 +54,7 @@ fn shapes_without_files_are_those_of_the_files() {
 
 #[test]
 fn every_preset_has_the_parameters_of_its_model() {
-    for (preset, _) in PRESETS {
+    for (preset, _) in PRESETS.iter() {
         let settings = resolve(preset, &[]);
         let plan = Plan::new(&settings, &data(&settings)).expect("a plan");
         assert_eq!(plan.parameters, model(&settings).parameters(), "{preset}");
@@ -136,29 +139,43 @@ fn a_loss_takes_as_many_evaluations_as_planned() {
     assert_eq!((counts.len(), counts.iter().sum::<usize>()), (11, 12));
 }
 
+/// Witness: with GenMD4's second evaluation forgotten, or the derivative, all of these totals differ.
 #[test]
-fn a_plan_adds_up() {
+fn a_plan_has_the_totals_that_were_counted_by_hand() {
     let plan = |overrides: &[&str]| {
         let settings = resolve("genmd4-digits", overrides);
-        let shape = settings.network(&data(&settings)).expect("a network");
-        (Plan::new(&settings, &data(&settings)).expect("a plan"), shape)
+        Plan::new(&settings, &data(&settings)).expect("a plan")
     };
-    let (one, shape) = plan(&["batch_size=10", "accumulation=1", "shards=2", "steps=7"]);
-    assert_eq!(one.forward_operations, shape.operations());
-    // Ten sequences, evaluated twice, each with a derivative.
-    assert_eq!(one.step_operations, 60.0 * shape.operations());
-    assert_eq!((one.steps, one.total_operations), (7, 420.0 * shape.operations()));
-    assert_eq!(one.hours(1e9, 2), one.total_operations / 2e9 / 3600.0);
+    // Layer by layer, of 16 positions of four pixels: 55,352 weights and 17 numbers of the schedule.
+    let one = plan(&["batch_size=10", "accumulation=1", "shards=2", "steps=7"]);
+    assert_eq!((one.parameters, one.forward_operations, one.evaluations), (55_369, 1_097_728.0, 2));
+    assert_eq!((one.step_operations, one.steps, one.total_operations), (65_863_680.0, 7, 461_045_760.0));
+    let bytes = |plan: &Plan| {
+        let memory = plan.memory;
+        [memory.weights, memory.gradients, memory.moments, memory.average, memory.activations, memory.total]
+    };
+    // The gradients of two shards; 35,392 numbers for each of twenty evaluations.
+    assert_eq!(bytes(&one), [221_476, 442_952, 442_952, 221_476, 2_831_360, 4_160_216]);
+    // Three parts of at most four sequences, which are four shards at most, and the sum of their gradients.
+    let parts = plan(&["batch_size=10", "accumulation=3", "shards=8", "steps=7"]);
+    assert_eq!(bytes(&parts), [221_476, 1_107_380, 442_952, 221_476, 1_132_544, 3_125_828]);
+    assert_eq!(parts.total_operations, one.total_operations, "the work is the same");
+}
 
-    let weights = 4 * one.parameters as u64;
-    let memory = one.memory;
-    assert_eq!((memory.weights, memory.moments, memory.average), (weights, 2 * weights, weights));
-    assert_eq!(memory.gradients, 2 * weights, "one set for each shard");
-    assert_eq!(memory.activations, 4 * 2 * 10 * shape.activations() as u64);
-    assert_eq!(memory.total, 6 * weights + memory.activations);
-    // Three parts of at most four sequences, and the sum of their gradients; the work is the same.
-    let (parts, _) = plan(&["batch_size=10", "accumulation=3", "shards=8", "steps=7"]);
-    assert_eq!(parts.memory.gradients, 5 * weights, "four sequences are four shards at most");
-    assert_eq!(parts.memory.activations, 4 * 2 * 4 * shape.activations() as u64);
-    assert_eq!(parts.total_operations, one.total_operations);
+/// VDM's network, of which `fixtures/unet` has PyTorch's counts: 30,577,667 weights, 53,369,896,960 operations.
+#[test]
+fn a_plan_has_the_totals_of_pytorch() {
+    let settings = resolve("vdm-cifar10", &[]);
+    let plan = Plan::new(&settings, &data(&settings)).expect("a plan");
+    let golden = unet::golden("parameters.json");
+    let golden = &golden["configurations"]["vdm-cifar10"];
+    assert_eq!(plan.parameters, number(&golden["total"]));
+    assert_eq!(plan.forward_operations, number(&golden["operations"]["total"]) as f64);
+    // 128 sequences and their derivatives, ten million times.
+    assert_eq!((plan.step_operations, plan.total_operations), (20_494_040_432_640.0, 20_494_040_432_640.0 * 1e7));
+    // 8 x 100 TFLOP/s.
+    assert!((plan.hours(1e14, 8) - 71.159_862_613_3).abs() < 1e-9, "{}", plan.hours(1e14, 8));
+    // Eight shards' gradients.
+    let memory = plan.memory;
+    assert_eq!([memory.weights, memory.gradients, memory.moments], [122_310_668, 978_485_344, 244_621_336]);
 }

@@ -42,7 +42,7 @@ impl Subject {
     /// An untrained model; with gradients, if it is to learn.
     pub fn model(&self, learns: bool) -> Model {
         let shape = self.settings.network(&DataShape::of(self.data.as_ref())).expect("fits its data");
-        let learned = self.settings.learned_schedule().expect("a bundled preset");
+        let learned = self.settings.objective.learned_schedule();
         let plain = self.workspace.device.clone();
         let device = if learns { plain.autodiff() } else { plain };
         Model::new(&shape, learned, &Key::new(0, "weights"), &device).expect("a bundled preset")

@@ -19,7 +19,7 @@ pub fn losses(criterion: &mut Criterion) {
         let subject = Subject::new(preset);
         let (model, batch, key) = (subject.model(true), subject.batch(), Key::new(0, "mask"));
         let device = subject.workspace.device.clone().autodiff();
-        let objective = subject.settings.objective().expect("a bundled preset");
+        let objective = subject.settings.objective();
         group.throughput(Throughput::Elements((batch.len() * batch.x.length()) as u64));
         let subject = objective.with(&model).expect("of one family");
         let gradient = || subject.loss(&batch, &key, &device).expect("a loss").sum().backward();

@@ -28,7 +28,7 @@ pub fn likelihood(criterion: &mut Criterion) {
     for preset in ["md4-digits", "d3pm-uniform-digits", "vdm-digits", "ar-digits"] {
         let subject = Subject::new(preset);
         let model = subject.model(false);
-        let objective = subject.settings.objective().expect("a bundled preset");
+        let objective = subject.settings.objective();
         let question = Question {
             model: objective.with(&model).expect("of one family"),
             data: subject.data.as_ref(),

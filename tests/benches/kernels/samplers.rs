@@ -23,7 +23,8 @@ pub fn samplers(criterion: &mut Criterion) {
         let (workspace, settings, model) = (&subject.workspace, &subject.settings, subject.model(false));
         let request = Request::new(settings, &model, SAMPLES, subject.data.length(), 0);
         let request = Request { sampler, steps: STEPS, ..request };
-        let samples = || draw(&workspace.device, settings, &model, &request, workspace.bar.as_ref()).expect("finite points");
+        let samples =
+            || draw(&workspace.device, settings, &model, &request, workspace.bar.as_ref()).expect("finite points");
         group.bench_function(BenchmarkId::new(preset, sampler), |bencher| bencher.iter(samples));
     }
     group.finish();

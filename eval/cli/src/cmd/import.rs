@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use impls::network::{Dit, Model};
-use impls::train::{Checkpoint, DataShape, Settings};
+use impls::train::{Checkpoint, DataShape, NetworkConfig, ObjectiveConfig, Settings};
 use serde_json::json;
 
 use elbow_base::atomic_file;
@@ -35,31 +35,30 @@ pub struct Arguments {
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
     let named = Settings::resolve(&arguments.preset, &arguments.set)?;
-    if named.network != "dit" {
-        let what = format!("{}: its network is {}", arguments.preset, named.network);
+    if !matches!(named.network, NetworkConfig::Dit { .. }) {
+        let what = format!("{}: its network is {}", arguments.preset, named.network.name());
         return Err(Failure::input(what, "only the weights of a dit can be imported: --set network=dit"));
     }
-    if named.implementation != "mdlm" {
-        let what = format!("{}: its implementation is {}", arguments.preset, named.implementation);
+    if !matches!(named.objective, ObjectiveConfig::Mdlm(_)) {
+        let what = format!("{}: its implementation is {}", arguments.preset, named.implementation());
         return Err(Failure::input(what, "the weights are those of MDLM: use an mdlm preset"));
     }
     if arguments.run.exists() {
         let what = format!("{} exists", arguments.run.display());
         return Err(Failure::input(what, "name a new folder with --run"));
     }
-    let length = named.sequence_length.ok_or_else(|| {
+    let length = named.data.sequence_length.ok_or_else(|| {
         Failure::input("sequence_length is missing", "name the window with --set sequence_length=1024")
     })?;
     let network = Dit::import(&arguments.file, length, named.time_conditioning, &workspace.device)?;
     let shape = *network.shape();
-    let settings = Settings {
-        width: shape.width,
-        heads: Some(shape.heads),
-        layers: shape.layers,
-        condition_width: Some(shape.condition),
-        ..named
-    };
-    settings.check()?;
+    let sizes = [
+        ("width", shape.width),
+        ("heads", shape.heads),
+        ("layers", shape.layers),
+        ("condition_width", shape.condition),
+    ];
+    let settings = named.with(&sizes.map(|(name, size)| format!("{name}={size}")))?;
     let model = Model::from(network);
     let data = DataShape { values: shape.values, length, classes: 0, image: None };
     let hash = impls::hash::sha256(&std::fs::read(&arguments.file).map_err(Failure::reading(&arguments.file))?);

@@ -68,7 +68,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
         spec.set.clone_from(name);
     }
     if arguments.ode && !model.settings.is_gaussian() {
-        let what = format!("--ode: {} is no Gaussian diffusion", model.settings.implementation);
+        let what = format!("--ode: {} is no Gaussian diffusion", model.settings.implementation());
         return Err(Failure::input(what, "leave it out, or name a run of vdm, flow or edm"));
     }
     let data = workspace.open(&spec)?;
@@ -92,7 +92,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
 fn ode(workspace: &Workspace, arguments: &Arguments, data: &dyn Dataset) -> Result<OdeNll, Failure> {
     let device = workspace.device.clone().autodiff();
     let model = Trained::load(&arguments.run.checkpoint, &device)?;
-    let objective = model.settings.gaussian()?.ok_or_else(|| Failure::internal("checked: a Gaussian diffusion"))?;
+    let objective = model.settings.gaussian().ok_or_else(|| Failure::internal("checked: a Gaussian diffusion"))?;
     let question = OdeQuestion {
         objective: &objective,
         denoiser: model.model.gaussian()?,

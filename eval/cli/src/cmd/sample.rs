@@ -7,6 +7,7 @@ use impls::UnknownName;
 use impls::data::{Dataset, Split};
 use impls::gaussian::{Churn, LevelGrid};
 use impls::schedule::GaussianSchedule;
+use impls::train::ObjectiveConfig;
 use serde_json::json;
 
 use super::CheckpointFlag;
@@ -95,7 +96,9 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     let folder = arguments.to.clone().unwrap_or_else(|| arguments.run.checkpoint.join("samples"));
     let files = sampling::save(workspace, &folder, "samples", &made.tokens, data.as_ref())?;
     let judged = judge
-        .map(|judge| generative(judge.model.tokens()?, data.as_ref(), &made.tokens, &workspace.device, workspace.bar.as_ref()))
+        .map(|judge| {
+            generative(judge.model.tokens()?, data.as_ref(), &made.tokens, &workspace.device, workspace.bar.as_ref())
+        })
         .transpose()?;
     let mut result = json!({
         "count": made.tokens.len(), "length": made.tokens.length(), "nfe": made.nfe(),
@@ -123,8 +126,8 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
 /// The autoregressive run that judges the samples; it must fit them, before they are drawn.
 fn judge(run: &Path, data: &dyn Dataset, request: &Request, workspace: &Workspace) -> Result<Trained, Failure> {
     let judge = Trained::load(run, &workspace.device)?;
-    if judge.settings.implementation != "ar" {
-        let what = format!("{}: its implementation is {}", run.display(), judge.settings.implementation);
+    if !matches!(judge.settings.objective, ObjectiveConfig::Ar(_)) {
+        let what = format!("{}: its implementation is {}", run.display(), judge.settings.implementation());
         return Err(Failure::input(what, "judge with an autoregressive run (ar)"));
     }
     judge.check_fits(data)?;
@@ -197,7 +200,7 @@ impl SamplerFlags {
             return Err(Failure::input(what, "use --sampler heun, of vdm, flow or edm"));
         }
         request.churn = Churn { amount: self.churn, ..Churn::NONE };
-        let Some(gaussian) = model.settings.gaussian()? else {
+        let Some(gaussian) = model.settings.gaussian() else {
             if let Some(name) = &self.schedule {
                 request.schedule = name.parse()?;
             }

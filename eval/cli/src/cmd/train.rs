@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use impls::data::Split;
 use impls::train::log::read_progress;
-use impls::train::{Checkpoint, DataShape, PRESETS, Plan, Settings};
+use impls::train::{Checkpoint, PRESETS, Plan, Settings};
 use serde_json::json;
 
 use elbow_harness::failure::Failure;
@@ -46,7 +46,7 @@ pub struct Arguments {
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
     let Some(preset) = arguments.preset.as_ref().filter(|_| !arguments.list) else {
-        let names = PRESETS.map(|(name, _)| name);
+        let names: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
         return workspace.print(&names, || names.join("\n"));
     };
     let mut overrides = arguments.set.clone();
@@ -71,7 +71,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
         format!(
             "trained {} steps of {} on {}; the last batch's training loss is {loss:.3}\n{}",
             settings.steps,
-            settings.implementation,
+            settings.implementation(),
             data.name(),
             run.display()
         )
@@ -87,7 +87,7 @@ fn plan(workspace: &Workspace, arguments: &Arguments, settings: &Settings) -> Re
         let what = format!("--devices {}: the batch is cut into shards = {}", arguments.devices, settings.shards);
         return Err(Failure::input(what, format!("--set shards={} or a multiple", arguments.devices)));
     }
-    let plan = DataShape::named(settings).and_then(|data| Plan::new(settings, &data));
+    let plan = settings.data.shape().and_then(|data| Plan::new(settings, &data));
     let mut document = serde_json::to_value(settings).map_err(|e| Failure::internal(e.to_string()))?;
     let hours = |plan: &Plan| plan.hours(arguments.throughput * 1e12, arguments.devices as usize);
     document["plan"] = match &plan {

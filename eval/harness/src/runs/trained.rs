@@ -40,9 +40,9 @@ impl Trained {
         })?;
         let shape = settings.network(&state.data)?;
         let key = impls::Key::new(0, "replaced");
-        let model = Model::new(&shape, settings.learned_schedule()?, &key, device)?;
+        let model = Model::new(&shape, settings.objective.learned_schedule(), &key, device)?;
         Ok(Self {
-            objective: settings.objective()?,
+            objective: settings.objective(),
             model: checkpoint.load_ema(model)?,
             hash: state.files["ema.safetensors"].clone(),
             settings,

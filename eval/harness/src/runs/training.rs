@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use impls::data::{Dataset, Split};
-use impls::train::{Progress, Settings, Trainer, Watch, train};
+use impls::train::{Progress, Settings, Trainer, TrainingCallback, train};
 
 use crate::failure::Failure;
 use crate::likelihood::{Estimator, Question};
@@ -21,7 +21,7 @@ pub fn run_training(workspace: &Workspace, settings: &Settings, data: &dyn Datas
         ),
     };
     let mut observer = Observer { workspace, settings, run, held_out, smooth: f64::NAN, failed: None };
-    workspace.bar.start(settings.steps, &format!("train {}", settings.implementation));
+    workspace.bar.start(settings.steps, &format!("train {}", settings.implementation()));
     let outcome = train(settings, data, &workspace.devices, run, &mut observer);
     workspace.bar.finish();
     // What went wrong while evaluating says it better than the loop that it stopped.
@@ -48,7 +48,7 @@ struct Observer<'a> {
     failed: Option<Failure>,
 }
 
-impl Watch for Observer<'_> {
+impl TrainingCallback for Observer<'_> {
     fn step(&mut self, progress: &Progress) {
         let loss = progress.weighted_loss;
         self.smooth = if self.smooth.is_nan() { loss } else { 0.95 * self.smooth + 0.05 * loss };
@@ -67,7 +67,7 @@ impl Watch for Observer<'_> {
 impl Observer<'_> {
     fn numbers(&self, trainer: &Trainer) -> Result<Vec<(String, f64)>, Failure> {
         let Some(data) = &self.held_out else { return Ok(Vec::new()) };
-        let objective = self.settings.objective()?;
+        let objective = self.settings.objective();
         let question = Question {
             model: objective.with(trainer.ema())?,
             data: data.as_ref(),

@@ -16,72 +16,15 @@ use impls::mdlm::{ancestral_cached, semi_autoregressive};
 use impls::network::Denoiser;
 use impls::sampler_state::{Predictor, Samples, TokenState};
 use impls::schedule::{GaussianSchedule, MaskedSchedule, Unclipped};
-use impls::train::Settings;
+use impls::train::{ObjectiveConfig, Settings};
 use impls::{Key, Workers};
 
 use crate::failure::Failure;
 use elbow_base::Progress;
 
+pub use impls::sampler::Sampler;
 pub use infilling::infilling;
 pub use save::save;
-
-/// The samplers by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sampler {
-    /// Ancestral steps on a grid: MD4's, or VDM's.
-    Ancestral,
-    /// MDLM's ancestral steps with a cache.
-    Cached,
-    /// The continuous-time process without a grid.
-    FirstHitting,
-    /// A uniformly random order.
-    OneByOne,
-    /// MaskGIT's confident values first.
-    Confidence,
-    /// GenMD4's ancestral steps, a schedule for each value.
-    Vector,
-    /// D3PM's ancestral steps, absorbing or uniform.
-    D3pm,
-    /// The autoregressive order.
-    LeftToRight,
-    /// DDIM without noise: Euler's method for the probability-flow ODE, of flow matching too.
-    Ddim,
-    /// EDM's: Heun's method for the same ODE, with churn or without.
-    Heun,
-}
-
-impls::names!(Sampler, "sampler":
-    Ancestral = "ancestral",
-    Cached = "cached",
-    FirstHitting = "first-hitting",
-    OneByOne = "one-by-one",
-    Confidence = "confidence",
-    Vector = "vector",
-    D3pm = "d3pm",
-    LeftToRight = "left-to-right",
-    Ddim = "ddim",
-    Heun = "heun",
-);
-
-impl Sampler {
-    /// The samplers that draw from what an implementation trains; the first is its own.
-    pub fn of(implementation: &str) -> &'static [Self] {
-        use Sampler::{Ancestral, Cached, Confidence, D3pm, Ddim, FirstHitting, Heun, LeftToRight, OneByOne, Vector};
-        match implementation {
-            "mdlm" => &[Cached, Ancestral, FirstHitting, OneByOne, Confidence],
-            "maskgit" => &[Confidence, Ancestral, Cached, FirstHitting, OneByOne],
-            "any-order" => &[OneByOne, Ancestral, Cached, FirstHitting, Confidence],
-            "genmd4" => &[Vector],
-            "d3pm-absorbing" => &[D3pm],
-            "d3pm-uniform" => &[D3pm],
-            "ar" => &[LeftToRight],
-            "vdm" => &[Ancestral, Ddim, Heun],
-            "flow" => &[Ddim, Heun, Ancestral],
-            "edm" => &[Heun, Ddim, Ancestral],
-            _ => &[Ancestral, Cached, FirstHitting, OneByOne, Confidence],
-        }
-    }
-}
 
 /// What is to be drawn.
 #[derive(Clone, Debug)]
@@ -123,9 +66,9 @@ impl Request {
         length: usize,
         seed: u64,
     ) -> Self {
-        let schedule = settings.schedule.as_ref().and_then(|name| name.parse().ok()).unwrap_or(MaskedSchedule::Linear);
+        let schedule = settings.objective.masked_schedule().unwrap_or(MaskedSchedule::Linear);
         Self {
-            sampler: Sampler::of(&settings.implementation)[0],
+            sampler: settings.objective.samplers()[0],
             steps: 64,
             grid: grid_under(&schedule),
             schedule,
@@ -172,11 +115,11 @@ pub fn grid_under(schedule: &MaskedSchedule) -> Grid {
 
 /// The grid that an implementation's authors use, under the model's schedule.
 fn level_grid(settings: &Settings, denoiser: Denoiser) -> LevelGrid {
-    let objective = settings.gaussian().ok().flatten().zip(denoiser.gaussian().ok());
+    let objective = settings.gaussian().zip(denoiser.gaussian().ok());
     let schedule = objective.and_then(|(gaussian, denoiser)| gaussian.schedule_of(denoiser).ok());
     let schedule = schedule.unwrap_or(GaussianSchedule::VDM);
     match schedule.ends() {
-        Some(ends) if settings.implementation == "edm" => LevelGrid::edm(ends),
+        Some(ends) if matches!(settings.objective, ObjectiveConfig::Edm(_)) => LevelGrid::edm(ends),
         _ => LevelGrid::Times(schedule),
     }
 }
@@ -190,18 +133,19 @@ pub fn draw<'a>(
     bar: &dyn Progress,
 ) -> Result<Samples, Failure> {
     let denoiser = denoiser.into();
-    let known = Sampler::of(&settings.implementation);
+    let known = settings.objective.samplers();
     if !known.contains(&request.sampler) {
         let names: Vec<String> = known.iter().map(|s| s.to_string()).collect();
-        let what = format!("sampler {} does not draw from {}", request.sampler, settings.implementation);
+        let what = format!("sampler {} does not draw from {}", request.sampler, settings.implementation());
         return Err(Failure::input(what, format!("use {}", names.join(" or "))));
     }
-    let long = settings.sequence_length.is_some_and(|window| request.length > window);
+    let long = settings.data.sequence_length.is_some_and(|window| request.length > window);
     let masks_only = request.known.is_some() || request.nucleus < 1.0 || long;
-    let uniform = settings.implementation == "d3pm-uniform" && (masks_only || denoiser.classes().is_some());
+    let is_uniform = matches!(settings.objective, ObjectiveConfig::D3pmUniform(_));
+    let uniform = is_uniform && (masks_only || denoiser.classes().is_some());
     if uniform || (settings.is_gaussian() && masks_only) {
         let what =
-            format!("{} changes every token: it has no infilling, nucleus or long texts", settings.implementation);
+            format!("{} changes every token: it has no infilling, nucleus or long texts", settings.implementation());
         return Err(Failure::input(what, "leave these options out, and classes with d3pm-uniform"));
     }
     bar.start(request.count as u64, "samples");
@@ -236,14 +180,14 @@ fn one_batch(
     [first, count]: [usize; 2],
     key: &Key,
 ) -> Result<Samples, Failure> {
-    let window = settings.sequence_length.unwrap_or(request.length);
-    let training_schedule = settings.clock()?;
-    if settings.implementation == "d3pm-uniform" {
+    let window = settings.data.sequence_length.unwrap_or(request.length);
+    let training_schedule = settings.objective.training_schedule();
+    if let ObjectiveConfig::D3pmUniform(trained) = &settings.objective {
         let objective = D3pmUniform {
             schedule: request.schedule.clone(),
             steps: None,
-            kernel: settings.kernel.clone().unwrap_or_default().parse()?,
             hybrid_ce_weight: 0.0,
+            kernel: trained.kernel,
         };
         let made = uniform_ancestral(denoiser.tokens()?, &objective, request.steps, [count, window], key, device);
         return Ok(cut(made, request.length));
@@ -251,7 +195,7 @@ fn one_batch(
     let classes = |classes: usize| {
         (first..first + count).map(|i| request.class.unwrap_or((i % classes) as u32)).collect::<Vec<u32>>()
     };
-    if let Some(objective) = settings.gaussian()? {
+    if let Some(objective) = settings.gaussian() {
         let predictor = EpsPredictor::new(denoiser.gaussian()?, objective.prediction, device);
         let predictor = match denoiser.classes() {
             Some(known) => predictor.guided(classes(known), request.guidance),
@@ -261,7 +205,8 @@ fn one_batch(
     }
     let denoiser = denoiser.tokens()?;
     let predictor = || {
-        let plain = Predictor::new(denoiser, device).with_nucleus(request.nucleus).trained_under(training_schedule.clone());
+        let plain =
+            Predictor::new(denoiser, device).with_nucleus(request.nucleus).trained_under(training_schedule.clone());
         let Some(known) = denoiser.classes() else { return plain };
         plain.guided(classes(known), request.guidance)
     };

@@ -6,11 +6,13 @@ use burn::tensor::Device;
 use impls::corruption::{MaskedBatch, mask_under};
 use impls::data::{Dataset, Split, Tokens};
 use impls::key::Key;
+use impls::md4::Md4;
 use impls::network::{Model, to_f64_vec};
 use impls::objective::Batch;
 use impls::schedule::MaskedSchedule;
 use impls::time_sampling::TimeSampling;
-use impls::train::{Checkpoint, DataShape, Settings};
+use impls::train::{Checkpoint, DataShape, NetworkConfig, ObjectiveConfig, Settings};
+use impls::weighting::Weighting;
 
 use crate::failure::Failure;
 use crate::fid::NpzWriter;
@@ -32,13 +34,16 @@ impl Case {
     pub fn write(workspace: &Workspace, preset: &str, set: &[String], to: &Path) -> Result<Self, Failure> {
         let few = [format!("steps={STEPS}")];
         let settings = Settings::resolve(preset, &[&few[..], set].concat())?;
-        let is = |value: &Option<String>, known: &[&str]| value.as_deref().is_some_and(|name| known.contains(&name));
-        let known = settings.implementation == "md4"
-            && settings.timesteps == Some(0)
-            && is(&settings.schedule, &["linear"])
-            && is(&settings.weighting, &["simple", "elbo"])
-            && is(&settings.time_sampling, &["stratified"])
-            && (settings.accumulation, settings.network.as_str()) == (1, "transformer")
+        let known = matches!(
+            settings.objective,
+            ObjectiveConfig::Md4(Md4 {
+                schedule: MaskedSchedule::Linear,
+                weighting: Weighting::Simple | Weighting::Elbo,
+                steps: None,
+            })
+        ) && settings.time_sampling == TimeSampling::Stratified
+            && settings.accumulation == 1
+            && matches!(settings.network, NetworkConfig::Transformer { .. })
             && !settings.class_conditioning;
         if !known {
             let what = format!(

@@ -266,9 +266,10 @@ fn uniform_d3pm_reports_its_exact_bound_under_both_kernels() {
     let rows = value_table(&toy);
     let table = TableDenoiser::new(toy.states, toy.length, &rows, &Device::flex());
     let forward = Forward::uniform(toy.states, MaskedSchedule::Linear);
-    for (kernel, parameterization) in
-        [(ReverseKernel::D3pm, ReverseParameterization::D3pm), (ReverseKernel::Mixture, ReverseParameterization::Mixture)]
-    {
+    for (kernel, parameterization) in [
+        (ReverseKernel::D3pm, ReverseParameterization::D3pm),
+        (ReverseKernel::Mixture, ReverseParameterization::Mixture),
+    ] {
         let model = DiscreteModel::new(&toy, &forward, parameterization).expect("small");
         for steps in [2u32, 5] {
             let linear = MaskedSchedule::Linear;

@@ -112,7 +112,8 @@ fn losses_of_every_schedule_prediction_and_weighting_equal_the_golden_values() {
                 let found = case.errors(&prediction, &of(&|u| schedule.log_snr(u)));
                 agrees(&what, &found, &golden["squared_error"], TOLERANCE);
                 for (weighting, golden) in golden["weighted"].as_object().expect("weightings") {
-                    let objective = Gaussian::new(schedule.clone(), weighting.parse().expect("a weighting"), prediction);
+                    let objective =
+                        Gaussian::new(schedule.clone(), weighting.parse().expect("a weighting"), prediction);
                     agrees(&format!("{what}, {weighting}"), &case.losses(&objective), golden, TOLERANCE);
                 }
                 for (law, golden) in golden["importance"].as_object().expect("laws") {

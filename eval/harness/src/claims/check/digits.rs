@@ -156,7 +156,7 @@ fn training_curve(metrics: &[impls::train::Progress], settings: &Settings) -> Fi
         &format!(
             "The training loss ({}, no likelihood bound) of every {}th batch of {}: noisy, because each image is \
              masked at one random time. The bound on held-out images is the NELBO in the table.",
-            settings.weighting.as_ref().map_or(settings.implementation.clone(), |name| format!("{name} weighting")),
+            settings.objective.weighting().map_or(settings.implementation().into(), |name| format!("{name} weighting")),
             settings.log_every,
             settings.batch_size
         ),

@@ -130,7 +130,7 @@ impl Families {
         run: &Path,
         test: &dyn Dataset,
     ) -> Result<Option<Estimate>, Failure> {
-        let Some(objective) = settings.gaussian()? else { return Ok(None) };
+        let Some(objective) = settings.gaussian() else { return Ok(None) };
         let device = workspace.device.clone().autodiff();
         let model = Trained::load(run, &device)?;
         let question = OdeQuestion {
@@ -167,7 +167,8 @@ impl Families {
         for &steps in &self.steps {
             let request =
                 Request { steps, ..Request::new(&model.settings, &model.model, count, data.length(), workspace.seed) };
-            let drawn = sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+            let drawn =
+                sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
             let images = Images::from_tokens(&drawn.tokens, data.values(), shape);
             let blocks = [self.blocks, self.block_size];
             let distance = |ruler: &Ruler| -> Result<Estimate, Failure> {
@@ -175,7 +176,7 @@ impl Families {
                 Ok(Estimate::of(&of_blocks(&ruler.network, &features, &ruler.reference, blocks)?))
             };
             points.push(Point { nfe: drawn.nfe(), distance: ruler.map(distance).transpose()? });
-            let title = format!("{}, {}, NFE {:.0}", model.settings.implementation, request.sampler, drawn.nfe());
+            let title = format!("{}, {}, NFE {:.0}", model.settings.implementation(), request.sampler, drawn.nfe());
             shown = Some(first_images(&title, &images, 32));
         }
         let shown = shown.ok_or_else(|| Failure::internal("the claim names no steps"))?;
@@ -235,8 +236,8 @@ fn row(member: &Member) -> Vec<String> {
     let b = member.bound.bits_per_dim;
     let last = &member.points[member.points.len() - 1];
     vec![
-        settings.implementation.clone(),
-        settings.weighting.clone().unwrap_or_default(),
+        settings.implementation().to_owned(),
+        settings.objective.weighting().map(|weighting| weighting.to_string()).unwrap_or_default(),
         member.model.model.parameters().to_string(),
         format!("{:.1}", member.operations / 1e12),
         format!("{:.4} ± {:.4}", b.value, b.standard_error),

@@ -61,7 +61,10 @@ impl GaussianEstimator {
         for weighting in &self.weightings {
             for prediction in &self.predictions {
                 let (weighting, prediction) = (weighting.parse::<Weighting>()?, prediction.parse::<Prediction>()?);
-                cases.push(Gaussian { levels: levels.clone(), ..Gaussian::new(schedule.clone(), weighting, prediction) });
+                cases.push(Gaussian {
+                    levels: levels.clone(),
+                    ..Gaussian::new(schedule.clone(), weighting, prediction)
+                });
             }
         }
         let quantity = match self.measure {

@@ -70,7 +70,7 @@ impl Objectives {
                 .question(test.as_ref(), Estimator::Auto, self.draws, None, workspace.seed)?
                 .answer(&workspace.device, workspace.bar.as_ref())?;
             let paired: Vec<f64> = bound.per_sequence.iter().zip(&baseline).map(|(a, b)| (a - b) * to_bits).collect();
-            rows.push((model.settings.implementation.clone(), bound.bits_per_dim, Estimate::of(&paired)));
+            rows.push((model.settings.implementation().to_owned(), bound.bits_per_dim, Estimate::of(&paired)));
             made.push(weights_of(&model));
         }
         let gains: Vec<(String, Estimate)> = rows.iter().map(|(name, _, gain)| (name.clone(), *gain)).collect();

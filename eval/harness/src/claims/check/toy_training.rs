@@ -85,7 +85,7 @@ impl ToyTraining {
         let trainer = train(workspace, &settings, &known, &self.toy)?;
         let probabilities = network_probabilities(trainer.ema().tokens()?, toy, workspace);
         let all = Enumeration::with_probabilities(toy, &probabilities)?;
-        let objective = settings.objective()?;
+        let objective = settings.objective();
         let question = Question {
             model: objective.with(trainer.ema())?,
             data: &test,

@@ -1,9 +1,9 @@
 //! The probability-flow ODE against exact densities (`fixtures/gaussian-samplers`), its traces, and code lengths of tokens.
 
 use burn::tensor::{Device, Float, Tensor, TensorData};
+use elbow_base::Silent;
 use elbow_harness::likelihood::ode::{Field, NetworkField, Trace, log_density};
 use elbow_harness::likelihood::{Dequantisation, Dequantised, Estimate, OdeQuestion};
-use elbow_base::Silent;
 use elbow_theory::gaussian::{Component, Mixture};
 use impls::data::{InMemory, Tokens};
 use impls::gaussian::{Decoder, Gaussian, Level, Prediction};

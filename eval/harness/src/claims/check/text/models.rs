@@ -1,5 +1,6 @@
 //! Every model of letters side by side: bits a character at home and away, samples, infilling, and what was published.
 
+use impls::train::{ObjectiveConfig, Settings};
 use reports::record::{Figure, Panel};
 use serde::Deserialize;
 
@@ -34,7 +35,10 @@ impl Texts {
     /// The figure of all models, trained on the first text.
     pub(super) fn models(&self, workspace: &Workspace, cells: &[Cell]) -> Result<Figure, Failure> {
         let home = self.texts.first().ok_or_else(|| Failure::internal("the claim names no text"))?;
-        let judge_preset = self.presets.iter().find(|preset| implementation(preset) == "ar");
+        let is_judge = |preset: &&String| {
+            Settings::resolve(preset, &[]).is_ok_and(|known| matches!(known.objective, ObjectiveConfig::Ar(_)))
+        };
+        let judge_preset = self.presets.iter().find(is_judge);
         let judge_preset = judge_preset.ok_or_else(|| Failure::internal("the claim names no judge"))?;
         let (judge, _) = trained_run(workspace, judge_preset, &self.set_for(home))?;
         let data = self.test(workspace, &judge, home)?;
@@ -56,7 +60,8 @@ impl Texts {
             row.extend(self.texts.iter().chain(&self.tests).map(of));
             bits.push(row);
             let request = Request::new(&model.settings, &model.model, self.samples, data.length(), workspace.seed);
-            let drawn = sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+            let drawn =
+                sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
             let judged = judging.judge(&drawn.tokens)?;
             let (p, e) = (number(&judged.numbers.perplexity), number(&judged.numbers.entropy));
             samples.push(vec![name.to_owned(), p, e, format!("{:.1}", drawn.nfe()), judged.first]);

@@ -25,7 +25,8 @@ impl Texts {
         for &nucleus in &self.nuclei {
             let plain = Request::new(&model.settings, &model.model, self.samples, data.length(), workspace.seed);
             let request = Request { nucleus, ..plain };
-            let drawn = sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+            let drawn =
+                sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
             found.push((nucleus, judging.judge(&drawn.tokens)?));
         }
         found.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -49,7 +49,7 @@ pub(super) fn profile(
     let device = &device.clone().autodiff();
     let trained = Trained::load(run, device)?;
     let settings = &trained.settings;
-    let gaussian = settings.gaussian()?;
+    let gaussian = settings.gaussian();
     // Uniform numbers are the share of masks or, for Gaussian diffusion, uniform in log-SNR: the bound is the mean.
     let bound = match &gaussian {
         Some(gaussian) => DiffusionModel::Gaussian(gaussian, trained.model.gaussian()?),
@@ -103,9 +103,9 @@ pub(super) fn profile(
 
 /// The log-SNR at which training puts a sequence with this uniform number.
 fn training_log_snr(settings: &Settings, u: f64) -> Result<f64, Failure> {
-    Ok(match settings.gaussian()? {
+    Ok(match settings.gaussian() {
         Some(gaussian) => gaussian.training_weight(u).log_snr,
-        None => settings.clock()?.log_snr(u),
+        None => settings.objective.training_schedule().log_snr(u),
     })
 }
 

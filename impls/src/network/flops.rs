@@ -1,4 +1,4 @@
-//! What a network costs, counted from its shape layer by layer: trained numbers, arithmetic, memory of a backward pass.
+//! Parameters, floating-point operations and activations of a network, counted from its shape layer by layer.
 
 use super::dit::FREQUENCIES;
 use super::patches::PATCH;
@@ -13,20 +13,22 @@ impl NetworkShape {
         self.work().parameters
     }
 
-    /// Floating-point operations of one evaluation of one sequence, as PyTorch's counter has them: two a multiplication, in
-    /// dense layers (the condition's too), in convolutions with their zero padding, and in the two products of attention, all
-    /// of whose pairs are computed where it is causal too. Embeddings, norms, activations and biases are left out.
+    /// Floating-point operations of one evaluation of one sequence, as PyTorch's counter has them: two per
+    /// multiplication, in dense layers (the condition's too), in convolutions with their zero padding, and in the two
+    /// products of attention, all of whose pairs are computed where it is causal too. Embeddings, norms, activations
+    /// and biases are left out.
     pub fn operations(&self) -> f64 {
         self.work().operations as f64
     }
 
-    /// Numbers (f32) that the evaluation of one sequence in training leaves for its backward pass, without checkpointing: an
-    /// estimate.
+    /// Numbers (f32) that the evaluation of one sequence in training leaves for its backward pass, without
+    /// checkpointing: an estimate.
     ///
-    /// Each tensor that burn keeps, once: the inputs of dense layers and convolutions; a norm's input less its mean, the
-    /// normed and what comes out; q, k and v; scores less their maximum, their exponentials and the softmax; what activations
-    /// and gates multiply; the masks of dropout; and what leaves the network, of which a loss keeps one copy. Left out are
-    /// conditions, statistics of norms and the like, which have no number for each position and channel.
+    /// Each tensor that burn keeps, once: the inputs of dense layers and convolutions; a norm's input less its mean,
+    /// the normed and what comes out; q, k and v; scores less their maximum, their exponentials and the softmax; what
+    /// activations and gates multiply; the masks of dropout; and what leaves the network, of which a loss keeps one
+    /// copy. Left out are conditions, statistics of norms and the like, which have no number for each position and
+    /// channel.
     pub fn activations(&self) -> f64 {
         self.work().kept as f64
     }
@@ -75,8 +77,8 @@ impl Work {
         }
     }
 
-    /// Norms of `rows` vectors: modulated by a condition of this width, or else with a learned scale. `gated`: before a branch
-    /// whose output the condition gates.
+    /// Norms of `rows` vectors: modulated by a condition of this width, or else with a learned scale. `gated`: before a
+    /// branch whose output the condition gates.
     fn norms(&mut self, norms: usize, rows: usize, width: usize, condition: Option<usize>, gated: bool) {
         self.kept += 3 * norms * rows * width;
         match condition {
@@ -127,8 +129,8 @@ impl TransformerShape {
             work.parameters += positions * width;
         }
         work.condition(&self.conditioning);
-        // Layers before the activation, and the tensors kept: gate, sigmoid, up and product; with swish the gate times its
-        // sigmoid too; or x, relu(x) and its square.
+        // Layers before the activation, and the tensors kept: gate, sigmoid, up and product; with swish the gate times
+        // its sigmoid too; or x, relu(x) and its square.
         let (inner, kept) = match self.perceptron {
             Perceptron::Glu => (2, 4),
             Perceptron::SwiGlu => (2, 5),

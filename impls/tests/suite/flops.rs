@@ -1,7 +1,7 @@
 //! The arithmetic, the parameters and the activations of networks, counted from their shapes.
 
 use impls::network::{DitShape, NetworkShape, UNetShape};
-use impls::train::{DataShape, Settings};
+use impls::train::Settings;
 use serde_json::Value;
 
 use crate::networks::{self, flat, number};
@@ -91,7 +91,7 @@ fn published_configurations_are_counted_tensor_by_tensor() {
 fn shape(preset: &str, overrides: &[&str]) -> NetworkShape {
     let overrides: Vec<String> = overrides.iter().map(|&pair| pair.to_owned()).collect();
     let settings = Settings::resolve(preset, &overrides).expect("a preset");
-    settings.network(&DataShape::named(&settings).expect("digits")).expect("a network")
+    settings.network(&settings.data.shape().expect("digits")).expect("a network")
 }
 
 /// Three blocks of width 64 and 256 hidden units in place of the presets' sizes.

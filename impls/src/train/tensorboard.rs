@@ -1,4 +1,4 @@
-//! Event files that TensorBoard reads: a scalar a tag and step.
+//! Event files for TensorBoard: one scalar per tag and step.
 //!
 //! A record is a length, a checksum of it, an `Event` message in protocol-buffer encoding, and a checksum of that; the
 //! checksums are masked CRC-32C (TFRecord). Times are the step number in seconds, so that equal runs give equal bytes.

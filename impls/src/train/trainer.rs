@@ -8,12 +8,11 @@ use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::Device;
 
-use super::build::DataShape;
 use super::checkpoint::{Checkpoint, write_atomic};
 use super::log::{MetricsLog, Progress};
 use super::settings::Settings;
 use super::{ema, optimizer};
-use crate::data::Dataset;
+use crate::data::{DataShape, Dataset};
 use crate::diffusion_model::Objective;
 use crate::error::{Error, Result};
 use crate::key::{Key, open_uniform, permutation};
@@ -44,21 +43,22 @@ pub struct Trainer<'a> {
 impl<'a> Trainer<'a> {
     /// A fresh run on one or more devices (plain, not autodiff).
     ///
-    /// Several devices share each step as burn's multi-device learner does: the weights are copied to each, the shards of the
-    /// batch take the devices in turn, and the gradients are added on the first one, in the order of the shards, where the
-    /// optimiser is.
+    /// Several devices share each step as burn's multi-device learner does: the weights are copied to each, the shards
+    /// of the batch take the devices in turn, and the gradients are added on the first one, in the order of the shards,
+    /// where the optimiser is.
     pub fn new(settings: &Settings, data: &'a dyn Dataset, devices: &[Device]) -> Result<Self> {
-        settings.check()?;
         if settings.shards < devices.len() {
             let what = format!("shards = {}: a device without a shard would be idle", settings.shards);
             return Err(Error::Setting(format!("{what}, set shards to {} or a multiple", devices.len())));
         }
-        let device = devices[0].clone().autodiff();
+        let first = devices.first().ok_or_else(|| Error::Setting("no device to train on".into()))?;
+        let device = first.clone().autodiff();
         let shape = settings.network(&DataShape::of(data))?;
-        let model = Model::new(&shape, settings.learned_schedule()?, &Key::new(settings.seed, "weights"), &device)?;
+        let model =
+            Model::new(&shape, settings.objective.learned_schedule(), &Key::new(settings.seed, "weights"), &device)?;
         Ok(Self {
-            objective: settings.objective()?,
-            times: settings.time_sampling()?,
+            objective: settings.objective(),
+            times: settings.time_sampling,
             optimizer: optimizer::adamw(settings),
             workers: Workers::new(settings.shards),
             settings: settings.clone(),
@@ -126,7 +126,7 @@ impl<'a> Trainer<'a> {
             }
         }
         let mut gradients = sum.grads();
-        let norm = optimizer::clip_by_global_norm(&self.model, &mut gradients, self.settings.clip_norm);
+        let norm = optimizer::clip_by_global_norm(&self.model, &mut gradients, self.settings.clip_norm as f32);
         if !value.is_finite() || !norm.is_finite() {
             return Err(Error::Diverged {
                 step: self.step,
@@ -199,12 +199,12 @@ fn shards(range: Range<usize>, count: usize) -> impl Iterator<Item = Range<usize
     (0..count).map(move |i| first + i * size / count..first + (i + 1) * size / count).filter(|part| !part.is_empty())
 }
 
-/// What looks at a run from outside.
-pub trait Watch {
-    /// Sees every finished step.
+/// Code that is called while [`train`] runs.
+pub trait TrainingCallback {
+    /// Called after every step.
     fn step(&mut self, progress: &Progress);
 
-    /// Is asked every `evaluate_every` steps for numbers to be logged, by name: the bound on held-out data.
+    /// Called every `evaluate_every` steps: returns numbers to be logged, by name, such as the bound on held-out data.
     fn evaluate(&mut self, trainer: &Trainer) -> Result<Vec<(String, f64)>>;
 }
 
@@ -216,7 +216,7 @@ pub fn train(
     data: &dyn Dataset,
     devices: &[Device],
     run: &Path,
-    watch: &mut dyn Watch,
+    callback: &mut dyn TrainingCallback,
 ) -> Result<()> {
     fs::create_dir_all(run).map_err(Error::writing(run))?;
     let config = run.join("config.toml");
@@ -229,13 +229,13 @@ pub fn train(
     let mut log = MetricsLog::open(run, trainer.steps_done())?;
     while trainer.steps_done() < settings.steps {
         let progress = trainer.advance()?;
-        watch.step(&progress);
+        callback.step(&progress);
         let (step, last) = (progress.step, progress.step == settings.steps);
         if last || step.is_multiple_of(settings.log_every) {
             log.progress(&progress)?;
         }
         if settings.evaluate_every > 0 && (last || step.is_multiple_of(settings.evaluate_every)) {
-            log.evaluation(step, watch.evaluate(&trainer)?)?;
+            log.evaluation(step, callback.evaluate(&trainer)?)?;
         }
         if last || step.is_multiple_of(settings.checkpoint_every) {
             trainer.save(run)?;

@@ -1,0 +1,102 @@
+//! The reader of a flat TOML table: each key is taken out of it once, so that what is left has no meaning.
+
+use std::str::FromStr;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+
+/// A table that is being read.
+pub(super) struct Reader {
+    /// The keys that nothing has taken yet.
+    pub rest: toml::Table,
+    /// Those that were taken, with values of the type that was asked for.
+    pub taken: toml::Table,
+    /// Whose settings are being read, for the error of a missing one: `implementation md4`.
+    pub of: String,
+}
+
+impl Reader {
+    /// The value of a key that may be absent.
+    pub fn optional<T: Serialize + DeserializeOwned>(&mut self, key: &str) -> Result<Option<T>> {
+        let Some(value) = self.rest.remove(key) else { return Ok(None) };
+        let wrong = |what: &str| Error::Setting(format!("{key}: {what}"));
+        let typed: T = value.try_into().map_err(|e: toml::de::Error| wrong(e.message()))?;
+        let value = toml::Value::try_from(&typed).map_err(|e| wrong(&e.to_string()))?;
+        self.taken.insert(key.to_owned(), value);
+        Ok(Some(typed))
+    }
+
+    /// The value of a key that must be there.
+    pub fn needed<T: Serialize + DeserializeOwned>(&mut self, key: &str) -> Result<T> {
+        self.optional(key)?.ok_or_else(|| {
+            let needed = if self.of.is_empty() { String::new() } else { format!(": {} needs it", self.of) };
+            Error::Setting(format!("{key} is missing{needed}"))
+        })
+    }
+
+    /// A value that has a name.
+    pub fn name<T: FromStr>(&mut self, key: &str) -> Result<T>
+    where
+        Error: From<T::Err>,
+    {
+        Ok(self.needed::<String>(key)?.parse()?)
+    }
+
+    /// T of discrete time; none for continuous time, `timesteps` = 0.
+    pub fn steps(&mut self) -> Result<Option<u32>> {
+        Ok(Some(self.needed("timesteps")?).filter(|&steps| steps > 0))
+    }
+
+    /// A number in \[0, 1).
+    pub fn fraction(&mut self, key: &str) -> Result<f64> {
+        check_fraction(key, self.needed(key)?)
+    }
+
+    /// A number in \[0, 1), where the key may be absent.
+    pub fn optional_fraction(&mut self, key: &str) -> Result<Option<f64>> {
+        self.optional(key)?.map(|value| check_fraction(key, value)).transpose()
+    }
+
+    /// A finite number from 0.
+    pub fn not_negative(&mut self, key: &str) -> Result<f64> {
+        let value: f64 = self.needed(key)?;
+        match value >= 0.0 && value.is_finite() {
+            true => Ok(value),
+            false => Err(Error::Setting(format!("{key} = {value}: it must be finite and not negative"))),
+        }
+    }
+
+    /// A number from 1.
+    pub fn positive(&mut self, key: &str) -> Result<u64> {
+        check_positive(key, self.needed(key)?)
+    }
+
+    /// A size from 1 to `most`.
+    pub fn size(&mut self, key: &str, most: usize) -> Result<usize> {
+        match check_positive(key, self.needed(key)?)? {
+            size if size > most => Err(Error::Setting(format!("{key} = {size}: it must be at most {most}"))),
+            size => Ok(size),
+        }
+    }
+
+    /// A size from 1, where the key may be absent.
+    pub fn optional_size(&mut self, key: &str) -> Result<Option<usize>> {
+        self.optional(key)?.map(|size| check_positive(key, size)).transpose()
+    }
+}
+
+fn check_positive<T: Default + PartialEq>(key: &str, value: T) -> Result<T> {
+    match value == T::default() {
+        true => Err(Error::Setting(format!("{key} is 0: it must be at least 1"))),
+        false => Ok(value),
+    }
+}
+
+fn check_fraction(key: &str, value: f64) -> Result<f64> {
+    match (0.0..1.0).contains(&value) {
+        true => Ok(value),
+        false => Err(Error::Setting(format!("{key} = {value}: it must lie in [0, 1)"))),
+    }
+}
