@@ -107,7 +107,7 @@ fn evaluations(settings: &Settings) -> usize {
     fn counting<M>(model: M) -> Counting<M> {
         Counting { model, evaluations: AtomicUsize::new(0) }
     }
-    let (model, objective) = (model(settings), settings.objective().expect("a preset"));
+    let (model, objective) = (model(settings), settings.objective());
     let batch = Batch::new(Tokens::new(vec![3; 128], 64), vec![0.3, 0.8]);
     let loss = |denoiser: Denoiser| {
         objective.with(denoiser).expect("of one family").loss(&batch, &Key::new(0, "mask"), &Device::flex())
