@@ -102,7 +102,7 @@ fn every_implementation_has_samplers_of_its_own() {
     let own: Vec<(&str, Sampler, usize)> = PRESETS
         .iter()
         .filter(|(name, _)| name.ends_with("-digits"))
-        .map(|(name, _)| resolve(name, &[]).expect("a bundled preset").objective)
+        .map(|(name, _)| resolve(name, &[]).expect("a bundled preset").objective.clone())
         .map(|objective| (objective.name(), objective.samplers()[0], objective.samplers().len()))
         .collect();
     let expected = [
