@@ -11,7 +11,7 @@ use crate::theory::discrete::{Forward, Model, Parameterization};
 use crate::theory::gaussian::GaussianToy;
 use crate::theory::masked::Enumeration;
 use crate::theory::{Alphabet, Cascade, Toy, discrete, gaussian, masked};
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// One measure over all combinations of toys, schedules, steps and weightings; the worst case counts.
 #[derive(Debug, Deserialize)]
@@ -127,13 +127,13 @@ impl Measure {
 impl Process {
     fn cascade(
         &self,
-        workspace: &Workspace,
+        context: &Context,
         toy: &str,
         schedule: &str,
         steps: usize,
         weighting: &Weighting,
     ) -> Result<Cascade, Failure> {
-        let path = workspace.data_file(&format!("{toy}.json"))?;
+        let path = context.data_file(&format!("{toy}.json"))?;
         let forward = match self {
             Self::Masked => {
                 let all = Enumeration::new(&Toy::load(&path, Alphabet::Masked)?)?;
@@ -145,7 +145,7 @@ impl Process {
             Self::Vector => Forward::vector(schedule.parse()?),
             Self::Discrete { transition, .. } => {
                 let values = Toy::states_of(&path)?;
-                Forward::named(transition, values, schedule.parse()?, |file| workspace.data_file(file))?
+                Forward::named(transition, values, schedule.parse()?, |file| context.data_file(file))?
             }
         };
         let parameterization = match self {
@@ -158,17 +158,17 @@ impl Process {
 }
 
 impl Cascades {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        let mut inputs = toy_inputs(workspace, &self.toys)?;
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        let mut inputs = toy_inputs(context, &self.toys)?;
         if let Process::Discrete { transition, .. } = &self.process
             && !["uniform", "absorbing"].contains(&transition.as_str())
         {
-            inputs.push(provenance::file_input(&workspace.data_file(transition)?)?);
+            inputs.push(provenance::file_input(&context.data_file(transition)?)?);
         }
         Ok(inputs)
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let (quantity, worse) = self.measure.describe();
         let (mut worst, mut cases, mut first) = (f64::NAN, 0, None);
         for toy in &self.toys {
@@ -176,7 +176,7 @@ impl Cascades {
             for schedule in &self.schedules {
                 for &steps in &self.steps {
                     for weighting in &self.weightings {
-                        let one = self.process.cascade(workspace, toy, schedule, steps, &weighting.parse()?)?;
+                        let one = self.process.cascade(context, toy, schedule, steps, &weighting.parse()?)?;
                         let value = self.measure.of(&one, reference.as_ref().unwrap_or(&one));
                         if value.is_nan() {
                             let what = format!("{quantity} is undefined for {toy}, {schedule}, {steps}, {weighting}");

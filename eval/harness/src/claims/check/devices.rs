@@ -13,7 +13,7 @@ use super::{Outcome, larger, run_inputs, trained_run, weights_of};
 use crate::failure::Failure;
 use crate::likelihood::Estimator;
 use crate::runs::Trained;
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// The loss, its gradient and the bound of trained models, computed twice.
 #[derive(Debug, Deserialize)]
@@ -30,26 +30,26 @@ pub struct Devices {
 }
 
 impl Devices {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        let inputs = self.presets.iter().map(|preset| run_inputs(workspace, preset, &self.set));
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        let inputs = self.presets.iter().map(|preset| run_inputs(context, preset, &self.set));
         Ok(inputs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let mut found = Vec::new();
         let mut made = Vec::new();
         for preset in &self.presets {
-            let (model, run) = trained_run(workspace, preset, &self.set)?;
+            let (model, run) = trained_run(context, preset, &self.set)?;
             let on =
-                |device: &Device| self.numbers(workspace, &Trained::load(&run, &device.clone().autodiff())?, device);
-            let (cpu, here) = (on(&Device::flex())?, on(&workspace.device)?);
+                |device: &Device| self.numbers(context, &Trained::load(&run, &device.clone().autodiff())?, device);
+            let (cpu, here) = (on(&Device::flex())?, on(&context.device)?);
             for ((name, a), (_, b)) in cpu.into_iter().zip(here) {
                 found.push((format!("{preset}: {name}, relative difference"), ((a - b) / a).abs()));
             }
             made.push(weights_of(&model));
         }
         let worst = found.iter().map(|(_, difference)| *difference).fold(0.0, larger);
-        let quantity = format!("largest relative difference, cpu and {}", workspace.device_name);
+        let quantity = format!("largest relative difference, cpu and {}", context.device_name);
         let mut outcome = Outcome::exact(&quantity, worst, "1").over(found.len(), "numbers");
         for (name, difference) in found {
             outcome.detail(name, difference, None, "1");
@@ -61,21 +61,21 @@ impl Devices {
     /// The loss of a batch, the norm of its gradient, the bound: the same draws on every device.
     fn numbers(
         &self,
-        workspace: &Workspace,
+        context: &Context,
         model: &Trained,
         device: &Device,
     ) -> Result<Vec<(&'static str, f64)>, Failure> {
         let device = &device.clone().autodiff();
-        let data = |split| workspace.open(&model.settings.data(split));
+        let data = |split| context.open(&model.settings.data(split));
         let (train, test) = (data(Split::Train)?, data(Split::Test)?);
         let chosen: Vec<usize> = (0..self.batch.min(train.len())).collect();
-        let key = Key::new(workspace.seed, "devices");
+        let key = Key::new(context.seed, "devices");
         let times = TimeSampling::Stratified.draw(chosen.len(), &key.fold(0));
         let batch = Batch::new(train.select(&chosen)?, times);
         let loss = model.objective.loss(&model.model, &batch, &key.fold(1), device).mean();
         let value = f64::from(loss.clone().into_scalar::<f32>());
-        let question = model.question(test.as_ref(), Estimator::Auto, self.draws, Some(self.sequences), workspace.seed);
-        let bound = question.answer(device, workspace.bar.as_ref())?;
+        let question = model.question(test.as_ref(), Estimator::Auto, self.draws, Some(self.sequences), context.seed);
+        let bound = question.answer(device, context.bar.as_ref())?;
         Ok(vec![
             ("loss", value),
             ("norm of its gradient", gradient_norm(&model.model, loss)),

@@ -17,7 +17,7 @@ use crate::likelihood::{Estimate, Estimator};
 use crate::networks::digits_classifier;
 use crate::runs::Trained;
 use crate::sampling::{self, Request};
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// The trained model against a baseline of independent pixels (each pixel's marginal in the training split).
 #[derive(Debug, Deserialize)]
@@ -50,21 +50,21 @@ enum Measure {
 }
 
 impl TrainedDigits {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        let mut inputs = run_inputs(workspace, &self.preset, &self.set)?;
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        let mut inputs = run_inputs(context, &self.preset, &self.set)?;
         if let Measure::DistanceMinusBaseline = self.measure {
-            let network = digits_classifier(workspace)?;
+            let network = digits_classifier(context)?;
             inputs.push(Input { name: network.metric_name(), sha256: network.hash().to_owned() });
         }
         Ok(inputs)
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let train = workspace.dataset("digits:train")?;
-        let (model, run) = trained_run(workspace, &self.preset, &self.set)?;
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let train = context.dataset("digits:train")?;
+        let (model, run) = trained_run(context, &self.preset, &self.set)?;
         let mut outcome = match self.measure {
-            Measure::NelboMinusBaseline => self.likelihood(workspace, &model, train.as_ref())?,
-            Measure::DistanceMinusBaseline => self.samples(workspace, &model, train.as_ref())?,
+            Measure::NelboMinusBaseline => self.likelihood(context, &model, train.as_ref())?,
+            Measure::DistanceMinusBaseline => self.samples(context, &model, train.as_ref())?,
         };
         if let Measure::NelboMinusBaseline = self.measure {
             outcome.figures.push(training_curve(&read_progress(&run)?, &model.settings));
@@ -73,11 +73,11 @@ impl TrainedDigits {
         Ok(outcome)
     }
 
-    fn likelihood(&self, workspace: &Workspace, model: &Trained, train: &dyn Dataset) -> Result<Outcome, Failure> {
-        let test = workspace.dataset("digits:test")?;
+    fn likelihood(&self, context: &Context, model: &Trained, train: &dyn Dataset) -> Result<Outcome, Failure> {
+        let test = context.dataset("digits:test")?;
         let bound = model
-            .question(test.as_ref(), Estimator::Auto, self.draws, None, workspace.seed)
-            .answer(&workspace.device, workspace.bar.as_ref())?;
+            .question(test.as_ref(), Estimator::Auto, self.draws, None, context.seed)
+            .answer(&context.device, context.bar.as_ref())?;
         let to_bits = 1.0 / (bound.dims as f64 * std::f64::consts::LN_2);
         let baseline: Vec<f64> = Independent::fit(train)?.nats(&test.all()?).iter().map(|n| n * to_bits).collect();
         let ours: Vec<f64> = bound.per_sequence.iter().map(|n| n * to_bits).collect();
@@ -98,23 +98,23 @@ impl TrainedDigits {
         Ok(outcome)
     }
 
-    fn samples(&self, workspace: &Workspace, model: &Trained, train: &dyn Dataset) -> Result<Outcome, Failure> {
+    fn samples(&self, context: &Context, model: &Trained, train: &dyn Dataset) -> Result<Outcome, Failure> {
         let shape = train.image().ok_or_else(|| Failure::internal("the digits are images"))?;
-        let network = digits_classifier(workspace)?;
+        let network = digits_classifier(context)?;
         let metric = network.metric_name();
         let count = self.blocks * self.block_size;
         let request = Request {
             steps: self.steps,
-            ..Request::new(&model.settings, &model.model, count, train.length(), workspace.seed)
+            ..Request::new(&model.settings, &model.model, count, train.length(), context.seed)
         };
-        let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+        let drawn = sampling::draw(context, &model.settings, &model.model, &request, context.bar.as_ref())?;
         let ours = Images::from_tokens(&drawn.tokens, train.values(), shape);
         let pixels = Independent::fit(train)?;
-        let tokens = pixels.draw(count, &Key::new(workspace.seed, "independent pixels"));
+        let tokens = pixels.draw(count, &Key::new(context.seed, "independent pixels"));
         let theirs = Images::from_tokens(&tokens, train.values(), shape);
-        let reference = network.features(&of_dataset(train)?, workspace.bar.as_ref())?;
+        let reference = network.features(&of_dataset(train)?, context.bar.as_ref())?;
         let distances = |images| {
-            let features = network.features(images, workspace.bar.as_ref())?;
+            let features = network.features(images, context.bar.as_ref())?;
             of_blocks(&network, &features, &reference, [self.blocks, self.block_size])
         };
         let (a, b) = (distances(&ours)?, distances(&theirs)?);
@@ -122,8 +122,8 @@ impl TrainedDigits {
         let mut outcome = Outcome::exact(&format!("{metric}: samples − independent pixels"), difference.value, "1")
             .over(self.blocks, &format!("blocks of {} samples", self.block_size))
             .with_error(difference.standard_error);
-        let real = of_dataset(workspace.dataset("digits:test")?.as_ref())?;
-        let test = network.features(&real, workspace.bar.as_ref())?;
+        let real = of_dataset(context.dataset("digits:test")?.as_ref())?;
+        let test = network.features(&real, context.bar.as_ref())?;
         let floor = between_features(&test, &reference, &network.origin())?.value;
         let (a, b) = (Estimate::of(&a), Estimate::of(&b));
         outcome.detail(format!("{metric} of the model's samples"), a.value, Some(a.standard_error), "1");

@@ -12,7 +12,7 @@ use crate::theory::masked::estimators::{SetSums, ao_arm};
 use crate::theory::masked::normaliser::{batch_mean, batch_mean_limit, expected_rate, implied_ce_weight, row_mean};
 use crate::theory::masked::published::{concrete_score_difference, md4_in_time, mdlm, score_entropy_difference};
 use crate::theory::masked::{Enumeration, any_order_nll, weighted_loss};
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// One measure over toys and schedules; the largest case counts.
 #[derive(Debug, Deserialize)]
@@ -58,11 +58,11 @@ const TIMES: [f64; 7] = [1e-6, 0.01, 0.1, 0.3, 0.5, 0.9, 0.999];
 const LENGTHS: [usize; 3] = [16, 64, 256];
 
 impl Equivalence {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        toy_inputs(workspace, &self.toys)
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        toy_inputs(context, &self.toys)
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let schedules =
             self.schedules.iter().map(|s| Ok(s.parse()?)).collect::<Result<Vec<MaskedSchedule>, Failure>>()?;
         let mut details = Vec::new();
@@ -70,7 +70,7 @@ impl Equivalence {
             details.extend(schedules.iter().map(|s| (s.to_string(), implied_error(s, LENGTHS[2]))));
         }
         for toy in &self.toys {
-            let all = Enumeration::new(&load_toy(workspace, toy, Alphabet::Masked)?)?;
+            let all = Enumeration::new(&load_toy(context, toy, Alphabet::Masked)?)?;
             let sums = SetSums::new(&all);
             for schedule in &schedules {
                 details.push((format!("{toy}, {schedule}"), self.measure.of(&all, &sums, schedule)));
@@ -82,7 +82,7 @@ impl Equivalence {
             outcome.detail(name, value, None, "1");
         }
         if self.figure {
-            let first = self.toys.first().map(|toy| load_toy(workspace, toy, Alphabet::Masked)).transpose()?;
+            let first = self.toys.first().map(|toy| load_toy(context, toy, Alphabet::Masked)).transpose()?;
             let sums =
                 first.map(|toy| Enumeration::new(&toy)).transpose()?.map(|all| (SetSums::new(&all), ao_arm(&all)));
             outcome.figures.push(match (self.measure, sums) {

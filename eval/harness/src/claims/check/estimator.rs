@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::theory::Alphabet;
 use crate::theory::masked::{Enumeration, weighted_loss};
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// Batches of the training loss on a toy.
 #[derive(Debug, Deserialize)]
@@ -37,28 +37,28 @@ enum Measure {
 }
 
 impl Estimator {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        toy_inputs(workspace, [&self.toy])
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        toy_inputs(context, [&self.toy])
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let toy = load_toy(workspace, &self.toy, Alphabet::Masked)?;
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let toy = load_toy(context, &self.toy, Alphabet::Masked)?;
         let all = Enumeration::new(&toy)?;
         let objective = Md4::new(self.schedule.parse()?, self.weighting.parse()?);
-        let table = table_denoiser(&all, &workspace.device);
+        let table = table_denoiser(&all, &context.device);
         let exact = weighted_loss(&all, &objective.schedule, &objective.weighting);
         let means = |sampling: TimeSampling| -> Vec<f64> {
-            workspace.bar.start(self.batches as u64, &format!("loss, {sampling} times"));
+            context.bar.start(self.batches as u64, &format!("loss, {sampling} times"));
             let batch = |b: usize| {
-                let key = |purpose| Key::new(workspace.seed, purpose).fold(b as u64);
+                let key = |purpose| Key::new(context.seed, purpose).fold(b as u64);
                 let x = toy.draw(self.batch_size, &key("toy data"));
                 let batch = Batch::new(x, sampling.draw(self.batch_size, &key("toy times")));
-                let loss = objective.loss(&table, &batch, &key("toy masks"), &workspace.device).into_data();
-                workspace.bar.advance(1);
+                let loss = objective.loss(&table, &batch, &key("toy masks"), &context.device).into_data();
+                context.bar.advance(1);
                 loss.iter::<f64>().sum::<f64>() / self.batch_size as f64
             };
             let means = (0..self.batches).map(batch).collect();
-            workspace.bar.finish();
+            context.bar.finish();
             means
         };
         let (stratified, independent) = (means(TimeSampling::Stratified), means(TimeSampling::Independent));

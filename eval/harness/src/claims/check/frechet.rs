@@ -12,7 +12,7 @@ use crate::fid::{Images, Origin, between_features};
 use crate::images::of_dataset;
 use crate::networks::digits_classifier;
 use crate::provenance;
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 const GOLDEN: &str = "frechet/golden.json";
 
@@ -38,38 +38,38 @@ enum Measure {
 const PAIRS: [[&str; 2]; 3] = [["a", "b"], ["c", "d"], ["e", "f"]];
 
 impl Frechet {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
         match self.measure {
             Measure::GoldenError => {
                 let files = PAIRS.iter().flatten().map(|name| format!("frechet/{name}.npy"));
                 let files = files.chain([GOLDEN.to_owned()]);
-                files.map(|name| provenance::file_input(&workspace.data_file(&name)?)).collect()
+                files.map(|name| provenance::file_input(&context.data_file(&name)?)).collect()
             }
             Measure::SmallestRiseWithNoise => {
-                let network = digits_classifier(workspace)?;
-                let data = workspace.dataset("digits:train")?;
+                let network = digits_classifier(context)?;
+                let data = context.dataset("digits:train")?;
                 let network = Input { name: network.metric_name(), sha256: network.hash().to_owned() };
                 Ok(vec![network, provenance::data_input(data.as_ref())])
             }
         }
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         match self.measure {
-            Measure::GoldenError => golden_error(workspace),
-            Measure::SmallestRiseWithNoise => self.rise(workspace),
+            Measure::GoldenError => golden_error(context),
+            Measure::SmallestRiseWithNoise => self.rise(context),
         }
     }
 
-    fn rise(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let network = digits_classifier(workspace)?;
+    fn rise(&self, context: &Context) -> Result<Outcome, Failure> {
+        let network = digits_classifier(context)?;
         let metric = network.metric_name();
-        let (train, test) = (workspace.dataset("digits:train")?, workspace.dataset("digits:test")?);
-        let reference = network.features(&of_dataset(train.as_ref())?, workspace.bar.as_ref())?;
+        let (train, test) = (context.dataset("digits:train")?, context.dataset("digits:test")?);
+        let reference = network.features(&of_dataset(train.as_ref())?, context.bar.as_ref())?;
         let distance = |&level: &f64| -> Result<f64, Failure> {
-            let noisy = add_noise(test.as_ref(), level, &Key::new(workspace.seed, "pixel noise"))?;
+            let noisy = add_noise(test.as_ref(), level, &Key::new(context.seed, "pixel noise"))?;
             let images = Images::from_tokens(&noisy, test.values(), [8, 8, 1]);
-            Ok(between_features(&network.features(&images, workspace.bar.as_ref())?, &reference, &network.origin())?
+            Ok(between_features(&network.features(&images, context.bar.as_ref())?, &reference, &network.origin())?
                 .value)
         };
         let distances = self.noise.iter().map(distance).collect::<Result<Vec<f64>, Failure>>()?;
@@ -108,10 +108,10 @@ fn add_noise(data: &dyn Dataset, deviation: f64, key: &Key) -> Result<Tokens, Fa
     Ok(Tokens::new(data.all()?.ids().iter().map(&mut noisy).collect(), data.length()))
 }
 
-fn golden_error(workspace: &Workspace) -> Result<Outcome, Failure> {
-    let golden = load_golden(workspace, GOLDEN)?;
+fn golden_error(context: &Context) -> Result<Outcome, Failure> {
+    let golden = load_golden(context, GOLDEN)?;
     let mut outcome = Outcome::exact("largest relative error", 0.0, "1").over(PAIRS.len(), "pairs of feature sets");
-    let load = |name: &str| load_features(workspace, &format!("frechet/{name}.npy"));
+    let load = |name: &str| load_features(context, &format!("frechet/{name}.npy"));
     for [a, b] in PAIRS {
         let name = format!("{a}-{b}");
         let exact = golden[&name]["distance"].as_f64();

@@ -15,7 +15,7 @@ use crate::likelihood::Estimate;
 use crate::provenance;
 use crate::theory::masked::{Enumeration, cascade};
 use crate::theory::{Cascade, DenoiserKind, Toy};
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// Networks trained on the 2x2 patches of the digits, whose every pattern can be enumerated.
 #[derive(Debug, Deserialize)]
@@ -35,12 +35,12 @@ pub struct GapProfile {
 }
 
 impl GapProfile {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        Ok(vec![provenance::file_input(&workspace.data_file("digits/digits.csv.gz")?)?])
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        Ok(vec![provenance::file_input(&context.data_file("digits/digits.csv.gz")?)?])
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let toy = patches(workspace.dataset("digits:train")?.as_ref(), self.levels)?;
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let toy = patches(context.dataset("digits:train")?.as_ref(), self.levels)?;
         let profile = |probabilities: &[f64]| {
             let all = Enumeration::with_probabilities(&toy, probabilities)?;
             cascade(&all, &MaskedSchedule::Linear, self.steps, &Weighting::Elbo)
@@ -50,7 +50,7 @@ impl GapProfile {
         let untrained = profile(&vec![uniform; patterns * toy.length * self.levels])?;
         let mut trained: Vec<(String, Vec<Cascade>)> = Vec::new();
         for weighting in &self.weightings {
-            let one = |seed: u64| profile(&self.train(workspace, &toy, weighting, seed)?);
+            let one = |seed: u64| profile(&self.train(context, &toy, weighting, seed)?);
             trained.push((weighting.clone(), (0..self.seeds).map(one).collect::<Result<_, _>>()?));
         }
         let networks = trained.iter().flat_map(|(_, runs)| runs).chain([&untrained]);
@@ -77,15 +77,15 @@ impl GapProfile {
     }
 
     /// Trains a network; its answer to every pattern.
-    fn train(&self, workspace: &Workspace, toy: &Toy, weighting: &str, seed: u64) -> Result<Vec<f64>, Failure> {
+    fn train(&self, context: &Context, toy: &Toy, weighting: &str, seed: u64) -> Result<Vec<f64>, Failure> {
         // The same data, weights and noise for every weighting: differences between weightings are paired.
-        let key = Key::new(workspace.seed, "gap profile").fold(seed);
+        let key = Key::new(context.seed, "gap profile").fold(seed);
         let mut overrides = self.set.clone();
         overrides.extend([format!("weighting={weighting}"), format!("seed={}", key.number())]);
         let settings = Settings::resolve("md4-digits", &overrides)?;
         let data = InMemory::new("digit patches", toy.states, toy.draw(self.sequences, &key.fold(0)));
-        let trainer = train(workspace, &settings, &data, &format!("patches, {weighting}"))?;
-        Ok(network_probabilities(trainer.ema(), toy, workspace))
+        let trainer = train(context, &settings, &data, &format!("patches, {weighting}"))?;
+        Ok(network_probabilities(trainer.ema(), toy, context))
     }
 }
 

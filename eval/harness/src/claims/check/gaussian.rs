@@ -11,7 +11,7 @@ use super::{Outcome, axis, curve, figure, plot, toy_inputs};
 use crate::failure::Failure;
 use crate::theory::Cascade;
 use crate::theory::gaussian::{GaussianToy, augmented_nelbo, cascade, forms, warped_diffusion};
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// One measure over toys and schedules; the largest case counts.
 #[derive(Debug, Deserialize)]
@@ -41,15 +41,15 @@ enum Measure {
 const STEPS: usize = 6;
 
 impl Gaussian {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        toy_inputs(workspace, &self.toys)
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        toy_inputs(context, &self.toys)
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let mut details = Vec::new();
         let mut first = None;
         for name in &self.toys {
-            let toy = GaussianToy::load(&workspace.data_file(&format!("{name}.json"))?)?;
+            let toy = GaussianToy::load(&context.data_file(&format!("{name}.json"))?)?;
             for schedule in &self.schedules {
                 let schedule: GaussianSchedule = schedule.parse()?;
                 let case = format!("{name}, {schedule}");

@@ -9,7 +9,7 @@ use super::{Outcome, axis, curve, figure, log_axis, plot};
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::theory::race::{revealed_by_race, zipf};
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// A vocabulary with Zipf's law, one token of T steps.
 #[derive(Debug, Deserialize)]
@@ -41,7 +41,7 @@ impl Gumbel {
         self.measure == Measure::TwoStage
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let mu = zipf(self.values);
         let entropy: f64 = mu.iter().map(|p| -p * p.ln()).sum();
         let reveal = 1.0 / self.steps as f64;
@@ -55,7 +55,7 @@ impl Gumbel {
                 outcome
             }
             Measure::TwoStage => {
-                let mut rng = Key::new(workspace.seed, "two-stage draw").rng();
+                let mut rng = Key::new(context.seed, "two-stage draw").rng();
                 let mut surprise = Vec::with_capacity(self.draws);
                 let mut trials = 0u64;
                 while surprise.len() < self.draws {

@@ -8,7 +8,7 @@ use super::{Outcome, load_golden};
 use crate::failure::Failure;
 use crate::provenance;
 use crate::theory::discrete::{Forward, Parameterization, genmd4, token_integrand, token_step};
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// The largest difference over times, states and values.
 #[derive(Debug, Deserialize)]
@@ -42,16 +42,16 @@ const ROWS: [[f64; 3]; 3] = [[0.5, 0.3, 0.2], [0.05, 0.9, 0.05], [0.34, 0.33, 0.
 const STEPS: usize = 20;
 
 impl Integrand {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
         match self.measure {
-            Measure::Uniform => Ok(vec![provenance::file_input(&workspace.data_file(GOLDEN)?)?]),
+            Measure::Uniform => Ok(vec![provenance::file_input(&context.data_file(GOLDEN)?)?]),
             _ => Ok(Vec::new()),
         }
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let (differences, quantity) = match self.measure {
-            Measure::Uniform => (uniform_golden(workspace)?, "largest relative error of the integrand"),
+            Measure::Uniform => (uniform_golden(context)?, "largest relative error of the integrand"),
             Measure::UniformLimit => (uniform_limit(), "largest |T · step KL / integrand − 1|, T = 10⁶"),
             Measure::Genmd4 | Measure::Genmd4Equal => (self.costs(), "largest relative difference of the cost"),
             Measure::Genmd4Step => (self.steps(), "largest relative difference of the step KL"),
@@ -102,8 +102,8 @@ fn linear_level(t: f64) -> f64 {
     MaskedSchedule::Linear.log_snr(t)
 }
 
-fn uniform_golden(workspace: &Workspace) -> Result<Vec<f64>, Failure> {
-    let golden = load_golden(workspace, GOLDEN)?;
+fn uniform_golden(context: &Context) -> Result<Vec<f64>, Failure> {
+    let golden = load_golden(context, GOLDEN)?;
     let bad = || Failure::input(format!("{GOLDEN}: no uniform_integrand"), "restore the file");
     let forward = Forward::uniform(3, MaskedSchedule::Linear);
     let mut differences = Vec::new();

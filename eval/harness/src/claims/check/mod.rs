@@ -48,7 +48,7 @@ use crate::provenance;
 use crate::runs::Trained;
 use crate::runs::run_training;
 use crate::theory::{Alphabet, Toy};
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 use drawing::{axis, curve, figure, log_axis, plot, ranking};
 
 /// A check with its parameters.
@@ -174,66 +174,66 @@ impl Outcome {
 
 impl Protocol {
     /// What the check reads, with hashes: part of the content key.
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
         match self {
-            Self::Cascade(check) => check.inputs(workspace),
-            Self::Equivalence(check) => check.inputs(workspace),
-            Self::Integrand(check) => check.inputs(workspace),
-            Self::Gaussian(check) => check.inputs(workspace),
-            Self::Order(check) => check.inputs(workspace),
-            Self::Parallel(check) => check.inputs(workspace),
+            Self::Cascade(check) => check.inputs(context),
+            Self::Equivalence(check) => check.inputs(context),
+            Self::Integrand(check) => check.inputs(context),
+            Self::Gaussian(check) => check.inputs(context),
+            Self::Order(check) => check.inputs(context),
+            Self::Parallel(check) => check.inputs(context),
             Self::Gumbel(_) => Ok(Vec::new()),
-            Self::GapProfile(check) => check.inputs(workspace),
-            Self::Weights(check) => check.inputs(workspace),
-            Self::Devices(check) => check.inputs(workspace),
-            Self::Weighting(check) => check.inputs(workspace),
+            Self::GapProfile(check) => check.inputs(context),
+            Self::Weights(check) => check.inputs(context),
+            Self::Devices(check) => check.inputs(context),
+            Self::Weighting(check) => check.inputs(context),
             Self::Grids(_) => Ok(Vec::new()),
-            Self::Estimator(check) => check.inputs(workspace),
-            Self::GaussianEstimator(check) => check.inputs(workspace),
-            Self::Ode(check) => check.inputs(workspace),
-            Self::Families(check) => check.inputs(workspace),
-            Self::ToyTraining(check) => check.inputs(workspace),
-            Self::Digits(check) => check.inputs(workspace),
-            Self::Objectives(check) => check.inputs(workspace),
-            Self::Samplers(check) => check.inputs(workspace),
-            Self::Text(check) => check.inputs(workspace),
-            Self::Frechet(check) => check.inputs(workspace),
-            Self::Parity(check) => check.inputs(workspace),
-            Self::Photographs(check) => check.inputs(workspace),
+            Self::Estimator(check) => check.inputs(context),
+            Self::GaussianEstimator(check) => check.inputs(context),
+            Self::Ode(check) => check.inputs(context),
+            Self::Families(check) => check.inputs(context),
+            Self::ToyTraining(check) => check.inputs(context),
+            Self::Digits(check) => check.inputs(context),
+            Self::Objectives(check) => check.inputs(context),
+            Self::Samplers(check) => check.inputs(context),
+            Self::Text(check) => check.inputs(context),
+            Self::Frechet(check) => check.inputs(context),
+            Self::Parity(check) => check.inputs(context),
+            Self::Photographs(check) => check.inputs(context),
             Self::SampleSize(_) => Ok(Vec::new()),
-            Self::SideBySide(check) => check.inputs(workspace),
+            Self::SideBySide(check) => check.inputs(context),
         }
     }
 
     /// Runs the check.
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         match self {
-            Self::Cascade(check) => check.run(workspace),
-            Self::Equivalence(check) => check.run(workspace),
-            Self::Integrand(check) => check.run(workspace),
-            Self::Gaussian(check) => check.run(workspace),
-            Self::Order(check) => check.run(workspace),
-            Self::Parallel(check) => check.run(workspace),
-            Self::Gumbel(check) => check.run(workspace),
-            Self::GapProfile(check) => check.run(workspace),
-            Self::Weights(check) => check.run(workspace),
-            Self::Devices(check) => check.run(workspace),
-            Self::Weighting(check) => check.run(workspace),
+            Self::Cascade(check) => check.run(context),
+            Self::Equivalence(check) => check.run(context),
+            Self::Integrand(check) => check.run(context),
+            Self::Gaussian(check) => check.run(context),
+            Self::Order(check) => check.run(context),
+            Self::Parallel(check) => check.run(context),
+            Self::Gumbel(check) => check.run(context),
+            Self::GapProfile(check) => check.run(context),
+            Self::Weights(check) => check.run(context),
+            Self::Devices(check) => check.run(context),
+            Self::Weighting(check) => check.run(context),
             Self::Grids(check) => check.run(),
-            Self::Estimator(check) => check.run(workspace),
-            Self::GaussianEstimator(check) => check.run(workspace),
-            Self::Ode(check) => check.run(workspace),
-            Self::Families(check) => check.run(workspace),
-            Self::ToyTraining(check) => check.run(workspace),
-            Self::Digits(check) => check.run(workspace),
-            Self::Objectives(check) => check.run(workspace),
-            Self::Samplers(check) => check.run(workspace),
-            Self::Text(check) => check.run(workspace),
-            Self::Frechet(check) => check.run(workspace),
-            Self::Parity(check) => check.run(workspace),
-            Self::Photographs(check) => check.run(workspace),
-            Self::SampleSize(check) => check.run(workspace),
-            Self::SideBySide(check) => check.run(workspace),
+            Self::Estimator(check) => check.run(context),
+            Self::GaussianEstimator(check) => check.run(context),
+            Self::Ode(check) => check.run(context),
+            Self::Families(check) => check.run(context),
+            Self::ToyTraining(check) => check.run(context),
+            Self::Digits(check) => check.run(context),
+            Self::Objectives(check) => check.run(context),
+            Self::Samplers(check) => check.run(context),
+            Self::Text(check) => check.run(context),
+            Self::Frechet(check) => check.run(context),
+            Self::Parity(check) => check.run(context),
+            Self::Photographs(check) => check.run(context),
+            Self::SampleSize(check) => check.run(context),
+            Self::SideBySide(check) => check.run(context),
         }
     }
 
@@ -256,19 +256,19 @@ impl Protocol {
 }
 
 /// A bundled toy, `fixtures/NAME.json`.
-fn load_toy(workspace: &Workspace, name: &str, alphabet: Alphabet) -> Result<Toy, Failure> {
-    Toy::load(&workspace.data_file(&format!("{name}.json"))?, alphabet)
+fn load_toy(context: &Context, name: &str, alphabet: Alphabet) -> Result<Toy, Failure> {
+    Toy::load(&context.data_file(&format!("{name}.json"))?, alphabet)
 }
 
 /// The files of bundled toys, with hashes.
-fn toy_inputs<'a>(workspace: &Workspace, names: impl IntoIterator<Item = &'a String>) -> Result<Vec<Input>, Failure> {
-    let input = |name| provenance::file_input(&workspace.data_file(&format!("{name}.json"))?);
+fn toy_inputs<'a>(context: &Context, names: impl IntoIterator<Item = &'a String>) -> Result<Vec<Input>, Failure> {
+    let input = |name| provenance::file_input(&context.data_file(&format!("{name}.json"))?);
     names.into_iter().map(input).collect()
 }
 
 /// A file of golden values.
-fn load_golden(workspace: &Workspace, name: &str) -> Result<serde_json::Value, Failure> {
-    let path = workspace.data_file(name)?;
+fn load_golden(context: &Context, name: &str) -> Result<serde_json::Value, Failure> {
+    let path = context.data_file(name)?;
     let text = std::fs::read_to_string(&path).map_err(Failure::reading(&path))?;
     serde_json::from_str(&text).map_err(|e| Failure::input(format!("{}: {e}", path.display()), "restore the file"))
 }
@@ -293,48 +293,48 @@ fn smaller(a: f64, b: f64) -> f64 {
 }
 
 /// A feature matrix among the fixtures.
-fn load_features(workspace: &Workspace, name: &str) -> Result<Features, Failure> {
-    Features::load(&workspace.data_file(name)?)
+fn load_features(context: &Context, name: &str) -> Result<Features, Failure> {
+    Features::load(&context.data_file(name)?)
 }
 
 /// Trains a network with a progress bar.
 fn train<'a>(
-    workspace: &Workspace,
+    context: &Context,
     settings: &Settings,
     data: &'a InMemory,
     label: &str,
 ) -> Result<Trainer<'a>, Failure> {
-    let mut trainer = Trainer::new(settings, data, &workspace.devices)?;
-    workspace.bar.start(settings.steps, &format!("train on {label}"));
+    let mut trainer = Trainer::new(settings, data, &context.devices)?;
+    context.bar.start(settings.steps, &format!("train on {label}"));
     for _ in 0..settings.steps {
         let progress = trainer.advance()?;
-        workspace.bar.set(progress.step, format!("loss {:.3}", progress.weighted_loss));
+        context.bar.set(progress.step, format!("loss {:.3}", progress.weighted_loss));
     }
-    workspace.bar.finish();
+    context.bar.finish();
     Ok(trainer)
 }
 
 /// A preset trained to the end in a folder of its own. The folder's name holds everything that shapes the run, so an
 /// older one is never mistaken for it, and claims about one run train it once.
-fn trained_run(workspace: &Workspace, preset: &str, set: &[String]) -> Result<(Trained, PathBuf), Failure> {
+fn trained_run(context: &Context, preset: &str, set: &[String]) -> Result<(Trained, PathBuf), Failure> {
     let settings = Settings::resolve(preset, set)?;
-    let data = workspace.open(&settings.data(Split::Train))?;
-    let run = workspace.out.join("runs").join(trained_name(workspace, preset, &settings, data.as_ref()));
-    run_training(workspace, &settings, data.as_ref(), &run)?;
-    Ok((Trained::load(&run, &workspace.device)?, run))
+    let data = context.open(&settings.data(Split::Train))?;
+    let run = context.out.join("runs").join(trained_name(context, preset, &settings, data.as_ref()));
+    run_training(context, &settings, data.as_ref(), &run)?;
+    Ok((Trained::load(&run, &context.device)?, run))
 }
 
 /// The name of the folder of a run.
-fn trained_name(workspace: &Workspace, preset: &str, settings: &Settings, data: &dyn Dataset) -> String {
-    let device = workspace.device_name.clone();
+fn trained_name(context: &Context, preset: &str, settings: &Settings, data: &dyn Dataset) -> String {
+    let device = context.device_name.clone();
     let shape = [settings.to_toml(), data.hash().to_owned(), format!("training {TRAINING}"), device].join("\n");
     format!("{preset}-{}", &impls::hash::sha256(shape.as_bytes())[..12])
 }
 
 /// What a trained run depends on: its settings and its data.
-fn run_inputs(workspace: &Workspace, preset: &str, set: &[String]) -> Result<Vec<Input>, Failure> {
+fn run_inputs(context: &Context, preset: &str, set: &[String]) -> Result<Vec<Input>, Failure> {
     let settings = Settings::resolve(preset, set)?;
-    let data = workspace.open(&settings.data(Split::Train))?;
+    let data = context.open(&settings.data(Split::Train))?;
     let hash = impls::hash::sha256(settings.to_toml().as_bytes());
     Ok(vec![Input { name: preset.to_owned(), sha256: hash }, provenance::data_input(data.as_ref())])
 }
@@ -345,12 +345,12 @@ fn weights_of(model: &Trained) -> Input {
 }
 
 /// The network's answer to every pattern of the toy.
-fn network_probabilities(denoiser: &dyn Denoiser, toy: &Toy, workspace: &Workspace) -> Vec<f64> {
+fn network_probabilities(denoiser: &dyn Denoiser, toy: &Toy, context: &Context) -> Vec<f64> {
     let base = toy.states + 1;
     let patterns = base.pow(toy.length as u32);
     let digit = |pattern: usize, place: usize| (pattern / base.pow((toy.length - 1 - place) as u32) % base) as u32;
     let ids: Vec<u32> = (0..patterns).flat_map(|p| (0..toy.length).map(move |n| digit(p, n))).collect();
-    let input = network::Input::new(ids_tensor(&ids, toy.length, &workspace.device), &vec![0.5; patterns]);
+    let input = network::Input::new(ids_tensor(&ids, toy.length, &context.device), &vec![0.5; patterns]);
     let logits: Vec<f32> = denoiser.value_logits(&input).into_data().iter::<f32>().collect();
     logits.chunks(toy.states).flat_map(softmax).collect()
 }

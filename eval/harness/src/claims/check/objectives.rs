@@ -14,7 +14,7 @@ use super::independent::Independent;
 use super::{Outcome, figure, ranking, run_inputs, trained_run, weights_of};
 use crate::failure::Failure;
 use crate::likelihood::{Bound, Estimate, Estimator, Question};
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// Models trained on the digits.
 #[derive(Debug, Deserialize)]
@@ -45,30 +45,30 @@ enum Measure {
 }
 
 impl Objectives {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        let inputs = self.presets.iter().map(|preset| run_inputs(workspace, preset, &self.set));
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        let inputs = self.presets.iter().map(|preset| run_inputs(context, preset, &self.set));
         Ok(inputs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         match self.measure {
-            Measure::WorstMinusBaseline => self.implementations(workspace),
-            _ => self.forms(workspace),
+            Measure::WorstMinusBaseline => self.implementations(context),
+            _ => self.forms(context),
         }
     }
 
-    fn implementations(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let (train, test) = (workspace.dataset("digits:train")?, workspace.dataset("digits:test")?);
+    fn implementations(&self, context: &Context) -> Result<Outcome, Failure> {
+        let (train, test) = (context.dataset("digits:train")?, context.dataset("digits:test")?);
         let to_bits = 1.0 / (test.length() as f64 * std::f64::consts::LN_2);
         let test_images = test.all()?;
         let baseline = Independent::pooled(train.as_ref())?.nats(&test_images);
         let mut rows: Vec<(String, Estimate, Estimate)> = Vec::new();
         let mut made = Vec::new();
         for preset in &self.presets {
-            let (model, _) = trained_run(workspace, preset, &self.set)?;
+            let (model, _) = trained_run(context, preset, &self.set)?;
             let bound = model
-                .question(test.as_ref(), Estimator::Auto, self.draws, None, workspace.seed)
-                .answer(&workspace.device, workspace.bar.as_ref())?;
+                .question(test.as_ref(), Estimator::Auto, self.draws, None, context.seed)
+                .answer(&context.device, context.bar.as_ref())?;
             let paired: Vec<f64> = bound.per_sequence.iter().zip(&baseline).map(|(a, b)| (a - b) * to_bits).collect();
             rows.push((model.settings.implementation.clone(), bound.bits_per_dim, Estimate::of(&paired)));
             made.push(weights_of(&model));
@@ -99,14 +99,14 @@ impl Objectives {
     }
 
     /// One model, its bound estimated in forms that have the same mean, and in steps.
-    fn forms(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    fn forms(&self, context: &Context) -> Result<Outcome, Failure> {
         let preset = self.presets.first().ok_or_else(|| Failure::internal("the claim names no preset"))?;
-        let (model, _) = trained_run(workspace, preset, &self.set)?;
-        let test = workspace.dataset("digits:test")?;
+        let (model, _) = trained_run(context, preset, &self.set)?;
+        let test = context.dataset("digits:test")?;
         let ask_with = |estimator, objective: &dyn Objective, draws: usize, repeat: u64| -> Result<Bound, Failure> {
-            let seed = workspace.seed + repeat;
+            let seed = context.seed + repeat;
             let question = model.question(test.as_ref(), estimator, draws, None, seed);
-            Question { objective, ..question }.answer(&workspace.device, workspace.bar.as_ref())
+            Question { objective, ..question }.answer(&context.device, context.bar.as_ref())
         };
         let ask =
             |objective: &dyn Objective, repeat: u64| ask_with(Estimator::Objective, objective, self.draws, repeat);

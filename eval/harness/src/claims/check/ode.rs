@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::likelihood::ode::log_density;
 use crate::theory::gaussian::{GaussianToy, Mixture, cascade};
 use crate::theory::quadrature::normal_expectation;
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// Mixtures in one dimension.
 #[derive(Debug, Deserialize)]
@@ -46,17 +46,17 @@ struct Excess {
 const TOLERANCE: f64 = 1e-10;
 
 impl Ode {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        toy_inputs(workspace, &self.toys)
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        toy_inputs(context, &self.toys)
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let schedule: GaussianSchedule = self.schedule.parse()?;
         let ends = schedule.ends().ok_or_else(|| Failure::internal("the claim's schedule has no ends"))?;
         let mut found = Vec::new();
         let mut drawn = None;
         for name in &self.toys {
-            let toy = GaussianToy::load(&workspace.data_file(&format!("{name}.json"))?)?;
+            let toy = GaussianToy::load(&context.data_file(&format!("{name}.json"))?)?;
             // Of x; what it exceeds the entropy of x by is what the bound of y_0 exceeds that of y_0 by.
             let exact = cascade(&toy, &schedule, 1, &Weighting::Elbo)?;
             let nelbo = exact.neg_elbo_continuous - exact.entropy;

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::theory::Alphabet;
 use crate::theory::masked::order::{order_law, simulate};
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// The law of the order on one toy, exact or simulated.
 #[derive(Debug, Deserialize)]
@@ -39,16 +39,16 @@ enum Measure {
 }
 
 impl Order {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        toy_inputs(workspace, [&self.toy])
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        toy_inputs(context, [&self.toy])
     }
 
     pub fn is_statistical(&self) -> bool {
         self.measure != Measure::FromUniform
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let toy = load_toy(workspace, &self.toy, Alphabet::Masked)?;
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let toy = load_toy(context, &self.toy, Alphabet::Masked)?;
         let schedule: VectorSchedule = self.schedule.parse()?;
         if schedule.powers().len() != toy.states {
             let what = format!("{} powers for {} values", schedule.powers().len(), toy.states);
@@ -65,7 +65,7 @@ impl Order {
         let mut outcome = if self.is_statistical() {
             let mut scores = Vec::new();
             for simulation in 0..self.simulations {
-                let key = Key::new(workspace.seed, "reveal order").fold(simulation as u64);
+                let key = Key::new(context.seed, "reveal order").fold(simulation as u64);
                 let found = simulate(&toy, &schedule, self.draws, &key);
                 scores.push(chi_square(&found, &expected));
                 counts.iter_mut().zip(&found).for_each(|(total, count)| *total += count);

@@ -8,7 +8,7 @@ use super::{Outcome, figure, larger, load_features, load_golden};
 use crate::failure::Failure;
 use crate::fid::{Balls, Origin, between_features, inception_score, kid, prdc};
 use crate::provenance;
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 const GOLDEN: &str = "metrics/golden.json";
 /// Pairs of feature sets of the fixture; the last, of many equal images, for the metrics of neighbours.
@@ -41,19 +41,19 @@ impls::names!(Metric, "metric":
 type Row = (String, f64, String, f64);
 
 impl Parity {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
         let pairs = PAIRS.iter().flat_map(|name| ["generated", "reference"].map(|side| format!("{name}.{side}.npy")));
         let files = pairs.chain(["logits.npy".to_owned()]).map(|name| format!("metrics/{name}"));
         let files = files.chain([GOLDEN.to_owned()]);
-        files.map(|name| provenance::file_input(&workspace.data_file(&name)?)).collect()
+        files.map(|name| provenance::file_input(&context.data_file(&name)?)).collect()
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let golden = load_golden(workspace, GOLDEN)?;
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let golden = load_golden(context, GOLDEN)?;
         let mut rows = Vec::new();
         match self.metric {
             Metric::InceptionScore => {
-                let logits = load_features(workspace, "metrics/logits.npy")?;
+                let logits = load_features(context, "metrics/logits.npy")?;
                 let order: Vec<usize> = (0..logits.len()).collect();
                 for splits in [1, 10] {
                     let ours = inception_score(&logits, &order, splits)?.value;
@@ -65,7 +65,7 @@ impl Parity {
             _ => {
                 let pairs = if self.metric == Metric::FrechetDistance { &PAIRS[..3] } else { &PAIRS[..] };
                 for name in pairs {
-                    rows.extend(self.of_pair(workspace, name, &golden)?);
+                    rows.extend(self.of_pair(context, name, &golden)?);
                 }
             }
         }
@@ -93,13 +93,13 @@ impl Parity {
         Ok(outcome)
     }
 
-    fn of_pair(&self, workspace: &Workspace, name: &str, golden: &Value) -> Result<Vec<Row>, Failure> {
+    fn of_pair(&self, context: &Context, name: &str, golden: &Value) -> Result<Vec<Row>, Failure> {
         let [x, y] = [
-            load_features(workspace, &format!("metrics/{name}.generated.npy")),
-            load_features(workspace, &format!("metrics/{name}.reference.npy")),
+            load_features(context, &format!("metrics/{name}.generated.npy")),
+            load_features(context, &format!("metrics/{name}.reference.npy")),
         ];
         let (x, y) = (x?, y?);
-        let bar = workspace.bar.as_ref();
+        let bar = context.bar.as_ref();
         let row = |what: &str, ours: f64, tool: &str, theirs: &Value| -> Result<Row, Failure> {
             Ok((format!("{name}, {what}"), ours, tool.to_owned(), number(theirs)?))
         };

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::fid::{Convention, FeatureNetwork, Images, Origin, Side};
 use crate::networks::bundled_network;
 use crate::provenance;
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 const PHOTOS: [&str; 3] = ["photos/china.png", "photos/flower.png", "photos/grace_hopper.png"];
 /// Side of a crop; crops do not overlap.
@@ -51,20 +51,20 @@ enum Disturbance {
 }
 
 impl Photographs {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        let network = lite0(workspace)?;
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        let network = lite0(context)?;
         let mut inputs = vec![Input { name: network.metric_name(), sha256: network.hash().to_owned() }];
         for photo in PHOTOS {
-            inputs.push(provenance::file_input(&workspace.data_file(photo)?)?);
+            inputs.push(provenance::file_input(&context.data_file(photo)?)?);
         }
         Ok(inputs)
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let (network, crops) = (lite0(workspace)?, crops(workspace)?);
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let (network, crops) = (lite0(context)?, crops(context)?);
         match self.measure {
-            Measure::SmallestRise => self.rise(workspace, &network, &crops),
-            Measure::Conventions => self.conventions(workspace, &network, &crops),
+            Measure::SmallestRise => self.rise(context, &network, &crops),
+            Measure::Conventions => self.conventions(context, &network, &crops),
         }
     }
 
@@ -76,15 +76,15 @@ impl Photographs {
         ]
     }
 
-    fn rise(&self, workspace: &Workspace, network: &FeatureNetwork, crops: &[RgbImage]) -> Result<Outcome, Failure> {
+    fn rise(&self, context: &Context, network: &FeatureNetwork, crops: &[RgbImage]) -> Result<Outcome, Failure> {
         let metric = network.metric_name();
-        let side = |images: &[RgbImage]| side(network, images, workspace);
+        let side = |images: &[RgbImage]| side(network, images, context);
         let reference = side(crops)?;
         let (mut panels, mut details, mut rises) = (Vec::new(), Vec::new(), Vec::new());
         for (disturbance, label, levels) in self.levels() {
             let mut distances = Vec::new();
             for &level in levels {
-                let value = side(&disturbed(crops, disturbance, level, workspace.seed)?)?.to(&reference)?;
+                let value = side(&disturbed(crops, disturbance, level, context.seed)?)?.to(&reference)?;
                 details.push((format!("{metric}, {label}: {level}"), value));
                 distances.push(value);
             }
@@ -111,7 +111,7 @@ impl Photographs {
     /// The disturbed crops under each convention, and the crops as they are under one convention against another.
     fn conventions(
         &self,
-        workspace: &Workspace,
+        context: &Context,
         network: &FeatureNetwork,
         crops: &[RgbImage],
     ) -> Result<Outcome, Failure> {
@@ -123,9 +123,9 @@ impl Photographs {
         let known = [Convention::Tf, Convention::Pytorch, Convention::Clean];
         // One name for all: features of different conventions are compared on purpose.
         let sides = |images: &[RgbImage]| -> Result<Vec<Side>, Failure> {
-            known.iter().map(|&c| side(&network.with_convention(c), images, workspace)).collect()
+            known.iter().map(|&c| side(&network.with_convention(c), images, context)).collect()
         };
-        let (changed, same) = (sides(&disturbed(crops, disturbance, level, workspace.seed)?)?, sides(crops)?);
+        let (changed, same) = (sides(&disturbed(crops, disturbance, level, context.seed)?)?, sides(crops)?);
         let own = changed.iter().zip(&same).map(|(a, b)| a.to(b)).collect::<Result<Vec<f64>, Failure>>()?;
         let ratio = own.iter().copied().fold(0.0, larger) / own.iter().copied().fold(f64::INFINITY, smaller);
         let mut outcome =
@@ -163,14 +163,14 @@ impl Photographs {
     }
 }
 
-fn lite0(workspace: &Workspace) -> Result<FeatureNetwork, Failure> {
-    bundled_network(workspace, "lite0")
+fn lite0(context: &Context) -> Result<FeatureNetwork, Failure> {
+    bundled_network(context, "lite0")
 }
 
-fn crops(workspace: &Workspace) -> Result<Vec<RgbImage>, Failure> {
+fn crops(context: &Context) -> Result<Vec<RgbImage>, Failure> {
     let mut crops = Vec::new();
     for photo in PHOTOS {
-        let path = workspace.data_file(photo)?;
+        let path = context.data_file(photo)?;
         let unreadable = |e| Failure::input(format!("{}: {e}", path.display()), "restore the file");
         let photo = image::open(&path).map_err(unreadable)?.into_rgb8();
         let corners = |extent: u32| (0..=extent - SIDE).step_by(SIDE as usize);
@@ -183,10 +183,10 @@ fn crops(workspace: &Workspace) -> Result<Vec<RgbImage>, Failure> {
     Ok(crops)
 }
 
-fn side(network: &FeatureNetwork, crops: &[RgbImage], workspace: &Workspace) -> Result<Side, Failure> {
+fn side(network: &FeatureNetwork, crops: &[RgbImage], context: &Context) -> Result<Side, Failure> {
     let pixels = crops.iter().flat_map(|crop| crop.as_raw()).copied().collect();
     let images = Images::new(pixels, [SIDE as usize, SIDE as usize, 3]);
-    Side::of_features(&network.features(&images, workspace.bar.as_ref())?, &Origin::made("crops of photographs"))
+    Side::of_features(&network.features(&images, context.bar.as_ref())?, &Origin::made("crops of photographs"))
 }
 
 fn disturbed(crops: &[RgbImage], disturbance: Disturbance, level: f64, seed: u64) -> Result<Vec<RgbImage>, Failure> {

@@ -9,7 +9,7 @@ use super::{Outcome, axis, figure, plot};
 use crate::failure::Failure;
 use crate::fid::{Features, Origin, Side, Statistics, extrapolated, kid, standard_error};
 use crate::likelihood::Estimate;
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 use elbow_base::{Progress, Silent};
 
 /// Sets of `images` draws of N(shift, I) in `dimension` dimensions against the law N(0, I): the true squared distance is
@@ -42,11 +42,11 @@ enum Measure {
 }
 
 impl SampleSize {
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let truth = self.dimension as f64 * self.shift.powi(2);
-        let key = Key::new(workspace.seed, "gaussian features");
+        let key = Key::new(context.seed, "gaussian features");
         let numbers: Vec<usize> = (0..self.sets).collect();
-        let bar = workspace.bar.as_ref();
+        let bar = context.bar.as_ref();
         bar.start(self.sets as u64, "sets of features");
         let quiet = Silent;
         let found = Workers::new(usize::MAX).map(&numbers, |_, &set| {

@@ -15,7 +15,7 @@ use crate::likelihood::Estimate;
 use crate::networks::digits_classifier;
 use crate::runs::Trained;
 use crate::sampling::{self, Request};
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// Samplers of one trained model.
 #[derive(Debug, Deserialize)]
@@ -80,9 +80,9 @@ impl Drawn<'_> {
 }
 
 impl Samplers {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        let mut inputs = run_inputs(workspace, &self.preset, &self.set)?;
-        let network = digits_classifier(workspace)?;
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        let mut inputs = run_inputs(context, &self.preset, &self.set)?;
+        let network = digits_classifier(context)?;
         inputs.push(Input { name: network.metric_name(), sha256: network.hash().to_owned() });
         Ok(inputs)
     }
@@ -91,19 +91,19 @@ impl Samplers {
         !matches!(self.measure, Measure::Calls)
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let (model, _) = trained_run(workspace, &self.preset, &self.set)?;
-        let train = workspace.open(&model.settings.data(Split::Train))?;
-        let network = digits_classifier(workspace)?;
-        let reference = network.features(&of_dataset(train.as_ref())?, workspace.bar.as_ref())?;
-        let bench = Bench { check: self, workspace, model: &model, data: train.as_ref(), network: &network, reference };
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let (model, _) = trained_run(context, &self.preset, &self.set)?;
+        let train = context.open(&model.settings.data(Split::Train))?;
+        let network = digits_classifier(context)?;
+        let reference = network.features(&of_dataset(train.as_ref())?, context.bar.as_ref())?;
+        let bench = Bench { check: self, context, model: &model, data: train.as_ref(), network: &network, reference };
         let mut lines = Vec::new();
         for (number, line) in self.lines.iter().enumerate() {
             let points = line.steps.iter().map(|&steps| bench.point(number, line, steps)).collect::<Result<_, _>>()?;
             lines.push(Drawn { line, points });
         }
         let metric = network.metric_name();
-        let mut outcome = self.judge(workspace, &lines, &metric, train.length())?;
+        let mut outcome = self.judge(context, &lines, &metric, train.length())?;
         for Drawn { line, points } in &lines {
             for point in points {
                 let distance = Estimate::of(&point.distances);
@@ -118,7 +118,7 @@ impl Samplers {
         Ok(outcome)
     }
 
-    fn judge(&self, workspace: &Workspace, lines: &[Drawn], metric: &str, tokens: usize) -> Result<Outcome, Failure> {
+    fn judge(&self, context: &Context, lines: &[Drawn], metric: &str, tokens: usize) -> Result<Outcome, Failure> {
         let line = |index: usize| lines.get(index).ok_or_else(|| Failure::internal("the claim names too few lines"));
         let difference = |a: &Point, b: &Point| {
             Estimate::of(&a.distances.iter().zip(&b.distances).map(|(a, b)| a - b).collect::<Vec<_>>())
@@ -147,7 +147,7 @@ impl Samplers {
             }
             Measure::SameLaw => {
                 let between = |a: usize, b: usize| {
-                    kid(&line(a)?.last()?.features, &line(b)?.last()?.features, workspace.bar.as_ref())
+                    kid(&line(a)?.last()?.features, &line(b)?.last()?.features, context.bar.as_ref())
                 };
                 let found = between(0, 1)?;
                 let name = |index: usize| -> Result<String, Failure> {
@@ -202,7 +202,7 @@ impl Samplers {
 
 struct Bench<'a> {
     check: &'a Samplers,
-    workspace: &'a Workspace,
+    context: &'a Context<'a>,
     model: &'a Trained,
     data: &'a dyn Dataset,
     network: &'a FeatureNetwork,
@@ -214,15 +214,15 @@ impl Bench<'_> {
         let shape = self.data.image().ok_or_else(|| Failure::internal("the digits are images"))?;
         let count = self.check.blocks * self.check.block_size;
         // Each line from noise of its own: KID compares independent sets.
-        let seed = Key::new(self.workspace.seed, "samplers").fold(number as u64).number();
+        let seed = Key::new(self.context.seed, "samplers").fold(number as u64).number();
         let plain = Request::new(&self.model.settings, &self.model.model, count, self.data.length(), seed);
         let (schedule, grid) = match &line.grid {
             Some(name) => (MaskedSchedule::Linear, name.parse()?),
             None => (plain.schedule, plain.grid),
         };
         let request = Request { sampler: line.sampler.parse()?, schedule, grid, steps, ..plain };
-        let bar = self.workspace.bar.as_ref();
-        let drawn = sampling::draw(self.workspace, &self.model.settings, &self.model.model, &request, bar)?;
+        let bar = self.context.bar.as_ref();
+        let drawn = sampling::draw(self.context, &self.model.settings, &self.model.model, &request, bar)?;
         let images = Images::from_tokens(&drawn.tokens, self.data.values(), shape);
         let features = self.network.features(&images, bar)?;
         let blocks = [self.check.blocks, self.check.block_size];

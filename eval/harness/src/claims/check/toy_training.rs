@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::likelihood::{Estimate, Estimator, Question};
 use crate::theory::masked::{Enumeration, neg_elbo};
 use crate::theory::{Alphabet, Toy};
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// Trains small networks on draws from a toy and compares three numbers: the Monte-Carlo NELBO, the exact NELBO
 /// (every pattern through the network), and the entropy.
@@ -47,15 +47,15 @@ struct Run {
 }
 
 impl ToyTraining {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        toy_inputs(workspace, [&self.toy])
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        toy_inputs(context, [&self.toy])
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let toy = load_toy(workspace, &self.toy, Alphabet::Masked)?;
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let toy = load_toy(context, &self.toy, Alphabet::Masked)?;
         let entropy = Enumeration::new(&toy)?.entropy();
         let runs =
-            (0..self.seeds).map(|seed| self.train(workspace, &toy, seed)).collect::<Result<Vec<Run>, Failure>>()?;
+            (0..self.seeds).map(|seed| self.train(context, &toy, seed)).collect::<Result<Vec<Run>, Failure>>()?;
         let of = |f: &dyn Fn(&Run) -> f64| Estimate::of(&runs.iter().map(f).collect::<Vec<_>>());
         let (quantity, measured) = match self.measure {
             Measure::Excess => ("exact NELBO − entropy", of(&|r| r.exact - entropy)),
@@ -74,16 +74,16 @@ impl ToyTraining {
         Ok(outcome)
     }
 
-    fn train(&self, workspace: &Workspace, toy: &Toy, seed: u64) -> Result<Run, Failure> {
-        let seed = Key::new(workspace.seed, "toy training").fold(seed);
+    fn train(&self, context: &Context, toy: &Toy, seed: u64) -> Result<Run, Failure> {
+        let seed = Key::new(context.seed, "toy training").fold(seed);
         let number = seed.number();
         let mut overrides = self.set.clone();
         overrides.push(format!("seed={number}"));
         let settings = Settings::resolve("md4-digits", &overrides)?;
         let data = |purpose: u64| InMemory::new(&self.toy, toy.states, toy.draw(self.sequences, &seed.fold(purpose)));
         let (known, test) = (data(0), data(1));
-        let trainer = train(workspace, &settings, &known, &self.toy)?;
-        let probabilities = network_probabilities(trainer.ema(), toy, workspace);
+        let trainer = train(context, &settings, &known, &self.toy)?;
+        let probabilities = network_probabilities(trainer.ema(), toy, context);
         let all = Enumeration::with_probabilities(toy, &probabilities)?;
         let objective = settings.objective()?;
         let question = Question {
@@ -97,7 +97,7 @@ impl ToyTraining {
             target: None,
             seed: number,
         };
-        let estimate = question.answer(&workspace.device, workspace.bar.as_ref())?;
+        let estimate = question.answer(&context.device, context.bar.as_ref())?;
         Ok(Run { exact: neg_elbo(&all, &MaskedSchedule::Linear), monte_carlo: estimate.nats.value })
     }
 }

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::provenance;
 use crate::timing::{Case, measure_machine};
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 use contest::Contest;
 use program::{Run, THREADS};
 
@@ -66,8 +66,8 @@ enum Measure {
 
 impl SideBySide {
     /// The peers' scripts and their packages.
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        if workspace.peers.is_none() {
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        if context.peers.is_none() {
             return Ok(Vec::new());
         }
         let folder = Path::new(PEERS);
@@ -79,17 +79,17 @@ impl SideBySide {
         scripts.iter().map(|path| provenance::file_input(path)).collect()
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let python = workspace.peers.as_ref().ok_or_else(|| {
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let python = context.peers.as_ref().ok_or_else(|| {
             Failure::environment("no Python for the peers", "run `just bench compare`, or name it with --peers")
         })?;
-        if workspace.device_name != "cpu" {
+        if context.device_name != "cpu" {
             return Err(Failure::input("the peers compute on the CPU", "leave --device out"));
         }
-        let contest = Contest::new(self, workspace, python)?;
+        let contest = Contest::new(self, context, python)?;
         let name = self.peer.join(" ");
         let title = format!("{} beside {name}", self.ours_name());
-        let [ours, peers] = self.in_turns(workspace, &title, &contest)?;
+        let [ours, peers] = self.in_turns(context, &title, &contest)?;
         same_work(&ours, &peers)?;
         let logs: Vec<f64> = ours.iter().zip(&peers).map(|(a, b)| (self.number(b) / self.number(a)).ln()).collect();
         let ratio = Estimate::of(&logs);
@@ -125,8 +125,8 @@ impl SideBySide {
     }
 
     /// The runs of ours and of the peer's.
-    fn in_turns(&self, workspace: &Workspace, title: &str, contest: &Contest) -> Result<[Vec<Run>; 2], Failure> {
-        workspace.bar.start(2 * self.rounds as u64, title);
+    fn in_turns(&self, context: &Context, title: &str, contest: &Contest) -> Result<[Vec<Run>; 2], Failure> {
+        context.bar.start(2 * self.rounds as u64, title);
         let (mut ours, mut peers) = (Vec::new(), Vec::new());
         for round in 0..self.rounds {
             // Whoever is second finds the machine as the first left it: they take turns in that too.
@@ -135,10 +135,10 @@ impl SideBySide {
                     true => ours.push(contest.ours.run()?),
                     false => peers.push(contest.peer.run()?),
                 }
-                workspace.bar.advance(1);
+                context.bar.advance(1);
             }
         }
-        workspace.bar.finish();
+        context.bar.finish();
         Ok([ours, peers])
     }
 

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::likelihood::{Bound, Estimate, Estimator};
 use crate::provenance;
 use crate::runs::Trained;
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// Models of letters, trained on one text and evaluated on it and on another.
 #[derive(Debug, Deserialize)]
@@ -71,44 +71,44 @@ impl Texts {
         self.set.iter().cloned().chain([format!("dataset={text}")]).collect()
     }
 
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
         let mut inputs = Vec::new();
         for text in &self.texts {
             for preset in &self.presets {
-                inputs.extend(run_inputs(workspace, preset, &self.set_for(text))?);
+                inputs.extend(run_inputs(context, preset, &self.set_for(text))?);
             }
         }
         for (text, preset) in self.tests.iter().zip(self.presets.iter().cycle()) {
             let settings = Settings::resolve(preset, &self.set_for(text))?;
-            inputs.push(provenance::data_input(workspace.open(&settings.data(Split::Test))?.as_ref()));
+            inputs.push(provenance::data_input(context.open(&settings.data(Split::Test))?.as_ref()));
         }
         Ok(inputs)
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         match self.measure {
-            Measure::NucleusEntropy => self.nucleus(workspace),
-            _ => self.likelihood(workspace),
+            Measure::NucleusEntropy => self.nucleus(context),
+            _ => self.likelihood(context),
         }
     }
 
-    fn likelihood(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    fn likelihood(&self, context: &Context) -> Result<Outcome, Failure> {
         let mut cells = Vec::new();
         let mut made = Vec::new();
         for preset in &self.presets {
             for trained in &self.texts {
-                let (model, _) = trained_run(workspace, preset, &self.set_for(trained))?;
+                let (model, _) = trained_run(context, preset, &self.set_for(trained))?;
                 for text in self.texts.iter().chain(&self.tests) {
-                    let data = self.test(workspace, &model, text)?;
+                    let data = self.test(context, &model, text)?;
                     let bound = model
-                        .question(data.as_ref(), Estimator::Auto, self.draws, Some(self.windows), workspace.seed)
-                        .answer(&workspace.device, workspace.bar.as_ref())?;
+                        .question(data.as_ref(), Estimator::Auto, self.draws, Some(self.windows), context.seed)
+                        .answer(&context.device, context.bar.as_ref())?;
                     cells.push(Cell { preset: preset.clone(), trained: trained.clone(), text: text.clone(), bound });
                 }
                 made.push(weights_of(&model));
             }
         }
-        let (letters, to_bits) = self.letters(workspace)?;
+        let (letters, to_bits) = self.letters(context)?;
         let home = |cell: &&Cell| cell.trained == cell.text;
         let differences: Vec<(String, Estimate)> = match self.measure {
             Measure::WorstMinusLetters => cells
@@ -159,7 +159,7 @@ impl Texts {
         }
         outcome.made = made;
         if let Measure::WorstMinusLetters = self.measure {
-            outcome.figures.push(self.models(workspace, &cells)?);
+            outcome.figures.push(self.models(context, &cells)?);
             return Ok(outcome);
         }
         outcome.figures.push(figure(
@@ -177,23 +177,23 @@ impl Texts {
     }
 
     /// The test split of a text, in a model's alphabet and window.
-    fn test(&self, workspace: &Workspace, model: &Trained, text: &str) -> Result<Box<dyn Dataset>, Failure> {
+    fn test(&self, context: &Context, model: &Trained, text: &str) -> Result<Box<dyn Dataset>, Failure> {
         let mut spec = model.settings.data(Split::Test);
         text.clone_into(&mut spec.set);
-        let data = workspace.open(&spec)?;
+        let data = context.open(&spec)?;
         model.check_fits(data.as_ref())?;
         Ok(data)
     }
 
     /// Nats of each test window with independent letters (of the same text), and what makes them bits a letter.
-    fn letters(&self, workspace: &Workspace) -> Result<(BTreeMap<String, Vec<f64>>, f64), Failure> {
+    fn letters(&self, context: &Context) -> Result<(BTreeMap<String, Vec<f64>>, f64), Failure> {
         let preset = self.presets.first().ok_or_else(|| Failure::internal("the claim names no preset"))?;
         let mut costs = BTreeMap::new();
         let mut to_bits = 0.0;
         for text in &self.texts {
             let settings = Settings::resolve(preset, &self.set_for(text))?;
             let (train, test) =
-                (workspace.open(&settings.data(Split::Train))?, workspace.open(&settings.data(Split::Test))?);
+                (context.open(&settings.data(Split::Train))?, context.open(&settings.data(Split::Test))?);
             to_bits = 1.0 / (test.length() as f64 * std::f64::consts::LN_2);
             let first: Vec<usize> = (0..self.windows.min(test.len())).collect();
             costs.insert(text.clone(), Independent::pooled(train.as_ref())?.nats(&test.select(&first)?));

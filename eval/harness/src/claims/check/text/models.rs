@@ -8,7 +8,7 @@ use super::judged::{Judge, number};
 use super::{Cell, Texts, implementation};
 use crate::failure::Failure;
 use crate::sampling::{self, Request, infilling};
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// Published bits a character on text8, with what they are.
 const PUBLISHED: &str = include_str!("../../../../../published/text8.toml");
@@ -32,19 +32,19 @@ struct PublishedModel {
 
 impl Texts {
     /// The figure of all models, trained on the first text.
-    pub(super) fn models(&self, workspace: &Workspace, cells: &[Cell]) -> Result<Figure, Failure> {
+    pub(super) fn models(&self, context: &Context, cells: &[Cell]) -> Result<Figure, Failure> {
         let home = self.texts.first().ok_or_else(|| Failure::internal("the claim names no text"))?;
         let judge_preset = self.presets.iter().find(|preset| implementation(preset) == "ar");
         let judge_preset = judge_preset.ok_or_else(|| Failure::internal("the claim names no judge"))?;
-        let (judge, _) = trained_run(workspace, judge_preset, &self.set_for(home))?;
-        let data = self.test(workspace, &judge, home)?;
-        let judging = Judge { workspace, model: &judge, data: data.as_ref() };
+        let (judge, _) = trained_run(context, judge_preset, &self.set_for(home))?;
+        let data = self.test(context, &judge, home)?;
+        let judging = Judge { context, model: &judge, data: data.as_ref() };
         let real = judging.held_out(self.samples)?;
         let mut bits = Vec::new();
         let [p, e] = [&real.numbers.perplexity, &real.numbers.entropy].map(number);
         let mut samples = vec![vec!["held-out text".to_owned(), p, e, String::new(), real.first]];
         for preset in &self.presets {
-            let (model, _) = trained_run(workspace, preset, &self.set_for(home))?;
+            let (model, _) = trained_run(context, preset, &self.set_for(home))?;
             let name = implementation(preset);
             let of = |text: &String| {
                 let cell =
@@ -55,8 +55,8 @@ impl Texts {
             let mut row = vec![name.to_owned(), kind.to_owned(), model.model.parameters().to_string()];
             row.extend(self.texts.iter().chain(&self.tests).map(of));
             bits.push(row);
-            let request = Request::new(&model.settings, &model.model, self.samples, data.length(), workspace.seed);
-            let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+            let request = Request::new(&model.settings, &model.model, self.samples, data.length(), context.seed);
+            let drawn = sampling::draw(context, &model.settings, &model.model, &request, context.bar.as_ref())?;
             let judged = judging.judge(&drawn.tokens)?;
             let (p, e) = (number(&judged.numbers.perplexity), number(&judged.numbers.entropy));
             samples.push(vec![name.to_owned(), p, e, format!("{:.1}", drawn.nfe()), judged.first]);
@@ -79,11 +79,11 @@ impl Texts {
 
     /// Fillings of a text with gaps by the first model.
     fn infilled(&self, text: &str, home: &str, judge: &Judge) -> Result<Panel, Failure> {
-        let Judge { workspace, data, .. } = *judge;
-        let (model, _) = trained_run(workspace, &self.presets[0], &self.set_for(home))?;
-        let plain = Request::new(&model.settings, &model.model, 4, data.length(), workspace.seed);
+        let Judge { context, data, .. } = *judge;
+        let (model, _) = trained_run(context, &self.presets[0], &self.set_for(home))?;
+        let plain = Request::new(&model.settings, &model.model, 4, data.length(), context.seed);
         let request = Request { known: Some(infilling(text, data)?), ..plain };
-        let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+        let drawn = sampling::draw(context, &model.settings, &model.model, &request, context.bar.as_ref())?;
         let title = format!("Gaps filled by {}", implementation(&self.presets[0]));
         let mut rows = vec![vec!["given".to_owned(), text.to_owned()]];
         rows.extend(drawn.tokens.rows().map(|row| vec!["drawn".to_owned(), judge.decode(row)]));

@@ -8,24 +8,24 @@ use super::judged::{Judge, number};
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::sampling::{self, Request};
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 impl Texts {
-    pub(super) fn nucleus(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    pub(super) fn nucleus(&self, context: &Context) -> Result<Outcome, Failure> {
         let text = self.texts.first().ok_or_else(|| Failure::internal("the claim names no text"))?;
         let [model, judge] = &self.presets[..] else {
             return Err(Failure::internal("the claim must name a model and a judge"));
         };
-        let (model, _) = trained_run(workspace, model, &self.set_for(text))?;
-        let (judge, _) = trained_run(workspace, judge, &self.set_for(text))?;
-        let data = self.test(workspace, &model, text)?;
-        let judging = Judge { workspace, model: &judge, data: data.as_ref() };
+        let (model, _) = trained_run(context, model, &self.set_for(text))?;
+        let (judge, _) = trained_run(context, judge, &self.set_for(text))?;
+        let data = self.test(context, &model, text)?;
+        let judging = Judge { context, model: &judge, data: data.as_ref() };
         let real = judging.held_out(self.samples)?;
         let mut found = Vec::new();
         for &nucleus in &self.nuclei {
-            let plain = Request::new(&model.settings, &model.model, self.samples, data.length(), workspace.seed);
+            let plain = Request::new(&model.settings, &model.model, self.samples, data.length(), context.seed);
             let request = Request { nucleus, ..plain };
-            let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+            let drawn = sampling::draw(context, &model.settings, &model.model, &request, context.bar.as_ref())?;
             found.push((nucleus, judging.judge(&drawn.tokens)?));
         }
         found.sort_by(|a, b| a.0.total_cmp(&b.0));

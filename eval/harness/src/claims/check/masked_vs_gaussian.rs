@@ -17,7 +17,7 @@ use crate::likelihood::{Bound, Dequantisation, Estimate, Estimator, OdeQuestion}
 use crate::networks::digits_classifier;
 use crate::runs::Trained;
 use crate::sampling::{self, Request};
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// Models of several implementations, trained on one data set.
 #[derive(Debug, Deserialize)]
@@ -63,11 +63,11 @@ struct Point {
 }
 
 impl Families {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        let inputs = self.presets.iter().map(|preset| run_inputs(workspace, preset, &self.set));
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        let inputs = self.presets.iter().map(|preset| run_inputs(context, preset, &self.set));
         let mut inputs: Vec<Input> = inputs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
         if self.presets.iter().any(|preset| preset.ends_with("-digits")) {
-            let network = digits_classifier(workspace)?;
+            let network = digits_classifier(context)?;
             inputs.push(Input { name: network.metric_name(), sha256: network.hash().to_owned() });
         }
         Ok(inputs)
@@ -78,24 +78,24 @@ impl Families {
         self.presets.first().map(String::as_str).ok_or_else(|| Failure::internal("the claim names no preset"))
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let data = |split| workspace.open(&Settings::resolve(self.first()?, &self.set)?.data(split));
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let data = |split| context.open(&Settings::resolve(self.first()?, &self.set)?.data(split));
         let (train, test) = (data(Split::Train)?, data(Split::Test)?);
-        let ruler = ruler(workspace, train.as_ref())?;
+        let ruler = ruler(context, train.as_ref())?;
         let count = self.sequences.unwrap_or(usize::MAX).min(test.len());
         let to_bits = 1.0 / (test.length() as f64 * std::f64::consts::LN_2);
         let pixels = Independent::fit(train.as_ref())?.nats(&test.select(&(0..count).collect::<Vec<_>>())?);
         let mut members: Vec<Member> = Vec::new();
         for preset in &self.presets {
-            let (model, run) = trained_run(workspace, preset, &self.set)?;
+            let (model, run) = trained_run(context, preset, &self.set)?;
             model.check_fits(test.as_ref())?;
             let bound = model
-                .question(test.as_ref(), Estimator::Auto, self.draws, self.sequences, workspace.seed)
-                .answer(&workspace.device, workspace.bar.as_ref())?;
+                .question(test.as_ref(), Estimator::Auto, self.draws, self.sequences, context.seed)
+                .answer(&context.device, context.bar.as_ref())?;
             let gain: Vec<f64> = bound.per_sequence.iter().zip(&pixels).map(|(a, b)| (a - b) * to_bits).collect();
-            let (points, shown) = self.sample(workspace, &model, train.as_ref(), ruler.as_ref())?;
+            let (points, shown) = self.sample(context, &model, train.as_ref(), ruler.as_ref())?;
             let name = preset.split('-').next().unwrap_or(preset).to_owned();
-            let ode = self.ode(workspace, &model.settings, &run, test.as_ref())?;
+            let ode = self.ode(context, &model.settings, &run, test.as_ref())?;
             let operations = Plan::new(&model.settings, &model.state.data)?.total_operations;
             members.push(Member { name, model, bound, gain: Estimate::of(&gain), ode, operations, points, shown });
         }
@@ -125,13 +125,13 @@ impl Families {
     /// The code length of the first test images under the ODE, where there is one.
     fn ode(
         &self,
-        workspace: &Workspace,
+        context: &Context,
         settings: &Settings,
         run: &Path,
         test: &dyn Dataset,
     ) -> Result<Option<Estimate>, Failure> {
         let Some(objective) = settings.gaussian()? else { return Ok(None) };
-        let device = workspace.device.clone().autodiff();
+        let device = context.device.clone().autodiff();
         let model = Trained::load(run, &device)?;
         let question = OdeQuestion {
             objective: &objective,
@@ -143,9 +143,9 @@ impl Families {
             steps: ODE_STEPS,
             draws: 1,
             sequences: Some(self.ode_sequences),
-            seed: workspace.seed,
+            seed: context.seed,
         };
-        let found = question.answer(&device, workspace.bar.as_ref())?;
+        let found = question.answer(&device, context.bar.as_ref())?;
         if !found.is_converged() {
             let change = found.half_steps_difference;
             return Err(Failure::internal(format!("the ODE has not converged: half the steps change it by {change}")));
@@ -156,7 +156,7 @@ impl Families {
     /// The implementation's own sampler at every number of steps.
     fn sample(
         &self,
-        workspace: &Workspace,
+        context: &Context,
         model: &Trained,
         data: &dyn Dataset,
         ruler: Option<&Ruler>,
@@ -166,12 +166,12 @@ impl Families {
         let (mut points, mut shown) = (Vec::new(), None);
         for &steps in &self.steps {
             let request =
-                Request { steps, ..Request::new(&model.settings, &model.model, count, data.length(), workspace.seed) };
-            let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+                Request { steps, ..Request::new(&model.settings, &model.model, count, data.length(), context.seed) };
+            let drawn = sampling::draw(context, &model.settings, &model.model, &request, context.bar.as_ref())?;
             let images = Images::from_tokens(&drawn.tokens, data.values(), shape);
             let blocks = [self.blocks, self.block_size];
             let distance = |ruler: &Ruler| -> Result<Estimate, Failure> {
-                let features = ruler.network.features(&images, workspace.bar.as_ref())?;
+                let features = ruler.network.features(&images, context.bar.as_ref())?;
                 Ok(Estimate::of(&of_blocks(&ruler.network, &features, &ruler.reference, blocks)?))
             };
             points.push(Point { nfe: drawn.nfe(), distance: ruler.map(distance).transpose()? });
@@ -247,11 +247,11 @@ fn row(member: &Member) -> Vec<String> {
 }
 
 /// The bundled classifier, where the images are digits.
-fn ruler(workspace: &Workspace, train: &dyn Dataset) -> Result<Option<Ruler>, Failure> {
+fn ruler(context: &Context, train: &dyn Dataset) -> Result<Option<Ruler>, Failure> {
     if !train.name().starts_with("digits") {
         return Ok(None);
     }
-    let network = digits_classifier(workspace)?;
-    let reference = network.features(&of_dataset(train)?, workspace.bar.as_ref())?;
+    let network = digits_classifier(context)?;
+    let reference = network.features(&of_dataset(train)?, context.bar.as_ref())?;
     Ok(Some(Ruler { network, reference }))
 }

@@ -17,7 +17,7 @@ use crate::images::of_dataset;
 use crate::likelihood::Estimate;
 use crate::networks::bundled_network;
 use crate::provenance;
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 use member::Measured;
 
 /// Trainings of one family of diffusion that differ in their weighting alone, and what is claimed of them.
@@ -97,11 +97,11 @@ impl Trained {
 
 impl Weightings {
     /// The settings of every training, seed after seed within an arm.
-    fn settings(&self, workspace: &Workspace) -> Result<Vec<Settings>, Failure> {
+    fn settings(&self, context: &Context) -> Result<Vec<Settings>, Failure> {
         let mut all = Vec::new();
         for arm in &self.arms {
             for seed in 0..self.seeds {
-                let seed = format!("seed={}", workspace.seed + seed);
+                let seed = format!("seed={}", context.seed + seed);
                 let set: Vec<String> = self.set.iter().chain(&arm.set).cloned().chain([seed]).collect();
                 all.push(Settings::resolve(&self.preset, &set)?);
             }
@@ -109,11 +109,11 @@ impl Weightings {
         Ok(all)
     }
 
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        let settings = self.settings(workspace)?;
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        let settings = self.settings(context)?;
         let all: Vec<String> = settings.iter().map(Settings::to_toml).collect();
-        let data = workspace.open(&settings[0].data(Split::Train))?;
-        let network = bundled_network(workspace, &self.network)?;
+        let data = context.open(&settings[0].data(Split::Train))?;
+        let network = bundled_network(context, &self.network)?;
         Ok(vec![
             Input { name: format!("{} trainings", all.len()), sha256: impls::hash::sha256(all.join("\n").as_bytes()) },
             provenance::data_input(data.as_ref()),
@@ -121,8 +121,8 @@ impl Weightings {
         ])
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let arms = self.measure(workspace)?;
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let arms = self.measure(context)?;
         let arm = |name: &String| {
             let found = arms.iter().find(|arm| arm.name == *name);
             found.ok_or_else(|| Failure::internal(format!("the claim names no arm {name:?}")))
@@ -153,29 +153,29 @@ impl Weightings {
         let name = format!("averaged weights of {} trainings", weights.len());
         outcome.made.push(Input { name, sha256: impls::hash::sha256(weights.join("\n").as_bytes()) });
         if self.figures {
-            let metric = bundled_network(workspace, &self.network)?.metric_name();
+            let metric = bundled_network(context, &self.network)?.metric_name();
             outcome.figures = figures::draw(self, &arms, &metric);
         }
         Ok(outcome)
     }
 
     /// Trains and measures every arm, two or more trainings side by side.
-    fn measure(&self, workspace: &Workspace) -> Result<Vec<Trained>, Failure> {
-        let settings = self.settings(workspace)?;
+    fn measure(&self, context: &Context) -> Result<Vec<Trained>, Failure> {
+        let settings = self.settings(context)?;
         if (1..settings.len()).any(|i| settings[..i].contains(&settings[i])) {
             return Err(Failure::internal("two arms of the claim are the same training"));
         }
-        let train = workspace.open(&settings[0].data(Split::Train))?;
-        let test = workspace.open(&settings[0].data(Split::Test))?;
-        let network = bundled_network(workspace, &self.network)?;
+        let train = context.open(&settings[0].data(Split::Train))?;
+        let test = context.open(&settings[0].data(Split::Test))?;
+        let network = bundled_network(context, &self.network)?;
         let count = self.references.unwrap_or(usize::MAX).min(train.len());
         let images = of_dataset(train.as_ref())?.select(&(0..count).collect::<Vec<_>>());
-        let ruler = Ruler { reference: network.features(&images, workspace.bar.as_ref())?, network };
-        let quiet = workspace.hushed();
-        let bar = workspace.bar.as_ref();
+        let ruler = Ruler { reference: network.features(&images, context.bar.as_ref())?, network };
+        let quiet = context.hushed();
+        let bar = context.bar.as_ref();
         bar.start(settings.len() as u64, &format!("weightings of {}", self.preset));
         let done = Workers::new(usize::MAX).map(&settings, |_, settings| {
-            let name = trained_name(workspace, &self.preset, settings, train.as_ref());
+            let name = trained_name(context, &self.preset, settings, train.as_ref());
             let measured = self.member(&quiet, settings, &name, [train.as_ref(), test.as_ref()], &ruler);
             bar.advance(1);
             measured

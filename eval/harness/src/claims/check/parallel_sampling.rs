@@ -14,7 +14,7 @@ use crate::likelihood::Estimate;
 use crate::theory::masked::chain::{any_order_law, expected_masks, kl, learned_step, prior, sampler_law};
 use crate::theory::masked::{Enumeration, cascade};
 use crate::theory::{Alphabet, DenoiserKind, Toy};
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// The exact law of the sampler on toys, with the toys' exact denoiser.
 #[derive(Debug, Deserialize)]
@@ -68,15 +68,15 @@ impl Sampler {
 }
 
 impl Parallel {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        toy_inputs(workspace, &self.toys)
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        toy_inputs(context, &self.toys)
     }
 
     pub fn is_statistical(&self) -> bool {
         self.measure == Measure::Simulation
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let samplers = self.samplers.iter().map(|[schedule, grid]| {
             let name = format!("{schedule} schedule, {grid} grid");
             Ok(Sampler { name, schedule: schedule.parse()?, grid: grid.parse()? })
@@ -85,11 +85,11 @@ impl Parallel {
         let (mut values, mut details) = (Vec::new(), Vec::new());
         let mut panels = Vec::new();
         for name in &self.toys {
-            let mut toy = load_toy(workspace, name, Alphabet::Masked)?;
+            let mut toy = load_toy(context, name, Alphabet::Masked)?;
             toy.denoiser = DenoiserKind::Exact;
             let all = Enumeration::new(&toy)?;
             for sampler in &samplers {
-                let found = self.values(workspace, &toy, &all, sampler)?;
+                let found = self.values(context, &toy, &all, sampler)?;
                 let label = format!("{name}, {}", sampler.name);
                 details.push((label, found.iter().sum::<f64>() / found.len() as f64));
                 values.extend(found);
@@ -146,7 +146,7 @@ impl Parallel {
     /// The measure on one toy with one sampler, for each number of steps (or each simulation).
     fn values(
         &self,
-        workspace: &Workspace,
+        context: &Context,
         toy: &Toy,
         all: &Enumeration,
         sampler: &Sampler,
@@ -179,14 +179,14 @@ impl Parallel {
                 values.push((sampler.divergence(all, steps) / sampler.divergence(all, 2 * steps)).log2());
             }
             Measure::Simulation => {
-                let table = table_denoiser(&all, &workspace.device);
+                let table = table_denoiser(&all, &context.device);
                 for &steps in &self.steps {
                     let law = sampler_law(all, schedule, &sampler.times(steps));
                     for simulation in 0..self.simulations {
                         let key =
-                            Key::new(workspace.seed, "parallel sampling").fold(steps as u64).fold(simulation as u64);
+                            Key::new(context.seed, "parallel sampling").fold(steps as u64).fold(simulation as u64);
                         let canvas = Canvas::masked(self.draws, toy.length, toy.states, &key);
-                        let predictor = Predictor::new(&table, &workspace.device);
+                        let predictor = Predictor::new(&table, &context.device);
                         let found = ancestral(predictor, schedule, sampler.grid, steps, canvas);
                         let mut counts = vec![0; law.len()];
                         found.tokens.rows().for_each(|row| counts[all.number(row)] += 1);

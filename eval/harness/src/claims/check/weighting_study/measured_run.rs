@@ -15,7 +15,7 @@ use crate::likelihood::Estimator;
 use crate::runs::Trained;
 use crate::runs::run_training;
 use crate::sampling::{self, Request, Sampler};
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 use elbow_base::atomic_file;
 
 /// The numbers of one training.
@@ -49,28 +49,28 @@ impl Weightings {
     /// Trains in OUT/runs/`name`, or finds what was trained and measured there.
     pub(super) fn member(
         &self,
-        workspace: &Workspace,
+        context: &Context,
         settings: &Settings,
         name: &str,
         [train, test]: [&dyn Dataset; 2],
         ruler: &Ruler,
     ) -> Result<Measured, Failure> {
-        let run = workspace.out.join("runs").join(name);
+        let run = context.out.join("runs").join(name);
         let numbers = [Some(self.draws), self.sequences, Some(self.samples), Some(self.steps), self.references];
-        let protocol = format!("{numbers:?} {} {}", workspace.seed, ruler.network.hash());
+        let protocol = format!("{numbers:?} {} {}", context.seed, ruler.network.hash());
         let kept = run.join(format!("measured-{}.json", &impls::hash::sha256(protocol.as_bytes())[..12]));
         if let Ok(text) = std::fs::read(&kept)
             && let Ok(measured) = serde_json::from_slice(&text)
         {
             return Ok(measured);
         }
-        run_training(workspace, settings, train, &run)?;
-        let model = Trained::load(&run, &workspace.device)?;
+        run_training(context, settings, train, &run)?;
+        let model = Trained::load(&run, &context.device)?;
         let bound = model
-            .question(test, Estimator::Auto, self.draws, self.sequences, workspace.seed)
-            .answer(&workspace.device, workspace.bar.as_ref())?;
-        let levels = profile(&run, [train, test], self.sequences, &workspace.device, workspace.seed)?;
-        let measured = self.samples(workspace, &model, train, ruler, (bound.bits_per_dim.value, levels))?;
+            .question(test, Estimator::Auto, self.draws, self.sequences, context.seed)
+            .answer(&context.device, context.bar.as_ref())?;
+        let levels = profile(&run, [train, test], self.sequences, &context.device, context.seed)?;
+        let measured = self.samples(context, &model, train, ruler, (bound.bits_per_dim.value, levels))?;
         let text = serde_json::to_vec(&measured).map_err(|e| Failure::internal(e.to_string()))?;
         atomic_file::write(&kept, &text)?;
         Ok(measured)
@@ -79,7 +79,7 @@ impl Weightings {
     /// What is measured of samples, beside the bound and its levels; every arm is sampled alike.
     fn samples(
         &self,
-        workspace: &Workspace,
+        context: &Context,
         model: &Trained,
         train: &dyn Dataset,
         ruler: &Ruler,
@@ -89,8 +89,8 @@ impl Weightings {
         let sampler = if model.settings.is_gaussian() { plain.sampler } else { Sampler::Ancestral };
         let request =
             Request { sampler, steps: self.steps, grid: Grid::Cosine, schedule: MaskedSchedule::Linear, ..plain };
-        let bar = workspace.bar.as_ref();
-        let drawn = sampling::draw(workspace, &model.settings, &model.model, &request, bar)?;
+        let bar = context.bar.as_ref();
+        let drawn = sampling::draw(context, &model.settings, &model.model, &request, bar)?;
         let shape = train.image().ok_or_else(|| Failure::internal("weightings are compared on images"))?;
         let images = Images::from_tokens(&drawn.tokens, train.values(), shape);
         let found = ruler.network.outputs_of(&images, bar)?;

@@ -5,11 +5,11 @@ use impls::data::{Dataset, Tokens};
 use crate::failure::Failure;
 use crate::likelihood::{Estimate, Generative, generative};
 use crate::runs::Trained;
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// An autoregressive model that judges.
 pub(super) struct Judge<'a> {
-    pub workspace: &'a Workspace,
+    pub context: &'a Context<'a>,
     pub model: &'a Trained,
     /// Held-out text, in the judge's windows.
     pub data: &'a dyn Dataset,
@@ -23,7 +23,7 @@ pub(super) struct Judged {
 
 impl Judge<'_> {
     pub fn judge(&self, tokens: &Tokens) -> Result<Judged, Failure> {
-        let Workspace { device, bar, .. } = self.workspace;
+        let Context { .. } = self.context;
         let numbers = generative(&self.model.model, self.data, tokens, device, bar.as_ref())?;
         Ok(Judged { numbers, first: self.decode(tokens.rows().next().unwrap_or(&[])) })
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Outcome, axis, curve, figure, load_golden, plot};
 use crate::failure::Failure;
 use crate::provenance;
-use crate::workspace::Workspace;
+use crate::claims::context::{Check, Context};
 
 /// One measure over weightings and masked schedules; the worst case counts.
 #[derive(Debug, Deserialize)]
@@ -48,19 +48,19 @@ const STEPS: usize = 256;
 const GOLDEN: &str = "schedules/golden.json";
 
 impl Weights {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
         match self.measure {
-            Measure::GoldenError => Ok(vec![provenance::file_input(&workspace.data_file(GOLDEN)?)?]),
+            Measure::GoldenError => Ok(vec![provenance::file_input(&context.data_file(GOLDEN)?)?]),
             _ => Ok(Vec::new()),
         }
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let weightings = self.weightings.iter().map(|w| Ok(w.parse()?)).collect::<Result<Vec<Weighting>, Failure>>()?;
         let schedules =
             self.schedules.iter().map(|s| Ok(s.parse()?)).collect::<Result<Vec<MaskedSchedule>, Failure>>()?;
         let golden = match self.measure {
-            Measure::GoldenError => Some(load_golden(workspace, GOLDEN)?),
+            Measure::GoldenError => Some(load_golden(context, GOLDEN)?),
             _ => None,
         };
         let (quantity, worse): (_, fn(f64, f64) -> f64) = match self.measure {
