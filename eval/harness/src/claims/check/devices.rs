@@ -9,11 +9,13 @@ use impls::train::optimizer::gradient_norm;
 use reports::record::Input;
 use serde::Deserialize;
 
-use super::{Outcome, larger, run_inputs, trained_run, weights_of};
+use super::inputs;
+use super::statistics::largest;
+use crate::claims::context::{Check, Context};
+use crate::claims::outcome::Outcome;
 use crate::failure::Failure;
 use crate::likelihood::Estimator;
 use crate::runs::Trained;
-use crate::claims::context::{Check, Context};
 
 /// The loss, its gradient and the bound of trained models, computed twice.
 #[derive(Debug, Deserialize)]
@@ -22,42 +24,40 @@ pub struct Devices {
     presets: Vec<String>,
     /// Changes to each preset.
     set: Vec<String>,
-    /// Training images of the loss and its gradient.
+    /// Number of training images under the loss and its gradient.
     batch: usize,
-    /// Draws of the noise for each test image under the bound, and the first test images.
+    /// Draws of the noise per test image under the bound, and the number of test images, from the first.
     draws: usize,
     sequences: usize,
 }
 
-impl Devices {
-    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
-        let inputs = self.presets.iter().map(|preset| run_inputs(context, preset, &self.set));
-        Ok(inputs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+impl Check for Devices {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        inputs::presets(context, &self.presets, &self.set)
     }
 
-    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let mut found = Vec::new();
         let mut made = Vec::new();
         for preset in &self.presets {
-            let (model, run) = trained_run(context, preset, &self.set)?;
-            let on =
-                |device: &Device| self.numbers(context, &Trained::load(&run, &device.clone().autodiff())?, device);
+            let (model, run) = context.trained_run(preset, &self.set)?;
+            let on = |device: &Device| self.numbers(context, &Trained::load(&run, &device.clone().autodiff())?, device);
             let (cpu, here) = (on(&Device::flex())?, on(&context.device)?);
             for ((name, a), (_, b)) in cpu.into_iter().zip(here) {
                 found.push((format!("{preset}: {name}, relative difference"), ((a - b) / a).abs()));
             }
-            made.push(weights_of(&model));
+            made.push(inputs::weights(&model));
         }
-        let worst = found.iter().map(|(_, difference)| *difference).fold(0.0, larger);
+        let worst = largest(found.iter().map(|(_, difference)| *difference));
         let quantity = format!("largest relative difference, cpu and {}", context.device_name);
         let mut outcome = Outcome::exact(&quantity, worst, "1").over(found.len(), "numbers");
-        for (name, difference) in found {
-            outcome.detail(name, difference, None, "1");
-        }
+        outcome.exact_details(found, "1");
         outcome.made = made;
         Ok(outcome)
     }
+}
 
+impl Devices {
     /// The loss of a batch, the norm of its gradient, the bound: the same draws on every device.
     fn numbers(
         &self,

@@ -7,13 +7,14 @@ use impls::time_sampling::TimeSampling;
 use reports::record::Input;
 use serde::Deserialize;
 
-use super::{Outcome, load_toy, toy_inputs};
+use super::inputs;
+use crate::claims::context::{Check, Context};
+use crate::claims::outcome::Outcome;
 use crate::denoisers::table_denoiser;
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::theory::Alphabet;
 use crate::theory::masked::{Enumeration, weighted_loss};
-use crate::claims::context::{Check, Context};
 
 /// Batches of the training loss on a toy.
 #[derive(Debug, Deserialize)]
@@ -36,13 +37,17 @@ enum Measure {
     LogVarianceRatio,
 }
 
-impl Estimator {
-    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
-        toy_inputs(context, [&self.toy])
+impl Check for Estimator {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        inputs::toys(context, [&self.toy])
     }
 
-    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
-        let toy = load_toy(context, &self.toy, Alphabet::Masked)?;
+    fn is_statistical(&self) -> bool {
+        true
+    }
+
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let toy = context.toy(&self.toy, Alphabet::Masked)?;
         let all = Enumeration::new(&toy)?;
         let objective = Md4::new(self.schedule.parse()?, self.weighting.parse()?);
         let table = table_denoiser(&all, &context.device);
@@ -74,8 +79,8 @@ impl Estimator {
         };
         let mut outcome = Outcome::exact(quantity, value, unit).over(self.batches, "batches").with_error(error);
         outcome.detail("exact loss", exact, None, "nats");
-        outcome.detail("stratified times", a.value, Some(a.standard_error), "nats");
-        outcome.detail("independent times", b.value, Some(b.standard_error), "nats");
+        outcome.estimate_detail("stratified times", &a, "nats");
+        outcome.estimate_detail("independent times", &b, "nats");
         outcome.detail("variance ratio, stratified over independent", ratio, None, "1");
         Ok(outcome)
     }

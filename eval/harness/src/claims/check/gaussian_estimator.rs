@@ -10,12 +10,13 @@ use impls::{Key, Weighting};
 use reports::record::Input;
 use serde::Deserialize;
 
-use super::{Outcome, toy_inputs};
+use super::inputs;
+use crate::claims::context::{Check, Context};
+use crate::claims::outcome::Outcome;
 use crate::denoisers::MixtureDenoiser;
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::theory::gaussian::{GaussianToy, weighted_loss};
-use crate::claims::context::{Check, Context};
 
 /// Batches of the training loss on atoms that lie at the places of tokens.
 #[derive(Debug, Deserialize)]
@@ -23,10 +24,10 @@ use crate::claims::context::{Check, Context};
 pub struct GaussianEstimator {
     measure: Measure,
     toy: String,
-    /// V.
+    /// Number of values V.
     values: usize,
     schedule: String,
-    /// The schedule under which noise levels are drawn, where it is another one.
+    /// The schedule under which noise levels are drawn, where it is not `schedule`.
     noise_levels: Option<String>,
     weightings: Vec<String>,
     predictions: Vec<String>,
@@ -43,18 +44,18 @@ enum Measure {
     LogVarianceRatio,
 }
 
-impl GaussianEstimator {
-    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
-        toy_inputs(context, [&self.toy])
+impl Check for GaussianEstimator {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        inputs::toys(context, [&self.toy])
     }
 
-    /// The ratio of variances has an interval; the bias has its errors inside.
-    pub fn is_statistical(&self) -> bool {
+    /// The ratio of variances has an interval; the bias includes its standard errors.
+    fn is_statistical(&self) -> bool {
         matches!(self.measure, Measure::LogVarianceRatio)
     }
 
-    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
-        let toy = GaussianToy::load(&context.data_file(&format!("{}.json", self.toy))?)?;
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let toy = context.gaussian_toy(&self.toy)?;
         let schedule: GaussianSchedule = self.schedule.parse()?;
         let levels: Option<GaussianSchedule> = self.noise_levels.as_ref().map(|name| name.parse()).transpose()?;
         let mut cases = Vec::new();
@@ -117,8 +118,10 @@ impl GaussianEstimator {
         }
         Ok(outcome)
     }
+}
 
-    /// The mean loss of each batch; every case has draws of its own, so that their mean is more certain than each.
+impl GaussianEstimator {
+    /// The mean loss of each batch; every case has its own draws, so that the mean over cases averages their noise.
     fn means(&self, context: &Context, toy: &GaussianToy, objective: &Gaussian, case: usize) -> Vec<f64> {
         let (values, size) = (self.values, self.batch_size);
         let denoiser = MixtureDenoiser { law: toy.belief.clone(), prediction: objective.prediction, values };

@@ -4,36 +4,39 @@ use std::path::Path;
 
 use impls::data::{Dataset, Split};
 use impls::train::{Plan, Settings};
-use reports::record::{Figure, Input, Panel, Series, Style};
+use reports::record::{Figure, Input, Panel};
 use serde::Deserialize;
 
-use super::distances::{Ruler, first_images, of_blocks};
-use super::independent::Independent;
-use super::{Outcome, figure, log_axis, plot, ranking, run_inputs, trained_run, weights_of};
+use super::figures::{figure, first_images, log_axis, means, plot, ranking, table};
+use super::independent_pixels_baseline::IndependentBaseline;
+use super::inputs;
+use super::reference_distance::ReferenceDistance;
+use super::statistics::paired_bits;
+use crate::claims::context::{Check, Context};
+use crate::claims::outcome::Outcome;
 use crate::failure::Failure;
 use crate::fid::Images;
 use crate::images::of_dataset;
-use crate::likelihood::{Bound, Dequantisation, Estimate, Estimator, OdeQuestion};
+use crate::likelihood::{Bound, Dequantisation, Estimate, OdeQuestion};
 use crate::networks::digits_classifier;
 use crate::runs::Trained;
-use crate::sampling::{self, Request};
-use crate::claims::context::{Check, Context};
+use crate::sampling::Request;
 
 /// Models of several implementations, trained on one data set.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Families {
+pub struct MaskedVsGaussian {
     presets: Vec<String>,
     /// Changes to each preset.
     set: Vec<String>,
-    /// Draws of the noise for each test image, and the first test images.
+    /// Draws of the noise per test image, and the number of test images, from the first.
     draws: usize,
     sequences: Option<usize>,
-    /// Test images whose likelihood under the ODE is computed too, of Gaussian models.
+    /// Number of test images whose likelihood under the ODE is computed too, for Gaussian models.
     ode_sequences: usize,
-    /// Steps of each implementation's own sampler; the table has the last.
+    /// Numbers of steps of each implementation's own sampler; the table shows the last.
     steps: Vec<usize>,
-    /// Disjoint blocks of samples, and images in each.
+    /// Number of disjoint blocks of samples, and images per block.
     blocks: usize,
     block_size: usize,
 }
@@ -41,16 +44,16 @@ pub struct Families {
 /// Runge-Kutta steps of the ODE.
 const ODE_STEPS: usize = 100;
 
-/// One model and what was measured of it.
-struct Member {
+/// One model with its measurements.
+struct Measured {
     name: String,
     model: Trained,
     bound: Bound,
-    /// Against the baseline, paired over test images, bits/dim.
+    /// NELBO minus the code length of the baseline, paired over test images, bits/dim.
     gain: Estimate,
     /// Code length under the probability-flow ODE, bits/dim.
     ode: Option<Estimate>,
-    /// Floating-point operations of its training.
+    /// Floating-point operations of the training.
     operations: f64,
     points: Vec<Point>,
     shown: Panel,
@@ -62,66 +65,62 @@ struct Point {
     distance: Option<Estimate>,
 }
 
-impl Families {
-    pub fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
-        let inputs = self.presets.iter().map(|preset| run_inputs(context, preset, &self.set));
-        let mut inputs: Vec<Input> = inputs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+impl Check for MaskedVsGaussian {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        let mut inputs = inputs::presets(context, &self.presets, &self.set)?;
         if self.presets.iter().any(|preset| preset.ends_with("-digits")) {
-            let network = digits_classifier(context)?;
-            inputs.push(Input { name: network.metric_name(), sha256: network.hash().to_owned() });
+            inputs.push(inputs::network(&digits_classifier(context)?));
         }
         Ok(inputs)
     }
 
-    /// The first preset: all are of one data set.
-    fn first(&self) -> Result<&str, Failure> {
-        self.presets.first().map(String::as_str).ok_or_else(|| Failure::internal("the claim names no preset"))
+    fn is_statistical(&self) -> bool {
+        true
     }
 
-    pub fn run(&self, context: &Context) -> Result<Outcome, Failure> {
-        let data = |split| context.open(&Settings::resolve(self.first()?, &self.set)?.data(split));
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        // All presets are of one data set.
+        let first = self.presets.first().ok_or_else(|| Failure::internal("the claim names no preset"))?;
+        let data = |split| context.open(&Settings::resolve(first, &self.set)?.data(split));
         let (train, test) = (data(Split::Train)?, data(Split::Test)?);
-        let ruler = ruler(context, train.as_ref())?;
+        let reference = reference(context, train.as_ref())?;
         let count = self.sequences.unwrap_or(usize::MAX).min(test.len());
-        let to_bits = 1.0 / (test.length() as f64 * std::f64::consts::LN_2);
-        let pixels = Independent::fit(train.as_ref())?.nats(&test.select(&(0..count).collect::<Vec<_>>())?);
-        let mut members: Vec<Member> = Vec::new();
+        let pixels = IndependentBaseline::fit(train.as_ref())?.nats(&test.select(&(0..count).collect::<Vec<_>>())?);
+        let mut models: Vec<Measured> = Vec::new();
         for preset in &self.presets {
-            let (model, run) = trained_run(context, preset, &self.set)?;
+            let (model, run) = context.trained_run(preset, &self.set)?;
             model.check_fits(test.as_ref())?;
-            let bound = model
-                .question(test.as_ref(), Estimator::Auto, self.draws, self.sequences, context.seed)
-                .answer(&context.device, context.bar.as_ref())?;
-            let gain: Vec<f64> = bound.per_sequence.iter().zip(&pixels).map(|(a, b)| (a - b) * to_bits).collect();
-            let (points, shown) = self.sample(context, &model, train.as_ref(), ruler.as_ref())?;
+            let bound = context.bound(&model, test.as_ref(), self.draws, self.sequences)?;
+            let gain = paired_bits(&bound.per_sequence, &pixels, test.length());
+            let (points, shown) = self.sample(context, &model, train.as_ref(), reference.as_ref())?;
             let name = preset.split('-').next().unwrap_or(preset).to_owned();
             let ode = self.ode(context, &model.settings, &run, test.as_ref())?;
             let operations = Plan::new(&model.settings, &model.state.data)?.total_operations;
-            members.push(Member { name, model, bound, gain: Estimate::of(&gain), ode, operations, points, shown });
+            models.push(Measured { name, model, bound, gain, ode, operations, points, shown });
         }
-        let gains: Vec<(String, Estimate)> = members.iter().map(|member| (member.name.clone(), member.gain)).collect();
+        let gains: Vec<(String, Estimate)> = models.iter().map(|model| (model.name.clone(), model.gain)).collect();
         let quantity = |name: &str| format!("worst ({name}): NELBO − independent pixels' NLL");
-        let mut outcome = Outcome::worst_of(&gains, quantity, "test images", "bits/dim")?;
-        for member in &members {
-            let b = member.bound.bits_per_dim;
-            outcome.detail(format!("{}: NELBO", member.name), b.value, Some(b.standard_error), "bits/dim");
-            if let Some(ode) = member.ode {
-                outcome.detail(format!("{}: ODE", member.name), ode.value, Some(ode.standard_error), "bits/dim");
+        let mut outcome = Outcome::worst_of(&gains, context.confidence, quantity, "bits/dim", "test images")?;
+        for Measured { name, bound, ode, points, .. } in &models {
+            outcome.estimate_detail(format!("{name}: NELBO"), &bound.bits_per_dim, "bits/dim");
+            if let Some(ode) = ode {
+                outcome.estimate_detail(format!("{name}: ODE"), ode, "bits/dim");
             }
-            for point in &member.points {
-                if let Some(d) = point.distance {
-                    let name = format!("{}: Frechet distance at NFE {:.1}", member.name, point.nfe);
-                    outcome.detail(name, d.value, Some(d.standard_error), "1");
+            for Point { nfe, distance } in points {
+                if let Some(distance) = distance {
+                    outcome.estimate_detail(format!("{name}: Frechet distance at NFE {nfe:.1}"), distance, "1");
                 }
             }
         }
-        let baseline = Estimate::of(&pixels).scaled(to_bits);
-        outcome.detail("independent pixels", baseline.value, Some(baseline.standard_error), "bits/dim");
-        outcome.made.extend(members.iter().map(|member| weights_of(&member.model)));
-        outcome.figures = self.draw(members);
+        let baseline = Estimate::of(&pixels).bits_per(test.length());
+        outcome.estimate_detail("independent pixels", &baseline, "bits/dim");
+        outcome.made.extend(models.iter().map(|model| inputs::weights(&model.model)));
+        outcome.figures = self.draw(models);
         Ok(outcome)
     }
+}
 
+impl MaskedVsGaussian {
     /// The code length of the first test images under the ODE, where there is one.
     fn ode(
         &self,
@@ -159,22 +158,21 @@ impl Families {
         context: &Context,
         model: &Trained,
         data: &dyn Dataset,
-        ruler: Option<&Ruler>,
+        reference: Option<&ReferenceDistance>,
     ) -> Result<(Vec<Point>, Panel), Failure> {
         let shape = data.image().ok_or_else(|| Failure::internal("families are compared on images"))?;
         let count = self.blocks * self.block_size;
         let (mut points, mut shown) = (Vec::new(), None);
         for &steps in &self.steps {
-            let request =
-                Request { steps, ..Request::new(&model.settings, &model.model, count, data.length(), context.seed) };
-            let drawn = sampling::draw(context, &model.settings, &model.model, &request, context.bar.as_ref())?;
+            let request = Request { steps, ..context.request(model, count, data.length()) };
+            let drawn = context.sample(model, &request)?;
             let images = Images::from_tokens(&drawn.tokens, data.values(), shape);
             let blocks = [self.blocks, self.block_size];
-            let distance = |ruler: &Ruler| -> Result<Estimate, Failure> {
-                let features = ruler.network.features(&images, context.bar.as_ref())?;
-                Ok(Estimate::of(&of_blocks(&ruler.network, &features, &ruler.reference, blocks)?))
+            let distance = |reference: &ReferenceDistance| -> Result<Estimate, Failure> {
+                let features = reference.network.features(&images, context.bar.as_ref())?;
+                Ok(Estimate::of(&reference.of_blocks(&features, blocks)?))
             };
-            points.push(Point { nfe: drawn.nfe(), distance: ruler.map(distance).transpose()? });
+            points.push(Point { nfe: drawn.nfe(), distance: reference.map(distance).transpose()? });
             let title = format!("{}, {}, NFE {:.0}", model.settings.implementation, request.sampler, drawn.nfe());
             shown = Some(first_images(&title, &images, 32));
         }
@@ -182,7 +180,7 @@ impl Families {
         Ok((points, shown))
     }
 
-    fn draw(&self, members: Vec<Member>) -> Vec<Figure> {
+    fn draw(&self, models: Vec<Measured>) -> Vec<Figure> {
         let header = [
             "implementation",
             "trains with",
@@ -193,30 +191,18 @@ impl Families {
             "Frechet distance",
             "NFE",
         ];
-        let table = Panel::Table {
-            title: String::new(),
-            header: header.map(str::to_owned).to_vec(),
-            rows: members.iter().map(row).collect(),
+        let table = table("", &header, models.iter().map(row).collect());
+        let bounds: Vec<(String, Estimate)> = models.iter().map(|m| (m.name.clone(), m.bound.bits_per_dim)).collect();
+        let line = |model: &Measured| {
+            means(&model.name, model.points.iter().filter_map(|point| Some((point.nfe, point.distance?))))
         };
-        let bounds: Vec<(String, Estimate)> = members.iter().map(|m| (m.name.clone(), m.bound.bits_per_dim)).collect();
-        let line = |member: &Member| {
-            let measured = member.points.iter().filter_map(|point| Some((point.nfe, point.distance?)));
-            let (x, distances): (Vec<f64>, Vec<Estimate>) = measured.unzip();
-            Series {
-                label: member.name.clone(),
-                style: Style::LinePoints,
-                x,
-                y: distances.iter().map(|d| d.value).collect(),
-                error: Some(distances.iter().map(|d| d.standard_error).collect()),
-            }
-        };
-        let lines: Vec<Series> = members.iter().map(line).filter(|series| !series.x.is_empty()).collect();
+        let lines: Vec<_> = models.iter().map(line).filter(|series| !series.x.is_empty()).collect();
         let mut panels = vec![table, ranking("NELBO of test images", "bits/dim", &bounds)];
         if !lines.is_empty() {
             let (x, y) = (log_axis("network evaluations a sample (NFE)"), log_axis("Frechet distance"));
             panels.push(plot("Distance of samples", x, y, lines));
         }
-        panels.extend(members.into_iter().map(|member| member.shown));
+        panels.extend(models.into_iter().map(|model| model.shown));
         let caption = format!(
             "The same layers and width, optimiser steps, batches and test images for all; means with standard errors over test images ({} draws each) \
              and over {} blocks of {} samples by each implementation's own sampler. Training counts three evaluations a \
@@ -229,29 +215,28 @@ impl Families {
     }
 }
 
-/// A line of the table.
-fn row(member: &Member) -> Vec<String> {
-    let settings = &member.model.settings;
-    let b = member.bound.bits_per_dim;
-    let last = &member.points[member.points.len() - 1];
+/// A row of the table.
+fn row(measured: &Measured) -> Vec<String> {
+    let settings = &measured.model.settings;
+    let b = measured.bound.bits_per_dim;
+    let last = &measured.points[measured.points.len() - 1];
     vec![
         settings.implementation.clone(),
         settings.weighting.clone().unwrap_or_default(),
-        member.model.model.parameters().to_string(),
-        format!("{:.1}", member.operations / 1e12),
+        measured.model.model.parameters().to_string(),
+        format!("{:.1}", measured.operations / 1e12),
         format!("{:.4} ± {:.4}", b.value, b.standard_error),
-        member.ode.map_or("none".into(), |ode| format!("{:.4} ± {:.4}", ode.value, ode.standard_error)),
+        measured.ode.map_or("none".into(), |ode| format!("{:.4} ± {:.4}", ode.value, ode.standard_error)),
         last.distance.map_or("no network".into(), |d| format!("{:.3} ± {:.3}", d.value, d.standard_error)),
         format!("{:.1}", last.nfe),
     ]
 }
 
-/// The bundled classifier, where the images are digits.
-fn ruler(context: &Context, train: &dyn Dataset) -> Result<Option<Ruler>, Failure> {
+/// The features of the training images under the bundled classifier, where the images are digits.
+fn reference(context: &Context, train: &dyn Dataset) -> Result<Option<ReferenceDistance>, Failure> {
     if !train.name().starts_with("digits") {
         return Ok(None);
     }
     let network = digits_classifier(context)?;
-    let reference = network.features(&of_dataset(train)?, context.bar.as_ref())?;
-    Ok(Some(Ruler { network, reference }))
+    Ok(Some(ReferenceDistance::new(network, &of_dataset(train)?, context.bar.as_ref())?))
 }

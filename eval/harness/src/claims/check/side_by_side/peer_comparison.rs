@@ -1,31 +1,31 @@
-//! One problem, written down, and how either program is called on it.
+//! One problem, written to files, and the command line of each program for it.
 
 use std::path::{Path, PathBuf};
 
 use super::program::{Program, onnx_runtime};
 use super::{PEERS, SideBySide, Task};
+use crate::claims::context::Context;
 use crate::failure::Failure;
 use crate::timing::Case;
-use crate::claims::context::{Check, Context};
 
-/// Images of the comparison of features.
+/// Number of images in the comparison of features.
 const IMAGES: usize = 100;
 
 /// The two programs.
-pub struct Contest {
+pub struct PeerComparison {
     pub ours: Program,
     pub peer: Program,
     /// The problem of a step or a sample.
     pub case: Option<Case>,
 }
 
-/// What both are given.
+/// What both programs are given.
 struct Problem {
     /// Our verb with its options.
     verb: Vec<String>,
     /// The problem's files, arguments of both.
     files: Vec<PathBuf>,
-    /// The peer's alone.
+    /// Arguments of the peer alone.
     peers: Vec<PathBuf>,
     case: Option<Case>,
     /// Units of our whole process, where it does not time them itself.
@@ -39,8 +39,8 @@ impl Problem {
     }
 }
 
-impl Contest {
-    /// Writes the problem and says how both are called.
+impl PeerComparison {
+    /// Writes the problem and makes both command lines.
     pub fn new(check: &SideBySide, context: &Context, python: &Path) -> Result<Self, Failure> {
         let folder = context.out.join("bench");
         context.make_folder(&folder)?;
@@ -111,12 +111,12 @@ impl SideBySide {
     }
 }
 
-/// Has a peer's script write a file or a folder, unless it is there.
+/// Runs a peer's script that writes a file or a folder, unless it is there.
 fn prepare(python: &Path, script: &str, place: &Path, options: &[&str]) -> Result<(), Failure> {
     if place.exists() {
         return Ok(());
     }
-    // Under another name until it is whole.
+    // It has another name until it is complete.
     let part = place.with_extension("part");
     if part.is_dir() {
         std::fs::remove_dir_all(&part).map_err(Failure::writing(&part))?;
