@@ -177,7 +177,7 @@ impl ParallelSampling {
                 values.push((sampler.divergence(all, steps) / sampler.divergence(all, 2 * steps)).log2());
             }
             Measure::Simulation => {
-                let table = table_denoiser(&all, &context.device);
+                let table = table_denoiser(all, &context.device);
                 for &steps in &self.steps {
                     let law = sampler_law(all, schedule, &sampler.times(steps));
                     for simulation in 0..self.simulations {
