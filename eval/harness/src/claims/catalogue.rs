@@ -190,12 +190,4 @@ mod tests {
         let failure = ids(&["zero-shott"]).expect_err("no such claim");
         assert_eq!(failure.advice, "did you mean zero-shot?");
     }
-
-    #[test]
-    fn self_tests_of_elbow_are_known() {
-        let claims = bundle();
-        let is_self_test = |id: &str| claims.iter().any(|claim| claim.id == id && claim.check.is_self_test());
-        assert!(["golden", "golden-distances", "tools-kid", "trace"].into_iter().all(is_self_test));
-        assert!(!["theorem-1", "noise", "monotone"].into_iter().any(is_self_test));
-    }
 }

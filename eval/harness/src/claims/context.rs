@@ -1,4 +1,4 @@
-//! What a check is: the trait, and what a check is given to work with.
+//! The interface of a check: the trait, the context that it is given and the outcome that it returns.
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -6,7 +6,7 @@ use std::ops::Deref;
 
 use reports::record::Input;
 
-use super::outcome::Outcome;
+pub use super::outcome::Outcome;
 use crate::failure::Failure;
 use crate::workspace::Workspace;
 
@@ -39,11 +39,6 @@ pub trait Check: Debug + Any {
 
     /// Whether the claim is decided by an interval that shares the error probability of its suite.
     fn is_statistical(&self) -> bool {
-        false
-    }
-
-    /// Whether elbow is compared with another program or a golden value, rather than a paper's statement tested.
-    fn is_self_test(&self) -> bool {
         false
     }
 }

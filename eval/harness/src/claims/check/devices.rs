@@ -11,8 +11,7 @@ use serde::Deserialize;
 
 use super::inputs;
 use super::statistics::largest;
-use crate::claims::context::{Check, Context};
-use crate::claims::outcome::Outcome;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::likelihood::Estimator;
 use crate::runs::Trained;

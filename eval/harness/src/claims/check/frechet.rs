@@ -9,8 +9,7 @@ use serde::Deserialize;
 use super::figures::{axis, curve, figure, plot};
 use super::inputs;
 use super::statistics::{largest, smallest};
-use crate::claims::context::{Check, Context};
-use crate::claims::outcome::Outcome;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::fid::{Images, Origin, between_features};
 use crate::images::of_dataset;
@@ -60,10 +59,6 @@ impl Check for Frechet {
             Measure::GoldenError => golden_error(context),
             Measure::SmallestRiseWithNoise => self.rise(context),
         }
-    }
-
-    fn is_self_test(&self) -> bool {
-        matches!(self.measure, Measure::GoldenError)
     }
 }
 

@@ -11,8 +11,7 @@ use reports::record::Input;
 use serde::Deserialize;
 
 use super::inputs;
-use crate::claims::context::{Check, Context};
-use crate::claims::outcome::Outcome;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::denoisers::MixtureDenoiser;
 use crate::failure::Failure;
 use crate::likelihood::Estimate;

@@ -7,8 +7,7 @@ use serde::Deserialize;
 
 use super::figures::{axis, curve, figure, plot};
 use super::statistics::largest;
-use crate::claims::context::{Check, Context};
-use crate::claims::outcome::Outcome;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 
 /// Largest difference of alpha between two pairs of schedule and grid.

@@ -6,8 +6,7 @@ use reports::record::{Figure, Style};
 use serde::Deserialize;
 
 use super::figures::{axis, curve, figure, log_axis, plot};
-use crate::claims::context::{Check, Context};
-use crate::claims::outcome::Outcome;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::theory::race::{revealed_by_race, zipf};

@@ -6,8 +6,7 @@ use serde::Deserialize;
 
 use super::inputs;
 use super::statistics::largest;
-use crate::claims::context::{Check, Context};
-use crate::claims::outcome::Outcome;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::theory::discrete::{Forward, Parameterization, genmd4, token_integrand, token_step};
 

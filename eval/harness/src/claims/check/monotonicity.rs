@@ -8,8 +8,7 @@ use serde::Deserialize;
 use super::figures::{axis, curve, figure, plot};
 use super::inputs;
 use super::statistics::largest;
-use crate::claims::context::{Check, Context};
-use crate::claims::outcome::Outcome;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 
 /// One measure over weightings and masked schedules; the worst case decides.
@@ -55,10 +54,6 @@ impl Check for Monotonicity {
             Measure::GoldenError => inputs::files(context, [GOLDEN]),
             _ => Ok(Vec::new()),
         }
-    }
-
-    fn is_self_test(&self) -> bool {
-        matches!(self.measure, Measure::GoldenError)
     }
 
     fn run(&self, context: &Context) -> Result<Outcome, Failure> {

@@ -7,8 +7,7 @@ use serde_json::Value;
 use super::figures::{figure, table};
 use super::inputs;
 use super::statistics::largest;
-use crate::claims::context::{Check, Context};
-use crate::claims::outcome::Outcome;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::fid::{Balls, Origin, between_features, inception_score, kid, prdc};
 
@@ -47,10 +46,6 @@ impl Check for Parity {
         let pairs = PAIRS.iter().flat_map(|name| ["generated", "reference"].map(|side| format!("{name}.{side}.npy")));
         let files = pairs.chain(["logits.npy".to_owned()]).map(|name| format!("metrics/{name}"));
         inputs::files(context, files.chain([GOLDEN.to_owned()]))
-    }
-
-    fn is_self_test(&self) -> bool {
-        true
     }
 
     fn run(&self, context: &Context) -> Result<Outcome, Failure> {

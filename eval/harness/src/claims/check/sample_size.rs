@@ -7,8 +7,7 @@ use reports::record::{Figure, Series, Style};
 use serde::Deserialize;
 
 use super::figures::{axis, figure, plot};
-use crate::claims::context::{Check, Context};
-use crate::claims::outcome::Outcome;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::fid::{Features, Origin, Side, Statistics, extrapolated, kid, standard_error};
 use crate::likelihood::Estimate;

@@ -8,8 +8,7 @@ use reports::record::Input;
 use serde::Deserialize;
 
 use super::inputs;
-use crate::claims::context::{Check, Context};
-use crate::claims::outcome::Outcome;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::likelihood::{Estimate, Estimator, Question};
 use crate::theory::masked::{Enumeration, neg_elbo};

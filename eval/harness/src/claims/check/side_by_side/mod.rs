@@ -10,8 +10,7 @@ use reports::record::Input;
 use serde::Deserialize;
 
 use super::figures::{figure, ranking};
-use crate::claims::context::{Check, Context};
-use crate::claims::outcome::Outcome;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::provenance;
@@ -78,10 +77,6 @@ impl Check for SideBySide {
         scripts.push(folder.with_file_name("requirements.txt"));
         scripts.sort();
         scripts.iter().map(|path| provenance::file_input(path)).collect()
-    }
-
-    fn is_self_test(&self) -> bool {
-        true
     }
 
     fn run(&self, context: &Context) -> Result<Outcome, Failure> {

@@ -12,8 +12,7 @@ use serde::Deserialize;
 
 use super::inputs;
 use super::reference_distance::ReferenceDistance;
-use crate::claims::context::{Check, Context};
-use crate::claims::outcome::Outcome;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::images::of_dataset;
 use crate::likelihood::Estimate;
