@@ -21,15 +21,31 @@ impl Estimate {
         Self { value, standard_error: (variance / n).sqrt(), n: units.len() as u64 }
     }
 
+    /// The mean of the differences a - b of paired units.
+    pub fn of_pairs(a: &[f64], b: &[f64]) -> Self {
+        Self::of(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>())
+    }
+
     /// The two-sided Student interval with this coverage.
     pub fn interval(&self, confidence: f64) -> (f64, f64) {
         student_interval(self.value, self.standard_error, self.n, confidence)
+    }
+
+    /// A mean of nats of `dims` dimensions in bits per dimension.
+    pub fn bits_per(&self, dims: usize) -> Self {
+        self.scaled(bits_per_dim(1.0, dims))
     }
 
     /// In another unit.
     pub fn scaled(&self, factor: f64) -> Self {
         Self { value: self.value * factor, standard_error: self.standard_error * factor.abs(), n: self.n }
     }
+}
+
+/// Nats of `dims` dimensions in bits per dimension: nats / (dims ln 2).
+pub fn bits_per_dim(nats: f64, dims: usize) -> f64 {
+    // Times the reciprocal: recorded values are of this rounding.
+    nats * (1.0 / (dims as f64 * std::f64::consts::LN_2))
 }
 
 /// value +- t(n - 1) * standard_error.
@@ -43,6 +59,12 @@ pub fn student_interval(value: f64, standard_error: f64, n: u64, confidence: f64
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn eight_nats_per_ln_2_of_four_dimensions_are_two_bits_each() {
+        let nats = Estimate { value: 8.0 * std::f64::consts::LN_2, standard_error: std::f64::consts::LN_2, n: 3 };
+        assert_eq!(nats.bits_per(4), Estimate { value: 2.0, standard_error: 0.25, n: 3 });
+    }
 
     #[test]
     fn mean_and_error_of_a_small_sample() {

@@ -11,7 +11,7 @@ mod tokens;
 mod workers;
 
 pub use error::{Error, Kind, UnknownName, nearest};
-pub use estimate::{Estimate, student_interval};
+pub use estimate::{Estimate, bits_per_dim, student_interval};
 pub use key::Key;
 pub use progress::{Progress, Silent};
 pub use tokens::Tokens;

@@ -9,8 +9,8 @@ use reports::record::{Row, Verdict, read_rows};
 use serde_json::json;
 
 use super::report::render;
-use elbow_harness::claims::{self, Claim, SUITES, Tier};
-use elbow_harness::failure::{Failure, nearest};
+use elbow_harness::claims::{self, Tier};
+use elbow_harness::failure::Failure;
 use elbow_harness::workspace::Workspace;
 
 #[derive(Args)]
@@ -48,8 +48,8 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<ExitCode,
         let what = format!("--peers {}: no Python there", missing.display());
         return Err(Failure::environment(what, "run `just bench compare`, which makes one in target/peers"));
     }
-    let family = claims::family()?;
-    let selected = select(claims::all()?, &arguments.names)?;
+    let catalogue = claims::bundled()?;
+    let selected = catalogue.select(&arguments.names)?;
     let mut tiers = vec![Tier::Exact, Tier::Fast];
     if arguments.slow {
         tiers.push(Tier::Slow);
@@ -60,7 +60,7 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<ExitCode,
     if workspace.peers.is_some() {
         tiers.push(Tier::Peers);
     }
-    let summary = claims::run(workspace, &selected, family, &tiers, arguments.fresh)?;
+    let summary = claims::run(workspace, &catalogue, &selected, &tiers, arguments.fresh)?;
     // The report shows every recorded claim, not only those of this call.
     let path = workspace.out.join("results.jsonl");
     let recorded = read_rows(&path).map_err(|e| Failure::internal(format!("{e:#}")))?;
@@ -99,26 +99,6 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<ExitCode,
         _ => 0,
     };
     Ok(ExitCode::from(code))
-}
-
-/// The claims that the names stand for, each once.
-fn select(all: Vec<Claim>, names: &[String]) -> Result<Vec<Claim>, Failure> {
-    for name in names {
-        let suite = SUITES.contains(&name.as_str());
-        if name != "all" && !suite && !all.iter().any(|claim| claim.id == *name) {
-            let known: Vec<String> = ["all"]
-                .iter()
-                .chain(&SUITES)
-                .map(|s| (*s).to_owned())
-                .chain(all.iter().map(|c| c.id.clone()))
-                .collect();
-            let fix =
-                nearest(name, &known).map_or("see `elbow eval --help`".into(), |near| format!("did you mean {near}?"));
-            return Err(Failure::input(format!("no suite and no claim is called {name:?}"), fix));
-        }
-    }
-    let chosen = |claim: &Claim| names.iter().any(|name| name == "all" || *name == claim.suite || *name == claim.id);
-    Ok(all.into_iter().filter(chosen).collect())
 }
 
 /// The verdicts for a terminal.

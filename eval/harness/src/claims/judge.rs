@@ -2,33 +2,23 @@
 
 use reports::record::{Interval, Verdict};
 
-use super::check::Outcome;
-use super::definition::{Expect, Relation};
-use crate::likelihood::{Estimate, student_interval};
+use super::claim::{Expect, Relation};
+use super::outcome::Outcome;
+use crate::likelihood::student_interval;
 
 /// Probability that any statistical claim of a family is decided wrongly by chance.
 const FAMILY_ERROR: f64 = 0.05;
 
-/// The coverage of each interval in a family of `claims` statistical claims (Bonferroni).
+/// The coverage of each interval in a family of `claims` statistical claims (Bonferroni). A family is one suite.
 pub fn confidence(claims: usize) -> f64 {
     1.0 - FAMILY_ERROR / claims.max(1) as f64
 }
 
-/// Of several numbers that are all claimed to be at most some limit, the one that decides: the interval of this coverage that
-/// reaches furthest up. One that is no number comes before all others.
-pub fn least_clear<T>(rivals: &[T], number: impl Fn(&T) -> Estimate, confidence: f64) -> Option<&T> {
-    let reach = |rival: &T| {
-        let (_, high) = number(rival).interval(confidence);
-        if high.is_nan() { f64::INFINITY } else { high }
-    };
-    rivals.iter().max_by(|a, b| reach(a).total_cmp(&reach(b)))
-}
-
-/// Judges an outcome.
+/// Judges an outcome, with the interval where it has a standard error.
 ///
 /// An exact value is inside the expectation or not. A statistical one is judged by its interval: wholly inside is
-/// verified, wholly outside refuted, else consistent: too wide to decide. The worst of k numbers is verified as it stands, since all
-/// of them then are, but refuted only by an interval that takes the choice among k into account.
+/// verified, wholly outside is refuted, anything else is consistent: too wide to decide. If the claim is about the worst
+/// of k numbers, "verified" needs no correction, as all k must pass; "refuted" uses an interval corrected for k choices.
 pub fn judge(outcome: &Outcome, expect: &Expect, confidence: f64) -> (Verdict, Option<Interval>) {
     let (low, high) = match expect.relation {
         Relation::Equals => (expect.value - expect.tolerance, expect.value + expect.tolerance),
@@ -93,17 +83,6 @@ mod tests {
             judge(&outcome, &expect, 0.95).0
         };
         assert_eq!((judged(1), judged(6)), (Verdict::Refuted, Verdict::Consistent));
-    }
-
-    #[test]
-    fn the_least_clear_number_is_chosen_at_the_coverage_that_judges() {
-        // At 99 % the second reaches further up, at 99.9 % the first: wide errors grow faster.
-        let rivals =
-            [(-1.5, 0.30), (-0.6, 0.045)].map(|(value, standard_error)| Estimate { value, standard_error, n: 8 });
-        let chosen = |confidence| least_clear(&rivals, |rival| *rival, confidence).map(|rival| rival.value);
-        assert_eq!((chosen(0.99), chosen(0.999)), (Some(-0.6), Some(-1.5)));
-        let broken = [rivals[0], Estimate { standard_error: -f64::NAN, ..rivals[1] }];
-        assert_eq!(least_clear(&broken, |rival| *rival, 0.99).map(|rival| rival.value), Some(-0.6));
     }
 
     #[test]

@@ -1,11 +1,17 @@
-//! Claims: statements with an expectation, checked and judged. One claim is one TOML file under `eval/claims/`.
+//! Claims: statements with an expectation, checked and judged. One claim is one TOML file under `eval/claims/SUITE/`.
+#![warn(missing_docs)]
 
+mod catalogue;
 mod check;
-mod definition;
+mod claim;
+mod context;
 mod judge;
+mod outcome;
 mod runner;
 
-pub use check::Outcome;
-pub use definition::{Claim, Expect, Relation, SUITES, Tier, all, family};
+pub use catalogue::{Catalogue, ClaimFile, bundled};
+pub use claim::{Claim, Expect, Relation, Tier};
+pub use context::{Check, Context};
 pub use judge::{confidence, judge};
+pub use outcome::Outcome;
 pub use runner::{Summary, run};

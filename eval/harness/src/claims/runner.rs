@@ -8,27 +8,30 @@ use std::time::Instant;
 
 use reports::record::{self, Detail, Input, Interval, Measured, Row, SCHEMA, Verdict};
 
-use super::definition::{Claim, Tier};
-use super::judge::{confidence, judge};
+use super::catalogue::Catalogue;
+use super::claim::{Claim, Tier};
+use super::context::Context;
+use super::judge::judge;
+use super::outcome::Outcome;
 use crate::failure::{Failure, Kind};
 use crate::likelihood::student_interval;
 use crate::provenance;
 use crate::workspace::Workspace;
 
-/// What a run of suites gives.
+/// What a run of claims gives.
 pub struct Summary {
     /// The newest row of each selected claim, in the order of the claims.
     pub rows: Vec<Row>,
-    /// How many of them an earlier run had made.
+    /// How many of them were found in the file of an earlier run.
     pub reused: usize,
 }
 
-/// Runs `claims`, appending to OUT/results.jsonl. `family` is the number of statistical claims over which the error
-/// probability is shared: all that exist, so that a verdict does not depend on what else was selected.
+/// Runs the `selected` claims of a catalogue, appending to OUT/results.jsonl. Verdicts do not depend on what is selected:
+/// the error probability is shared among the statistical claims of a suite, run or not.
 pub fn run(
     workspace: &Workspace,
-    claims: &[Claim],
-    family: usize,
+    catalogue: &Catalogue,
+    selected: &[&Claim],
     tiers: &[Tier],
     fresh: bool,
 ) -> Result<Summary, Failure> {
@@ -38,8 +41,9 @@ pub fn run(
     let mut ledger = Ledger::open(&path)?;
     let recorded = recorded_rows(&path)?;
     let mut summary = Summary { rows: Vec::new(), reused: 0 };
-    for (index, claim) in claims.iter().enumerate() {
-        let content = content(workspace, claim, family);
+    for (index, claim) in selected.iter().enumerate() {
+        let context = Context { workspace, confidence: catalogue.confidence(claim) };
+        let content = content(&context, claim, catalogue.family(claim));
         let known = recorded.iter().rev().find(|row| row.claim.id == claim.id);
         let known = known.filter(|row| content.as_ref().is_ok_and(|(key, _)| row.key == *key) && is_final(row.verdict));
         let row = match known {
@@ -48,12 +52,12 @@ pub fn run(
                 row.clone()
             }
             _ => {
-                let row = examine(workspace, claim, content, family, tiers);
+                let row = examine(&context, claim, content, tiers);
                 ledger.append(&row)?;
                 row
             }
         };
-        workspace.bar.say(&format!("{:>3}/{} {:<10} {}", index + 1, claims.len(), row.verdict, claim.title));
+        workspace.bar.say(&format!("{:>3}/{} {:<10} {}", index + 1, selected.len(), row.verdict, claim.title));
         summary.rows.push(row);
     }
     Ok(summary)
@@ -67,26 +71,55 @@ fn is_final(verdict: Verdict) -> bool {
 /// A content key with the inputs that are in it.
 type Content = (String, Vec<Input>);
 
-/// Hash of everything that shapes the row: versions of the subsystems, claim, inputs, seed, device, family. A missing input has
-/// none. The program is recorded but not in the key: a changed help text makes no row and no training again.
-fn content(workspace: &Workspace, claim: &Claim, family: usize) -> Result<Content, Failure> {
-    let inputs = claim.protocol.inputs(workspace)?;
+/// Hash of everything that shapes the row: versions of the subsystems, claim, inputs, seed, device, size of the family. A
+/// claim with a missing input has none. The program is recorded but not in the key: a changed help text must not make
+/// rows and trainings again.
+fn content(context: &Context, claim: &Claim, family: usize) -> Result<Content, Failure> {
+    let inputs = claim.check.inputs(context)?;
     let mut parts = vec![provenance::subsystems(), claim.hash.clone()];
-    parts.push(format!("{} {} {family}", workspace.seed, workspace.device_name));
+    parts.push(format!("{} {} {family}", context.seed, context.device_name));
     parts.extend(inputs.iter().map(|input| format!("{} {}", input.name, input.sha256)));
     Ok((impls::hash::sha256(parts.join("\n").as_bytes()), inputs))
 }
 
 /// Checks one claim. Whatever happens becomes a row.
-fn examine(
-    workspace: &Workspace,
-    claim: &Claim,
-    content: Result<Content, Failure>,
-    family: usize,
-    tiers: &[Tier],
-) -> Row {
+fn examine(context: &Context, claim: &Claim, content: Result<Content, Failure>, tiers: &[Tier]) -> Row {
     let clock = Instant::now();
-    let mut row = Row {
+    let mut row = unchecked(context, claim);
+    if !tiers.contains(&claim.tier) {
+        row.reason = Some(match claim.tier {
+            Tier::Gpu => "needs a GPU: --device cuda:0".to_owned(),
+            Tier::Peers => "needs the programs to be compared with: just bench compare".to_owned(),
+            tier => format!("tier {} was not asked for", tier.name()),
+        });
+        return row;
+    }
+    let mut inputs = Vec::new();
+    let outcome = content.and_then(|(key, known)| {
+        (row.key, inputs) = (key, known);
+        guarded(context, claim)
+    });
+    match outcome {
+        Ok(outcome) => {
+            inputs.extend(outcome.made.iter().cloned());
+            fill_in(&mut row, outcome, claim, context.confidence);
+        }
+        Err(failure) => {
+            row.key = String::new();
+            row.verdict = if failure.kind == Kind::Internal { Verdict::Error } else { Verdict::Blocked };
+            // One line, with what to do: a blocked claim waits for the user.
+            let parts = [failure.what, failure.advice].into_iter().filter(|part| !part.is_empty());
+            row.reason = Some(parts.map(|part| part.replace('\n', " ")).collect::<Vec<_>>().join("; "));
+        }
+    }
+    row.provenance = provenance::block(context.seed, &context.device_name, claim.hash.clone(), inputs);
+    row.seconds = clock.elapsed().as_secs_f64();
+    readable(row)
+}
+
+/// The row of a claim before its check has run.
+fn unchecked(context: &Context, claim: &Claim) -> Row {
+    Row {
         schema: SCHEMA,
         claim: record::Claim {
             id: claim.id.clone(),
@@ -100,7 +133,7 @@ fn examine(
             analysis: claim.analysis.clone(),
             command: match claim.tier {
                 Tier::Peers => format!("cargo elbow eval {} --peers target/peers/bin/python", claim.id),
-                _ => format!("cargo elbow eval {} --seed {}", claim.id, workspace.seed),
+                _ => format!("cargo elbow eval {} --seed {}", claim.id, context.seed),
             },
         },
         verdict: Verdict::NotRun,
@@ -110,49 +143,23 @@ fn examine(
         figures: Vec::new(),
         seconds: 0.0,
         key: String::new(),
-        provenance: provenance::block(workspace.seed, &workspace.device_name, claim.hash.clone(), Vec::new()),
-    };
-    if !tiers.contains(&claim.tier) {
-        row.reason = Some(match claim.tier {
-            Tier::Gpu => "needs a GPU: --device cuda:0".to_owned(),
-            Tier::Peers => "needs the programs to be compared with: just bench compare".to_owned(),
-            tier => format!("tier {} was not asked for", tier.name()),
-        });
-        return row;
+        provenance: provenance::block(context.seed, &context.device_name, claim.hash.clone(), Vec::new()),
     }
-    let mut inputs = Vec::new();
-    let outcome = content.and_then(|(key, known)| {
-        inputs = known;
-        Ok((key, guarded(workspace, claim)?))
-    });
-    match outcome {
-        Ok((key, outcome)) => {
-            // A ratio of times is no number of the family: it is judged by itself.
-            let sharing = if claim.protocol.is_statistical() { family } else { 1 };
-            let (verdict, interval) = judge(&outcome, &claim.expect, confidence(sharing));
-            row.verdict = verdict;
-            row.key = key;
-            row.details = outcome.details;
-            row.details.extend(interval.as_ref().and_then(|interval| power(&outcome.measured, interval)));
-            row.figures = outcome.figures;
-            inputs.extend(outcome.made);
-            let found = Measured { interval, ..outcome.measured };
-            if found.value.is_finite() {
-                row.measured = Some(found);
-            } else {
-                row.reason = Some(format!("{} is {}", found.quantity, found.value));
-            }
-        }
-        Err(failure) => {
-            row.verdict = if failure.kind == Kind::Internal { Verdict::Error } else { Verdict::Blocked };
-            // One line, with what to do: a blocked claim is the user's turn.
-            let parts = [failure.what, failure.advice].into_iter().filter(|part| !part.is_empty());
-            row.reason = Some(parts.map(|part| part.replace('\n', " ")).collect::<Vec<_>>().join("; "));
-        }
+}
+
+/// Judges an outcome and writes it into its row.
+fn fill_in(row: &mut Row, outcome: Outcome, claim: &Claim, confidence: f64) {
+    let (verdict, interval) = judge(&outcome, &claim.expect, confidence);
+    row.verdict = verdict;
+    row.details = outcome.details;
+    row.details.extend(interval.as_ref().and_then(|interval| power(&outcome.measured, interval)));
+    row.figures = outcome.figures;
+    let found = Measured { interval, ..outcome.measured };
+    if found.value.is_finite() {
+        row.measured = Some(found);
+    } else {
+        row.reason = Some(format!("{} is {}", found.quantity, found.value));
     }
-    row.provenance = provenance::block(workspace.seed, &workspace.device_name, claim.hash.clone(), inputs);
-    row.seconds = clock.elapsed().as_secs_f64();
-    readable(row)
 }
 
 /// The row, or an error row in place of one that could not be read again: JSON has no NaN.
@@ -176,8 +183,8 @@ fn power(found: &Measured, interval: &Interval) -> Option<Detail> {
 }
 
 /// Runs the check; a panic in it is an error of this one claim.
-fn guarded(workspace: &Workspace, claim: &Claim) -> Result<super::check::Outcome, Failure> {
-    let run = AssertUnwindSafe(|| claim.protocol.run(workspace));
+fn guarded(context: &Context, claim: &Claim) -> Result<Outcome, Failure> {
+    let run = AssertUnwindSafe(|| claim.check.run(context));
     catch_unwind(run).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));

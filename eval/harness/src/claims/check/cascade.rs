@@ -4,16 +4,17 @@ use impls::Weighting;
 use reports::record::{Figure, Input, Style};
 use serde::Deserialize;
 
-use super::{Outcome, axis, curve, figure, plot, toy_inputs};
+use super::figures::{axis, curve, figure, plot};
+use super::inputs;
+use super::statistics::{largest, smallest};
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
-use crate::provenance;
 use crate::theory::discrete::{DiscreteModel, Forward, ReverseParameterization};
 use crate::theory::gaussian::GaussianToy;
 use crate::theory::masked::Enumeration;
 use crate::theory::{Alphabet, Cascade, Toy, discrete, gaussian, masked};
-use crate::workspace::Workspace;
 
-/// One measure over all combinations of toys, schedules, steps and weightings; the worst case counts.
+/// One measure over all combinations of toys, schedules, steps and weightings; the worst case decides.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cascades {
@@ -26,7 +27,7 @@ pub struct Cascades {
     schedules: Vec<String>,
     steps: Vec<usize>,
     weightings: Vec<String>,
-    /// Draw the cascade of the first combination, as the figure of this name.
+    /// The id of a figure of the first combination's cascade.
     figure: Option<String>,
 }
 
@@ -36,7 +37,7 @@ pub struct Cascades {
 enum Process {
     #[default]
     Masked,
-    /// Masking with a schedule for each value (GenMD4).
+    /// Masking with one schedule per value (GenMD4).
     Vector,
     Gaussian,
     /// Any transition: `uniform`, `absorbing` or a file in `fixtures/`.
@@ -67,7 +68,7 @@ enum Measure {
 }
 
 impl Measure {
-    /// What the number is, and whether the largest or the smallest case is the worst.
+    /// The name of the quantity, and whether the largest or the smallest case is the worst.
     fn describe(self) -> (&'static str, fn(f64, f64) -> f64) {
         match self {
             Self::Theorem1Residual => ("largest |E L^(i+1) − E L^(i) − g_i|", f64::max),
@@ -90,14 +91,13 @@ impl Measure {
 
     /// The measure of one cascade; `ScheduleSpread` compares with the same toy's `reference`.
     fn of(self, c: &Cascade, reference: &Cascade) -> f64 {
-        let lowest = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::INFINITY, super::smaller);
         match self {
             Self::Theorem1Residual => c.theorem1_residual,
             // Relative to the largest weight: a sum with weights of e^10 rounds e^10 times as coarsely.
             Self::Theorem2Residual => c.theorem2_residual / c.w_tilde.iter().fold(1.0, |m: f64, &w| m.max(w)),
-            Self::SmallestGap => lowest(&mut c.gap.iter().copied()),
+            Self::SmallestGap => smallest(c.gap.iter().copied()),
             Self::SmallestKlSlack => {
-                lowest(&mut c.elbo.iter().zip(&c.data_model_kl).map(|(elbo, kl)| -c.entropy - elbo - kl))
+                smallest(c.elbo.iter().zip(&c.data_model_kl).map(|(elbo, kl)| -c.entropy - elbo - kl))
             }
             Self::LastBoundError => (c.elbo[c.steps] + c.entropy).abs(),
             Self::ScheduleSpread => (c.neg_elbo_continuous - reference.neg_elbo_continuous).abs(),
@@ -109,8 +109,7 @@ impl Measure {
             Self::ContinuousExcess => (c.neg_elbo_continuous - c.entropy).abs(),
             Self::Unavoidable => {
                 let floor = if c.kernel_mismatch.is_empty() { &c.factorization } else { &c.kernel_mismatch };
-                let excess = c.gap.iter().zip(floor).filter(|(g, _)| g.is_finite()).map(|(g, f)| (g - f).abs());
-                excess.fold(0.0, super::larger)
+                largest(c.gap.iter().zip(floor).filter(|(g, _)| g.is_finite()).map(|(g, f)| (g - f).abs()))
             }
             // The reference is the cascade of one step.
             Self::OneOverSteps => {
@@ -127,13 +126,13 @@ impl Measure {
 impl Process {
     fn cascade(
         &self,
-        workspace: &Workspace,
+        context: &Context,
         toy: &str,
         schedule: &str,
         steps: usize,
         weighting: &Weighting,
     ) -> Result<Cascade, Failure> {
-        let path = workspace.data_file(&format!("{toy}.json"))?;
+        let path = context.toy_file(toy)?;
         let forward = match self {
             Self::Masked => {
                 let all = Enumeration::new(&Toy::load(&path, Alphabet::Masked)?)?;
@@ -145,7 +144,7 @@ impl Process {
             Self::Vector => Forward::vector(schedule.parse()?),
             Self::Discrete { transition, .. } => {
                 let values = Toy::states_of(&path)?;
-                Forward::named(transition, values, schedule.parse()?, |file| workspace.data_file(file))?
+                Forward::named(transition, values, schedule.parse()?, |file| context.data_file(file))?
             }
         };
         let parameterization = match self {
@@ -157,18 +156,18 @@ impl Process {
     }
 }
 
-impl Cascades {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        let mut inputs = toy_inputs(workspace, &self.toys)?;
+impl Check for Cascades {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        let mut inputs = inputs::toys(context, &self.toys)?;
         if let Process::Discrete { transition, .. } = &self.process
             && !["uniform", "absorbing"].contains(&transition.as_str())
         {
-            inputs.push(provenance::file_input(&workspace.data_file(transition)?)?);
+            inputs.extend(inputs::files(context, [transition])?);
         }
         Ok(inputs)
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let (quantity, worse) = self.measure.describe();
         let (mut worst, mut cases, mut first) = (f64::NAN, 0, None);
         for toy in &self.toys {
@@ -176,7 +175,7 @@ impl Cascades {
             for schedule in &self.schedules {
                 for &steps in &self.steps {
                     for weighting in &self.weightings {
-                        let one = self.process.cascade(workspace, toy, schedule, steps, &weighting.parse()?)?;
+                        let one = self.process.cascade(context, toy, schedule, steps, &weighting.parse()?)?;
                         let value = self.measure.of(&one, reference.as_ref().unwrap_or(&one));
                         if value.is_nan() {
                             let what = format!("{quantity} is undefined for {toy}, {schedule}, {steps}, {weighting}");

@@ -9,11 +9,12 @@ use impls::train::optimizer::gradient_norm;
 use reports::record::Input;
 use serde::Deserialize;
 
-use super::{Outcome, larger, run_inputs, trained_run, weights_of};
+use super::inputs;
+use super::statistics::largest;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::likelihood::Estimator;
 use crate::runs::Trained;
-use crate::workspace::Workspace;
 
 /// The loss, its gradient and the bound of trained models, computed twice.
 #[derive(Debug, Deserialize)]
@@ -22,61 +23,58 @@ pub struct Devices {
     presets: Vec<String>,
     /// Changes to each preset.
     set: Vec<String>,
-    /// Training images of the loss and its gradient.
+    /// Number of training images under the loss and its gradient.
     batch: usize,
-    /// Draws of the noise for each test image under the bound, and the first test images.
+    /// Draws of the noise per test image under the bound, and the number of test images, from the first.
     draws: usize,
     sequences: usize,
 }
 
-impl Devices {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        let inputs = self.presets.iter().map(|preset| run_inputs(workspace, preset, &self.set));
-        Ok(inputs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+impl Check for Devices {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        inputs::presets(context, &self.presets, &self.set)
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let mut found = Vec::new();
         let mut made = Vec::new();
         for preset in &self.presets {
-            let (model, run) = trained_run(workspace, preset, &self.set)?;
-            let on =
-                |device: &Device| self.numbers(workspace, &Trained::load(&run, &device.clone().autodiff())?, device);
-            let (cpu, here) = (on(&Device::flex())?, on(&workspace.device)?);
+            let (model, run) = context.trained_run(preset, &self.set)?;
+            let on = |device: &Device| self.numbers(context, &Trained::load(&run, &device.clone().autodiff())?, device);
+            let (cpu, here) = (on(&Device::flex())?, on(&context.device)?);
             for ((name, a), (_, b)) in cpu.into_iter().zip(here) {
                 found.push((format!("{preset}: {name}, relative difference"), ((a - b) / a).abs()));
             }
-            made.push(weights_of(&model));
+            made.push(inputs::weights(&model));
         }
-        let worst = found.iter().map(|(_, difference)| *difference).fold(0.0, larger);
-        let quantity = format!("largest relative difference, cpu and {}", workspace.device_name);
+        let worst = largest(found.iter().map(|(_, difference)| *difference));
+        let quantity = format!("largest relative difference, cpu and {}", context.device_name);
         let mut outcome = Outcome::exact(&quantity, worst, "1").over(found.len(), "numbers");
-        for (name, difference) in found {
-            outcome.detail(name, difference, None, "1");
-        }
+        outcome.exact_details(found, "1");
         outcome.made = made;
         Ok(outcome)
     }
+}
 
+impl Devices {
     /// The loss of a batch, the norm of its gradient, the bound: the same draws on every device.
     fn numbers(
         &self,
-        workspace: &Workspace,
+        context: &Context,
         model: &Trained,
         device: &Device,
     ) -> Result<Vec<(&'static str, f64)>, Failure> {
         let device = &device.clone().autodiff();
-        let data = |split| workspace.open(&model.settings.data(split));
+        let data = |split| context.open(&model.settings.data(split));
         let (train, test) = (data(Split::Train)?, data(Split::Test)?);
         let chosen: Vec<usize> = (0..self.batch.min(train.len())).collect();
-        let key = Key::new(workspace.seed, "devices");
+        let key = Key::new(context.seed, "devices");
         let times = TimeSampling::Stratified.draw(chosen.len(), &key.fold(0));
         let batch = Batch::new(train.select(&chosen)?, times);
         let loss = model.diffusion()?.loss(&batch, &key.fold(1), device)?.mean();
         let value = f64::from(loss.clone().into_scalar::<f32>());
-        let question =
-            model.question(test.as_ref(), Estimator::Auto, self.draws, Some(self.sequences), workspace.seed)?;
-        let bound = question.answer(device, workspace.bar.as_ref())?;
+        let question = model.question(test.as_ref(), Estimator::Auto, self.draws, Some(self.sequences), context.seed);
+        let bound = question.answer(device, context.bar.as_ref())?;
         Ok(vec![
             ("loss", value),
             ("norm of its gradient", gradient_norm(&model.model, loss)),

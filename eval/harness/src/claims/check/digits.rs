@@ -1,5 +1,6 @@
 //! Check: the model trained on the digits.
 
+use elbow_base::bits_per_dim;
 use impls::Key;
 use impls::data::Dataset;
 use impls::train::Settings;
@@ -7,17 +8,18 @@ use impls::train::log::read_progress;
 use reports::record::{Figure, Input, Style};
 use serde::Deserialize;
 
-use super::distances::{first_images, of_blocks};
-use super::independent::Independent;
-use super::{Outcome, axis, curve, figure, plot, run_inputs, trained_run, weights_of};
+use super::figures::{axis, curve, figure, first_images, plot};
+use super::independent_pixels_baseline::IndependentBaseline;
+use super::inputs;
+use super::reference_distance::ReferenceDistance;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
-use crate::fid::{Images, between_features};
+use crate::fid::Images;
 use crate::images::of_dataset;
-use crate::likelihood::{Estimate, Estimator};
+use crate::likelihood::Estimate;
 use crate::networks::digits_classifier;
 use crate::runs::Trained;
-use crate::sampling::{self, Request};
-use crate::workspace::Workspace;
+use crate::sampling::Request;
 
 /// The trained model against a baseline of independent pixels (each pixel's marginal in the training split).
 #[derive(Debug, Deserialize)]
@@ -27,13 +29,13 @@ pub struct TrainedDigits {
     preset: String,
     /// Changes to the preset.
     set: Vec<String>,
-    /// Time draws a sequence (likelihood).
+    /// Time draws per sequence (likelihood).
     #[serde(default)]
     draws: usize,
     /// Steps of the sampler (samples).
     #[serde(default)]
     steps: usize,
-    /// Disjoint blocks of samples, and images in each (samples).
+    /// Number of disjoint blocks of samples, and images per block (samples).
     #[serde(default)]
     blocks: usize,
     #[serde(default)]
@@ -49,85 +51,81 @@ enum Measure {
     DistanceMinusBaseline,
 }
 
-impl TrainedDigits {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        let mut inputs = run_inputs(workspace, &self.preset, &self.set)?;
+impl Check for TrainedDigits {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        let mut inputs = inputs::presets(context, [&self.preset], &self.set)?;
         if let Measure::DistanceMinusBaseline = self.measure {
-            let network = digits_classifier(workspace)?;
-            inputs.push(Input { name: network.metric_name(), sha256: network.hash().to_owned() });
+            inputs.push(inputs::network(&digits_classifier(context)?));
         }
         Ok(inputs)
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let train = workspace.dataset("digits:train")?;
-        let (model, run) = trained_run(workspace, &self.preset, &self.set)?;
+    fn is_statistical(&self) -> bool {
+        true
+    }
+
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let train = context.dataset("digits:train")?;
+        let (model, run) = context.trained_run(&self.preset, &self.set)?;
         let mut outcome = match self.measure {
-            Measure::NelboMinusBaseline => self.likelihood(workspace, &model, train.as_ref())?,
-            Measure::DistanceMinusBaseline => self.samples(workspace, &model, train.as_ref())?,
+            Measure::NelboMinusBaseline => self.likelihood(context, &model, train.as_ref())?,
+            Measure::DistanceMinusBaseline => self.samples(context, &model, train.as_ref())?,
         };
         if let Measure::NelboMinusBaseline = self.measure {
             outcome.figures.push(training_curve(&read_progress(&run)?, &model.settings));
         }
-        outcome.made.push(weights_of(&model));
+        outcome.made.push(inputs::weights(&model));
         Ok(outcome)
     }
+}
 
-    fn likelihood(&self, workspace: &Workspace, model: &Trained, train: &dyn Dataset) -> Result<Outcome, Failure> {
-        let test = workspace.dataset("digits:test")?;
-        let bound = model
-            .question(test.as_ref(), Estimator::Auto, self.draws, None, workspace.seed)?
-            .answer(&workspace.device, workspace.bar.as_ref())?;
-        let to_bits = 1.0 / (bound.dims as f64 * std::f64::consts::LN_2);
-        let baseline: Vec<f64> = Independent::fit(train)?.nats(&test.all()?).iter().map(|n| n * to_bits).collect();
-        let ours: Vec<f64> = bound.per_sequence.iter().map(|n| n * to_bits).collect();
-        let paired: Vec<f64> = ours.iter().zip(&baseline).map(|(a, b)| a - b).collect();
-        let difference = Estimate::of(&paired);
-        let mut outcome = Outcome::exact("NELBO − independent pixels' NLL", difference.value, "bits/dim")
-            .over(paired.len(), "test images")
-            .with_error(difference.standard_error);
+impl TrainedDigits {
+    fn likelihood(&self, context: &Context, model: &Trained, train: &dyn Dataset) -> Result<Outcome, Failure> {
+        let test = context.dataset("digits:test")?;
+        let bound = context.bound(model, test.as_ref(), self.draws, None)?;
+        let bits = |nats: &[f64]| nats.iter().map(|n| bits_per_dim(*n, bound.dims)).collect::<Vec<_>>();
+        let baseline = bits(&IndependentBaseline::fit(train)?.nats(&test.all()?));
+        let difference = Estimate::of_pairs(&bits(&bound.per_sequence), &baseline);
+        let quantity = "NELBO − independent pixels' NLL";
+        let mut outcome = Outcome::estimated(quantity, difference, "bits/dim", "test images");
         let baseline = Estimate::of(&baseline);
-        let b = &bound.bits_per_dim;
-        outcome.detail("NELBO of the test split", b.value, Some(b.standard_error), "bits/dim");
+        outcome.estimate_detail("NELBO of the test split", &bound.bits_per_dim, "bits/dim");
         outcome.detail("its reconstruction term", bound.reconstruction, None, "bits/dim");
         outcome.detail("its prior term", bound.prior, None, "bits/dim");
-        outcome.detail("its diffusion term", bound.diffusion.value, Some(bound.diffusion.standard_error), "bits/dim");
-        outcome.detail("independent pixels", baseline.value, Some(baseline.standard_error), "bits/dim");
+        outcome.estimate_detail("its diffusion term", &bound.diffusion, "bits/dim");
+        outcome.estimate_detail("independent pixels", &baseline, "bits/dim");
         outcome.detail("uniform (untrained network)", 17f64.log2(), None, "bits/dim");
         outcome.detail("time draws a test image", self.draws as f64, None, "1");
         Ok(outcome)
     }
 
-    fn samples(&self, workspace: &Workspace, model: &Trained, train: &dyn Dataset) -> Result<Outcome, Failure> {
+    fn samples(&self, context: &Context, model: &Trained, train: &dyn Dataset) -> Result<Outcome, Failure> {
         let shape = train.image().ok_or_else(|| Failure::internal("the digits are images"))?;
-        let network = digits_classifier(workspace)?;
+        let network = digits_classifier(context)?;
         let metric = network.metric_name();
         let count = self.blocks * self.block_size;
-        let request = Request {
-            steps: self.steps,
-            ..Request::new(&model.settings, &model.model, count, train.length(), workspace.seed)
-        };
-        let drawn = sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+        let request = Request { steps: self.steps, ..context.request(model, count, train.length()) };
+        let drawn = context.sample(model, &request)?;
         let ours = Images::from_tokens(&drawn.tokens, train.values(), shape);
-        let pixels = Independent::fit(train)?;
-        let tokens = pixels.draw(count, &Key::new(workspace.seed, "independent pixels"));
+        let pixels = IndependentBaseline::fit(train)?;
+        let tokens = pixels.draw(count, &Key::new(context.seed, "independent pixels"));
         let theirs = Images::from_tokens(&tokens, train.values(), shape);
-        let reference = network.features(&of_dataset(train)?, workspace.bar.as_ref())?;
+        let bar = context.bar.as_ref();
+        let reference = ReferenceDistance::new(network, &of_dataset(train)?, bar)?;
         let distances = |images| {
-            let features = network.features(images, workspace.bar.as_ref())?;
-            of_blocks(&network, &features, &reference, [self.blocks, self.block_size])
+            let features = reference.network.features(images, bar)?;
+            reference.of_blocks(&features, [self.blocks, self.block_size])
         };
         let (a, b) = (distances(&ours)?, distances(&theirs)?);
-        let difference = Estimate::of(&a.iter().zip(&b).map(|(a, b)| a - b).collect::<Vec<_>>());
-        let mut outcome = Outcome::exact(&format!("{metric}: samples − independent pixels"), difference.value, "1")
-            .over(self.blocks, &format!("blocks of {} samples", self.block_size))
-            .with_error(difference.standard_error);
-        let real = of_dataset(workspace.dataset("digits:test")?.as_ref())?;
-        let test = network.features(&real, workspace.bar.as_ref())?;
-        let floor = between_features(&test, &reference, &network.provenance())?.value;
+        let quantity = format!("{metric}: samples − independent pixels");
+        let blocks = format!("blocks of {} samples", self.block_size);
+        let mut outcome = Outcome::estimated(&quantity, Estimate::of_pairs(&a, &b), "1", &blocks);
+        let real = of_dataset(context.dataset("digits:test")?.as_ref())?;
+        let test = reference.network.features(&real, bar)?;
+        let floor = reference.to(&test)?;
         let (a, b) = (Estimate::of(&a), Estimate::of(&b));
-        outcome.detail(format!("{metric} of the model's samples"), a.value, Some(a.standard_error), "1");
-        outcome.detail(format!("{metric} of independent pixels"), b.value, Some(b.standard_error), "1");
+        outcome.estimate_detail(format!("{metric} of the model's samples"), &a, "1");
+        outcome.estimate_detail(format!("{metric} of independent pixels"), &b, "1");
         outcome.detail(format!("{metric} of the test split (n = {})", test.len()), floor, None, "1");
         outcome.detail("network evaluations a sample (NFE)", drawn.nfe(), None, "1");
         let shown = 64.min(count);

@@ -1,11 +1,14 @@
-//! Check: one bound of masked diffusion in the forms in which several papers have it.
+//! Check: one bound of masked diffusion in the forms of several papers.
 
 use impls::Weighting;
 use impls::schedule::MaskedSchedule;
 use reports::record::{Figure, Input, Style};
 use serde::Deserialize;
 
-use super::{Outcome, axis, curve, figure, load_toy, log_axis, plot, toy_inputs};
+use super::figures::{axis, curve, figure, log_axis, plot};
+use super::inputs;
+use super::statistics::largest;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::theory::Alphabet;
 use crate::theory::masked::estimators::{SetSums, ao_arm};
@@ -14,9 +17,8 @@ use crate::theory::masked::maskgit_normalisation::{
 };
 use crate::theory::masked::published_losses::{concrete_score_difference, md4_in_time, mdlm, score_entropy_difference};
 use crate::theory::masked::{Enumeration, any_order_nll, weighted_loss};
-use crate::workspace::Workspace;
 
-/// One measure over toys and schedules; the largest case counts.
+/// One measure over toys and schedules; the largest case decides.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Equivalence {
@@ -59,12 +61,12 @@ const TIMES: [f64; 7] = [1e-6, 0.01, 0.1, 0.3, 0.5, 0.9, 0.999];
 /// Lengths of the implied-weight figure; the last one decides.
 const LENGTHS: [usize; 3] = [16, 64, 256];
 
-impl Equivalence {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        toy_inputs(workspace, &self.toys)
+impl Check for Equivalence {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        inputs::toys(context, &self.toys)
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let schedules =
             self.schedules.iter().map(|s| Ok(s.parse()?)).collect::<Result<Vec<MaskedSchedule>, Failure>>()?;
         let mut details = Vec::new();
@@ -72,7 +74,7 @@ impl Equivalence {
             details.extend(schedules.iter().map(|s| (s.to_string(), implied_error(s, LENGTHS[2]))));
         }
         for toy in &self.toys {
-            let all = Enumeration::new(&load_toy(workspace, toy, Alphabet::Masked)?)?;
+            let all = Enumeration::new(&context.toy(toy, Alphabet::Masked)?)?;
             let sums = SetSums::new(&all);
             for schedule in &schedules {
                 details.push((format!("{toy}, {schedule}"), self.measure.of(&all, &sums, schedule)));
@@ -80,11 +82,9 @@ impl Equivalence {
         }
         let worst = details.iter().map(|(_, v)| *v).fold(f64::NEG_INFINITY, f64::max);
         let mut outcome = Outcome::exact(self.measure.describe(), worst, "1").over(details.len(), "cases");
-        for (name, value) in details {
-            outcome.detail(name, value, None, "1");
-        }
+        outcome.exact_details(details, "1");
         if self.figure {
-            let first = self.toys.first().map(|toy| load_toy(workspace, toy, Alphabet::Masked)).transpose()?;
+            let first = self.toys.first().map(|toy| context.toy(toy, Alphabet::Masked)).transpose()?;
             let sums =
                 first.map(|toy| Enumeration::new(&toy)).transpose()?.map(|all| (SetSums::new(&all), ao_arm(&all)));
             outcome.figures.push(match (self.measure, sums) {
@@ -117,9 +117,8 @@ impl Measure {
     fn of(self, all: &Enumeration, sums: &SetSums, schedule: &MaskedSchedule) -> f64 {
         let bound = any_order_nll(all);
         let length = sums.loss.len() as f64 - 1.0;
-        let over_times = |f: fn(&Enumeration, &MaskedSchedule, f64) -> f64| {
-            TIMES.iter().map(|&t| f(all, schedule, t)).fold(0.0, super::larger)
-        };
+        let over_times =
+            |f: fn(&Enumeration, &MaskedSchedule, f64) -> f64| largest(TIMES.iter().map(|&t| f(all, schedule, t)));
         match self {
             Self::Mdlm => (mdlm(all) - weighted_loss(all, schedule, &Weighting::Elbo)).abs(),
             Self::TimeIntegral => (md4_in_time(all, schedule) - bound).abs(),
@@ -137,9 +136,9 @@ impl Measure {
             }
             Self::ImpliedWeight => implied_error(schedule, LENGTHS[2]),
             Self::DceMean => {
-                // What lambda-DCE leaves out below 1e-15 is smaller than rounding.
+                // The part of lambda-DCE below 1e-15, which is left out, is smaller than rounding.
                 let means = [sums.k_dce().mean, sums.one_token().mean, ao_arm(all).mean, sums.lambda_dce(1e-15).mean];
-                means.iter().map(|mean| (mean - bound).abs()).fold(0.0, super::larger)
+                largest(means.iter().map(|mean| (mean - bound).abs()))
             }
             Self::DceVariance => (sums.k_dce().variance / sums.lambda_dce(1e-3).variance).ln(),
             Self::DceDivergence => {
@@ -161,7 +160,7 @@ fn implied_error(schedule: &MaskedSchedule, length: usize) -> f64 {
         let rate = n as f64 / length as f64;
         (implied_ce_weight(schedule, n, length) * rate / rate_density(schedule, rate) - 1.0).abs()
     };
-    (length / 10..=length * 9 / 10).map(error).fold(0.0, super::larger)
+    largest((length / 10..=length * 9 / 10).map(error))
 }
 
 fn draw_batches(sums: &SetSums, schedules: &[MaskedSchedule], toy: &str) -> Figure {

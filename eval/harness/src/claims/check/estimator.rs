@@ -7,13 +7,13 @@ use impls::time_sampling::TimeSampling;
 use reports::record::Input;
 use serde::Deserialize;
 
-use super::{Outcome, load_toy, toy_inputs};
+use super::inputs;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::denoisers::table_denoiser;
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::theory::Alphabet;
 use crate::theory::masked::{Enumeration, weighted_loss};
-use crate::workspace::Workspace;
 
 /// Batches of the training loss on a toy.
 #[derive(Debug, Deserialize)]
@@ -36,29 +36,33 @@ enum Measure {
     LogVarianceRatio,
 }
 
-impl Estimator {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        toy_inputs(workspace, [&self.toy])
+impl Check for Estimator {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        inputs::toys(context, [&self.toy])
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let toy = load_toy(workspace, &self.toy, Alphabet::Masked)?;
+    fn is_statistical(&self) -> bool {
+        true
+    }
+
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let toy = context.toy(&self.toy, Alphabet::Masked)?;
         let all = Enumeration::new(&toy)?;
         let objective = Md4::new(self.schedule.parse()?, self.weighting.parse()?);
-        let table = table_denoiser(&all, &workspace.device);
+        let table = table_denoiser(&all, &context.device);
         let exact = weighted_loss(&all, &objective.schedule, &objective.weighting);
-        let means = |sampling: TimeSampling| -> Result<Vec<f64>, Failure> {
-            workspace.bar.start(self.batches as u64, &format!("loss, {sampling} times"));
-            let batch = |b: usize| -> Result<f64, Failure> {
-                let key = |purpose| Key::new(workspace.seed, purpose).fold(b as u64);
+        let means = |sampling: TimeSampling| -> Vec<f64> {
+            context.bar.start(self.batches as u64, &format!("loss, {sampling} times"));
+            let batch = |b: usize| {
+                let key = |purpose| Key::new(context.seed, purpose).fold(b as u64);
                 let x = toy.draw(self.batch_size, &key("toy data"));
                 let batch = Batch::new(x, sampling.draw(self.batch_size, &key("toy times")));
-                let loss = objective.loss(&table, &batch, &key("toy masks"), &workspace.device)?.into_data();
-                workspace.bar.advance(1);
-                Ok(loss.iter::<f64>().sum::<f64>() / self.batch_size as f64)
+                let loss = objective.loss(&table, &batch, &key("toy masks"), &context.device).into_data();
+                context.bar.advance(1);
+                loss.iter::<f64>().sum::<f64>() / self.batch_size as f64
             };
             let means = (0..self.batches).map(batch).collect();
-            workspace.bar.finish();
+            context.bar.finish();
             means
         };
         let (stratified, independent) = (means(TimeSampling::Stratified)?, means(TimeSampling::Independent)?);
@@ -74,8 +78,8 @@ impl Estimator {
         };
         let mut outcome = Outcome::exact(quantity, value, unit).over(self.batches, "batches").with_error(error);
         outcome.detail("exact loss", exact, None, "nats");
-        outcome.detail("stratified times", a.value, Some(a.standard_error), "nats");
-        outcome.detail("independent times", b.value, Some(b.standard_error), "nats");
+        outcome.estimate_detail("stratified times", &a, "nats");
+        outcome.estimate_detail("independent times", &b, "nats");
         outcome.detail("variance ratio, stratified over independent", ratio, None, "1");
         Ok(outcome)
     }

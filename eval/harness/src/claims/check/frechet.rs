@@ -1,4 +1,4 @@
-//! Check: Frechet distances of sets whose distance, or whose order, is known.
+//! Check: Frechet distances of sets whose distance, or the order of whose distances, is known.
 
 use impls::Key;
 use impls::data::{Dataset, Tokens};
@@ -6,16 +6,19 @@ use rand_distr::{Distribution, StandardNormal};
 use reports::record::{Input, Style};
 use serde::Deserialize;
 
-use super::{Outcome, axis, curve, figure, larger, load_features, load_golden, plot, smaller};
+use super::figures::{axis, curve, figure, plot};
+use super::inputs;
+use super::statistics::{largest, smallest};
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::fid::{FeatureProvenance, Images, between_features};
 use crate::images::of_dataset;
 use crate::networks::digits_classifier;
 use crate::provenance;
-use crate::workspace::Workspace;
 
 const GOLDEN: &str = "frechet/golden.json";
 
+/// Distances of feature sets of known distance, or of noisy digits.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Frechet {
@@ -37,44 +40,43 @@ enum Measure {
 /// The pairs of the fixture.
 const PAIRS: [[&str; 2]; 3] = [["a", "b"], ["c", "d"], ["e", "f"]];
 
-impl Frechet {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+impl Check for Frechet {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
         match self.measure {
             Measure::GoldenError => {
                 let files = PAIRS.iter().flatten().map(|name| format!("frechet/{name}.npy"));
-                let files = files.chain([GOLDEN.to_owned()]);
-                files.map(|name| provenance::file_input(&workspace.data_file(&name)?)).collect()
+                inputs::files(context, files.chain([GOLDEN.to_owned()]))
             }
             Measure::SmallestRiseWithNoise => {
-                let network = digits_classifier(workspace)?;
-                let data = workspace.dataset("digits:train")?;
-                let network = Input { name: network.metric_name(), sha256: network.hash().to_owned() };
-                Ok(vec![network, provenance::data_input(data.as_ref())])
+                let data = context.dataset("digits:train")?;
+                Ok(vec![inputs::network(&digits_classifier(context)?), provenance::data_input(data.as_ref())])
             }
         }
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         match self.measure {
-            Measure::GoldenError => golden_error(workspace),
-            Measure::SmallestRiseWithNoise => self.rise(workspace),
+            Measure::GoldenError => golden_error(context),
+            Measure::SmallestRiseWithNoise => self.rise(context),
         }
     }
+}
 
-    fn rise(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let network = digits_classifier(workspace)?;
+impl Frechet {
+    fn rise(&self, context: &Context) -> Result<Outcome, Failure> {
+        let network = digits_classifier(context)?;
         let metric = network.metric_name();
-        let (train, test) = (workspace.dataset("digits:train")?, workspace.dataset("digits:test")?);
-        let reference = network.features(&of_dataset(train.as_ref())?, workspace.bar.as_ref())?;
+        let (train, test) = (context.dataset("digits:train")?, context.dataset("digits:test")?);
+        let reference = network.features(&of_dataset(train.as_ref())?, context.bar.as_ref())?;
         let distance = |&level: &f64| -> Result<f64, Failure> {
-            let noisy = add_noise(test.as_ref(), level, &Key::new(workspace.seed, "pixel noise"))?;
+            let noisy = add_noise(test.as_ref(), level, &Key::new(context.seed, "pixel noise"))?;
             let images = Images::from_tokens(&noisy, test.values(), [8, 8, 1]);
-            let features = network.features(&images, workspace.bar.as_ref())?;
-            Ok(between_features(&features, &reference, &network.provenance())?.value)
+            Ok(between_features(&network.features(&images, context.bar.as_ref())?, &reference, &network.provenance())?
+                .value)
         };
         let distances = self.noise.iter().map(distance).collect::<Result<Vec<f64>, Failure>>()?;
-        let smallest = distances.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, smaller);
-        let mut outcome = Outcome::exact(&format!("smallest rise of {metric}"), smallest, "1")
+        let rise = smallest(distances.windows(2).map(|pair| pair[1] - pair[0]));
+        let mut outcome = Outcome::exact(&format!("smallest rise of {metric}"), rise, "1")
             .over(distances.len() - 1, "steps of noise");
         for (level, value) in self.noise.iter().zip(&distances) {
             outcome.detail(format!("{metric} at noise {level}"), *value, None, "1");
@@ -108,19 +110,20 @@ fn add_noise(data: &dyn Dataset, deviation: f64, key: &Key) -> Result<Tokens, Fa
     Ok(Tokens::new(data.all()?.ids().iter().map(&mut noisy).collect(), data.length()))
 }
 
-fn golden_error(workspace: &Workspace) -> Result<Outcome, Failure> {
-    let golden = load_golden(workspace, GOLDEN)?;
+fn golden_error(context: &Context) -> Result<Outcome, Failure> {
+    let golden = context.golden(GOLDEN)?;
     let mut outcome = Outcome::exact("largest relative error", 0.0, "1").over(PAIRS.len(), "pairs of feature sets");
-    let load = |name: &str| load_features(workspace, &format!("frechet/{name}.npy"));
+    let mut errors = Vec::new();
+    let load = |name: &str| context.features(&format!("frechet/{name}.npy"));
     for [a, b] in PAIRS {
         let name = format!("{a}-{b}");
         let exact = golden[&name]["distance"].as_f64();
         let exact = exact.ok_or_else(|| Failure::input(format!("{GOLDEN}: no {name}"), ""))?;
         let ours = between_features(&load(a)?, &load(b)?, &FeatureProvenance::named("fixture"))?;
-        let error = (ours.value / exact - 1.0).abs();
-        outcome.measured.value = larger(outcome.measured.value, error);
+        errors.push((ours.value / exact - 1.0).abs());
         outcome.detail(format!("{name}: distance"), ours.value, None, "1");
         outcome.detail(format!("{name}: difference of the two algorithms"), ours.disagreement, None, "1");
     }
+    outcome.measured.value = largest(errors);
     Ok(outcome)
 }

@@ -1,4 +1,4 @@
-//! Check: which noise levels hold back the bound of a trained network.
+//! Check: the gaps of trained networks by noise level, on patches small enough to enumerate.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,14 @@ use impls::{Key, Weighting};
 use reports::record::{Figure, Input, Series, Style};
 use serde::Deserialize;
 
-use super::{Outcome, axis, figure, network_probabilities, plot, train};
+use super::figures::{axis, figure, plot};
+use super::inputs;
+use super::statistics::largest;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
-use crate::provenance;
 use crate::theory::masked::{Enumeration, cascade};
 use crate::theory::{Cascade, DenoiserKind, Toy};
-use crate::workspace::Workspace;
 
 /// Networks trained on the 2x2 patches of the digits, whose every pattern can be enumerated.
 #[derive(Debug, Deserialize)]
@@ -26,7 +27,7 @@ pub struct GapProfile {
     /// Steps T of the cascade.
     steps: usize,
     weightings: Vec<String>,
-    /// Independent trainings for each weighting.
+    /// Independent trainings per weighting.
     seeds: u64,
     /// Patches drawn for training.
     sequences: usize,
@@ -34,13 +35,13 @@ pub struct GapProfile {
     set: Vec<String>,
 }
 
-impl GapProfile {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        Ok(vec![provenance::file_input(&workspace.data_file("digits/digits.csv.gz")?)?])
+impl Check for GapProfile {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        inputs::files(context, ["digits/digits.csv.gz"])
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let toy = patches(workspace.dataset("digits:train")?.as_ref(), self.levels)?;
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let toy = patches(context.dataset("digits:train")?.as_ref(), self.levels)?;
         let profile = |probabilities: &[f64]| {
             let all = Enumeration::with_probabilities(&toy, probabilities)?;
             Ok::<_, Failure>(cascade(&all, &MaskedSchedule::Linear, self.steps, &Weighting::Elbo)?)
@@ -50,12 +51,12 @@ impl GapProfile {
         let untrained = profile(&vec![uniform; patterns * toy.length * self.levels])?;
         let mut trained: Vec<(String, Vec<Cascade>)> = Vec::new();
         for weighting in &self.weightings {
-            let one = |seed: u64| profile(&self.train(workspace, &toy, weighting, seed)?);
+            let one = |seed: u64| profile(&self.train(context, &toy, weighting, seed)?);
             trained.push((weighting.clone(), (0..self.seeds).map(one).collect::<Result<_, _>>()?));
         }
         let networks = trained.iter().flat_map(|(_, runs)| runs).chain([&untrained]);
         let residuals: Vec<f64> = networks.map(|c| c.theorem1_residual).collect();
-        let worst = residuals.iter().copied().fold(0.0, super::larger);
+        let worst = largest(residuals.iter().copied());
         let mut outcome =
             Outcome::exact("largest |E L^(i+1) − E L^(i) − g_i|", worst, "nats").over(residuals.len(), "networks");
         outcome.detail("entropy of the patches", untrained.entropy, None, "nats");
@@ -75,17 +76,19 @@ impl GapProfile {
         outcome.figures.push(draw(&untrained, &trained, toy.outcomes.len(), self.levels));
         Ok(outcome)
     }
+}
 
-    /// Trains a network; its answer to every pattern.
-    fn train(&self, workspace: &Workspace, toy: &Toy, weighting: &str, seed: u64) -> Result<Vec<f64>, Failure> {
+impl GapProfile {
+    /// Trains a network; its probabilities for every pattern.
+    fn train(&self, context: &Context, toy: &Toy, weighting: &str, seed: u64) -> Result<Vec<f64>, Failure> {
         // The same data, weights and noise for every weighting: differences between weightings are paired.
-        let key = Key::new(workspace.seed, "gap profile").fold(seed);
+        let key = Key::new(context.seed, "gap profile").fold(seed);
         let mut overrides = self.set.clone();
         overrides.extend([format!("weighting={weighting}"), format!("seed={}", key.number())]);
         let settings = Settings::resolve("md4-digits", &overrides)?;
         let data = InMemory::new("digit patches", toy.states, toy.draw(self.sequences, &key.fold(0)));
-        let trainer = train(workspace, &settings, &data, &format!("patches, {weighting}"))?;
-        Ok(network_probabilities(trainer.ema().tokens()?, toy, workspace))
+        let trainer = context.train(&settings, &data, &format!("patches, {weighting}"))?;
+        Ok(context.network_probabilities(trainer.ema().tokens()?, toy))
     }
 }
 
@@ -109,7 +112,7 @@ fn patches(images: &dyn Dataset, levels: usize) -> Result<Toy, Failure> {
     Ok(Toy { states: levels, length: 4, outcomes, denoiser: DenoiserKind::Exact })
 }
 
-/// g_i - TC_i: what a better denoiser would gain.
+/// g_i - TC_i: the part of each gap that a better denoiser would remove.
 fn excess(c: &Cascade) -> Vec<f64> {
     c.gap.iter().zip(&c.factorization).map(|(g, tc)| g - tc).collect()
 }

@@ -4,16 +4,18 @@ use std::f64::consts::{E, PI};
 
 use impls::Weighting;
 use impls::schedule::GaussianSchedule;
-use reports::record::{Input, Style};
+use reports::record::{Figure, Input, Style};
 use serde::Deserialize;
 
-use super::{Outcome, axis, curve, figure, plot, toy_inputs};
+use super::figures::{axis, curve, figure, plot};
+use super::inputs;
+use super::statistics::largest;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::theory::Cascade;
 use crate::theory::gaussian::{GaussianToy, cascade, loss_parameterisations, noise_augmented_nelbo, warped_diffusion};
-use crate::workspace::Workspace;
 
-/// One measure over toys and schedules; the largest case counts.
+/// One measure over toys and schedules; the largest case decides.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gaussian {
@@ -40,16 +42,16 @@ enum Measure {
 
 const STEPS: usize = 6;
 
-impl Gaussian {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        toy_inputs(workspace, &self.toys)
+impl Check for Gaussian {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        inputs::toys(context, &self.toys)
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let mut details = Vec::new();
         let mut first = None;
         for name in &self.toys {
-            let toy = GaussianToy::load(&workspace.data_file(&format!("{name}.json"))?)?;
+            let toy = context.gaussian_toy(name)?;
             for schedule in &self.schedules {
                 let schedule: GaussianSchedule = schedule.parse()?;
                 let case = format!("{name}, {schedule}");
@@ -68,7 +70,7 @@ impl Gaussian {
                 }
             }
         }
-        let worst = details.iter().map(|(_, v)| *v).fold(0.0, super::larger);
+        let worst = largest(details.iter().map(|(_, v)| *v));
         let quantity = match self.measure {
             Measure::Forms => "largest relative difference of five forms of the loss",
             Measure::FiniteForms => "largest relative difference of three forms of a step's KL",
@@ -76,38 +78,23 @@ impl Gaussian {
             Measure::Augmented => "largest |Σ w_i (NELBO(z_s(i)) − h(z_s(i)|x)) − W K − Σ w̃ l| / the sum",
         };
         let mut outcome = Outcome::exact(quantity, worst, "1").over(details.len(), "cases");
-        for (name, value) in details {
-            outcome.detail(name, value, None, "1");
-        }
-        if let Some((c, augmented)) = first {
-            let i: Vec<f64> = (1..=STEPS).map(|i| i as f64).collect();
-            let series = vec![
-                curve("E NELBO of the noisy data z_s(i)", Style::LinePoints, i.clone(), augmented),
-                curve("−E L^(i), optimal decoder", Style::LinePoints, i, c.elbo[..STEPS].iter().map(|l| -l).collect()),
-            ];
-            outcome.figures.push(figure(
-                "augmented",
-                "Two readings of a weighted loss",
-                &format!(
-                    "Toy {}, T = {STEPS}. Kingma and Gao: a mixture over noise levels of the bounds of noisy data, which \
-                     are densities of z. Shi and Titsias: a mixture of the bounds of the data themselves under models with \
-                     optimal decoders, which fall to the entropy. Both sequences differ only by terms without parameters.",
-                    self.toys[0]
-                ),
-                vec![plot("", axis("i"), axis("nats"), series)],
-            ));
+        outcome.exact_details(details, "1");
+        if let Some((cascade, augmented)) = first {
+            outcome.figures.push(draw(&self.toys[0], &cascade, augmented));
         }
         Ok(outcome)
     }
+}
 
+impl Gaussian {
     /// The largest relative difference between forms over a few times.
     fn forms(&self, toy: &GaussianToy, schedule: &GaussianSchedule) -> f64 {
-        let spread = |values: &[f64]| values.iter().map(|v| (v / values[0] - 1.0).abs()).fold(0.0, super::larger);
+        let spread = |values: &[f64]| largest(values.iter().map(|v| (v / values[0] - 1.0).abs()));
         let one = |&(s, t): &(f64, f64)| {
             let forms = loss_parameterisations(toy, schedule, s, t);
             if let Measure::Forms = self.measure { spread(&forms.continuous) } else { spread(&forms.finite) }
         };
-        [(0.05, 0.1), (0.3, 0.5), (0.5, 0.51), (0.7, 0.95)].iter().map(one).fold(0.0, super::larger)
+        largest([(0.05, 0.1), (0.3, 0.5), (0.5, 0.51), (0.7, 0.95)].iter().map(one))
     }
 }
 
@@ -124,7 +111,7 @@ fn interior(toy: &GaussianToy, schedule: &GaussianSchedule) -> Result<f64, Failu
         |t| ((PI / 2.0 * t).sin(), PI / 2.0 * (PI / 2.0 * t).cos()),
     ];
     let values = warps.map(|warp| warped_diffusion(toy, (gamma_min, gamma_max), warp).value);
-    Ok(values.iter().map(|v| (v / values[0] - 1.0).abs()).fold(0.0, super::larger))
+    Ok(largest(values.iter().map(|v| (v / values[0] - 1.0).abs())))
 }
 
 /// Both sides of Kingma and Gao's identity on the grid, relative.
@@ -135,4 +122,23 @@ fn augmented_residual(c: &Cascade, augmented: &[f64], schedule: &GaussianSchedul
     let total: f64 = c.cascade_weights.iter().sum();
     let right = total * c.prior + c.w_tilde.iter().zip(&c.kl_step).map(|(w, l)| w * l).sum::<f64>();
     (left / right - 1.0).abs()
+}
+
+/// The bounds of noisy data beside the bounds of the data with optimal decoders, by step.
+fn draw(toy: &str, c: &Cascade, augmented: Vec<f64>) -> Figure {
+    let i: Vec<f64> = (1..=STEPS).map(|i| i as f64).collect();
+    let series = vec![
+        curve("E NELBO of the noisy data z_s(i)", Style::LinePoints, i.clone(), augmented),
+        curve("−E L^(i), optimal decoder", Style::LinePoints, i, c.elbo[..STEPS].iter().map(|l| -l).collect()),
+    ];
+    figure(
+        "augmented",
+        "Two readings of a weighted loss",
+        &format!(
+            "Toy {toy}, T = {STEPS}. Kingma and Gao: a mixture over noise levels of the bounds of noisy data, which \
+             are densities of z. Shi and Titsias: a mixture of the bounds of the data themselves under models with \
+             optimal decoders, which fall to the entropy. Both sequences differ only by terms without parameters."
+        ),
+        vec![plot("", axis("i"), axis("nats"), series)],
+    )
 }

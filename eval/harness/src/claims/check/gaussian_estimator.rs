@@ -10,12 +10,12 @@ use impls::{Key, Weighting};
 use reports::record::Input;
 use serde::Deserialize;
 
-use super::{Outcome, toy_inputs};
+use super::inputs;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::denoisers::MixtureDenoiser;
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::theory::gaussian::{GaussianToy, weighted_loss};
-use crate::workspace::Workspace;
 
 /// Batches of the training loss on atoms that lie at the places of tokens.
 #[derive(Debug, Deserialize)]
@@ -23,10 +23,10 @@ use crate::workspace::Workspace;
 pub struct GaussianEstimator {
     measure: Measure,
     toy: String,
-    /// V.
+    /// Number of values V.
     values: usize,
     schedule: String,
-    /// The schedule under which noise levels are drawn, where it is another one.
+    /// The schedule under which noise levels are drawn, where it is not `schedule`.
     noise_levels: Option<String>,
     weightings: Vec<String>,
     predictions: Vec<String>,
@@ -43,18 +43,18 @@ enum Measure {
     LogVarianceRatio,
 }
 
-impl GaussianEstimator {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        toy_inputs(workspace, [&self.toy])
+impl Check for GaussianEstimator {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        inputs::toys(context, [&self.toy])
     }
 
-    /// The ratio of variances has an interval; the bias has its errors inside.
-    pub fn is_statistical(&self) -> bool {
+    /// The ratio of variances has an interval; the bias includes its standard errors.
+    fn is_statistical(&self) -> bool {
         matches!(self.measure, Measure::LogVarianceRatio)
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let toy = GaussianToy::load(&workspace.data_file(&format!("{}.json", self.toy))?)?;
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let toy = context.gaussian_toy(&self.toy)?;
         let schedule: GaussianSchedule = self.schedule.parse()?;
         let levels: Option<GaussianSchedule> = self.noise_levels.as_ref().map(|name| name.parse()).transpose()?;
         let mut cases = Vec::new();
@@ -74,12 +74,12 @@ impl GaussianEstimator {
             }
         };
         let runs = if self.is_statistical() { 2 * cases.len() } else { cases.len() };
-        workspace.bar.start((runs * self.batches) as u64, "loss of Gaussian diffusion");
+        context.bar.start((runs * self.batches) as u64, "loss of Gaussian diffusion");
         let mut value = 0f64;
         let mut details = Vec::new();
         for (number, case) in cases.iter().enumerate() {
             let exact = weighted_loss(&toy, &schedule, &case.weighting).value;
-            let means = self.means(workspace, &toy, case, number)?;
+            let means = self.means(context, &toy, case, number);
             let found = Estimate::of(&means);
             let name = format!("{}, {}", case.weighting, case.prediction);
             match self.measure {
@@ -90,7 +90,7 @@ impl GaussianEstimator {
                 }
                 Measure::LogVarianceRatio => {
                     let own = Estimate::of(&self.means(
-                        workspace,
+                        context,
                         &toy,
                         &Gaussian { levels: None, ..case.clone() },
                         cases.len() + number,
@@ -108,7 +108,7 @@ impl GaussianEstimator {
                 }
             }
         }
-        workspace.bar.finish();
+        context.bar.finish();
         let outcome = Outcome::exact(quantity, value, "1").over(self.batches, "batches");
         let mut outcome = match self.measure {
             Measure::LargestBias => outcome,
@@ -120,26 +120,22 @@ impl GaussianEstimator {
         }
         Ok(outcome)
     }
+}
 
-    /// The mean loss of each batch; every case has draws of its own, so that their mean is more certain than each.
-    fn means(
-        &self,
-        workspace: &Workspace,
-        toy: &GaussianToy,
-        objective: &Gaussian,
-        case: usize,
-    ) -> Result<Vec<f64>, Failure> {
+impl GaussianEstimator {
+    /// The mean loss of each batch; every case has its own draws, so that the mean over cases averages their noise.
+    fn means(&self, context: &Context, toy: &GaussianToy, objective: &Gaussian, case: usize) -> Vec<f64> {
         let (values, size) = (self.values, self.batch_size);
         let denoiser = MixtureDenoiser { law: toy.denoiser.clone(), prediction: objective.prediction, values };
         let decoder = Decoder { values };
-        let one = |b: usize| -> Result<f64, Failure> {
-            let key = |purpose| Key::new(workspace.seed, purpose).fold(case as u64).fold(b as u64);
+        let one = |b: usize| {
+            let key = |purpose| Key::new(context.seed, purpose).fold(case as u64).fold(b as u64);
             let ids = toy.data.draw(size, &key("gaussian data")).into_iter().map(|x| decoder.nearest(x)).collect();
             let u = TimeSampling::Stratified.draw(size, &key("gaussian times"));
             let batch = Batch::new(Tokens::new(ids, 1), u);
-            let losses = to_f64_vec(objective.loss(&denoiser, &batch, &key("gaussian noise"), &workspace.device)?);
-            workspace.bar.advance(1);
-            Ok(losses.iter().sum::<f64>() / size as f64)
+            let losses = to_f64_vec(objective.loss(&denoiser, &batch, &key("gaussian noise"), &context.device));
+            context.bar.advance(1);
+            losses.iter().sum::<f64>() / size as f64
         };
         (0..self.batches).map(one).collect()
     }

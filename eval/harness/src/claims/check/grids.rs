@@ -5,14 +5,16 @@ use impls::schedule::MaskedSchedule;
 use reports::record::Style;
 use serde::Deserialize;
 
-use super::{Outcome, axis, curve, figure, plot};
+use super::figures::{axis, curve, figure, plot};
+use super::statistics::largest;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 
 /// Largest difference of alpha between two pairs of schedule and grid.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grids {
-    /// `schedule` and `grid` of either side.
+    /// `schedule` and `grid` of each side.
     first: [String; 2],
     second: [String; 2],
     steps: usize,
@@ -20,14 +22,14 @@ pub struct Grids {
     length: usize,
 }
 
-impl Grids {
-    pub fn run(&self) -> Result<Outcome, Failure> {
+impl Check for Grids {
+    fn run(&self, _: &Context) -> Result<Outcome, Failure> {
         let alphas = |[schedule, grid]: &[String; 2]| -> Result<Vec<f64>, Failure> {
             let (schedule, grid): (MaskedSchedule, Grid) = (schedule.parse()?, grid.parse()?);
             Ok((0..=self.steps).map(|i| schedule.alpha(grid.time(i, self.steps))).collect())
         };
         let (first, second) = (alphas(&self.first)?, alphas(&self.second)?);
-        let difference = first.iter().zip(&second).map(|(a, b)| (a - b).abs()).fold(0.0, super::larger);
+        let difference = largest(first.iter().zip(&second).map(|(a, b)| (a - b).abs()));
         let linear = alphas(&["linear".into(), "uniform".into()])?;
         let x: Vec<f64> = (1..=self.steps).map(|i| i as f64).collect();
         // Step T of the grid is the sampler's first.

@@ -1,15 +1,15 @@
-//! Check: what single precision does to a sampler, and that ours is in double precision.
+//! Check: the bias of a sampler in single precision, and the absence of it in elbow's two-stage draw.
 
 use impls::Key;
 use impls::key::{categorical, open_uniform};
-use reports::record::Style;
+use reports::record::{Figure, Style};
 use serde::Deserialize;
 
-use super::{Outcome, axis, curve, figure, log_axis, plot};
+use super::figures::{axis, curve, figure, log_axis, plot};
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::theory::gumbel_precision::{revealed_by_race, zipf};
-use crate::workspace::Workspace;
 
 /// A vocabulary with Zipf's law, one token of T steps.
 #[derive(Debug, Deserialize)]
@@ -30,18 +30,18 @@ pub struct Gumbel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Measure {
-    /// Entropy of the revealed token under a race of 24 bits.
+    /// Entropy of the revealed token where the Gumbel noise has 24 bits.
     SinglePrecision,
     /// Mean of -log mu of tokens that our two-stage draw reveals, minus the entropy.
     TwoStage,
 }
 
-impl Gumbel {
-    pub fn is_statistical(&self) -> bool {
+impl Check for Gumbel {
+    fn is_statistical(&self) -> bool {
         self.measure == Measure::TwoStage
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let mu = zipf(self.values);
         let entropy: f64 = mu.iter().map(|p| -p * p.ln()).sum();
         let reveal = 1.0 / self.steps as f64;
@@ -55,7 +55,7 @@ impl Gumbel {
                 outcome
             }
             Measure::TwoStage => {
-                let mut rng = Key::new(workspace.seed, "two-stage draw").rng();
+                let mut rng = Key::new(context.seed, "two-stage draw").rng();
                 let mut surprise = Vec::with_capacity(self.draws);
                 let mut trials = 0u64;
                 while surprise.len() < self.draws {
@@ -65,9 +65,8 @@ impl Gumbel {
                     }
                 }
                 let mean = Estimate::of(&surprise);
-                let mut outcome = Outcome::exact("mean of −log μ − entropy", mean.value - entropy, "nats")
-                    .over(self.draws, "revealed tokens")
-                    .with_error(mean.standard_error);
+                let excess = Estimate { value: mean.value - entropy, ..mean };
+                let mut outcome = Outcome::estimated("mean of −log μ − entropy", excess, "nats", "revealed tokens");
                 outcome.detail("reveals per trial · T", self.draws as f64 / trials as f64 / reveal, None, "1");
                 outcome
             }
@@ -75,14 +74,17 @@ impl Gumbel {
         outcome.detail("entropy of the vocabulary", entropy, None, "nats");
         Ok(outcome)
     }
+}
 
-    fn draw(&self, mu: &[f64], entropy: f64) -> reports::record::Figure {
+impl Gumbel {
+    fn draw(&self, mu: &[f64], entropy: f64) -> Figure {
         let x: Vec<f64> = self.drawn_steps.iter().map(|&t| t as f64).collect();
-        let race = |bits: u32| self.drawn_steps.iter().map(|&t| revealed_by_race(mu, 1.0 / t as f64, bits).0).collect();
+        let revealed =
+            |bits: u32| self.drawn_steps.iter().map(|&t| revealed_by_race(mu, 1.0 / t as f64, bits).0).collect();
         let series = vec![
             curve("double precision", Style::Line, x.clone(), vec![entropy; x.len()]),
-            curve("24 bits (PyTorch, single precision)", Style::LinePoints, x.clone(), race(24)),
-            curve("23 bits (JAX, single precision)", Style::LinePoints, x.clone(), race(23)),
+            curve("24 bits (PyTorch, single precision)", Style::LinePoints, x.clone(), revealed(24)),
+            curve("23 bits (JAX, single precision)", Style::LinePoints, x.clone(), revealed(23)),
         ];
         figure(
             "gumbel",

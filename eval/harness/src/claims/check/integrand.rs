@@ -4,11 +4,11 @@ use impls::schedule::{LogSnr, MaskedSchedule, VectorSchedule};
 use reports::record::Input;
 use serde::Deserialize;
 
-use super::{Outcome, load_golden};
+use super::inputs;
+use super::statistics::largest;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
-use crate::provenance;
 use crate::theory::discrete::{Forward, ReverseParameterization, genmd4, token_integrand, token_step};
-use crate::workspace::Workspace;
 
 /// The largest difference over times, states and values.
 #[derive(Debug, Deserialize)]
@@ -41,25 +41,27 @@ const ROWS: [[f64; 3]; 3] = [[0.5, 0.3, 0.2], [0.05, 0.9, 0.05], [0.34, 0.33, 0.
 /// Steps of the grids that are walked.
 const STEPS: usize = 20;
 
-impl Integrand {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+impl Check for Integrand {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
         match self.measure {
-            Measure::Uniform => Ok(vec![provenance::file_input(&workspace.data_file(GOLDEN)?)?]),
+            Measure::Uniform => inputs::files(context, [GOLDEN]),
             _ => Ok(Vec::new()),
         }
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let (differences, quantity) = match self.measure {
-            Measure::Uniform => (uniform_golden(workspace)?, "largest relative error of the integrand"),
+            Measure::Uniform => (uniform_golden(context)?, "largest relative error of the integrand"),
             Measure::UniformLimit => (uniform_limit(), "largest |T · step KL / integrand − 1|, T = 10⁶"),
             Measure::Genmd4 | Measure::Genmd4Equal => (self.costs(), "largest relative difference of the cost"),
             Measure::Genmd4Step => (self.steps(), "largest relative difference of the step KL"),
         };
-        let worst = differences.iter().copied().fold(0.0, super::larger);
+        let worst = largest(differences.iter().copied());
         Ok(Outcome::exact(quantity, worst, "1").over(differences.len(), "cases"))
     }
+}
 
+impl Integrand {
     /// GenMD4's cost, against the general one or against r CE.
     fn costs(&self) -> Vec<f64> {
         let schedule = VectorSchedule::new(self.powers.clone());
@@ -103,8 +105,8 @@ fn linear_level(t: f64) -> f64 {
     MaskedSchedule::Linear.log_snr(t)
 }
 
-fn uniform_golden(workspace: &Workspace) -> Result<Vec<f64>, Failure> {
-    let golden = load_golden(workspace, GOLDEN)?;
+fn uniform_golden(context: &Context) -> Result<Vec<f64>, Failure> {
+    let golden = context.golden(GOLDEN)?;
     let bad = || Failure::input(format!("{GOLDEN}: no uniform_integrand"), "restore the file");
     let forward = Forward::uniform(3, MaskedSchedule::Linear);
     let mut differences = Vec::new();

@@ -1,356 +1,99 @@
-//! The kinds of checks. A claim file names one under `[protocol]` with its parameters; a new kind is a new file here
-//! and a line in [`Protocol`].
+//! The kinds of checks, by the names that claim files use. A new kind is a file here and a line in [`REGISTRY`].
 
 mod cascade;
 mod devices;
 mod digits;
-mod distances;
-mod drawing;
 mod equivalence;
 mod estimator;
-mod families;
+mod figures;
+mod fixtures;
 mod frechet;
 mod gap_profile;
 mod gaussian;
 mod gaussian_estimator;
 mod grids;
 mod gumbel;
-mod independent;
+mod independent_pixels_baseline;
+mod inputs;
 mod integrand;
+mod masked_vs_gaussian;
+mod monotonicity;
 mod objectives;
 mod ode;
 mod order;
-mod parallel;
+mod parallel_sampling;
 mod parity;
 mod photographs;
+mod reference_distance;
 mod sample_size;
 mod samplers;
 mod side_by_side;
+mod statistics;
 mod text;
 mod toy_training;
-mod weighting;
-mod weights;
+mod trainings;
+mod weighting_study;
 
-use std::path::PathBuf;
-
-use impls::data::{Dataset, InMemory, Split};
-use impls::network::{self, TokenDenoiser, ids_tensor, softmax};
-use impls::train::{Settings, TRAINING, Trainer};
-use reports::record::{Detail, Figure, Input, Measured};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error};
+use toml::{Table, Value};
 
-use crate::claims::definition::family;
-use crate::claims::judge::{confidence, least_clear};
-use crate::failure::Failure;
-use crate::fid::Features;
-use crate::likelihood::Estimate;
-use crate::provenance;
-use crate::runs::Trained;
-use crate::runs::run_training;
-use crate::theory::{Alphabet, Toy};
-use crate::workspace::Workspace;
-use drawing::{axis, curve, figure, log_axis, plot, ranking};
+use crate::claims::context::Check;
+use crate::failure::nearest;
 
-/// A check with its parameters.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "check", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Protocol {
-    /// The exact cascade of bounds on toys.
-    Cascade(cascade::Cascades),
-    /// One bound of masked diffusion in the forms of several papers.
-    Equivalence(equivalence::Equivalence),
-    /// Costs of one token: published formulas against the general one.
-    Integrand(integrand::Integrand),
-    /// The forms of a Gaussian loss, and Kingma and Gao's reading of it.
-    Gaussian(gaussian::Gaussian),
-    /// The order in which tokens are revealed.
-    Order(order::Order),
-    /// The law of parallel sampling.
-    Parallel(parallel::Parallel),
-    /// What single precision does to a sampler.
-    Gumbel(gumbel::Gumbel),
-    /// The gaps of trained networks.
-    GapProfile(gap_profile::GapProfile),
-    /// Weighting functions and their cascade weights.
-    Weights(weights::Weights),
-    /// One model on two devices.
-    Devices(devices::Devices),
-    /// Trainings that differ in their weighting alone.
-    Weighting(weighting::Weightings),
-    /// Time grids of the sampler.
-    Grids(grids::Grids),
-    /// The training loss by Monte Carlo against its exact value.
-    Estimator(estimator::Estimator),
-    /// The same of Gaussian diffusion.
-    GaussianEstimator(gaussian_estimator::GaussianEstimator),
-    /// The probability-flow ODE on mixtures.
-    Ode(ode::Ode),
-    /// Masked and Gaussian diffusion side by side.
-    Families(families::Families),
-    /// Networks trained on a toy of known entropy.
-    ToyTraining(toy_training::ToyTraining),
-    /// The model trained on the digits.
-    Digits(digits::TrainedDigits),
-    /// Every implementation trained on the digits, and one model under every estimator.
-    Objectives(objectives::Objectives),
-    /// Samplers of the model trained on the digits.
-    Samplers(samplers::Samplers),
-    /// Models trained on texts.
-    Text(text::Texts),
-    /// Frechet distances of known sets.
-    Frechet(frechet::Frechet),
-    /// Metrics of images beside the reference tools.
-    Parity(parity::Parity),
-    /// Distances of disturbed photographs.
-    Photographs(photographs::Photographs),
-    /// What the number of images does to a distance.
-    SampleSize(sample_size::SampleSize),
-    /// Our program beside another one.
-    SideBySide(side_by_side::SideBySide),
+/// Makes a check out of the parameters in a claim's `[protocol]` table.
+type Parse = fn(Table) -> Result<Box<dyn Check>, toml::de::Error>;
+
+/// Every kind of check: its name in claim files, and the type of its parameters.
+const REGISTRY: [(&str, Parse); 26] = [
+    ("cascade", parse::<cascade::Cascades>),
+    ("devices", parse::<devices::Devices>),
+    ("digits", parse::<digits::TrainedDigits>),
+    ("equivalence", parse::<equivalence::Equivalence>),
+    ("estimator", parse::<estimator::Estimator>),
+    ("families", parse::<masked_vs_gaussian::MaskedVsGaussian>),
+    ("frechet", parse::<frechet::Frechet>),
+    ("gap-profile", parse::<gap_profile::GapProfile>),
+    ("gaussian", parse::<gaussian::Gaussian>),
+    ("gaussian-estimator", parse::<gaussian_estimator::GaussianEstimator>),
+    ("grids", parse::<grids::Grids>),
+    ("gumbel", parse::<gumbel::Gumbel>),
+    ("integrand", parse::<integrand::Integrand>),
+    ("objectives", parse::<objectives::Objectives>),
+    ("ode", parse::<ode::Ode>),
+    ("order", parse::<order::Order>),
+    ("parallel", parse::<parallel_sampling::ParallelSampling>),
+    ("parity", parse::<parity::Parity>),
+    ("photographs", parse::<photographs::Photographs>),
+    ("sample-size", parse::<sample_size::SampleSize>),
+    ("samplers", parse::<samplers::Samplers>),
+    ("side-by-side", parse::<side_by_side::SideBySide>),
+    ("text", parse::<text::Texts>),
+    ("toy-training", parse::<toy_training::ToyTraining>),
+    ("weighting", parse::<weighting_study::WeightingStudy>),
+    ("weights", parse::<monotonicity::Monotonicity>),
+];
+
+fn parse<C: Check + DeserializeOwned>(parameters: Table) -> Result<Box<dyn Check>, toml::de::Error> {
+    Ok(Box::new(parameters.try_into::<C>()?))
 }
 
-/// What a check found.
-pub struct Outcome {
-    /// The deciding number; its interval is the judge's to add.
-    pub measured: Measured,
-    pub details: Vec<Detail>,
-    pub figures: Vec<Figure>,
-    /// Inputs that exist only after the check ran, such as a trained checkpoint.
-    pub made: Vec<Input>,
-    /// Of how many numbers the deciding one is the worst.
-    pub rivals: usize,
+/// The check that a `[protocol]` table describes.
+pub fn deserialize<'de, D: Deserializer<'de>>(table: D) -> Result<Box<dyn Check>, D::Error> {
+    let mut parameters = Table::deserialize(table)?;
+    let Some(Value::String(name)) = parameters.remove("check") else {
+        return Err(D::Error::custom("no kind of check: write check = \"NAME\""));
+    };
+    let Some((_, parse)) = REGISTRY.iter().find(|(known, _)| *known == name) else {
+        let known = REGISTRY.map(|(known, _)| known.to_owned());
+        let hint = nearest(&name, &known)
+            .map_or_else(|| format!("choose one of {}", known.join(", ")), |near| format!("did you mean {near:?}?"));
+        return Err(D::Error::custom(format!("unknown check {name:?}: {hint}")));
+    };
+    parse(parameters).map_err(D::Error::custom)
 }
 
-impl Outcome {
-    /// An exact number, of one case.
-    pub fn exact(quantity: &str, value: f64, unit: &str) -> Self {
-        let measured = Measured {
-            quantity: quantity.to_owned(),
-            value,
-            standard_error: None,
-            n: 1,
-            n_unit: "cases".to_owned(),
-            unit: unit.to_owned(),
-            interval: None,
-        };
-        Self { measured, details: Vec::new(), figures: Vec::new(), made: Vec::new(), rivals: 1 }
-    }
-
-    /// The worst of several numbers that are all claimed to be at most some limit, each a mean over such units; `name` makes
-    /// the quantity of its name.
-    fn worst_of(
-        numbers: &[(String, Estimate)],
-        name: impl Fn(&str) -> String,
-        n_unit: &str,
-        unit: &str,
-    ) -> Result<Self, Failure> {
-        let confidence = confidence(family()?);
-        let worst = least_clear(numbers, |(_, number)| *number, confidence);
-        let (which, worst) = worst.ok_or_else(|| Failure::internal("the claim compares nothing"))?;
-        let outcome = Self::exact(&name(which), worst.value, unit).over(worst.n as usize, n_unit);
-        Ok(Self { rivals: numbers.len(), ..outcome.with_error(worst.standard_error) })
-    }
-
-    /// The number of cases or independent units behind the number.
-    pub fn over(mut self, n: usize, n_unit: &str) -> Self {
-        (self.measured.n, self.measured.n_unit) = (n as u64, n_unit.to_owned());
-        self
-    }
-
-    /// The standard error that makes the claim a statistical one.
-    pub fn with_error(mut self, standard_error: f64) -> Self {
-        self.measured.standard_error = Some(standard_error);
-        self
-    }
-
-    /// Adds a number beside the deciding one. JSON has no infinity: an infinite one is left out.
-    fn detail(&mut self, name: impl Into<String>, value: f64, standard_error: Option<f64>, unit: &str) {
-        if !value.is_finite() {
-            return;
-        }
-        self.details.push(Detail { name: name.into(), value, standard_error, unit: unit.to_owned() });
-    }
-}
-
-impl Protocol {
-    /// What the check reads, with hashes: part of the content key.
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        match self {
-            Self::Cascade(check) => check.inputs(workspace),
-            Self::Equivalence(check) => check.inputs(workspace),
-            Self::Integrand(check) => check.inputs(workspace),
-            Self::Gaussian(check) => check.inputs(workspace),
-            Self::Order(check) => check.inputs(workspace),
-            Self::Parallel(check) => check.inputs(workspace),
-            Self::Gumbel(_) => Ok(Vec::new()),
-            Self::GapProfile(check) => check.inputs(workspace),
-            Self::Weights(check) => check.inputs(workspace),
-            Self::Devices(check) => check.inputs(workspace),
-            Self::Weighting(check) => check.inputs(workspace),
-            Self::Grids(_) => Ok(Vec::new()),
-            Self::Estimator(check) => check.inputs(workspace),
-            Self::GaussianEstimator(check) => check.inputs(workspace),
-            Self::Ode(check) => check.inputs(workspace),
-            Self::Families(check) => check.inputs(workspace),
-            Self::ToyTraining(check) => check.inputs(workspace),
-            Self::Digits(check) => check.inputs(workspace),
-            Self::Objectives(check) => check.inputs(workspace),
-            Self::Samplers(check) => check.inputs(workspace),
-            Self::Text(check) => check.inputs(workspace),
-            Self::Frechet(check) => check.inputs(workspace),
-            Self::Parity(check) => check.inputs(workspace),
-            Self::Photographs(check) => check.inputs(workspace),
-            Self::SampleSize(_) => Ok(Vec::new()),
-            Self::SideBySide(check) => check.inputs(workspace),
-        }
-    }
-
-    /// Runs the check.
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        match self {
-            Self::Cascade(check) => check.run(workspace),
-            Self::Equivalence(check) => check.run(workspace),
-            Self::Integrand(check) => check.run(workspace),
-            Self::Gaussian(check) => check.run(workspace),
-            Self::Order(check) => check.run(workspace),
-            Self::Parallel(check) => check.run(workspace),
-            Self::Gumbel(check) => check.run(workspace),
-            Self::GapProfile(check) => check.run(workspace),
-            Self::Weights(check) => check.run(workspace),
-            Self::Devices(check) => check.run(workspace),
-            Self::Weighting(check) => check.run(workspace),
-            Self::Grids(check) => check.run(),
-            Self::Estimator(check) => check.run(workspace),
-            Self::GaussianEstimator(check) => check.run(workspace),
-            Self::Ode(check) => check.run(workspace),
-            Self::Families(check) => check.run(workspace),
-            Self::ToyTraining(check) => check.run(workspace),
-            Self::Digits(check) => check.run(workspace),
-            Self::Objectives(check) => check.run(workspace),
-            Self::Samplers(check) => check.run(workspace),
-            Self::Text(check) => check.run(workspace),
-            Self::Frechet(check) => check.run(workspace),
-            Self::Parity(check) => check.run(workspace),
-            Self::Photographs(check) => check.run(workspace),
-            Self::SampleSize(check) => check.run(workspace),
-            Self::SideBySide(check) => check.run(workspace),
-        }
-    }
-
-    /// Whether its outcome carries a standard error: such claims share the family's error.
-    pub fn is_statistical(&self) -> bool {
-        match self {
-            Self::Cascade(_) | Self::Devices(_) | Self::Weights(_) | Self::Grids(_) | Self::Equivalence(_) => false,
-            Self::Integrand(_) | Self::Gaussian(_) | Self::GapProfile(_) | Self::Ode(_) => false,
-            Self::Estimator(_) | Self::ToyTraining(_) | Self::Digits(_) => true,
-            Self::Objectives(_) | Self::Text(_) | Self::Families(_) | Self::Weighting(_) => true,
-            Self::GaussianEstimator(check) => check.is_statistical(),
-            Self::Samplers(check) => check.is_statistical(),
-            Self::Order(check) => check.is_statistical(),
-            Self::Parallel(check) => check.is_statistical(),
-            Self::Gumbel(check) => check.is_statistical(),
-            Self::Frechet(_) | Self::Parity(_) | Self::Photographs(_) | Self::SideBySide(_) => false,
-            Self::SampleSize(_) => true,
-        }
-    }
-}
-
-/// A bundled toy, `fixtures/NAME.json`.
-fn load_toy(workspace: &Workspace, name: &str, alphabet: Alphabet) -> Result<Toy, Failure> {
-    Ok(Toy::load(&workspace.data_file(&format!("{name}.json"))?, alphabet)?)
-}
-
-/// The files of bundled toys, with hashes.
-fn toy_inputs<'a>(workspace: &Workspace, names: impl IntoIterator<Item = &'a String>) -> Result<Vec<Input>, Failure> {
-    let input = |name| provenance::file_input(&workspace.data_file(&format!("{name}.json"))?);
-    names.into_iter().map(input).collect()
-}
-
-/// A file of golden values.
-fn load_golden(workspace: &Workspace, name: &str) -> Result<serde_json::Value, Failure> {
-    let path = workspace.data_file(name)?;
-    let text = std::fs::read_to_string(&path).map_err(Failure::reading(&path))?;
-    serde_json::from_str(&text).map_err(|e| Failure::input(format!("{}: {e}", path.display()), "restore the file"))
-}
-
-/// Pearson's statistic per degree of freedom of `counts` against a law over the same outcomes; impossible ones are left
-/// out.
-fn chi_square(counts: &[usize], law: &[f64]) -> f64 {
-    let total: f64 = counts.iter().sum::<usize>() as f64;
-    let possible = || law.iter().zip(counts).filter(|(p, _)| **p > 0.0);
-    let sum: f64 = possible().map(|(p, &count)| (count as f64 - total * p).powi(2) / (total * p)).sum();
-    sum / (possible().count() as f64 - 1.0)
-}
-
-/// The larger of two numbers, for folds; unlike `f64::max` it does not pass over what is no number.
-fn larger(a: f64, b: f64) -> f64 {
-    if a.is_nan() || a >= b { a } else { b }
-}
-
-/// The smaller of two numbers, for folds; unlike `f64::min` it does not pass over what is no number.
-fn smaller(a: f64, b: f64) -> f64 {
-    if a.is_nan() || a <= b { a } else { b }
-}
-
-/// A feature matrix among the fixtures.
-fn load_features(workspace: &Workspace, name: &str) -> Result<Features, Failure> {
-    Ok(Features::load(&workspace.data_file(name)?)?)
-}
-
-/// Trains a network with a progress bar.
-fn train<'a>(
-    workspace: &Workspace,
-    settings: &Settings,
-    data: &'a InMemory,
-    label: &str,
-) -> Result<Trainer<'a>, Failure> {
-    let mut trainer = Trainer::new(settings, data, &workspace.devices)?;
-    workspace.bar.start(settings.steps, &format!("train on {label}"));
-    for _ in 0..settings.steps {
-        let progress = trainer.advance()?;
-        workspace.bar.set(progress.step, format!("loss {:.3}", progress.weighted_loss));
-    }
-    workspace.bar.finish();
-    Ok(trainer)
-}
-
-/// A preset trained to the end in a folder of its own. The folder's name holds everything that shapes the run, so an
-/// older one is never mistaken for it, and claims about one run train it once.
-fn trained_run(workspace: &Workspace, preset: &str, set: &[String]) -> Result<(Trained, PathBuf), Failure> {
-    let settings = Settings::resolve(preset, set)?;
-    let data = workspace.open(&settings.data(Split::Train))?;
-    let run = workspace.out.join("runs").join(trained_name(workspace, preset, &settings, data.as_ref()));
-    run_training(workspace, &settings, data.as_ref(), &run)?;
-    Ok((Trained::load(&run, &workspace.device)?, run))
-}
-
-/// The name of the folder of a run.
-fn trained_name(workspace: &Workspace, preset: &str, settings: &Settings, data: &dyn Dataset) -> String {
-    let device = workspace.device_name.clone();
-    let shape = [settings.to_toml(), data.hash().to_owned(), format!("training {TRAINING}"), device].join("\n");
-    format!("{preset}-{}", &impls::hash::sha256(shape.as_bytes())[..12])
-}
-
-/// What a trained run depends on: its settings and its data.
-fn run_inputs(workspace: &Workspace, preset: &str, set: &[String]) -> Result<Vec<Input>, Failure> {
-    let settings = Settings::resolve(preset, set)?;
-    let data = workspace.open(&settings.data(Split::Train))?;
-    let hash = impls::hash::sha256(settings.to_toml().as_bytes());
-    Ok(vec![Input { name: preset.to_owned(), sha256: hash }, provenance::data_input(data.as_ref())])
-}
-
-/// The averaged weights of a run, as an input of a row.
-fn weights_of(model: &Trained) -> Input {
-    Input { name: "ema.safetensors".into(), sha256: model.hash.clone() }
-}
-
-/// The network's answer to every pattern of the toy.
-fn network_probabilities(denoiser: &dyn TokenDenoiser, toy: &Toy, workspace: &Workspace) -> Vec<f64> {
-    let base = toy.states + 1;
-    let patterns = base.pow(toy.length as u32);
-    let digit = |pattern: usize, place: usize| (pattern / base.pow((toy.length - 1 - place) as u32) % base) as u32;
-    let ids: Vec<u32> = (0..patterns).flat_map(|p| (0..toy.length).map(move |n| digit(p, n))).collect();
-    let input = network::Input::new(ids_tensor(&ids, toy.length, &workspace.device), &vec![0.5; patterns]);
-    let logits: Vec<f32> = denoiser.value_logits(&input).into_data().iter::<f32>().collect();
-    logits.chunks(toy.states).flat_map(softmax).collect()
+#[cfg(test)]
+pub fn registered() -> impl Iterator<Item = &'static str> {
+    REGISTRY.iter().map(|(name, _)| *name)
 }

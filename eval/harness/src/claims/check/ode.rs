@@ -6,13 +6,15 @@ use impls::schedule::GaussianSchedule;
 use reports::record::{Figure, Input, Style};
 use serde::Deserialize;
 
-use super::{Outcome, axis, curve, figure, plot, toy_inputs};
+use super::figures::{axis, curve, figure, plot};
+use super::inputs;
+use super::statistics::{largest, smallest};
+use crate::claims::context::{Check, Context, Outcome};
 use crate::denoisers::MixtureDenoiser;
 use crate::failure::Failure;
 use crate::likelihood::ode::log_density;
 use crate::theory::gaussian::{GaussianToy, Mixture, cascade};
 use crate::theory::quadrature::normal_expectation;
-use crate::workspace::Workspace;
 
 /// Mixtures in one dimension.
 #[derive(Debug, Deserialize)]
@@ -20,7 +22,7 @@ use crate::workspace::Workspace;
 pub struct Ode {
     measure: Measure,
     toys: Vec<String>,
-    /// With both ends.
+    /// A Gaussian schedule with both ends.
     schedule: String,
     /// Runge-Kutta steps.
     steps: usize,
@@ -45,46 +47,46 @@ struct Excess {
 /// Relative change at which the expectation over y_0 counts as converged.
 const TOLERANCE: f64 = 1e-10;
 
-impl Ode {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        toy_inputs(workspace, &self.toys)
+impl Check for Ode {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        inputs::toys(context, &self.toys)
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let schedule: GaussianSchedule = self.schedule.parse()?;
         let ends = schedule.ends().ok_or_else(|| Failure::internal("the claim's schedule has no ends"))?;
         let mut found = Vec::new();
         let mut drawn = None;
         for name in &self.toys {
-            let toy = GaussianToy::load(&workspace.data_file(&format!("{name}.json"))?)?;
-            // Of x; what it exceeds the entropy of x by is what the bound of y_0 exceeds that of y_0 by.
+            let toy = context.gaussian_toy(name)?;
+            // KL gap of the bound: NELBO(x) − H(x). It equals NELBO(y_0) − H(y_0), since decoding is exact.
             let exact = cascade(&toy, &schedule, 1, &Weighting::Elbo)?;
             let nelbo = exact.neg_elbo_continuous - exact.entropy;
             found.push(Excess { toy: name.clone(), ode: self.ode_excess(&toy, ends), nelbo });
             drawn.get_or_insert((name.clone(), toy));
         }
         let (quantity, value) = match self.measure {
-            Measure::Difference => (
-                "largest |ODE's code length − NELBO|",
-                found.iter().map(|e| (e.ode - e.nelbo).abs()).fold(0.0, super::larger),
-            ),
-            Measure::SmallestExcess => (
-                "smallest code length − entropy",
-                found.iter().map(|e| e.ode.min(e.nelbo)).fold(f64::INFINITY, super::smaller),
-            ),
+            Measure::Difference => {
+                ("largest |ODE's code length − NELBO|", largest(found.iter().map(|e| (e.ode - e.nelbo).abs())))
+            }
+            Measure::SmallestExcess => {
+                ("smallest code length − entropy", smallest(found.iter().map(|e| e.ode.min(e.nelbo))))
+            }
         };
         let mut outcome = Outcome::exact(quantity, value, "nats").over(self.toys.len(), "mixtures");
         for Excess { toy, ode, nelbo } in found {
             outcome.detail(format!("{toy}: ODE's code length − entropy"), ode, None, "nats");
             outcome.detail(format!("{toy}: NELBO − entropy"), nelbo, None, "nats");
         }
-        // One figure shows both.
+        // One figure shows both measures.
         if let (Measure::SmallestExcess, Some((name, toy))) = (self.measure, drawn) {
             outcome.figures.push(self.draw(&name, &toy, ends));
         }
         Ok(outcome)
     }
+}
 
+impl Ode {
     /// −log p(y) under the ODE of a denoiser.
     fn code_length(&self, belief: &Mixture, y: f64, ends: [f64; 2]) -> f64 {
         let field = MixtureDenoiser { law: belief.clone(), prediction: Prediction::Eps, values: 1 };

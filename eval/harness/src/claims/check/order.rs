@@ -5,12 +5,14 @@ use impls::schedule::VectorSchedule;
 use reports::record::{Input, Style};
 use serde::Deserialize;
 
-use super::{Outcome, axis, chi_square, curve, figure, load_toy, plot, toy_inputs};
+use super::figures::{axis, curve, figure, plot};
+use super::inputs;
+use super::statistics::{chi_square, largest};
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::theory::Alphabet;
-use crate::theory::masked::reveal_order::{order_law, simulate};
-use crate::workspace::Workspace;
+use crate::theory::masked::order::{order_law, simulate};
 
 /// The law of the order on one toy, exact or simulated.
 #[derive(Debug, Deserialize)]
@@ -18,7 +20,7 @@ use crate::workspace::Workspace;
 pub struct Order {
     measure: Measure,
     toy: String,
-    /// `poly:W,W,...`, one power for each value.
+    /// `poly:W,W,...`, one power per value.
     schedule: String,
     /// Simulations, and runs in each.
     #[serde(default)]
@@ -38,17 +40,17 @@ enum Measure {
     ChiSquareUniform,
 }
 
-impl Order {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        toy_inputs(workspace, [&self.toy])
+impl Check for Order {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        inputs::toys(context, [&self.toy])
     }
 
-    pub fn is_statistical(&self) -> bool {
+    fn is_statistical(&self) -> bool {
         self.measure != Measure::FromUniform
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let toy = load_toy(workspace, &self.toy, Alphabet::Masked)?;
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let toy = context.toy(&self.toy, Alphabet::Masked)?;
         let schedule: VectorSchedule = self.schedule.parse()?;
         if schedule.powers().len() != toy.states {
             let what = format!("{} powers for {} values", schedule.powers().len(), toy.states);
@@ -56,7 +58,7 @@ impl Order {
         }
         let law = order_law(&toy, &schedule);
         let uniform = 1.0 / law.len() as f64;
-        let from_uniform = law.iter().map(|(_, p)| (p - uniform).abs()).fold(0.0, super::larger);
+        let from_uniform = largest(law.iter().map(|(_, p)| (p - uniform).abs()));
         let expected: Vec<f64> = match self.measure {
             Measure::ChiSquareUniform => vec![uniform; law.len()],
             _ => law.iter().map(|(_, p)| *p).collect(),
@@ -65,15 +67,12 @@ impl Order {
         let mut outcome = if self.is_statistical() {
             let mut scores = Vec::new();
             for simulation in 0..self.simulations {
-                let key = Key::new(workspace.seed, "reveal order").fold(simulation as u64);
+                let key = Key::new(context.seed, "reveal order").fold(simulation as u64);
                 let found = simulate(&toy, &schedule, self.draws, &key);
                 scores.push(chi_square(&found, &expected));
                 counts.iter_mut().zip(&found).for_each(|(total, count)| *total += count);
             }
-            let score = Estimate::of(&scores);
-            Outcome::exact("mean χ² per degree of freedom", score.value, "1")
-                .over(self.simulations, "simulations")
-                .with_error(score.standard_error)
+            Outcome::estimated("mean χ² per degree of freedom", Estimate::of(&scores), "1", "simulations")
         } else {
             Outcome::exact("largest |P(order) − 1 / N!|", from_uniform, "1").over(law.len(), "orders")
         };

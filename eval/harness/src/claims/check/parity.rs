@@ -1,17 +1,18 @@
 //! Check: the metrics of images against the reference tools, on the same features.
 
-use reports::record::{Input, Panel};
+use reports::record::Input;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Outcome, figure, larger, load_features, load_golden};
+use super::figures::{figure, table};
+use super::inputs;
+use super::statistics::largest;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::fid::{Balls, FeatureProvenance, between_features, inception_score, kid, prdc};
-use crate::provenance;
-use crate::workspace::Workspace;
 
 const GOLDEN: &str = "metrics/golden.json";
-/// Pairs of feature sets of the fixture; the last, of many equal images, for the metrics of neighbours.
+/// Pairs of feature sets of the fixture; the last has many equal images, for the metrics of neighbours.
 const PAIRS: [&str; 4] = ["full", "uneven", "thin", "ties"];
 
 /// The largest relative difference between a metric and what the tools make of the same features.
@@ -40,20 +41,19 @@ impls::names!(Metric, "metric":
 /// One comparison: what, ours, by which tool, theirs.
 type Row = (String, f64, String, f64);
 
-impl Parity {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+impl Check for Parity {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
         let pairs = PAIRS.iter().flat_map(|name| ["generated", "reference"].map(|side| format!("{name}.{side}.npy")));
         let files = pairs.chain(["logits.npy".to_owned()]).map(|name| format!("metrics/{name}"));
-        let files = files.chain([GOLDEN.to_owned()]);
-        files.map(|name| provenance::file_input(&workspace.data_file(&name)?)).collect()
+        inputs::files(context, files.chain([GOLDEN.to_owned()]))
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let golden = load_golden(workspace, GOLDEN)?;
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let golden = context.golden(GOLDEN)?;
         let mut rows = Vec::new();
         match self.metric {
             Metric::InceptionScore => {
-                let logits = load_features(workspace, "metrics/logits.npy")?;
+                let logits = context.features("metrics/logits.npy")?;
                 let order: Vec<usize> = (0..logits.len()).collect();
                 for splits in [1, 10] {
                     let ours = inception_score(&logits, &order, splits)?.value;
@@ -65,12 +65,12 @@ impl Parity {
             _ => {
                 let pairs = if self.metric == Metric::FrechetDistance { &PAIRS[..3] } else { &PAIRS[..] };
                 for name in pairs {
-                    rows.extend(self.of_pair(workspace, name, &golden)?);
+                    rows.extend(self.of_pair(context, name, &golden)?);
                 }
             }
         }
         let difference = |(_, ours, _, theirs): &Row| (ours / theirs - 1.0).abs();
-        let worst = rows.iter().map(difference).fold(0.0, larger);
+        let worst = largest(rows.iter().map(difference));
         let mut outcome = Outcome::exact("largest relative difference", worst, "1").over(rows.len(), "comparisons");
         let cells = |row: &Row| {
             let (what, ours, tool, theirs) = row;
@@ -82,24 +82,23 @@ impl Parity {
                 format!("{:.1e}", difference(row)),
             ]
         };
-        let table = Panel::Table {
-            title: String::new(),
-            header: ["features", "here", "tool", "there", "relative difference"].map(str::to_owned).to_vec(),
-            rows: rows.iter().map(cells).collect(),
-        };
+        let header = ["features", "here", "tool", "there", "relative difference"];
+        let table = table("", &header, rows.iter().map(cells).collect());
         let caption = "The tools' own code, run on the same features (fixtures/metrics).";
         let id = format!("tools-{}", self.metric);
         outcome.figures.push(figure(&id, &format!("{} beside the reference tools", self.metric), caption, vec![table]));
         Ok(outcome)
     }
+}
 
-    fn of_pair(&self, workspace: &Workspace, name: &str, golden: &Value) -> Result<Vec<Row>, Failure> {
+impl Parity {
+    fn of_pair(&self, context: &Context, name: &str, golden: &Value) -> Result<Vec<Row>, Failure> {
         let [x, y] = [
-            load_features(workspace, &format!("metrics/{name}.generated.npy")),
-            load_features(workspace, &format!("metrics/{name}.reference.npy")),
+            context.features(&format!("metrics/{name}.generated.npy")),
+            context.features(&format!("metrics/{name}.reference.npy")),
         ];
         let (x, y) = (x?, y?);
-        let bar = workspace.bar.as_ref();
+        let bar = context.bar.as_ref();
         let row = |what: &str, ours: f64, tool: &str, theirs: &Value| -> Result<Row, Failure> {
             Ok((format!("{name}, {what}"), ours, tool.to_owned(), number(theirs)?))
         };

@@ -4,20 +4,22 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{RgbImage, imageops};
 use impls::Key;
 use rand_distr::{Distribution, StandardNormal};
-use reports::record::{Input, Panel, Style};
+use reports::record::{Input, Style};
 use serde::Deserialize;
 
-use super::{Outcome, axis, curve, figure, larger, plot, smaller};
+use super::figures::{axis, curve, figure, plot, table};
+use super::inputs;
+use super::statistics::{largest, smallest};
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::fid::{Convention, FeatureNetwork, FeatureProvenance, GaussianFit, Images};
 use crate::networks::bundled_network;
-use crate::provenance;
-use crate::workspace::Workspace;
 
 const PHOTOS: [&str; 3] = ["photos/china.png", "photos/flower.png", "photos/grace_hopper.png"];
-/// Side of a crop; crops do not overlap.
+/// GaussianFit of a crop; crops do not overlap.
 const SIDE: u32 = 64;
 
+/// Disturbances of the bundled photographs.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Photographs {
@@ -28,7 +30,7 @@ pub struct Photographs {
     /// Standard deviations of Gaussian blur, pixels.
     #[serde(default)]
     blur: Vec<f64>,
-    /// JPEG qualities, falling.
+    /// JPEG qualities, in falling order.
     #[serde(default)]
     jpeg: Vec<f64>,
 }
@@ -42,7 +44,7 @@ enum Measure {
     Conventions,
 }
 
-/// What is done to an image.
+/// A change to an image.
 #[derive(Clone, Copy)]
 enum Disturbance {
     Noise,
@@ -50,24 +52,23 @@ enum Disturbance {
     Jpeg,
 }
 
-impl Photographs {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        let network = lite0(workspace)?;
-        let mut inputs = vec![Input { name: network.metric_name(), sha256: network.hash().to_owned() }];
-        for photo in PHOTOS {
-            inputs.push(provenance::file_input(&workspace.data_file(photo)?)?);
-        }
+impl Check for Photographs {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        let mut inputs = vec![inputs::network(&lite0(context)?)];
+        inputs.extend(inputs::files(context, PHOTOS)?);
         Ok(inputs)
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let (network, crops) = (lite0(workspace)?, crops(workspace)?);
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let (network, crops) = (lite0(context)?, crops(context)?);
         match self.measure {
-            Measure::SmallestRise => self.rise(workspace, &network, &crops),
-            Measure::Conventions => self.conventions(workspace, &network, &crops),
+            Measure::SmallestRise => self.rise(context, &network, &crops),
+            Measure::Conventions => self.conventions(context, &network, &crops),
         }
     }
+}
 
+impl Photographs {
     fn levels(&self) -> [(Disturbance, &'static str, &[f64]); 3] {
         [
             (Disturbance::Noise, "noise, standard deviation in levels", &self.noise),
@@ -76,15 +77,15 @@ impl Photographs {
         ]
     }
 
-    fn rise(&self, workspace: &Workspace, network: &FeatureNetwork, crops: &[RgbImage]) -> Result<Outcome, Failure> {
+    fn rise(&self, context: &Context, network: &FeatureNetwork, crops: &[RgbImage]) -> Result<Outcome, Failure> {
         let metric = network.metric_name();
-        let side = |images: &[RgbImage]| side(network, images, workspace);
+        let side = |images: &[RgbImage]| side(network, images, context);
         let reference = side(crops)?;
         let (mut panels, mut details, mut rises) = (Vec::new(), Vec::new(), Vec::new());
         for (disturbance, label, levels) in self.levels() {
             let mut distances = Vec::new();
             for &level in levels {
-                let value = side(&disturbed(crops, disturbance, level, workspace.seed)?)?.to(&reference)?;
+                let value = side(&disturbed(crops, disturbance, level, context.seed)?)?.to(&reference)?;
                 details.push((format!("{metric}, {label}: {level}"), value));
                 distances.push(value);
             }
@@ -92,13 +93,10 @@ impl Photographs {
             let shown = curve("", Style::LinePoints, levels.to_vec(), distances);
             panels.push(plot("", axis(label), axis(&metric), vec![shown]));
         }
-        let mut outcome = Outcome::exact(
-            "smallest ratio of neighbouring distances",
-            rises.iter().copied().fold(f64::INFINITY, smaller),
-            "1",
-        )
-        .over(rises.len(), "steps");
-        details.into_iter().for_each(|(name, value)| outcome.detail(name, value, None, "1"));
+        let rise = smallest(rises.iter().copied());
+        let mut outcome =
+            Outcome::exact("smallest ratio of neighbouring distances", rise, "1").over(rises.len(), "steps");
+        outcome.exact_details(details, "1");
         let caption = format!(
             "{metric} between {} crops of photographs, {SIDE}x{SIDE} pixels, and the same crops disturbed. There are fewer \
              crops than features: the order of the distances is meant, not their size.",
@@ -109,40 +107,31 @@ impl Photographs {
     }
 
     /// The disturbed crops under each convention, and the crops as they are under one convention against another.
-    fn conventions(
-        &self,
-        workspace: &Workspace,
-        network: &FeatureNetwork,
-        crops: &[RgbImage],
-    ) -> Result<Outcome, Failure> {
+    fn conventions(&self, context: &Context, network: &FeatureNetwork, crops: &[RgbImage]) -> Result<Outcome, Failure> {
         let (disturbance, label, level) = self
             .levels()
             .into_iter()
             .find_map(|(disturbance, label, levels)| Some((disturbance, label, *levels.first()?)))
             .ok_or_else(|| Failure::input("conventions: no disturbance", "name noise, blur or jpeg in the claim"))?;
         let known = [Convention::Tf, Convention::Pytorch, Convention::Clean];
-        // One name for all: features of different conventions are compared on purpose.
+        // One name for all three: features of different conventions are compared on purpose.
         let sides = |images: &[RgbImage]| -> Result<Vec<GaussianFit>, Failure> {
-            known.iter().map(|&c| side(&network.with_convention(c), images, workspace)).collect()
+            known.iter().map(|&c| side(&network.with_convention(c), images, context)).collect()
         };
-        let (changed, same) = (sides(&disturbed(crops, disturbance, level, workspace.seed)?)?, sides(crops)?);
-        let own = changed.iter().zip(&same).map(|(a, b)| a.to(b)).collect::<Result<Vec<f64>, _>>()?;
-        let ratio = own.iter().copied().fold(0.0, larger) / own.iter().copied().fold(f64::INFINITY, smaller);
+        let (changed, same) = (sides(&disturbed(crops, disturbance, level, context.seed)?)?, sides(crops)?);
+        let own = changed.iter().zip(&same).map(|(a, b)| a.to(b)).collect::<Result<Vec<f64>, Failure>>()?;
+        let ratio = largest(own.iter().copied()) / smallest(own.iter().copied());
         let mut outcome =
             Outcome::exact("largest ratio between two conventions", ratio, "1").over(crops.len(), "images");
         for (convention, value) in known.iter().zip(&own) {
-            outcome.detail(
-                format!("{}, {label}: {level}", network.with_convention(*convention).metric_name()),
-                *value,
-                None,
-                "1",
-            );
+            let metric = network.with_convention(*convention).metric_name();
+            outcome.detail(format!("{metric}, {label}: {level}"), *value, None, "1");
         }
         let mut rows = Vec::new();
         for (i, (one, a)) in known.iter().zip(&same).enumerate() {
             let mut cells = vec![one.to_string()];
             for (j, (other, b)) in known.iter().zip(&same).enumerate() {
-                // Rounding may leave less than nothing on the diagonal.
+                // Rounding may make the diagonal negative.
                 let value = a.to(b)?.max(0.0);
                 cells.push(format!("{value:.2}"));
                 if i < j {
@@ -151,8 +140,9 @@ impl Photographs {
             }
             rows.push(cells);
         }
-        let header = [String::new()].into_iter().chain(known.map(|c| c.to_string())).collect();
-        let table = Panel::Table { title: String::new(), header, rows };
+        let names = known.map(|convention| convention.to_string());
+        let header: Vec<&str> = [""].into_iter().chain(names.iter().map(String::as_str)).collect();
+        let table = table("", &header, rows);
         let caption = format!(
             "{} crops of photographs and nothing else: distances of the set under one convention to the very same set under \
              another, as they come of statistics that another tool made.",
@@ -163,14 +153,14 @@ impl Photographs {
     }
 }
 
-fn lite0(workspace: &Workspace) -> Result<FeatureNetwork, Failure> {
-    bundled_network(workspace, "lite0")
+fn lite0(context: &Context) -> Result<FeatureNetwork, Failure> {
+    bundled_network(context, "lite0")
 }
 
-fn crops(workspace: &Workspace) -> Result<Vec<RgbImage>, Failure> {
+fn crops(context: &Context) -> Result<Vec<RgbImage>, Failure> {
     let mut crops = Vec::new();
     for photo in PHOTOS {
-        let path = workspace.data_file(photo)?;
+        let path = context.data_file(photo)?;
         let unreadable = |e| Failure::input(format!("{}: {e}", path.display()), "restore the file");
         let photo = image::open(&path).map_err(unreadable)?.into_rgb8();
         let corners = |extent: u32| (0..=extent - SIDE).step_by(SIDE as usize);
@@ -183,11 +173,13 @@ fn crops(workspace: &Workspace) -> Result<Vec<RgbImage>, Failure> {
     Ok(crops)
 }
 
-fn side(network: &FeatureNetwork, crops: &[RgbImage], workspace: &Workspace) -> Result<GaussianFit, Failure> {
+fn side(network: &FeatureNetwork, crops: &[RgbImage], context: &Context) -> Result<GaussianFit, Failure> {
     let pixels = crops.iter().flat_map(|crop| crop.as_raw()).copied().collect();
     let images = Images::new(pixels, [SIDE as usize, SIDE as usize, 3]);
-    let features = network.features(&images, workspace.bar.as_ref())?;
-    Ok(GaussianFit::of_features(&features, &FeatureProvenance::named("crops of photographs"))?)
+    GaussianFit::of_features(
+        &network.features(&images, context.bar.as_ref())?,
+        &FeatureProvenance::named("crops of photographs"),
+    )
 }
 
 fn disturbed(crops: &[RgbImage], disturbance: Disturbance, level: f64, seed: u64) -> Result<Vec<RgbImage>, Failure> {

@@ -1,16 +1,16 @@
-//! Check: what the number of images does to a distance, on Gaussian features whose true distance is known.
+//! Check: distances as functions of the number of images, on Gaussian features whose true distance is known.
 
+use elbow_base::{Progress, Silent};
 use impls::{Key, Workers};
 use rand_distr::{Distribution, StandardNormal};
-use reports::record::{Series, Style};
+use reports::record::{Figure, Series, Style};
 use serde::Deserialize;
 
-use super::{Outcome, axis, figure, plot};
+use super::figures::{axis, figure, plot};
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::fid::{FeatureProvenance, Features, GaussianFit, Statistics, extrapolated, kid, standard_error};
 use crate::likelihood::Estimate;
-use crate::workspace::Workspace;
-use elbow_base::{Progress, Silent};
 
 /// Sets of `images` draws of N(shift, I) in `dimension` dimensions against the law N(0, I): the true squared distance is
 /// dimension shift^2.
@@ -23,7 +23,7 @@ pub struct SampleSize {
     images: usize,
     /// Independent sets.
     sets: usize,
-    /// Disjoint blocks: most cuts of the extrapolation, and those left out in turn.
+    /// Disjoint blocks: the most cuts of the extrapolation, and the blocks of the jackknife.
     cuts: usize,
     blocks: usize,
 }
@@ -41,16 +41,19 @@ enum Measure {
     ErrorCalibration,
 }
 
-impl SampleSize {
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+impl Check for SampleSize {
+    fn is_statistical(&self) -> bool {
+        true
+    }
+
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let truth = self.dimension as f64 * self.shift.powi(2);
-        let key = Key::new(workspace.seed, "gaussian features");
+        let key = Key::new(context.seed, "gaussian features");
         let numbers: Vec<usize> = (0..self.sets).collect();
-        let bar = workspace.bar.as_ref();
+        let bar = context.bar.as_ref();
         bar.start(self.sets as u64, "sets of features");
-        let quiet = Silent;
         let found = Workers::new(usize::MAX).map(&numbers, |_, &set| {
-            let found = self.one(&key.fold(set as u64), &quiet);
+            let found = self.one(&key.fold(set as u64), &Silent);
             bar.advance(1);
             found
         });
@@ -67,29 +70,29 @@ impl SampleSize {
             Measure::ErrorCalibration => {
                 let n = values.len() as f64;
                 let variance = values.iter().map(|v| (v - mean.value).powi(2)).sum::<f64>() / (n - 1.0);
-                // Per set: what it says of its variance, less its own share of the variance seen.
+                // Per set: its own estimate of the variance, minus its share of the variance over sets.
                 let unit = |[value, error]: &[f64; 2]| {
                     (error.powi(2) - (value - mean.value).powi(2) * n / (n - 1.0)) / variance
                 };
                 ("mean squared standard error over the variance, minus 1", found.iter().map(unit).collect::<Vec<f64>>())
             }
         };
-        let estimate = Estimate::of(&units);
-        let mut outcome =
-            Outcome::exact(quantity, estimate.value, "1").over(self.sets, "sets").with_error(estimate.standard_error);
+        let mut outcome = Outcome::estimated(quantity, Estimate::of(&units), "1", "sets");
         outcome.detail("true distance", truth, None, "1");
-        outcome.detail("mean", mean.value, Some(mean.standard_error), "1");
+        outcome.estimate_detail("mean", &mean, "1");
         if matches!(self.measure, Measure::KidOfEqualLaws) {
             let negative = Estimate::of(&values.iter().map(|v| f64::from(u8::from(*v < 0.0))).collect::<Vec<_>>());
-            outcome.detail("share below zero", negative.value, Some(negative.standard_error), "1");
+            outcome.estimate_detail("share below zero", &negative, "1");
         }
         if matches!(self.measure, Measure::BiasAtInfinity) {
             outcome.figures.push(self.lines(&key, truth)?);
         }
         Ok(outcome)
     }
+}
 
-    /// The number of one set, and its standard error where that is asked for.
+impl SampleSize {
+    /// The number of one set, and its standard error where the measure needs it.
     fn one(&self, key: &Key, bar: &dyn Progress) -> Result<[f64; 2], Failure> {
         let x = self.draw(self.shift, &key.fold(0));
         let reference = self.law()?;
@@ -124,7 +127,7 @@ impl SampleSize {
     }
 
     /// The mean distances of blocks of the first set against 1/n, with the fitted line.
-    fn lines(&self, key: &Key, truth: f64) -> Result<reports::record::Figure, Failure> {
+    fn lines(&self, key: &Key, truth: f64) -> Result<Figure, Failure> {
         let x = self.draw(self.shift, &key.fold(0).fold(0));
         let found = extrapolated(
             &x,

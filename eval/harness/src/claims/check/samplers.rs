@@ -1,21 +1,22 @@
-//! Check: what the samplers of one trained model cost, and what they give.
+//! Check: the samplers of one trained model, in network evaluations and in distance of the samples.
 
 use impls::Key;
 use impls::data::{Dataset, Split};
 use impls::schedule::MaskedSchedule;
-use reports::record::{Figure, Input, Panel, Series, Style};
+use reports::record::{Figure, Input, Panel};
 use serde::Deserialize;
 
-use super::distances::{first_images, of_blocks};
-use super::{Outcome, figure, log_axis, plot, run_inputs, trained_run, weights_of};
+use super::figures::{figure, first_images, log_axis, means, plot};
+use super::inputs;
+use super::reference_distance::ReferenceDistance;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
-use crate::fid::{FeatureNetwork, Features, Images, kid};
+use crate::fid::{Features, Images, kid};
 use crate::images::of_dataset;
 use crate::likelihood::Estimate;
 use crate::networks::digits_classifier;
 use crate::runs::Trained;
-use crate::sampling::{self, Request};
-use crate::workspace::Workspace;
+use crate::sampling::Request;
 
 /// Samplers of one trained model.
 #[derive(Debug, Deserialize)]
@@ -25,7 +26,7 @@ pub struct Samplers {
     preset: String,
     set: Vec<String>,
     lines: Vec<Line>,
-    /// Disjoint blocks of samples, and images in each.
+    /// Number of disjoint blocks of samples, and images per block.
     blocks: usize,
     block_size: usize,
     /// The figure that this claim carries, by its title.
@@ -52,7 +53,7 @@ enum Measure {
     FirstMinusSecond,
     /// KID between the last samples of the first line and those of the second: 0 where the laws are the same.
     SameLaw,
-    /// The largest number of network evaluations of a sample of the first line, minus the number of tokens.
+    /// The largest number of network evaluations per sample of the first line, minus the number of tokens.
     Calls,
 }
 
@@ -62,12 +63,12 @@ struct Point {
     nfe: f64,
     distances: Vec<f64>,
     features: Features,
-    /// The largest number of evaluations of a sample.
+    /// The largest number of evaluations per sample.
     most: u64,
     shown: Panel,
 }
 
-/// A line as it was drawn.
+/// A line with its samples.
 struct Drawn<'a> {
     line: &'a Line,
     points: Vec<Point>,
@@ -79,50 +80,49 @@ impl Drawn<'_> {
     }
 }
 
-impl Samplers {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        let mut inputs = run_inputs(workspace, &self.preset, &self.set)?;
-        let network = digits_classifier(workspace)?;
-        inputs.push(Input { name: network.metric_name(), sha256: network.hash().to_owned() });
+impl Check for Samplers {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        let mut inputs = inputs::presets(context, [&self.preset], &self.set)?;
+        inputs.push(inputs::network(&digits_classifier(context)?));
         Ok(inputs)
     }
 
-    pub fn is_statistical(&self) -> bool {
+    fn is_statistical(&self) -> bool {
         !matches!(self.measure, Measure::Calls)
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let (model, _) = trained_run(workspace, &self.preset, &self.set)?;
-        let train = workspace.open(&model.settings.data(Split::Train))?;
-        let network = digits_classifier(workspace)?;
-        let reference = network.features(&of_dataset(train.as_ref())?, workspace.bar.as_ref())?;
-        let bench = Bench { check: self, workspace, model: &model, data: train.as_ref(), network: &network, reference };
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let model = context.trained(&self.preset, &self.set)?;
+        let train = context.open(&model.settings.data(Split::Train))?;
+        let (network, images) = (digits_classifier(context)?, of_dataset(train.as_ref())?);
+        let metric = network.metric_name();
+        let reference = ReferenceDistance::new(network, &images, context.bar.as_ref())?;
+        let bench = Bench { check: self, context, model: &model, data: train.as_ref(), reference };
         let mut lines = Vec::new();
         for (number, line) in self.lines.iter().enumerate() {
             let points = line.steps.iter().map(|&steps| bench.point(number, line, steps)).collect::<Result<_, _>>()?;
             lines.push(Drawn { line, points });
         }
-        let metric = network.metric_name();
-        let mut outcome = self.judge(workspace, &lines, &metric, train.length())?;
+        let mut outcome = self.decide(context, &lines, &metric, train.length())?;
         for Drawn { line, points } in &lines {
             for point in points {
                 let distance = Estimate::of(&point.distances);
                 let label = format!("{}, {} steps, NFE {:.1}: {metric}", line.name, point.steps, point.nfe);
-                outcome.detail(label, distance.value, Some(distance.standard_error), "1");
+                outcome.estimate_detail(label, &distance, "1");
             }
         }
-        outcome.made.push(weights_of(&model));
+        outcome.made.push(inputs::weights(&model));
         if let Some(title) = &self.figure {
             outcome.figures.push(self.draw(title, &metric, lines));
         }
         Ok(outcome)
     }
+}
 
-    fn judge(&self, workspace: &Workspace, lines: &[Drawn], metric: &str, tokens: usize) -> Result<Outcome, Failure> {
+impl Samplers {
+    fn decide(&self, context: &Context, lines: &[Drawn], metric: &str, tokens: usize) -> Result<Outcome, Failure> {
         let line = |index: usize| lines.get(index).ok_or_else(|| Failure::internal("the claim names too few lines"));
-        let difference = |a: &Point, b: &Point| {
-            Estimate::of(&a.distances.iter().zip(&b.distances).map(|(a, b)| a - b).collect::<Vec<_>>())
-        };
+        let difference = |a: &Point, b: &Point| Estimate::of_pairs(&a.distances, &b.distances);
         let blocks = format!("blocks of {} samples", self.block_size);
         let quantity = |name: &str| format!("{metric}: {name}");
         let samples = self.blocks * self.block_size;
@@ -130,24 +130,23 @@ impl Samplers {
             Measure::MoreSteps => {
                 let (few, many) = (&line(0)?.points[0], line(0)?.last()?);
                 let name = format!("{} steps − {} steps", many.steps, few.steps);
-                Outcome::worst_of(&[(name, difference(many, few))], quantity, &blocks, "1")?
+                Outcome::worst_of(&[(name, difference(many, few))], context.confidence, quantity, "1", &blocks)?
             }
             Measure::FirstMinusSecond => {
                 let [first, second] = [line(0)?, line(1)?];
                 if first.points.len() != second.points.len() {
                     return Err(Failure::internal("the claim compares lines of different lengths"));
                 }
-                let pairs = first.points.iter().zip(&second.points);
-                let named = pairs.map(|(a, b)| {
+                let named = first.points.iter().zip(&second.points).map(|(a, b)| {
                     let names =
                         format!("{} at NFE {:.1} − {} at {:.1}", first.line.name, a.nfe, second.line.name, b.nfe);
                     (names, difference(a, b))
                 });
-                Outcome::worst_of(&named.collect::<Vec<_>>(), quantity, &blocks, "1")?
+                Outcome::worst_of(&named.collect::<Vec<_>>(), context.confidence, quantity, "1", &blocks)?
             }
             Measure::SameLaw => {
                 let between = |a: usize, b: usize| {
-                    kid(&line(a)?.last()?.features, &line(b)?.last()?.features, workspace.bar.as_ref())
+                    kid(&line(a)?.last()?.features, &line(b)?.last()?.features, context.bar.as_ref())
                 };
                 let found = between(0, 1)?;
                 let name = |index: usize| -> Result<String, Failure> {
@@ -160,7 +159,7 @@ impl Samplers {
                 for other in 2..lines.len() {
                     let witness = between(0, other)?;
                     let label = format!("KID between {} and {}", name(0)?, name(other)?);
-                    outcome.detail(label, witness.value, Some(witness.standard_error), "1");
+                    outcome.estimate_detail(label, &witness, "1");
                 }
                 outcome
             }
@@ -173,14 +172,7 @@ impl Samplers {
 
     fn draw(&self, title: &str, metric: &str, lines: Vec<Drawn>) -> Figure {
         let series = lines.iter().map(|Drawn { line, points }| {
-            let distances = points.iter().map(|point| Estimate::of(&point.distances));
-            Series {
-                label: line.name.clone(),
-                style: Style::LinePoints,
-                x: points.iter().map(|point| point.nfe).collect(),
-                y: distances.clone().map(|d| d.value).collect(),
-                error: Some(distances.map(|d| d.standard_error).collect()),
-            }
+            means(&line.name, points.iter().map(|point| (point.nfe, Estimate::of(&point.distances))))
         });
         let (x, y) = (log_axis("network evaluations a sample (NFE)"), log_axis(metric));
         let mut panels = vec![plot("", x, y, series.collect())];
@@ -200,36 +192,35 @@ impl Samplers {
     }
 }
 
+/// The model, data and reference with which every point is drawn and measured.
 struct Bench<'a> {
     check: &'a Samplers,
-    workspace: &'a Workspace,
+    context: &'a Context<'a>,
     model: &'a Trained,
     data: &'a dyn Dataset,
-    network: &'a FeatureNetwork,
-    reference: Features,
+    reference: ReferenceDistance,
 }
 
 impl Bench<'_> {
     fn point(&self, number: usize, line: &Line, steps: usize) -> Result<Point, Failure> {
         let shape = self.data.image().ok_or_else(|| Failure::internal("the digits are images"))?;
         let count = self.check.blocks * self.check.block_size;
-        // Each line from noise of its own: KID compares independent sets.
-        let seed = Key::new(self.workspace.seed, "samplers").fold(number as u64).number();
+        // Each line has its own noise: KID compares independent sets.
+        let seed = Key::new(self.context.seed, "samplers").fold(number as u64).number();
         let plain = Request::new(&self.model.settings, &self.model.model, count, self.data.length(), seed);
         let (schedule, grid) = match &line.grid {
             Some(name) => (MaskedSchedule::Linear, name.parse()?),
             None => (plain.schedule, plain.grid),
         };
         let request = Request { sampler: line.sampler.parse()?, schedule, grid, steps, ..plain };
-        let bar = self.workspace.bar.as_ref();
-        let drawn = sampling::draw(&self.workspace.device, &self.model.settings, &self.model.model, &request, bar)?;
+        let drawn = self.context.sample(self.model, &request)?;
         let images = Images::from_tokens(&drawn.tokens, self.data.values(), shape);
-        let features = self.network.features(&images, bar)?;
+        let features = self.reference.network.features(&images, self.context.bar.as_ref())?;
         let blocks = [self.check.blocks, self.check.block_size];
         Ok(Point {
             steps,
             nfe: drawn.nfe(),
-            distances: of_blocks(self.network, &features, &self.reference, blocks)?,
+            distances: self.reference.of_blocks(&features, blocks)?,
             features,
             most: drawn.evaluations.iter().copied().max().unwrap_or(0),
             shown: first_images(&format!("{}, {steps} steps", line.name), &images, 32),

@@ -7,12 +7,12 @@ use impls::train::Settings;
 use reports::record::Input;
 use serde::Deserialize;
 
-use super::{Outcome, load_toy, network_probabilities, toy_inputs, train};
+use super::inputs;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::likelihood::{Estimate, Estimator, Question};
 use crate::theory::masked::{Enumeration, neg_elbo};
 use crate::theory::{Alphabet, Toy};
-use crate::workspace::Workspace;
 
 /// Trains small networks on draws from a toy and compares three numbers: the Monte-Carlo NELBO, the exact NELBO
 /// (every pattern through the network), and the entropy.
@@ -21,11 +21,11 @@ use crate::workspace::Workspace;
 pub struct ToyTraining {
     measure: Measure,
     toy: String,
-    /// Independent runs: each with its own weights, data and noise.
+    /// Number of independent runs, each with its own weights, data and noise.
     seeds: u64,
     /// Sequences drawn from the toy for training, and again for evaluation.
     sequences: usize,
-    /// Time draws a sequence in the evaluation.
+    /// Time draws per sequence in the evaluation.
     draws: usize,
     /// Changes to the preset `md4-digits`.
     set: Vec<String>,
@@ -40,50 +40,54 @@ enum Measure {
     EstimatorBias,
 }
 
-/// What one run gives, nats.
+/// The two NELBOs of one run, nats.
 struct Run {
     exact: f64,
     monte_carlo: f64,
 }
 
-impl ToyTraining {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        toy_inputs(workspace, [&self.toy])
+impl Check for ToyTraining {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        inputs::toys(context, [&self.toy])
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let toy = load_toy(workspace, &self.toy, Alphabet::Masked)?;
+    fn is_statistical(&self) -> bool {
+        true
+    }
+
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let toy = context.toy(&self.toy, Alphabet::Masked)?;
         let entropy = Enumeration::new(&toy)?.entropy();
         let runs =
-            (0..self.seeds).map(|seed| self.train(workspace, &toy, seed)).collect::<Result<Vec<Run>, Failure>>()?;
+            (0..self.seeds).map(|seed| self.train(context, &toy, seed)).collect::<Result<Vec<Run>, Failure>>()?;
         let of = |f: &dyn Fn(&Run) -> f64| Estimate::of(&runs.iter().map(f).collect::<Vec<_>>());
         let (quantity, measured) = match self.measure {
             Measure::Excess => ("exact NELBO − entropy", of(&|r| r.exact - entropy)),
             Measure::EstimatorBias => ("Monte-Carlo NELBO − exact NELBO", of(&|r| r.monte_carlo - r.exact)),
         };
-        let mut outcome = Outcome::exact(quantity, measured.value, "nats")
-            .over(runs.len(), "seeds")
-            .with_error(measured.standard_error);
+        let mut outcome = Outcome::estimated(quantity, measured, "nats", "seeds");
         let exact = of(&|r| r.exact);
         let monte_carlo = of(&|r| r.monte_carlo);
         outcome.detail("entropy", entropy, None, "nats");
-        outcome.detail("exact NELBO", exact.value, Some(exact.standard_error), "nats");
-        outcome.detail("Monte-Carlo NELBO", monte_carlo.value, Some(monte_carlo.standard_error), "nats");
+        outcome.estimate_detail("exact NELBO", &exact, "nats");
+        outcome.estimate_detail("Monte-Carlo NELBO", &monte_carlo, "nats");
         let uniform = toy.length as f64 * (toy.states as f64).ln();
         outcome.detail("NELBO of the untrained network", uniform, None, "nats");
         Ok(outcome)
     }
+}
 
-    fn train(&self, workspace: &Workspace, toy: &Toy, seed: u64) -> Result<Run, Failure> {
-        let seed = Key::new(workspace.seed, "toy training").fold(seed);
+impl ToyTraining {
+    fn train(&self, context: &Context, toy: &Toy, seed: u64) -> Result<Run, Failure> {
+        let seed = Key::new(context.seed, "toy training").fold(seed);
         let number = seed.number();
         let mut overrides = self.set.clone();
         overrides.push(format!("seed={number}"));
         let settings = Settings::resolve("md4-digits", &overrides)?;
         let data = |purpose: u64| InMemory::new(&self.toy, toy.states, toy.draw(self.sequences, &seed.fold(purpose)));
         let (known, test) = (data(0), data(1));
-        let trainer = train(workspace, &settings, &known, &self.toy)?;
-        let probabilities = network_probabilities(trainer.ema().tokens()?, toy, workspace);
+        let trainer = context.train(&settings, &known, &self.toy)?;
+        let probabilities = context.network_probabilities(trainer.ema().tokens()?, toy);
         let all = Enumeration::with_probabilities(toy, &probabilities)?;
         let objective = settings.objective();
         let question = Question {
@@ -96,7 +100,7 @@ impl ToyTraining {
             target: None,
             seed: number,
         };
-        let estimate = question.answer(&workspace.device, workspace.bar.as_ref())?;
+        let estimate = question.answer(&context.device, context.bar.as_ref())?;
         Ok(Run { exact: neg_elbo(&all, &MaskedSchedule::Linear), monte_carlo: estimate.nats.value })
     }
 }

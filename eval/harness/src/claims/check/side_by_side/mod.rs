@@ -1,6 +1,6 @@
 //! Check: our program and another one on the same problem, in turns.
 
-mod contest;
+mod peer_comparison;
 mod program;
 
 use std::path::{Path, PathBuf};
@@ -9,37 +9,37 @@ use impls::train::{DataShape, Plan};
 use reports::record::Input;
 use serde::Deserialize;
 
-use super::{Outcome, figure, ranking};
+use super::figures::{figure, ranking};
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::provenance;
 use crate::timing::{Case, measure_machine};
-use crate::workspace::Workspace;
-use contest::Contest;
+use peer_comparison::PeerComparison;
 use program::{Run, THREADS};
 
-/// Where the peers lie, from the root of the repository.
+/// The peers' scripts, from the root of the repository.
 const PEERS: &str = "eval/benches/compare/peers";
-/// How far two checks of the same work may be apart, relative to their size: f32 sums of other orders. Measured: 4.0e-6 (FID).
+/// Largest relative difference of two checks of the same work: f32 sums in different orders. Measured: 4.0e-6 (FID).
 const SAME_WORK: f64 = 2e-5;
 /// Random checks may be this many standard errors apart.
 const SAME_LAW: f64 = 5.0;
 
-/// A comparison.
+/// A comparison with a peer: times or memory, each the mean of several rounds.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SideBySide {
     task: Task,
     measure: Measure,
-    /// Preset of a case (step, sample).
+    /// Preset of the model (tasks step and sample).
     preset: Option<String>,
     /// The peer's script and arguments, after those of the problem.
     peer: Vec<String>,
     /// Our arguments, after those of the problem.
     ours: Vec<String>,
-    /// How often both are run, in turns.
+    /// Number of times that both are run, in turns.
     rounds: usize,
-    /// How long each measures itself, seconds.
+    /// Seconds for which each program measures itself.
     seconds: f64,
 }
 
@@ -64,10 +64,10 @@ enum Measure {
     Memory,
 }
 
-impl SideBySide {
+impl Check for SideBySide {
     /// The peers' scripts and their packages.
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        if workspace.peers.is_none() {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        if context.peers.is_none() {
             return Ok(Vec::new());
         }
         let folder = Path::new(PEERS);
@@ -79,17 +79,17 @@ impl SideBySide {
         scripts.iter().map(|path| provenance::file_input(path)).collect()
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let python = workspace.peers.as_ref().ok_or_else(|| {
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let python = context.peers.as_ref().ok_or_else(|| {
             Failure::environment("no Python for the peers", "run `just bench compare`, or name it with --peers")
         })?;
-        if workspace.device_name != "cpu" {
+        if context.device_name != "cpu" {
             return Err(Failure::input("the peers compute on the CPU", "leave --device out"));
         }
-        let contest = Contest::new(self, workspace, python)?;
+        let comparison = PeerComparison::new(self, context, python)?;
         let name = self.peer.join(" ");
         let title = format!("{} beside {name}", self.ours_name());
-        let [ours, peers] = self.in_turns(workspace, &title, &contest)?;
+        let [ours, peers] = self.in_turns(context, &title, &comparison)?;
         same_work(&ours, &peers)?;
         let logs: Vec<f64> = ours.iter().zip(&peers).map(|(a, b)| (self.number(b) / self.number(a)).ln()).collect();
         let ratio = Estimate::of(&logs);
@@ -106,12 +106,12 @@ impl SideBySide {
         for (who, runs) in sides {
             let unit = mean(runs, |run| run.timing.median() * 1e3);
             let (memory, process) = (mean(runs, |run| run.memory / 1e6), mean(runs, |run| run.process));
-            outcome.detail(format!("{who}: a {}", runs[0].timing.unit), unit.value, Some(unit.standard_error), "ms");
-            outcome.detail(format!("{who}: process"), process.value, Some(process.standard_error), "s");
-            outcome.detail(format!("{who}: peak memory"), memory.value, Some(memory.standard_error), "MB");
+            outcome.estimate_detail(format!("{who}: a {}", runs[0].timing.unit), &unit, "ms");
+            outcome.estimate_detail(format!("{who}: process"), &process, "s");
+            outcome.estimate_detail(format!("{who}: peak memory"), &memory, "MB");
             outcome.detail(format!("{who}: check"), runs[0].timing.check, runs[0].timing.check_error, "1");
         }
-        if let (Task::Step, Some(case)) = (self.task, &contest.case) {
+        if let (Task::Step, Some(case)) = (self.task, &comparison.case) {
             shares_of_the_machine(&mut outcome, case, sides)?;
         }
         let bars = sides.map(|(who, runs)| (who.to_owned(), mean(runs, |run| self.number(run) * scale)));
@@ -123,26 +123,28 @@ impl SideBySide {
         outcome.figures.push(figure(&id, &title, &caption, vec![ranking("", &axis, &bars)]));
         Ok(outcome)
     }
+}
 
+impl SideBySide {
     /// The runs of ours and of the peer's.
-    fn in_turns(&self, workspace: &Workspace, title: &str, contest: &Contest) -> Result<[Vec<Run>; 2], Failure> {
-        workspace.bar.start(2 * self.rounds as u64, title);
+    fn in_turns(&self, context: &Context, title: &str, comparison: &PeerComparison) -> Result<[Vec<Run>; 2], Failure> {
+        context.bar.start(2 * self.rounds as u64, title);
         let (mut ours, mut peers) = (Vec::new(), Vec::new());
         for round in 0..self.rounds {
-            // Whoever is second finds the machine as the first left it: they take turns in that too.
+            // Alternate which program runs first, so that cache and thermal state favour neither.
             for first in [round % 2 == 0, round % 2 == 1] {
                 match first {
-                    true => ours.push(contest.ours.run()?),
-                    false => peers.push(contest.peer.run()?),
+                    true => ours.push(comparison.ours.run()?),
+                    false => peers.push(comparison.peer.run()?),
                 }
-                workspace.bar.advance(1);
+                context.bar.advance(1);
             }
         }
-        workspace.bar.finish();
+        context.bar.finish();
         Ok([ours, peers])
     }
 
-    /// What decides.
+    /// The number that decides.
     fn number(&self, run: &Run) -> f64 {
         match self.measure {
             Measure::Unit => run.timing.median(),
@@ -177,7 +179,7 @@ fn mean(runs: &[Run], number: impl Fn(&Run) -> f64) -> Estimate {
     Estimate::of(&runs.iter().map(number).collect::<Vec<_>>())
 }
 
-/// What part of the machine's best product the steps of either program reach.
+/// The share of the machine's best matrix product that the steps of each program reach.
 fn shares_of_the_machine(outcome: &mut Outcome, case: &Case, sides: [(&str, &[Run]); 2]) -> Result<(), Failure> {
     let plan = Plan::new(&case.settings, &DataShape::of(case.data.as_ref()))?;
     let operations = plan.total_operations / case.settings.steps as f64;
@@ -192,7 +194,7 @@ fn shares_of_the_machine(outcome: &mut Outcome, case: &Case, sides: [(&str, &[Ru
     Ok(())
 }
 
-/// Refuses a comparison of programs that did not do the same.
+/// Refuses a comparison of programs whose checks differ: they did not do the same work.
 fn same_work(ours: &[Run], peers: &[Run]) -> Result<(), Failure> {
     for (ours, peer) in ours.iter().zip(peers) {
         let (a, b) = (&ours.timing, &peer.timing);

@@ -13,7 +13,7 @@ use crate::timing::Timing;
 /// Cores and threads of every program.
 pub const THREADS: usize = 2;
 
-/// How a program is called.
+/// The command line of a program.
 pub struct Program {
     pub words: Vec<String>,
     /// Units of the whole process, where the program does not time them itself.
@@ -38,7 +38,7 @@ pub fn onnx_runtime(python: &Path) -> Result<String, Failure> {
 }
 
 impl Program {
-    /// Runs it once and reads what it says of itself.
+    /// Runs the program once and reads the timing that it prints.
     pub fn run(&self) -> Result<Run, Failure> {
         let (output, process, memory) = self.finish()?;
         let unreadable = |what: String| Failure::internal(format!("{}: {what}", self.words.join(" ")));
@@ -55,7 +55,7 @@ impl Program {
         Ok(Run { timing, process, memory })
     }
 
-    /// Runs it to its end: output, wall-clock seconds and peak resident bytes.
+    /// Runs the program to its end: output, wall-clock seconds and peak resident bytes.
     pub fn finish(&self) -> Result<(String, f64, f64), Failure> {
         let failed = |what: String| {
             let fix = "install eval/benches/compare/requirements.txt, as `just bench compare` does";
@@ -115,9 +115,9 @@ fn on_few_cores(command: &mut Command) {
     }
 }
 
-/// Peak resident bytes of a process, looked at until it ends; no number where the system does not say.
+/// Peak resident bytes of a process, polled until it ends; NaN where the system does not report it.
 ///
-/// What `wait4` says would not do: a child's peak there begins with that of the process that started it.
+/// The peak that `wait4` reports would not do: it starts at the peak of the parent process.
 fn peak_memory(id: u32) -> f64 {
     let mut peak = f64::NAN;
     while let Ok(status) = std::fs::read_to_string(format!("/proc/{id}/status")) {

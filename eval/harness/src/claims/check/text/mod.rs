@@ -1,6 +1,6 @@
 //! Check: models trained on texts.
 
-mod judged;
+mod generative_perplexity;
 mod models;
 mod nucleus;
 
@@ -8,16 +8,18 @@ use std::collections::BTreeMap;
 
 use impls::data::{Dataset, Split};
 use impls::train::Settings;
-use reports::record::Input;
+use reports::record::{Figure, Input};
 use serde::Deserialize;
 
-use super::independent::Independent;
-use super::{Outcome, figure, ranking, run_inputs, trained_run, weights_of};
+use super::figures::{figure, ranking};
+use super::independent_pixels_baseline::IndependentBaseline;
+use super::inputs;
+use super::statistics::paired_bits;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
-use crate::likelihood::{Bound, Estimate, Estimator};
+use crate::likelihood::{Bound, Estimate};
 use crate::provenance;
 use crate::runs::Trained;
-use crate::workspace::Workspace;
 
 /// Models of letters, trained on one text and evaluated on it and on another.
 #[derive(Debug, Deserialize)]
@@ -26,23 +28,23 @@ pub struct Texts {
     measure: Measure,
     /// Presets: `ar-shakespeare` is the judge of samples.
     presets: Vec<String>,
-    /// Texts to train on and to evaluate on, each on each.
+    /// Texts to train on and to evaluate on; every model is evaluated on all of them.
     texts: Vec<String>,
     /// Texts to evaluate on only.
     #[serde(default)]
     tests: Vec<String>,
     /// Changes to each preset.
     set: Vec<String>,
-    /// Draws of the noise for each window, and windows of each test split.
+    /// Draws of the noise per window, and windows per test split.
     draws: usize,
     windows: usize,
     /// Nucleus masses of the sampled texts.
     #[serde(default)]
     nuclei: Vec<f64>,
-    /// Sampled texts for each mass.
+    /// Sampled texts per mass.
     #[serde(default)]
     samples: usize,
-    /// A text whose gaps `_` the first model fills, for the figure.
+    /// A text whose gaps `_` are filled by the first model, for the figure.
     infill: Option<String>,
 }
 
@@ -51,7 +53,7 @@ pub struct Texts {
 enum Measure {
     /// The worst model's bound on its own text minus the cost of independent letters, paired over windows.
     WorstMinusLetters,
-    /// The smallest loss of a model by going to the other text.
+    /// The smallest loss of a model on the other text against a native of that text.
     ZeroShotLoss,
     /// Entropy of samples cut to the smallest nucleus minus that of the largest; the perplexity falls with it.
     NucleusEntropy,
@@ -65,104 +67,95 @@ struct Cell {
     bound: Bound,
 }
 
+impl Cell {
+    /// Whether the model was trained on the text.
+    fn is_at_home(&self) -> bool {
+        self.trained == self.text
+    }
+}
+
+impl Check for Texts {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        let mut inputs = Vec::new();
+        for text in &self.texts {
+            inputs.extend(inputs::presets(context, &self.presets, &self.set_for(text))?);
+        }
+        for (text, preset) in self.tests.iter().zip(self.presets.iter().cycle()) {
+            let settings = Settings::resolve(preset, &self.set_for(text))?;
+            inputs.push(provenance::data_input(context.open(&settings.data(Split::Test))?.as_ref()));
+        }
+        Ok(inputs)
+    }
+
+    fn is_statistical(&self) -> bool {
+        true
+    }
+
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        match self.measure {
+            Measure::NucleusEntropy => self.nucleus(context),
+            _ => self.likelihood(context),
+        }
+    }
+}
+
 impl Texts {
     /// The preset's changes for a text.
     fn set_for(&self, text: &str) -> Vec<String> {
         self.set.iter().cloned().chain([format!("dataset={text}")]).collect()
     }
 
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        let mut inputs = Vec::new();
-        for text in &self.texts {
-            for preset in &self.presets {
-                inputs.extend(run_inputs(workspace, preset, &self.set_for(text))?);
+    fn likelihood(&self, context: &Context) -> Result<Outcome, Failure> {
+        let (cells, made) = self.cells(context)?;
+        let (letters, length) = self.letters(context)?;
+        let (differences, quantity): (_, fn(&str) -> String) = match self.measure {
+            Measure::WorstMinusLetters => {
+                (at_home(&cells, &letters), |name| format!("worst ({name}): bound − independent letters"))
             }
-        }
-        for (text, preset) in self.tests.iter().zip(self.presets.iter().cycle()) {
-            let settings = Settings::resolve(preset, &self.set_for(text))?;
-            inputs.push(provenance::data_input(workspace.open(&settings.data(Split::Test))?.as_ref()));
-        }
-        Ok(inputs)
-    }
-
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        match self.measure {
-            Measure::NucleusEntropy => self.nucleus(workspace),
-            _ => self.likelihood(workspace),
-        }
-    }
-
-    fn likelihood(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let mut cells = Vec::new();
-        let mut made = Vec::new();
-        for preset in &self.presets {
-            for trained in &self.texts {
-                let (model, _) = trained_run(workspace, preset, &self.set_for(trained))?;
-                for text in self.texts.iter().chain(&self.tests) {
-                    let data = self.test(workspace, &model, text)?;
-                    let bound = model
-                        .question(data.as_ref(), Estimator::Auto, self.draws, Some(self.windows), workspace.seed)?
-                        .answer(&workspace.device, workspace.bar.as_ref())?;
-                    cells.push(Cell { preset: preset.clone(), trained: trained.clone(), text: text.clone(), bound });
-                }
-                made.push(weights_of(&model));
-            }
-        }
-        let (letters, to_bits) = self.letters(workspace)?;
-        let home = |cell: &&Cell| cell.trained == cell.text;
-        let differences: Vec<(String, Estimate)> = match self.measure {
-            Measure::WorstMinusLetters => cells
-                .iter()
-                .filter(home)
-                .map(|cell| {
-                    let pairs = cell.bound.per_sequence.iter().zip(&letters[&cell.text]);
-                    let paired: Vec<f64> = pairs.map(|(a, b)| (a - b) * to_bits).collect();
-                    (format!("{} on {}", cell.preset, cell.text), Estimate::of(&paired))
-                })
-                .collect(),
-            _ => cells
-                .iter()
-                .filter(|cell| cell.trained != cell.text)
-                .filter_map(|away| {
-                    let same = |cell: &&Cell| cell.preset == away.preset && cell.text == away.text && home(cell);
-                    let native = cells.iter().find(same)?;
-                    let pairs = away.bound.per_sequence.iter().zip(&native.bound.per_sequence);
-                    // Negative of the loss, so that the worst case of both measures is the largest number.
-                    let paired: Vec<f64> = pairs.map(|(a, b)| (b - a) * to_bits).collect();
-                    Some((format!("{} from {} to {}", away.preset, away.trained, away.text), Estimate::of(&paired)))
-                })
-                .collect(),
+            _ => (away(&cells), |name| format!("smallest loss ({name}): native − zero-shot bound")),
         };
-        let quantity = |name: &str| match self.measure {
-            Measure::WorstMinusLetters => format!("worst ({name}): bound − independent letters"),
-            _ => format!("smallest loss ({name}): native − zero-shot bound"),
-        };
-        let mut outcome = Outcome::worst_of(&differences, quantity, "windows", "bits/char")?;
+        let mut outcome = Outcome::worst_of(&differences, context.confidence, quantity, "bits/char", "windows")?;
         let mut rows = Vec::new();
-        for cell in &cells {
-            let name = format!("{}, trained on {}, test of {}", implementation(&cell.preset), cell.trained, cell.text);
-            let b = &cell.bound.bits_per_dim;
-            outcome.detail(&name, b.value, Some(b.standard_error), "bits/char");
-            let p = &cell.bound.perplexity;
-            outcome.detail(format!("{name}: perplexity a letter"), p.value, Some(p.standard_error), "1");
-            rows.push((format!("{}: {} → {}", implementation(&cell.preset), cell.trained, cell.text), *b));
+        for Cell { preset, trained, text, bound } in &cells {
+            let implementation = implementation(preset);
+            let name = format!("{implementation}, trained on {trained}, test of {text}");
+            outcome.estimate_detail(&name, &bound.bits_per_dim, "bits/char");
+            outcome.estimate_detail(format!("{name}: perplexity a letter"), &bound.perplexity, "1");
+            rows.push((format!("{implementation}: {trained} → {text}"), bound.bits_per_dim));
         }
         for (text, costs) in &letters {
-            let estimate = Estimate::of(costs).scaled(to_bits);
-            outcome.detail(
-                format!("independent letters of {text}"),
-                estimate.value,
-                Some(estimate.standard_error),
-                "bits/char",
-            );
+            let estimate = Estimate::of(costs).bits_per(length);
+            outcome.estimate_detail(format!("independent letters of {text}"), &estimate, "bits/char");
             rows.push((format!("letters: {text} → {text}"), estimate));
         }
         outcome.made = made;
-        if let Measure::WorstMinusLetters = self.measure {
-            outcome.figures.push(self.models(workspace, &cells)?);
-            return Ok(outcome);
+        let figure = match self.measure {
+            Measure::WorstMinusLetters => self.models(context, &cells)?,
+            _ => self.zero_shot(&rows),
+        };
+        outcome.figures.push(figure);
+        Ok(outcome)
+    }
+
+    /// The bound of every model on every text, and the weights of the models.
+    fn cells(&self, context: &Context) -> Result<(Vec<Cell>, Vec<Input>), Failure> {
+        let (mut cells, mut made) = (Vec::new(), Vec::new());
+        for preset in &self.presets {
+            for trained in &self.texts {
+                let model = context.trained(preset, &self.set_for(trained))?;
+                for text in self.texts.iter().chain(&self.tests) {
+                    let data = self.test(context, &model, text)?;
+                    let bound = context.bound(&model, data.as_ref(), self.draws, Some(self.windows))?;
+                    cells.push(Cell { preset: preset.clone(), trained: trained.clone(), text: text.clone(), bound });
+                }
+                made.push(inputs::weights(&model));
+            }
         }
-        outcome.figures.push(figure(
+        Ok((cells, made))
+    }
+
+    fn zero_shot(&self, rows: &[(String, Estimate)]) -> Figure {
+        figure(
             "zero-shot",
             "Letters of one text, and of another",
             &format!(
@@ -171,35 +164,54 @@ impl Texts {
                  masked ones are bounds by k-DCE with {} draws. Mean and standard error over windows; one training seed each.",
                 self.windows, self.draws
             ),
-            vec![ranking("", "bits/char", &rows)],
-        ));
-        Ok(outcome)
+            vec![ranking("", "bits/char", rows)],
+        )
     }
 
     /// The test split of a text, in a model's alphabet and window.
-    fn test(&self, workspace: &Workspace, model: &Trained, text: &str) -> Result<Box<dyn Dataset>, Failure> {
+    fn test(&self, context: &Context, model: &Trained, text: &str) -> Result<Box<dyn Dataset>, Failure> {
         let mut spec = model.settings.data(Split::Test);
         text.clone_into(&mut spec.set);
-        let data = workspace.open(&spec)?;
+        let data = context.open(&spec)?;
         model.check_fits(data.as_ref())?;
         Ok(data)
     }
 
-    /// Nats of each test window with independent letters (of the same text), and what makes them bits a letter.
-    fn letters(&self, workspace: &Workspace) -> Result<(BTreeMap<String, Vec<f64>>, f64), Failure> {
+    /// Nats of each test window with independent letters of the same text, by text, and the letters of a window.
+    fn letters(&self, context: &Context) -> Result<(BTreeMap<String, Vec<f64>>, usize), Failure> {
         let preset = self.presets.first().ok_or_else(|| Failure::internal("the claim names no preset"))?;
-        let mut costs = BTreeMap::new();
-        let mut to_bits = 0.0;
+        let (mut costs, mut length) = (BTreeMap::new(), 0);
         for text in &self.texts {
             let settings = Settings::resolve(preset, &self.set_for(text))?;
             let (train, test) =
-                (workspace.open(&settings.data(Split::Train))?, workspace.open(&settings.data(Split::Test))?);
-            to_bits = 1.0 / (test.length() as f64 * std::f64::consts::LN_2);
+                (context.open(&settings.data(Split::Train))?, context.open(&settings.data(Split::Test))?);
+            length = test.length();
             let first: Vec<usize> = (0..self.windows.min(test.len())).collect();
-            costs.insert(text.clone(), Independent::pooled(train.as_ref())?.nats(&test.select(&first)?));
+            costs.insert(text.clone(), IndependentBaseline::pooled(train.as_ref())?.nats(&test.select(&first)?));
         }
-        Ok((costs, to_bits))
+        Ok((costs, length))
     }
+}
+
+/// Each model's bound on its own text minus the cost of independent letters, bits per letter.
+fn at_home(cells: &[Cell], letters: &BTreeMap<String, Vec<f64>>) -> Vec<(String, Estimate)> {
+    let difference = |cell: &Cell| {
+        let paired = paired_bits(&cell.bound.per_sequence, &letters[&cell.text], cell.bound.dims);
+        (format!("{} on {}", cell.preset, cell.text), paired)
+    };
+    cells.iter().filter(|cell| cell.is_at_home()).map(difference).collect()
+}
+
+/// The bound of a native of each text minus that of a model of the other one, bits per letter: the negative of the loss,
+/// so that the worst case is the largest number.
+fn away(cells: &[Cell]) -> Vec<(String, Estimate)> {
+    let difference = |away: &Cell| {
+        let is_native = |cell: &&Cell| cell.preset == away.preset && cell.text == away.text && cell.is_at_home();
+        let native = cells.iter().find(is_native)?;
+        let paired = paired_bits(&native.bound.per_sequence, &away.bound.per_sequence, away.bound.dims);
+        Some((format!("{} from {} to {}", away.preset, away.trained, away.text), paired))
+    };
+    cells.iter().filter(|cell| !cell.is_at_home()).filter_map(difference).collect()
 }
 
 /// `md4` of `md4-shakespeare`.

@@ -1,17 +1,17 @@
-//! Every model of letters side by side: bits a character at home and away, samples, infilling, and what was published.
+//! Every model of letters side by side: bits per character at home and away, samples, infilling, published numbers.
 
 use impls::train::{ObjectiveConfig, Settings};
 use reports::record::{Figure, Panel};
 use serde::Deserialize;
 
-use super::super::{figure, trained_run};
-use super::judged::{Judge, number};
+use super::super::figures::{figure, table};
+use super::generative_perplexity::{Judge, number};
 use super::{Cell, Texts, implementation};
+use crate::claims::context::Context;
 use crate::failure::Failure;
-use crate::sampling::{self, Request, infilling};
-use crate::workspace::Workspace;
+use crate::sampling::{Request, infilling};
 
-/// Published bits a character on text8, with what they are.
+/// Published bits per character on text8, with their protocol.
 const PUBLISHED: &str = include_str!("../../../../../published/text8.toml");
 
 #[derive(Deserialize)]
@@ -33,22 +33,22 @@ struct PublishedModel {
 
 impl Texts {
     /// The figure of all models, trained on the first text.
-    pub(super) fn models(&self, workspace: &Workspace, cells: &[Cell]) -> Result<Figure, Failure> {
+    pub(super) fn models(&self, context: &Context, cells: &[Cell]) -> Result<Figure, Failure> {
         let home = self.texts.first().ok_or_else(|| Failure::internal("the claim names no text"))?;
         let is_judge = |preset: &&String| {
             Settings::resolve(preset, &[]).is_ok_and(|known| matches!(known.objective, ObjectiveConfig::Ar(_)))
         };
         let judge_preset = self.presets.iter().find(is_judge);
         let judge_preset = judge_preset.ok_or_else(|| Failure::internal("the claim names no judge"))?;
-        let (judge, _) = trained_run(workspace, judge_preset, &self.set_for(home))?;
-        let data = self.test(workspace, &judge, home)?;
-        let judging = Judge { workspace, model: &judge, data: data.as_ref() };
+        let judge = context.trained(judge_preset, &self.set_for(home))?;
+        let data = self.test(context, &judge, home)?;
+        let judging = Judge { context, model: &judge, data: data.as_ref() };
         let real = judging.held_out(self.samples)?;
         let mut bits = Vec::new();
         let [p, e] = [&real.numbers.perplexity, &real.numbers.entropy].map(number);
         let mut samples = vec![vec!["held-out text".to_owned(), p, e, String::new(), real.first]];
         for preset in &self.presets {
-            let (model, _) = trained_run(workspace, preset, &self.set_for(home))?;
+            let model = context.trained(preset, &self.set_for(home))?;
             let name = implementation(preset);
             let of = |text: &String| {
                 let cell =
@@ -59,18 +59,18 @@ impl Texts {
             let mut row = vec![name.to_owned(), kind.to_owned(), model.model.parameters().to_string()];
             row.extend(self.texts.iter().chain(&self.tests).map(of));
             bits.push(row);
-            let request = Request::new(&model.settings, &model.model, self.samples, data.length(), workspace.seed);
-            let drawn =
-                sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+            let drawn = context.sample(&model, &context.request(&model, self.samples, data.length()))?;
             let judged = judging.judge(&drawn.tokens)?;
             let (p, e) = (number(&judged.numbers.perplexity), number(&judged.numbers.entropy));
             samples.push(vec![name.to_owned(), p, e, format!("{:.1}", drawn.nfe()), judged.first]);
         }
-        let texts = self.texts.iter().chain(&self.tests).map(|text| format!("{text}, bits/char"));
-        let header = ["", "number", "parameters"].map(String::from).into_iter().chain(texts).collect();
-        let mut panels = vec![Panel::Table { title: format!("Trained on {home}, tested on"), header, rows: bits }];
-        let header = ["", "perplexity under ar", "entropy, nats", "NFE", "the first sample"].map(String::from).to_vec();
-        panels.push(Panel::Table { title: "Samples".into(), header, rows: samples });
+        let texts: Vec<String> =
+            self.texts.iter().chain(&self.tests).map(|text| format!("{text}, bits/char")).collect();
+        let header: Vec<&str> =
+            ["", "number", "parameters"].into_iter().chain(texts.iter().map(String::as_str)).collect();
+        let mut panels = vec![table(&format!("Trained on {home}, tested on"), &header, bits)];
+        let header = ["", "perplexity under ar", "entropy, nats", "NFE", "the first sample"];
+        panels.push(table("Samples", &header, samples));
         panels.extend(self.infill.as_ref().map(|text| self.infilled(text, home, &judging)).transpose()?);
         panels.push(published()?);
         let caption = format!(
@@ -84,15 +84,14 @@ impl Texts {
 
     /// Fillings of a text with gaps by the first model.
     fn infilled(&self, text: &str, home: &str, judge: &Judge) -> Result<Panel, Failure> {
-        let Judge { workspace, data, .. } = *judge;
-        let (model, _) = trained_run(workspace, &self.presets[0], &self.set_for(home))?;
-        let plain = Request::new(&model.settings, &model.model, 4, data.length(), workspace.seed);
-        let request = Request { known: Some(infilling(text, data)?), ..plain };
-        let drawn = sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+        let Judge { context, data, .. } = *judge;
+        let model = context.trained(&self.presets[0], &self.set_for(home))?;
+        let request = Request { known: Some(infilling(text, data)?), ..context.request(&model, 4, data.length()) };
+        let drawn = context.sample(&model, &request)?;
         let title = format!("Gaps filled by {}", implementation(&self.presets[0]));
         let mut rows = vec![vec!["given".to_owned(), text.to_owned()]];
         rows.extend(drawn.tokens.rows().map(|row| vec!["drawn".to_owned(), judge.decode(row)]));
-        Ok(Panel::Table { title, header: vec![String::new(), "text".into()], rows })
+        Ok(table(&title, &["", "text"], rows))
     }
 }
 
@@ -103,11 +102,8 @@ fn published() -> Result<Panel, Failure> {
         let sign = if model.bound { "≤ " } else { "" };
         vec![model.name, format!("{sign}{:.2}", model.bits_per_character)]
     };
-    Ok(Panel::Table {
-        title: format!("Published, text8 ({}); {}", published.source, published.protocol),
-        header: ["model", "bits/char"].map(String::from).to_vec(),
-        rows: published.models.into_iter().map(row).collect(),
-    })
+    let title = format!("Published, text8 ({}); {}", published.source, published.protocol);
+    Ok(table(&title, &["model", "bits/char"], published.models.into_iter().map(row).collect()))
 }
 
 #[cfg(test)]

@@ -1,32 +1,29 @@
 //! Samples of a model of letters under a judge, cut to smaller and smaller nuclei.
 
-use reports::record::Panel;
-
-use super::super::{Outcome, figure, trained_run, weights_of};
+use super::super::figures::{figure, table};
+use super::super::inputs;
 use super::Texts;
-use super::judged::{Judge, number};
+use super::generative_perplexity::{Judge, number};
+use crate::claims::context::{Context, Outcome};
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
-use crate::sampling::{self, Request};
-use crate::workspace::Workspace;
+use crate::sampling::Request;
 
 impl Texts {
-    pub(super) fn nucleus(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    pub(super) fn nucleus(&self, context: &Context) -> Result<Outcome, Failure> {
         let text = self.texts.first().ok_or_else(|| Failure::internal("the claim names no text"))?;
         let [model, judge] = &self.presets[..] else {
             return Err(Failure::internal("the claim must name a model and a judge"));
         };
-        let (model, _) = trained_run(workspace, model, &self.set_for(text))?;
-        let (judge, _) = trained_run(workspace, judge, &self.set_for(text))?;
-        let data = self.test(workspace, &model, text)?;
-        let judging = Judge { workspace, model: &judge, data: data.as_ref() };
+        let model = context.trained(model, &self.set_for(text))?;
+        let judge = context.trained(judge, &self.set_for(text))?;
+        let data = self.test(context, &model, text)?;
+        let judging = Judge { context, model: &judge, data: data.as_ref() };
         let real = judging.held_out(self.samples)?;
         let mut found = Vec::new();
         for &nucleus in &self.nuclei {
-            let plain = Request::new(&model.settings, &model.model, self.samples, data.length(), workspace.seed);
-            let request = Request { nucleus, ..plain };
-            let drawn =
-                sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
+            let request = Request { nucleus, ..context.request(&model, self.samples, data.length()) };
+            let drawn = context.sample(&model, &request)?;
             found.push((nucleus, judging.judge(&drawn.tokens)?));
         }
         found.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -34,28 +31,25 @@ impl Texts {
             return Err(Failure::internal("the claim names no nucleus"));
         };
         // The same random numbers at every nucleus: the samples are paired.
-        let pairs = least.numbers.entropies.iter().zip(&most.numbers.entropies);
-        let difference = Estimate::of(&pairs.map(|(a, b)| a - b).collect::<Vec<_>>());
+        let difference = Estimate::of_pairs(&least.numbers.entropies, &most.numbers.entropies);
         let quantity = format!("entropy of samples, nucleus {low} − nucleus {high}");
-        let mut outcome = Outcome::exact(&quantity, difference.value, "nats")
-            .over(self.samples, "samples")
-            .with_error(difference.standard_error);
+        let mut outcome = Outcome::estimated(&quantity, difference, "nats", "samples");
         let named = found.iter().rev().map(|(nucleus, judged)| (format!("nucleus {nucleus}"), judged));
         let mut rows = Vec::new();
         for (name, judged) in std::iter::once(("held-out text".to_owned(), &real)).chain(named) {
             let (p, e) = (&judged.numbers.perplexity, &judged.numbers.entropy);
-            outcome.detail(format!("{name}: perplexity under the judge"), p.value, Some(p.standard_error), "1");
-            outcome.detail(format!("{name}: token entropy"), e.value, Some(e.standard_error), "nats");
+            outcome.estimate_detail(format!("{name}: perplexity under the judge"), p, "1");
+            outcome.estimate_detail(format!("{name}: token entropy"), e, "nats");
             rows.push(vec![name, number(p), number(e), judged.first.clone()]);
         }
-        outcome.made = vec![weights_of(&model), weights_of(&judge)];
-        let header = ["", "perplexity", "entropy, nats", "the first sample"].map(String::from).to_vec();
+        outcome.made = vec![inputs::weights(&model), inputs::weights(&judge)];
+        let header = ["", "perplexity", "entropy, nats", "the first sample"];
         outcome.figures.push(figure(
             "generative",
             "Generative perplexity, and the entropy that it must be read with",
             "Samples of a masked model of letters, judged by an autoregressive one that was trained on the same text; mean and \
              standard error over samples. Cutting the tails of each draw makes samples more probable and duller.",
-            vec![Panel::Table { title: String::new(), header, rows }],
+            vec![table("", &header, rows)],
         ));
         Ok(outcome)
     }

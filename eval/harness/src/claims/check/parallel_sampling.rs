@@ -1,13 +1,16 @@
-//! Check: what sampling several tokens at once does to the law of the samples.
+//! Check: the law of the samples when several tokens are revealed per step.
 
 use impls::Key;
 use impls::md4::{Grid, ancestral};
 use impls::sampler_state::{Predictor, TokenState};
 use impls::schedule::MaskedSchedule;
-use reports::record::{Input, Style};
+use reports::record::{Figure, Input, Style};
 use serde::Deserialize;
 
-use super::{Outcome, chi_square, curve, figure, load_toy, log_axis, plot, toy_inputs};
+use super::figures::{curve, figure, log_axis, plot};
+use super::inputs;
+use super::statistics::{chi_square, largest, smallest};
+use crate::claims::context::{Check, Context, Outcome};
 use crate::denoisers::table_denoiser;
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
@@ -15,18 +18,17 @@ use crate::theory::gap::kl_divergence;
 use crate::theory::masked::sampler_law::{any_order_law, expected_masks, learned_step, prior, sampler_law};
 use crate::theory::masked::{Enumeration, cascade};
 use crate::theory::{Alphabet, DenoiserKind, Toy};
-use crate::workspace::Workspace;
 
 /// The exact law of the sampler on toys, with the toys' exact denoiser.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Parallel {
+pub struct ParallelSampling {
     measure: Measure,
     toys: Vec<String>,
     /// Pairs of schedule and grid.
     samplers: Vec<[String; 2]>,
     steps: Vec<usize>,
-    /// Simulations of the sampler, and sequences in each.
+    /// Number of simulations of the sampler, and sequences per simulation.
     #[serde(default)]
     simulations: usize,
     #[serde(default)]
@@ -68,90 +70,85 @@ impl Sampler {
     }
 }
 
-impl Parallel {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        toy_inputs(workspace, &self.toys)
+impl Check for ParallelSampling {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        inputs::toys(context, &self.toys)
     }
 
-    pub fn is_statistical(&self) -> bool {
+    fn is_statistical(&self) -> bool {
         self.measure == Measure::Simulation
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let samplers = self.samplers.iter().map(|[schedule, grid]| {
             let name = format!("{schedule} schedule, {grid} grid");
             Ok(Sampler { name, schedule: schedule.parse()?, grid: grid.parse()? })
         });
         let samplers = samplers.collect::<Result<Vec<_>, Failure>>()?;
         let (mut values, mut details) = (Vec::new(), Vec::new());
-        let mut panels = Vec::new();
+        let mut toys = Vec::new();
         for name in &self.toys {
-            let mut toy = load_toy(workspace, name, Alphabet::Masked)?;
+            let mut toy = context.toy(name, Alphabet::Masked)?;
             toy.denoiser = DenoiserKind::Exact;
             let all = Enumeration::new(&toy)?;
             for sampler in &samplers {
-                let found = self.values(workspace, &toy, &all, sampler)?;
-                let label = format!("{name}, {}", sampler.name);
-                details.push((label, found.iter().sum::<f64>() / found.len() as f64));
+                let found = self.values(context, &toy, &all, sampler)?;
+                let mean = found.iter().sum::<f64>() / found.len() as f64;
+                details.push((format!("mean over {name}, {}", sampler.name), mean));
                 values.extend(found);
             }
-            panels.push((name, all));
+            toys.push((name.as_str(), all));
         }
-        let mut outcome = match self.measure {
-            Measure::Simulation => {
-                let score = Estimate::of(&values);
-                Outcome::exact("mean χ² per degree of freedom", score.value, "1")
-                    .over(values.len(), "simulations")
-                    .with_error(score.standard_error)
-            }
-            measure => {
-                let worst = match measure {
-                    Measure::PathSlack => values.iter().copied().fold(f64::INFINITY, super::smaller),
-                    Measure::Order => values.iter().map(|v| (v - 2.0).abs()).fold(0.0, super::larger),
-                    _ => values.iter().copied().fold(0.0, super::larger),
-                };
-                let quantity = match measure {
-                    Measure::ExpectedReveals => "largest |E revealed − length (α_s − α_t)|, tokens",
-                    Measure::OneStep => "largest |KL of one step − total correlation|, nats",
-                    Measure::PathSlack => "smallest Σ TC_i − KL(any-order ‖ sampled), nats",
-                    _ => "largest |log2 (KL(T) / KL(2T)) − 2|",
-                };
-                Outcome::exact(quantity, worst, "1").over(values.len(), "cases")
-            }
-        };
-        for (name, value) in details {
-            outcome.detail(format!("mean over {name}"), value, None, "1");
-        }
+        let mut outcome = self.decide(&values);
+        outcome.exact_details(details, "1");
         if self.figure {
-            let panel = |(name, all): &(&String, Enumeration)| {
-                let x: Vec<f64> = self.steps.iter().map(|&t| t as f64).collect();
-                let series = samplers.iter().map(|sampler| {
-                    let y = self.steps.iter().map(|&steps| sampler.divergence(all, steps)).collect();
-                    curve(sampler.name.clone(), Style::LinePoints, x.clone(), y)
-                });
-                plot(name, log_axis("steps T"), log_axis("KL(any-order ‖ sampled), nats"), series.collect())
-            };
-            outcome.figures.push(figure(
-                "parallel-sampling",
-                "The price of revealing tokens in parallel",
-                "KL from the law of one-by-one sampling in random order, here the data, to that of T-step sampling with the \
-                 exact denoiser. One step costs the total correlation of all tokens; from there it falls as 1/T². Schedule \
-                 and grid decide how many tokens a step reveals together: on toys this small those that spread the tokens \
-                 evenly over the steps do best.",
-                panels.iter().map(panel).collect(),
-            ));
+            outcome.figures.push(self.draw(&samplers, &toys));
         }
         Ok(outcome)
     }
+}
 
-    /// The measure on one toy with one sampler, for each number of steps (or each simulation).
-    fn values(
-        &self,
-        workspace: &Workspace,
-        toy: &Toy,
-        all: &Enumeration,
-        sampler: &Sampler,
-    ) -> Result<Vec<f64>, Failure> {
+impl ParallelSampling {
+    /// The worst of the values, or the mean of simulations.
+    fn decide(&self, values: &[f64]) -> Outcome {
+        let (quantity, worst) = match self.measure {
+            Measure::Simulation => {
+                let score = Estimate::of(values);
+                return Outcome::estimated("mean χ² per degree of freedom", score, "1", "simulations");
+            }
+            Measure::ExpectedReveals => {
+                ("largest |E revealed − length (α_s − α_t)|, tokens", largest(values.iter().copied()))
+            }
+            Measure::OneStep => ("largest |KL of one step − total correlation|, nats", largest(values.iter().copied())),
+            Measure::PathSlack => ("smallest Σ TC_i − KL(any-order ‖ sampled), nats", smallest(values.iter().copied())),
+            Measure::Order => ("largest |log2 (KL(T) / KL(2T)) − 2|", largest(values.iter().map(|v| (v - 2.0).abs()))),
+        };
+        Outcome::exact(quantity, worst, "1").over(values.len(), "cases")
+    }
+
+    /// KL of each sampler against its number of steps, one panel per toy.
+    fn draw(&self, samplers: &[Sampler], toys: &[(&str, Enumeration)]) -> Figure {
+        let x: Vec<f64> = self.steps.iter().map(|&t| t as f64).collect();
+        let panel = |(name, all): &(&str, Enumeration)| {
+            let series = samplers.iter().map(|sampler| {
+                let y = self.steps.iter().map(|&steps| sampler.divergence(all, steps)).collect();
+                curve(sampler.name.clone(), Style::LinePoints, x.clone(), y)
+            });
+            plot(name, log_axis("steps T"), log_axis("KL(any-order ‖ sampled), nats"), series.collect())
+        };
+        figure(
+            "parallel-sampling",
+            "The price of revealing tokens in parallel",
+            "KL from the law of one-by-one sampling in random order, here the data, to that of T-step sampling with the \
+             exact denoiser. One step costs the total correlation of all tokens; from there it falls as 1/T². Schedule \
+             and grid decide how many tokens a step reveals together: on toys this small those that spread the tokens \
+             evenly over the steps do best.",
+            toys.iter().map(panel).collect(),
+        )
+    }
+
+    /// The measure on one toy with one sampler, per number of steps (or per simulation).
+    fn values(&self, context: &Context, toy: &Toy, all: &Enumeration, sampler: &Sampler) -> Result<Vec<f64>, Failure> {
         let schedule = &sampler.schedule;
         let mut values = Vec::new();
         match self.measure {
@@ -180,15 +177,15 @@ impl Parallel {
                 values.push((sampler.divergence(all, steps) / sampler.divergence(all, 2 * steps)).log2());
             }
             Measure::Simulation => {
-                let table = table_denoiser(&all, &workspace.device);
+                let table = table_denoiser(all, &context.device);
                 for &steps in &self.steps {
                     let law = sampler_law(all, schedule, &sampler.times(steps));
                     for simulation in 0..self.simulations {
                         let key =
-                            Key::new(workspace.seed, "parallel sampling").fold(steps as u64).fold(simulation as u64);
-                        let state = TokenState::all_masks(self.draws, toy.length, toy.states, &key);
-                        let predictor = Predictor::new(&table, &workspace.device);
-                        let found = ancestral(predictor, schedule, sampler.grid, steps, state);
+                            Key::new(context.seed, "parallel sampling").fold(steps as u64).fold(simulation as u64);
+                        let canvas = Canvas::masked(self.draws, toy.length, toy.states, &key);
+                        let predictor = Predictor::new(&table, &context.device);
+                        let found = ancestral(predictor, schedule, sampler.grid, steps, canvas);
                         let mut counts = vec![0; law.len()];
                         found.tokens.rows().for_each(|row| counts[all.number(row)] += 1);
                         values.push(chi_square(&counts, &law));
@@ -200,7 +197,7 @@ impl Parallel {
     }
 }
 
-/// sum of the tokens' entropies minus the joint entropy, nats.
+/// The sum of the tokens' entropies minus the joint entropy, nats.
 fn total_correlation(toy: &Toy) -> f64 {
     let entropy = |p: &f64| if *p > 0.0 { -p * p.ln() } else { 0.0 };
     let joint: f64 = toy.outcomes.iter().map(|(_, p)| entropy(p)).sum();

@@ -1,17 +1,17 @@
 //! The figures of the study.
 
-use reports::record::{Figure, Panel, Series, Style};
+use reports::record::{Figure, Panel, Series};
 
-use super::super::{axis, figure, plot, ranking};
+use super::super::figures::{self, axis, figure, means, plot, ranking};
 use super::profile::Level;
-use super::{Trained, Weightings};
+use super::{MeasuredArm, MeasuredRun, WeightingStudy};
 use crate::likelihood::Estimate;
 
 /// Every figure: numbers, levels, samples.
-pub(super) fn draw(study: &Weightings, arms: &[Trained], metric: &str) -> Vec<Figure> {
+pub(super) fn draw(study: &WeightingStudy, arms: &[MeasuredArm], metric: &str) -> Vec<Figure> {
     let id = &study.preset;
     let family = if arms.iter().any(|arm| arm.is_gaussian) { "Gaussian" } else { "Masked" };
-    let ranked = |of: fn(&super::Measured) -> f64| -> Vec<(String, Estimate)> {
+    let ranked = |of: fn(&MeasuredRun) -> f64| -> Vec<(String, Estimate)> {
         arms.iter().map(|arm| (arm.name.clone(), arm.mean(of))).collect()
     };
     let panels = vec![
@@ -39,9 +39,9 @@ pub(super) fn draw(study: &Weightings, arms: &[Trained], metric: &str) -> Vec<Fi
     vec![numbers, levels(id, family, arms), samples]
 }
 
-fn table(arms: &[Trained]) -> Panel {
+fn table(arms: &[MeasuredArm]) -> Panel {
     let number = |e: Estimate, digits: usize| format!("{:.digits$} ± {:.digits$}", e.value, e.standard_error);
-    let row = |arm: &Trained| {
+    let row = |arm: &MeasuredArm| {
         vec![
             arm.name.clone(),
             number(arm.mean(|run| run.nelbo), 4),
@@ -65,23 +65,16 @@ fn table(arms: &[Trained]) -> Panel {
         "pixel entropy, bits",
         "NFE",
     ];
-    Panel::Table {
-        title: String::new(),
-        header: header.map(str::to_owned).to_vec(),
-        rows: arms.iter().map(row).collect(),
-    }
+    figures::table("", &header, arms.iter().map(row).collect())
 }
 
 /// Differences of the bound, spread of the loss and size of the gradient by noise level.
-fn levels(id: &str, family: &str, arms: &[Trained]) -> Figure {
+fn levels(id: &str, family: &str, arms: &[MeasuredArm]) -> Figure {
     let baseline = &arms[0];
     let count = baseline.runs[0].levels.len();
-    let series = |arm: &Trained, x: fn(&Level) -> f64, units: &dyn Fn(usize, usize) -> f64| {
-        let means =
-            (0..count).map(|level| Estimate::of(&(0..arm.runs.len()).map(|run| units(run, level)).collect::<Vec<_>>()));
-        let (y, error) = means.map(|mean| (mean.value, mean.standard_error)).unzip();
-        let x = arm.runs[0].levels.iter().map(x).collect();
-        Series { label: arm.name.clone(), style: Style::LinePoints, x, y, error: Some(error) }
+    let series = |arm: &MeasuredArm, x: fn(&Level) -> f64, units: &dyn Fn(usize, usize) -> f64| {
+        let mean = |level: usize| Estimate::of(&(0..arm.runs.len()).map(|run| units(run, level)).collect::<Vec<_>>());
+        means(&arm.name, arm.runs[0].levels.iter().map(x).zip((0..count).map(mean)))
     };
     let gaps = arms.iter().map(|arm| {
         let difference =
@@ -90,7 +83,7 @@ fn levels(id: &str, family: &str, arms: &[Trained]) -> Figure {
     });
     let trained = |part: fn(&Level) -> f64| -> Vec<Series> {
         let line = |arm| -> Series {
-            let arm: &Trained = arm;
+            let arm: &MeasuredArm = arm;
             series(arm, |level| level.log_snr, &|run, level| part(&arm.runs[run].levels[level]))
         };
         arms.iter().map(line).collect()
@@ -112,7 +105,7 @@ fn levels(id: &str, family: &str, arms: &[Trained]) -> Figure {
     )
 }
 
-fn samples(arm: &Trained) -> Option<Panel> {
+fn samples(arm: &MeasuredArm) -> Option<Panel> {
     let images = arm.runs.first()?.shown.clone();
     let side = (images.first()?.len() as f64).sqrt() as usize;
     Some(Panel::Images { title: arm.name.clone(), width: side, height: side, channels: 1, columns: 8, images })

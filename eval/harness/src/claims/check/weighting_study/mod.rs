@@ -1,7 +1,7 @@
 //! Check: one network, one data set, one budget, one set of seeds, trained under many weightings.
 
 mod figures;
-mod member;
+mod measured_run;
 mod profile;
 
 use impls::Workers;
@@ -10,21 +10,21 @@ use impls::train::Settings;
 use reports::record::Input;
 use serde::Deserialize;
 
-use super::distances::Ruler;
-use super::{Outcome, trained_name};
+use super::inputs;
+use super::reference_distance::ReferenceDistance;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::images::of_dataset;
 use crate::likelihood::Estimate;
 use crate::networks::bundled_network;
 use crate::provenance;
-use crate::workspace::Workspace;
-use member::Measured;
+use measured_run::MeasuredRun;
 
 /// Trainings of one family of diffusion that differ in their weighting alone, and what is claimed of them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Weightings {
-    /// What is compared, and of whom: `lower` is claimed to be below `than`, each of the one below each of the other.
+pub struct WeightingStudy {
+    /// The compared number, and the arms: each arm of `lower` is claimed to lie below each arm of `than`.
     quantity: Quantity,
     lower: Vec<String>,
     than: Vec<String>,
@@ -33,17 +33,18 @@ pub struct Weightings {
     preset: String,
     /// Changes to the preset, common to all.
     set: Vec<String>,
-    /// Names, and the changes that make them.
+    /// The arms: names, and the changes that make them.
     arms: Vec<Arm>,
-    /// Independent trainings of each; seed k gives every arm the same initial weights, batches and noise.
+    /// Independent trainings per arm; seed k gives every arm the same initial weights, batches and noise.
     seeds: u64,
-    /// Draws of the noise for each test image, and the first test images, or all.
+    /// Draws of the noise per test image, and the number of test images, from the first; absent: all.
     draws: usize,
     sequences: Option<usize>,
-    /// Samples of each training, and steps of the sampler.
+    /// Samples per training, and steps of the sampler.
     samples: usize,
     steps: usize,
-    /// The bundled network whose features are compared, and the first training images that samples are compared with, or all.
+    /// The bundled network whose features are compared, and the number of reference images, from the first training image;
+    /// absent: all.
     network: String,
     references: Option<usize>,
 }
@@ -66,7 +67,7 @@ enum Quantity {
 }
 
 impl Quantity {
-    fn of(self, run: &Measured) -> f64 {
+    fn of(self, run: &MeasuredRun) -> f64 {
         match self {
             Self::Distance => run.distance,
             Self::Nelbo => run.nelbo,
@@ -81,110 +82,119 @@ impl Quantity {
     }
 }
 
-/// What was measured of one arm, a training each.
-struct Trained {
+/// The measurements of one arm, one per training.
+struct MeasuredArm {
     name: String,
     is_gaussian: bool,
-    runs: Vec<Measured>,
+    runs: Vec<MeasuredRun>,
 }
 
-impl Trained {
+impl MeasuredArm {
     /// Mean and standard error over trainings.
-    fn mean(&self, of: impl Fn(&Measured) -> f64) -> Estimate {
+    fn mean(&self, of: impl Fn(&MeasuredRun) -> f64) -> Estimate {
         Estimate::of(&self.runs.iter().map(of).collect::<Vec<_>>())
     }
 }
 
-impl Weightings {
+impl Check for WeightingStudy {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+        let settings = self.settings(context)?;
+        let all: Vec<String> = settings.iter().map(Settings::to_toml).collect();
+        let data = context.open(&settings[0].data(Split::Train))?;
+        Ok(vec![
+            Input { name: format!("{} trainings", all.len()), sha256: impls::hash::sha256(all.join("\n").as_bytes()) },
+            provenance::data_input(data.as_ref()),
+            inputs::network(&bundled_network(context, &self.network)?),
+        ])
+    }
+
+    fn is_statistical(&self) -> bool {
+        true
+    }
+
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+        let arms = self.measure(context)?;
+        let pairs = self.pairs(&arms)?;
+        // Every pair must hold, so the one that is furthest from it decides.
+        let (quantity, unit) = self.quantity.name_and_unit();
+        let which = if pairs.len() > 1 { format!(", the least clear of {}", pairs.len()) } else { String::new() };
+        let named = |name: &str| format!("{quantity}: {name}{which}");
+        let mut outcome = Outcome::worst_of(&pairs, context.confidence, named, unit, "paired trainings")?;
+        if pairs.len() > 1 {
+            for (name, pair) in &pairs {
+                outcome.estimate_detail(format!("{quantity}: {name}"), pair, unit);
+            }
+        }
+        for arm in &arms {
+            let found = arm.mean(|run| self.quantity.of(run));
+            outcome.estimate_detail(format!("{}: {quantity}", arm.name), &found, unit);
+        }
+        let weights: Vec<&str> = arms.iter().flat_map(|arm| &arm.runs).map(|run| run.weights.as_str()).collect();
+        let name = format!("averaged weights of {} trainings", weights.len());
+        outcome.made.push(Input { name, sha256: impls::hash::sha256(weights.join("\n").as_bytes()) });
+        if self.figures {
+            let metric = bundled_network(context, &self.network)?.metric_name();
+            outcome.figures = figures::draw(self, &arms, &metric);
+        }
+        Ok(outcome)
+    }
+}
+
+impl WeightingStudy {
     /// The settings of every training, seed after seed within an arm.
-    fn settings(&self, workspace: &Workspace) -> Result<Vec<Settings>, Failure> {
+    fn settings(&self, context: &Context) -> Result<Vec<Settings>, Failure> {
         let mut all = Vec::new();
         for arm in &self.arms {
             for seed in 0..self.seeds {
-                let seed = format!("seed={}", workspace.seed + seed);
+                let seed = format!("seed={}", context.seed + seed);
                 let set: Vec<String> = self.set.iter().chain(&arm.set).cloned().chain([seed]).collect();
                 all.push(Settings::resolve(&self.preset, &set)?);
             }
         }
         Ok(all)
     }
-
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
-        let settings = self.settings(workspace)?;
-        let all: Vec<String> = settings.iter().map(Settings::to_toml).collect();
-        let data = workspace.open(&settings[0].data(Split::Train))?;
-        let network = bundled_network(workspace, &self.network)?;
-        Ok(vec![
-            Input { name: format!("{} trainings", all.len()), sha256: impls::hash::sha256(all.join("\n").as_bytes()) },
-            provenance::data_input(data.as_ref()),
-            Input { name: network.metric_name(), sha256: network.hash().to_owned() },
-        ])
-    }
-
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
-        let arms = self.measure(workspace)?;
-        let arm = |name: &String| {
-            let found = arms.iter().find(|arm| arm.name == *name);
-            found.ok_or_else(|| Failure::internal(format!("the claim names no arm {name:?}")))
+    /// The paired difference of each arm of `lower` from each arm of `than`, over trainings.
+    fn pairs(&self, arms: &[MeasuredArm]) -> Result<Vec<(String, Estimate)>, Failure> {
+        let values = |name: &String| -> Result<Vec<f64>, Failure> {
+            let arm = arms.iter().find(|arm| arm.name == *name);
+            let arm = arm.ok_or_else(|| Failure::internal(format!("the claim names no arm {name:?}")))?;
+            Ok(arm.runs.iter().map(|run| self.quantity.of(run)).collect())
         };
         let mut pairs = Vec::new();
         for low in &self.lower {
             for high in &self.than {
-                let values = arm(low)?.runs.iter().zip(&arm(high)?.runs);
-                let paired: Vec<f64> = values.map(|(a, b)| self.quantity.of(a) - self.quantity.of(b)).collect();
-                pairs.push((format!("{low} − {high}"), Estimate::of(&paired)));
+                pairs.push((format!("{low} − {high}"), Estimate::of_pairs(&values(low)?, &values(high)?)));
             }
         }
-        // Every pair must hold, so the one that is furthest from it decides.
-        let (quantity, unit) = self.quantity.name_and_unit();
-        let which = if pairs.len() > 1 { format!(", the least clear of {}", pairs.len()) } else { String::new() };
-        let named = |name: &str| format!("{quantity}: {name}{which}");
-        let mut outcome = Outcome::worst_of(&pairs, named, "paired trainings", unit)?;
-        if pairs.len() > 1 {
-            for (name, pair) in &pairs {
-                outcome.detail(format!("{quantity}: {name}"), pair.value, Some(pair.standard_error), unit);
-            }
-        }
-        for arm in &arms {
-            let found = arm.mean(|run| self.quantity.of(run));
-            outcome.detail(format!("{}: {quantity}", arm.name), found.value, Some(found.standard_error), unit);
-        }
-        let weights: Vec<&str> = arms.iter().flat_map(|arm| &arm.runs).map(|run| run.weights.as_str()).collect();
-        let name = format!("averaged weights of {} trainings", weights.len());
-        outcome.made.push(Input { name, sha256: impls::hash::sha256(weights.join("\n").as_bytes()) });
-        if self.figures {
-            let metric = bundled_network(workspace, &self.network)?.metric_name();
-            outcome.figures = figures::draw(self, &arms, &metric);
-        }
-        Ok(outcome)
+        Ok(pairs)
     }
 
     /// Trains and measures every arm, two or more trainings side by side.
-    fn measure(&self, workspace: &Workspace) -> Result<Vec<Trained>, Failure> {
-        let settings = self.settings(workspace)?;
+    fn measure(&self, context: &Context) -> Result<Vec<MeasuredArm>, Failure> {
+        let settings = self.settings(context)?;
         if (1..settings.len()).any(|i| settings[..i].contains(&settings[i])) {
             return Err(Failure::internal("two arms of the claim are the same training"));
         }
-        let train = workspace.open(&settings[0].data(Split::Train))?;
-        let test = workspace.open(&settings[0].data(Split::Test))?;
-        let network = bundled_network(workspace, &self.network)?;
+        let train = context.open(&settings[0].data(Split::Train))?;
+        let test = context.open(&settings[0].data(Split::Test))?;
+        let network = bundled_network(context, &self.network)?;
         let count = self.references.unwrap_or(usize::MAX).min(train.len());
         let images = of_dataset(train.as_ref())?.select(&(0..count).collect::<Vec<_>>());
-        let ruler = Ruler { reference: network.features(&images, workspace.bar.as_ref())?, network };
-        let quiet = workspace.hushed();
-        let bar = workspace.bar.as_ref();
+        let reference = ReferenceDistance::new(network, &images, context.bar.as_ref())?;
+        let quiet = context.hushed();
+        let bar = context.bar.as_ref();
         bar.start(settings.len() as u64, &format!("weightings of {}", self.preset));
         let done = Workers::new(usize::MAX).map(&settings, |_, settings| {
-            let name = trained_name(workspace, &self.preset, settings, train.as_ref());
-            let measured = self.member(&quiet, settings, &name, [train.as_ref(), test.as_ref()], &ruler);
+            let name = context.trained_name(&self.preset, settings, train.as_ref());
+            let measured = self.measured_run(&quiet, settings, &name, [train.as_ref(), test.as_ref()], &reference);
             bar.advance(1);
             measured
         });
         bar.finish();
         let mut done = done.into_iter();
-        let arm = |arm: &Arm| -> Result<Trained, Failure> {
+        let arm = |arm: &Arm| -> Result<MeasuredArm, Failure> {
             let runs = done.by_ref().take(self.seeds as usize).collect::<Result<_, _>>()?;
-            Ok(Trained { name: arm.name.clone(), is_gaussian: settings[0].is_gaussian(), runs })
+            Ok(MeasuredArm { name: arm.name.clone(), is_gaussian: settings[0].is_gaussian(), runs })
         };
         self.arms.iter().map(arm).collect()
     }
@@ -192,22 +202,24 @@ impl Weightings {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Protocol;
-    use crate::claims::all;
+    use std::any::Any;
+
+    use super::WeightingStudy;
+    use crate::claims::bundled;
 
     #[test]
     fn claims_of_one_family_share_their_trainings() {
-        let claims = all().expect("the bundled claims");
-        let studies = claims.iter().filter_map(|claim| match &claim.protocol {
-            Protocol::Weighting(study) => Some((&claim.id, study)),
-            _ => None,
+        let claims = bundled().expect("the bundled claims");
+        let studies = claims.iter().filter_map(|claim| {
+            let check: &dyn Any = claim.check.as_ref();
+            Some((&claim.id, check.downcast_ref::<WeightingStudy>()?))
         });
-        let mut known: Vec<(&String, &super::Weightings)> = Vec::new();
+        let mut known: Vec<(&String, &WeightingStudy)> = Vec::new();
         for (id, study) in studies {
             if let Some((first, other)) = known.iter().find(|(_, other)| other.preset == study.preset) {
                 let same = (&study.set, &study.arms, study.seeds) == (&other.set, &other.arms, other.seeds);
                 let measured =
-                    |s: &super::Weightings| (s.draws, s.sequences, s.samples, s.steps, s.network.clone(), s.references);
+                    |s: &WeightingStudy| (s.draws, s.sequences, s.samples, s.steps, s.network.clone(), s.references);
                 assert!(same && measured(study) == measured(other), "{id} trains other networks than {first}");
                 assert!(!(study.figures && other.figures), "{id} and {first} draw the same figures");
             }

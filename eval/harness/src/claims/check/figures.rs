@@ -1,13 +1,21 @@
-//! What checks draw with.
+//! Panels and series of the figures that checks draw.
 
 use reports::record::{Axis, Figure, Panel, Series, Style};
 
+use crate::fid::Images;
 use crate::likelihood::Estimate;
 
 /// A curve without error bars, through the points that are finite.
 pub(super) fn curve(label: impl Into<String>, style: Style, x: Vec<f64>, y: Vec<f64>) -> Series {
     let (x, y) = x.into_iter().zip(y).filter(|(x, y)| x.is_finite() && y.is_finite()).unzip();
     Series { label: label.into(), style, x, y, error: None }
+}
+
+/// Means with error bars of one standard error, joined by a line.
+pub(super) fn means(label: &str, points: impl IntoIterator<Item = (f64, Estimate)>) -> Series {
+    let (x, means): (Vec<f64>, Vec<Estimate>) = points.into_iter().unzip();
+    let (y, error) = means.into_iter().map(|mean| (mean.value, mean.standard_error)).unzip();
+    Series { label: label.to_owned(), style: Style::LinePoints, x, y, error: Some(error) }
 }
 
 /// A linear axis over the data's own range.
@@ -20,7 +28,7 @@ pub(super) fn log_axis(label: &str) -> Axis {
     Axis { log: true, ..axis(label) }
 }
 
-/// A panel of numbers with standard errors, one a row, the rows named.
+/// A panel of named numbers with standard errors, one per row.
 pub(super) fn ranking(title: &str, unit: &str, numbers: &[(String, Estimate)]) -> Panel {
     let series = Series {
         label: String::new(),
@@ -36,6 +44,24 @@ pub(super) fn ranking(title: &str, unit: &str, numbers: &[(String, Estimate)]) -
 /// A plot panel.
 pub(super) fn plot(title: &str, x: Axis, y: Axis, series: Vec<Series>) -> Panel {
     Panel::Plot { title: title.to_owned(), x, y, series }
+}
+
+/// A table panel.
+pub(super) fn table(title: &str, header: &[&str], rows: Vec<Vec<String>>) -> Panel {
+    let header = header.iter().map(|&cell| cell.to_owned()).collect();
+    Panel::Table { title: title.to_owned(), header, rows }
+}
+
+/// A panel of the first `count` images, eight per row.
+pub(super) fn first_images(title: &str, images: &Images, count: usize) -> Panel {
+    Panel::Images {
+        title: title.to_owned(),
+        width: images.width,
+        height: images.height,
+        channels: images.channels,
+        columns: 8,
+        images: (0..count.min(images.len())).map(|i| images.pixels(i).to_vec()).collect(),
+    }
 }
 
 /// A figure.

@@ -1,19 +1,20 @@
-//! Check: weighting functions, their cascade weights, and Figures 2 and 3 of the paper.
+//! Check: which weightings have non-negative cascade weights, their values, and Figures 2 and 3 of the paper.
 
 use impls::Weighting;
 use impls::schedule::{GaussianSchedule, LogSnr, MaskedSchedule};
 use reports::record::{Axis, Figure, Input, Series, Style};
 use serde::Deserialize;
 
-use super::{Outcome, axis, curve, figure, load_golden, plot};
+use super::figures::{axis, curve, figure, plot};
+use super::inputs;
+use super::statistics::largest;
+use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
-use crate::provenance;
-use crate::workspace::Workspace;
 
-/// One measure over weightings and masked schedules; the worst case counts.
+/// One measure over weightings and masked schedules; the worst case decides.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Weights {
+pub struct Monotonicity {
     measure: Measure,
     weightings: Vec<String>,
     schedules: Vec<String>,
@@ -43,24 +44,24 @@ enum Drawing {
     Figure3,
 }
 
-/// Steps of the grid on which cascade weights are looked at.
+/// Steps of the grid of cascade weights.
 const STEPS: usize = 256;
 const GOLDEN: &str = "schedules/golden.json";
 
-impl Weights {
-    pub fn inputs(&self, workspace: &Workspace) -> Result<Vec<Input>, Failure> {
+impl Check for Monotonicity {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
         match self.measure {
-            Measure::GoldenError => Ok(vec![provenance::file_input(&workspace.data_file(GOLDEN)?)?]),
+            Measure::GoldenError => inputs::files(context, [GOLDEN]),
             _ => Ok(Vec::new()),
         }
     }
 
-    pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let weightings = self.weightings.iter().map(|w| Ok(w.parse()?)).collect::<Result<Vec<Weighting>, Failure>>()?;
         let schedules =
             self.schedules.iter().map(|s| Ok(s.parse()?)).collect::<Result<Vec<MaskedSchedule>, Failure>>()?;
         let golden = match self.measure {
-            Measure::GoldenError => Some(load_golden(workspace, GOLDEN)?),
+            Measure::GoldenError => Some(context.golden(GOLDEN)?),
             _ => None,
         };
         let (quantity, worse): (_, fn(f64, f64) -> f64) = match self.measure {
@@ -87,9 +88,7 @@ impl Weights {
             }
         }
         let mut outcome = Outcome::exact(quantity, worst, "1").over(details.len(), "weighting and schedule pairs");
-        for (name, value) in details {
-            outcome.detail(name, value, None, "1");
-        }
+        outcome.exact_details(details, "1");
         outcome.figures.extend(self.figure.map(|drawing| match drawing {
             Drawing::Figure2 => figure2(),
             Drawing::Figure3 => figure3(),
@@ -110,7 +109,7 @@ fn constant_error(weighting: &Weighting, schedule: &MaskedSchedule) -> f64 {
         let t = k as f64 / STEPS as f64;
         (weighting.at(schedule, t) * schedule.elbo_weight(t) - 1.0).abs()
     };
-    (1..STEPS).map(error).fold(0.0, super::larger)
+    largest((1..STEPS).map(error))
 }
 
 /// The maximum of w(lambda) by a fine scan and ternary search.
@@ -145,7 +144,7 @@ fn golden_error(
         let w = (weighting.at(schedule, t) / w_tilde[k] - 1.0).abs();
         w.max((weighting.ce_weight(schedule, t) / ce_weight[k] - 1.0).abs())
     };
-    Ok((0..times.len()).map(error).fold(0.0, super::larger))
+    Ok(largest((0..times.len()).map(error)))
 }
 
 /// The weightings of the paper's figures.

@@ -1,8 +1,10 @@
-//! What a trained network costs, and what its training sees, by noise level.
+//! The bound of a trained network, and the loss and gradient of its training, by noise level.
 
 use std::path::Path;
 
 use burn::tensor::Device;
+use elbow_base::bits_per_dim;
+use impls::Key;
 use impls::any_order::K_DCE;
 use impls::data::Dataset;
 use impls::objective::Batch;
@@ -24,17 +26,17 @@ pub(super) struct Level {
     pub bound: f64,
     /// Log-SNR in the middle of training's interval.
     pub log_snr: f64,
-    /// Standard deviation of the weighted loss of a sequence, over its mean over all levels.
+    /// Standard deviation of the weighted loss per sequence, divided by its mean over all levels.
     pub deviation: f64,
-    /// Norm of the gradient of a batch whose noise levels are all of this interval, over its mean over all levels.
+    /// Norm of the gradient of a batch whose noise levels all lie in this interval, divided by its mean over all levels.
     pub gradient: f64,
 }
 
-/// Intervals.
+/// Number of intervals.
 const LEVELS: usize = 10;
-/// Draws of each test image in each interval.
+/// Draws per test image and interval.
 const DRAWS: usize = 2;
-/// Batches of training images in each interval, and their size.
+/// Batches of training images per interval, and their size.
 const BATCHES: u64 = 4;
 const BATCH: usize = 32;
 
@@ -77,7 +79,6 @@ pub(super) fn profile(
             Some(gaussian) => gaussian.bound_weight(&gaussian.schedule, middle(level))?.log_snr,
             None => MaskedSchedule::Linear.log_snr(middle(level)),
         };
-        let to_bits = 1.0 / (test.length() as f64 * std::f64::consts::LN_2);
         let (mut losses, mut norm) = (Vec::new(), 0.0);
         for batch_number in 0..BATCHES {
             let key = key.fold(1000 + batch_number);
@@ -90,7 +91,7 @@ pub(super) fn profile(
         }
         levels.push(Level {
             bound_log_snr,
-            bound: cost / count as f64 * to_bits / LEVELS as f64,
+            bound: bits_per_dim(cost / count as f64, test.length()) / LEVELS as f64,
             log_snr: training_log_snr(settings, middle(level))?,
             deviation: deviation(&losses),
             gradient: norm,

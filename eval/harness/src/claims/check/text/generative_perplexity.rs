@@ -1,34 +1,35 @@
-//! Texts under an autoregressive judge.
+//! Texts under an autoregressive model: generative perplexity, with the entropy that it must be read with.
 
 use impls::data::{Dataset, Tokens};
 
+use crate::claims::context::Context;
 use crate::failure::Failure;
 use crate::likelihood::{Estimate, Generative, generative};
 use crate::runs::Trained;
-use crate::workspace::Workspace;
 
-/// An autoregressive model that judges.
+/// The autoregressive model that judges texts.
 pub(super) struct Judge<'a> {
-    pub workspace: &'a Workspace,
+    pub context: &'a Context<'a>,
     pub model: &'a Trained,
     /// Held-out text, in the judge's windows.
     pub data: &'a dyn Dataset,
 }
 
-/// Texts under the judge, and the first of them.
+/// The numbers of some texts under the judge, and the first of the texts.
 pub(super) struct Judged {
     pub numbers: Generative,
     pub first: String,
 }
 
 impl Judge<'_> {
+    /// Judges some texts.
     pub fn judge(&self, tokens: &Tokens) -> Result<Judged, Failure> {
-        let Workspace { device, bar, .. } = self.workspace;
-        let numbers = generative(self.model.model.tokens()?, self.data, tokens, device, bar.as_ref())?;
+        let (device, bar) = (&self.context.device, self.context.bar.as_ref());
+        let numbers = generative(&self.model.model, self.data, tokens, device, bar)?;
         Ok(Judged { numbers, first: self.decode(tokens.rows().next().unwrap_or(&[])) })
     }
 
-    /// As many windows of held-out text.
+    /// Judges the first `count` windows of held-out text.
     pub fn held_out(&self, count: usize) -> Result<Judged, Failure> {
         self.judge(&self.data.select(&(0..count.min(self.data.len())).collect::<Vec<_>>())?)
     }
@@ -38,7 +39,7 @@ impl Judge<'_> {
     }
 }
 
-/// A number of a table.
+/// A cell of a table.
 pub(super) fn number(estimate: &Estimate) -> String {
     format!("{:.3} ± {:.3}", estimate.value, estimate.standard_error)
 }

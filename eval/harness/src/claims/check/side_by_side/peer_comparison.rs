@@ -1,31 +1,31 @@
-//! One problem, written down, and how either program is called on it.
+//! One problem, written to files, and the command line of each program for it.
 
 use std::path::{Path, PathBuf};
 
 use super::program::{Program, onnx_runtime};
 use super::{PEERS, SideBySide, Task};
+use crate::claims::context::Context;
 use crate::failure::Failure;
 use crate::timing::Case;
-use crate::workspace::Workspace;
 
-/// Images of the comparison of features.
+/// Number of images in the comparison of features.
 const IMAGES: usize = 100;
 
 /// The two programs.
-pub struct Contest {
+pub struct PeerComparison {
     pub ours: Program,
     pub peer: Program,
     /// The problem of a step or a sample.
     pub case: Option<Case>,
 }
 
-/// What both are given.
+/// What both programs are given.
 struct Problem {
     /// Our verb with its options.
     verb: Vec<String>,
     /// The problem's files, arguments of both.
     files: Vec<PathBuf>,
-    /// The peer's alone.
+    /// Arguments of the peer alone.
     peers: Vec<PathBuf>,
     case: Option<Case>,
     /// Units of our whole process, where it does not time them itself.
@@ -39,22 +39,22 @@ impl Problem {
     }
 }
 
-impl Contest {
-    /// Writes the problem and says how both are called.
-    pub fn new(check: &SideBySide, workspace: &Workspace, python: &Path) -> Result<Self, Failure> {
-        let folder = workspace.out.join("bench");
-        workspace.make_folder(&folder)?;
+impl PeerComparison {
+    /// Writes the problem and makes both command lines.
+    pub fn new(check: &SideBySide, context: &Context, python: &Path) -> Result<Self, Failure> {
+        let folder = context.out.join("bench");
+        context.make_folder(&folder)?;
         if !Path::new(PEERS).is_dir() {
             return Err(Failure::environment(format!("{PEERS} is not here"), "run in the root of the repository"));
         }
         let elbow = text(&std::env::current_exe().map_err(|e| Failure::internal(e.to_string()))?);
-        let problem = check.problem(workspace, python, &elbow, &folder)?;
+        let problem = check.problem(context, python, &elbow, &folder)?;
         let files = problem.files.iter().map(|path| text(path));
         let seconds = ["--seconds".to_owned(), check.seconds.to_string()];
         let mut ours: Vec<String> = std::iter::once(elbow).chain(problem.verb).chain(files.clone()).collect();
         ours.extend(check.ours.iter().cloned());
         ours.extend(["--json".to_owned(), "--quiet".to_owned()]);
-        if let Some(data) = workspace.data_flag() {
+        if let Some(data) = context.data_flag() {
             ours.extend(["--data".to_owned(), text(data)]);
         }
         if problem.units.is_none() {
@@ -72,12 +72,12 @@ impl Contest {
 }
 
 impl SideBySide {
-    fn problem(&self, workspace: &Workspace, python: &Path, elbow: &str, folder: &Path) -> Result<Problem, Failure> {
+    fn problem(&self, context: &Context, python: &Path, elbow: &str, folder: &Path) -> Result<Problem, Failure> {
         match self.task {
             Task::Step | Task::Sample => {
                 let preset = self.preset.as_ref().ok_or_else(|| Failure::internal("the claim names no preset"))?;
                 let place = folder.join(preset);
-                let case = Case::write(&workspace.hushed(), preset, &[], &place)?;
+                let case = Case::write(&context.hushed(), preset, &[], &place)?;
                 let verb = if self.task == Task::Step { "step" } else { "sample" };
                 Ok(Problem { case: Some(case), ..Problem::new(&["bench", verb], vec![place]) })
             }
@@ -111,12 +111,12 @@ impl SideBySide {
     }
 }
 
-/// Has a peer's script write a file or a folder, unless it is there.
+/// Runs a peer's script that writes a file or a folder, unless it is there.
 fn prepare(python: &Path, script: &str, place: &Path, options: &[&str]) -> Result<(), Failure> {
     if place.exists() {
         return Ok(());
     }
-    // Under another name until it is whole.
+    // It has another name until it is complete.
     let part = place.with_extension("part");
     if part.is_dir() {
         std::fs::remove_dir_all(&part).map_err(Failure::writing(&part))?;

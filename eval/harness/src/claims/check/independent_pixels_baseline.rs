@@ -1,4 +1,4 @@
-//! The best models without any dependence: each token drawn from its own marginal, or all from one.
+//! The best models without dependence between tokens: each position's own marginal, or one law for all positions.
 
 use impls::Key;
 use impls::data::{Dataset, Tokens};
@@ -6,14 +6,15 @@ use impls::key::categorical;
 
 use crate::failure::Failure;
 
-/// Each position's own marginal in the training split, with one pseudo-count a value.
-pub(super) struct Independent {
+/// Independent tokens, with the frequencies of a training split.
+pub(super) struct IndependentBaseline {
     values: usize,
     /// Probability of value v at position n, index n * values + v.
     probabilities: Vec<f64>,
 }
 
-impl Independent {
+impl IndependentBaseline {
+    /// One law per position, with one pseudo-count per value.
     pub fn fit(data: &dyn Dataset) -> Result<Self, Failure> {
         let (values, length) = (data.values(), data.length());
         let mut counts = vec![1.0; values * length];
@@ -26,7 +27,7 @@ impl Independent {
         Ok(Self { values, probabilities: counts.into_iter().map(|c| c / total).collect() })
     }
 
-    /// One law for all positions: the values' frequencies in the training split.
+    /// One law for all positions: the mean of the positions' laws.
     pub fn pooled(data: &dyn Dataset) -> Result<Self, Failure> {
         let each = Self::fit(data)?;
         let length = each.probabilities.len() / each.values;
@@ -41,6 +42,7 @@ impl Independent {
         x.rows().map(|row| row.iter().enumerate().map(cost).sum()).collect()
     }
 
+    /// Draws `count` sequences.
     pub fn draw(&self, count: usize, key: &Key) -> Tokens {
         let mut rng = key.rng();
         let length = self.probabilities.len() / self.values;

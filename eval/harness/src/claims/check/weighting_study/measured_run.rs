@@ -1,4 +1,4 @@
-//! One training and everything that is measured of it, kept beside its checkpoint.
+//! One training with all its measurements, kept beside its checkpoint.
 
 use impls::data::Dataset;
 use impls::md4::Grid;
@@ -6,21 +6,20 @@ use impls::schedule::MaskedSchedule;
 use impls::train::Settings;
 use serde::{Deserialize, Serialize};
 
-use super::super::distances::Ruler;
-use super::Weightings;
+use super::super::reference_distance::ReferenceDistance;
+use super::WeightingStudy;
 use super::profile::{Level, profile};
 use crate::failure::Failure;
-use crate::fid::{BadImagePolicy, Balls, ImageScan, Images, between_features, entropy, kid, prdc};
+use crate::fid::{BadImagePolicy, Balls, ImageScan, Images, entropy, kid, prdc};
 use crate::likelihood::Estimator;
-use crate::runs::Trained;
-use crate::runs::run_training;
+use crate::runs::{Trained, run_training};
 use crate::sampling::{self, Request, Sampler};
 use crate::workspace::Workspace;
 use elbow_base::atomic_file;
 
 /// The numbers of one training.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Measured {
+pub(super) struct MeasuredRun {
     /// SHA-256 of the averaged weights.
     pub weights: String,
     /// The bound on test images, bits/dim.
@@ -30,11 +29,11 @@ pub(super) struct Measured {
     pub kid: f64,
     pub precision: f64,
     pub recall: f64,
-    /// Of the classes that a classifier sees in the samples, bits.
+    /// Entropy of the classes that a classifier sees in the samples, bits.
     pub class_entropy: f64,
-    /// Of the grey levels of one sample, bits.
+    /// Entropy of the grey levels of one sample, bits.
     pub image_entropy: f64,
-    /// Network evaluations a sample.
+    /// Network evaluations per sample.
     pub nfe: f64,
     /// By noise level, from little noise to much.
     pub levels: Vec<Level>,
@@ -42,22 +41,22 @@ pub(super) struct Measured {
     pub shown: Vec<Vec<u8>>,
 }
 
-/// Samples that are kept to be looked at.
+/// Number of samples kept for the figures.
 const SHOWN: usize = 16;
 
-impl Weightings {
+impl WeightingStudy {
     /// Trains in OUT/runs/`name`, or finds what was trained and measured there.
-    pub(super) fn member(
+    pub(super) fn measured_run(
         &self,
         workspace: &Workspace,
         settings: &Settings,
         name: &str,
         [train, test]: [&dyn Dataset; 2],
-        ruler: &Ruler,
-    ) -> Result<Measured, Failure> {
+        reference: &ReferenceDistance,
+    ) -> Result<MeasuredRun, Failure> {
         let run = workspace.out.join("runs").join(name);
         let numbers = [Some(self.draws), self.sequences, Some(self.samples), Some(self.steps), self.references];
-        let protocol = format!("{numbers:?} {} {}", workspace.seed, ruler.network.hash());
+        let protocol = format!("{numbers:?} {} {}", workspace.seed, reference.network.hash());
         let kept = run.join(format!("measured-{}.json", &impls::hash::sha256(protocol.as_bytes())[..12]));
         if let Ok(text) = std::fs::read(&kept)
             && let Ok(measured) = serde_json::from_slice(&text)
@@ -70,21 +69,21 @@ impl Weightings {
             .question(test, Estimator::Auto, self.draws, self.sequences, workspace.seed)?
             .answer(&workspace.device, workspace.bar.as_ref())?;
         let levels = profile(&run, [train, test], self.sequences, &workspace.device, workspace.seed)?;
-        let measured = self.samples(workspace, &model, train, ruler, (bound.bits_per_dim.value, levels))?;
+        let measured = self.samples(workspace, &model, train, reference, (bound.bits_per_dim.value, levels))?;
         let text = serde_json::to_vec(&measured).map_err(|e| Failure::internal(e.to_string()))?;
         atomic_file::write(&kept, &text)?;
         Ok(measured)
     }
 
-    /// What is measured of samples, beside the bound and its levels; every arm is sampled alike.
+    /// The measurements of samples, with the bound and its levels; every arm is sampled alike.
     fn samples(
         &self,
         workspace: &Workspace,
         model: &Trained,
         train: &dyn Dataset,
-        ruler: &Ruler,
+        reference: &ReferenceDistance,
         (nelbo, levels): (f64, Vec<Level>),
-    ) -> Result<Measured, Failure> {
+    ) -> Result<MeasuredRun, Failure> {
         let plain = Request::new(&model.settings, &model.model, self.samples, train.length(), model.settings.seed);
         let sampler = if model.settings.is_gaussian() { plain.sampler } else { Sampler::Ancestral };
         let request =
@@ -93,16 +92,16 @@ impl Weightings {
         let drawn = sampling::draw(&workspace.device, &model.settings, &model.model, &request, bar)?;
         let shape = train.image().ok_or_else(|| Failure::internal("weightings are compared on images"))?;
         let images = Images::from_tokens(&drawn.tokens, train.values(), shape);
-        let found = ruler.network.outputs_of(&images, bar)?;
-        let scan = ImageScan::take(&images, [1, 1], BadImagePolicy::Error, bar)?;
-        let entropies = entropy(&scan, found.logits.as_ref());
+        let found = reference.network.outputs_of(&images, bar)?;
+        let survey = ImageScan::take(&images, [1, 1], BadImagePolicy::Error, bar)?;
+        let entropies = entropy(&survey, found.logits.as_ref());
         let balls = [Balls::PRECISION_RECALL, Balls::DENSITY_COVERAGE];
-        let shares = prdc(&found.features, &ruler.reference, balls[0], balls[1], bar)?;
-        Ok(Measured {
+        let shares = prdc(&found.features, &reference.reference, balls[0], balls[1], bar)?;
+        Ok(MeasuredRun {
             weights: model.hash.clone(),
             nelbo,
-            distance: between_features(&found.features, &ruler.reference, &ruler.network.provenance())?.value,
-            kid: kid(&found.features, &ruler.reference, bar)?.value,
+            distance: reference.to(&found.features)?,
+            kid: kid(&found.features, &reference.reference, bar)?.value,
             precision: shares.precision.value,
             recall: shares.recall.value,
             class_entropy: entropies.class_bits.unwrap_or(f64::NAN),

@@ -1,0 +1,193 @@
+//! The claims of a folder: one sub-folder per suite, one file per claim.
+
+use include_dir::{Dir, include_dir};
+
+use super::claim::Claim;
+use super::judge::confidence;
+use crate::failure::{Failure, nearest};
+
+/// The bundled suites, in the order of the report. Suites of other names come after them.
+const SUITES: [&str; 7] = ["theory", "weighting", "likelihood", "sampling", "fid", "text", "speed"];
+
+static BUNDLED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../claims");
+
+/// A claim file: its place, `SUITE/ID.toml`, and its bytes.
+#[derive(Clone, Copy)]
+pub struct ClaimFile<'a> {
+    /// The folder's name.
+    pub suite: &'a str,
+    /// The file's name without `.toml`.
+    pub id: &'a str,
+    /// The file's bytes.
+    pub contents: &'a [u8],
+}
+
+/// Claims by suite, and by id within a suite.
+pub struct Catalogue(Vec<Claim>);
+
+/// The claims that are part of this program.
+pub fn bundled() -> Result<Catalogue, Failure> {
+    Catalogue::load(bundled_files())
+}
+
+fn bundled_files<'a>() -> impl Iterator<Item = ClaimFile<'a>> {
+    BUNDLED.dirs().flat_map(|folder| folder.files()).filter_map(|file| {
+        let path = file.path();
+        let is_claim = path.extension().is_some_and(|extension| extension == "toml");
+        let (suite, id) = (path.parent()?.to_str()?, path.file_stem()?.to_str()?);
+        is_claim.then_some(ClaimFile { suite, id, contents: file.contents() })
+    })
+}
+
+impl Catalogue {
+    /// Parses claim files; a claim whose file lies elsewhere than its suite and id say is an error.
+    pub fn load<'a>(files: impl IntoIterator<Item = ClaimFile<'a>>) -> Result<Self, Failure> {
+        let mut claims = files.into_iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+        claims.sort_by_cached_key(|claim| (place(&claim.suite), claim.suite.clone(), claim.id.clone()));
+        Ok(Self(claims))
+    }
+
+    /// Every claim.
+    pub fn iter(&self) -> impl Iterator<Item = &Claim> {
+        self.0.iter()
+    }
+
+    /// The names of the suites, in the order of the claims.
+    pub fn suites(&self) -> Vec<&str> {
+        let mut suites: Vec<&str> = self.iter().map(|claim| claim.suite.as_str()).collect();
+        suites.dedup();
+        suites
+    }
+
+    /// How many claims share the error probability of this one: the statistical claims of its suite, whichever of them
+    /// are run. A claim that is not statistical shares with no other.
+    pub fn family(&self, claim: &Claim) -> usize {
+        let shares = |other: &&Claim| other.suite == claim.suite && other.check.is_statistical();
+        if claim.check.is_statistical() { self.iter().filter(shares).count() } else { 1 }
+    }
+
+    /// The coverage of the interval that judges a claim.
+    pub fn confidence(&self, claim: &Claim) -> f64 {
+        confidence(self.family(claim))
+    }
+
+    /// The claims that the names stand for: `all`, suites or ids. Each claim is there once.
+    pub fn select(&self, names: &[String]) -> Result<Vec<&Claim>, Failure> {
+        let is_named = |claim: &Claim, name: &str| name == "all" || name == claim.suite || name == claim.id;
+        for name in names.iter().filter(|name| *name != "all") {
+            if !self.iter().any(|claim| is_named(claim, name)) {
+                let ids = self.iter().map(|claim| claim.id.as_str());
+                let known: Vec<String> =
+                    ["all"].into_iter().chain(self.suites()).chain(ids).map(str::to_owned).collect();
+                let fix = nearest(name, &known)
+                    .map_or("see `elbow eval --help`".into(), |near| format!("did you mean {near}?"));
+                return Err(Failure::input(format!("no suite and no claim is called {name:?}"), fix));
+            }
+        }
+        Ok(self.iter().filter(|claim| names.iter().any(|name| is_named(claim, name))).collect())
+    }
+}
+
+/// The place of a suite in the report.
+fn place(suite: &str) -> usize {
+    SUITES.iter().position(|known| *known == suite).unwrap_or(SUITES.len())
+}
+
+fn parse(file: ClaimFile) -> Result<Claim, Failure> {
+    let ClaimFile { suite, id, contents } = file;
+    let bad = |what: String| Failure::input(format!("claim {suite}/{id}.toml: {what}"), "correct the claim file");
+    let text = std::str::from_utf8(contents).map_err(|e| bad(e.to_string()))?;
+    let mut claim: Claim = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
+    claim.hash = impls::hash::sha256(contents);
+    if (suite, id) != (&claim.suite, &claim.id) {
+        return Err(bad(format!("its place says otherwise than suite {:?}, id {:?}", claim.suite, claim.id)));
+    }
+    Ok(claim)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::check;
+    use super::*;
+
+    fn bundle() -> Catalogue {
+        bundled().expect("the bundled claims")
+    }
+
+    /// A bundled claim's file, changed.
+    fn edited(id: &str, from: &str, to: &str) -> String {
+        let file = bundled_files().find(|file| file.id == id).expect("a bundled claim");
+        let text = std::str::from_utf8(file.contents).expect("UTF-8");
+        assert!(text.contains(from), "{id} has no {from}");
+        text.replacen(from, to, 1)
+    }
+
+    /// The error message for the claim `sampling/more-steps`, changed.
+    fn refusal(from: &str, to: &str) -> String {
+        let text = edited("more-steps", from, to);
+        let file = ClaimFile { suite: "sampling", id: "more-steps", contents: text.as_bytes() };
+        let failure = Catalogue::load([file]).err().expect("a refused claim");
+        format!("{}; {}", failure.what, failure.advice)
+    }
+
+    #[test]
+    fn each_registered_check_is_used_and_each_suite_has_a_place() {
+        let claims = bundle();
+        assert!(claims.iter().count() >= 135);
+        assert_eq!(claims.suites(), SUITES);
+        let used: BTreeSet<String> = bundled_files()
+            .map(|file| {
+                let table: toml::Table = toml::from_slice(file.contents).expect("TOML");
+                table["protocol"]["check"].as_str().expect("a name").to_owned()
+            })
+            .collect();
+        assert_eq!(used, check::registered().map(str::to_owned).collect());
+    }
+
+    #[test]
+    fn another_statistical_claim_leaves_other_suites_as_they_were() {
+        let before = bundle();
+        let text = edited("more-steps", "id = \"more-steps\"", "id = \"one-more\"");
+        let more = ClaimFile { suite: "sampling", id: "one-more", contents: text.as_bytes() };
+        let after = Catalogue::load(bundled_files().chain([more])).expect("one claim more");
+        let mut wider = 0;
+        for claim in before.iter() {
+            let (old, new) = (before.confidence(claim), after.confidence(claim));
+            if claim.suite == "sampling" && claim.check.is_statistical() {
+                assert!(new > old, "{}", claim.id);
+                wider += 1;
+            } else {
+                assert_eq!(new, old, "{}", claim.id);
+            }
+        }
+        assert!(wider >= 2, "witness: the family of the suite itself grows");
+    }
+
+    #[test]
+    fn unknown_names_and_places_are_refused() {
+        let unknown = refusal("check = \"samplers\"", "check = \"sampler\"");
+        assert!(unknown.contains("unknown check \"sampler\": did you mean \"samplers\"?"), "{unknown}");
+        let parameter = refusal("check = \"samplers\"", "check = \"samplers\"\nstepz = 3");
+        assert!(parameter.contains("stepz"), "{parameter}");
+        let nameless = refusal("check = \"samplers\"", "");
+        assert!(nameless.contains("check = \"NAME\""), "{nameless}");
+        let place = refusal("suite = \"sampling\"", "suite = \"fid\"");
+        assert!(place.contains("its place says otherwise"), "{place}");
+    }
+
+    #[test]
+    fn names_select_suites_and_claims() {
+        let claims = bundle();
+        let ids = |names: &[&str]| -> Result<Vec<String>, Failure> {
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            Ok(claims.select(&names)?.iter().map(|claim| claim.id.clone()).collect())
+        };
+        assert_eq!(ids(&["all"]).expect("all").len(), claims.iter().count());
+        let text = ids(&["text", "text", "zero-shot"]).expect("a suite");
+        assert_eq!(text, ["nucleus-entropy", "text-learns", "zero-shot"]);
+        let failure = ids(&["zero-shott"]).expect_err("no such claim");
+        assert_eq!(failure.advice, "did you mean zero-shot?");
+    }
+}

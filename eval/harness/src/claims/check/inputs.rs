@@ -1,0 +1,50 @@
+//! What checks read and make, each as a name with a hash for the record.
+
+use impls::data::Split;
+use impls::train::Settings;
+use reports::record::Input;
+
+use crate::claims::context::Context;
+use crate::failure::Failure;
+use crate::fid::FeatureNetwork;
+use crate::provenance;
+use crate::runs::Trained;
+
+/// Data files, by their paths inside a data folder.
+pub(super) fn files<S: AsRef<str>>(
+    context: &Context,
+    names: impl IntoIterator<Item = S>,
+) -> Result<Vec<Input>, Failure> {
+    names.into_iter().map(|name| provenance::file_input(&context.data_file(name.as_ref())?)).collect()
+}
+
+/// The files of toys.
+pub(super) fn toys<'a>(context: &Context, names: impl IntoIterator<Item = &'a String>) -> Result<Vec<Input>, Failure> {
+    files(context, names.into_iter().map(|name| format!("{name}.json")))
+}
+
+/// What the trained runs of some presets depend on: the settings and the data of each.
+pub(super) fn presets<'a>(
+    context: &Context,
+    presets: impl IntoIterator<Item = &'a String>,
+    set: &[String],
+) -> Result<Vec<Input>, Failure> {
+    let mut inputs = Vec::new();
+    for preset in presets {
+        let settings = Settings::resolve(preset, set)?;
+        let data = context.open(&settings.data(Split::Train))?;
+        let sha256 = impls::hash::sha256(settings.to_toml().as_bytes());
+        inputs.extend([Input { name: preset.clone(), sha256 }, provenance::data_input(data.as_ref())]);
+    }
+    Ok(inputs)
+}
+
+/// A feature network.
+pub(super) fn network(network: &FeatureNetwork) -> Input {
+    Input { name: network.metric_name(), sha256: network.hash().to_owned() }
+}
+
+/// The averaged weights of a run.
+pub(super) fn weights(model: &Trained) -> Input {
+    Input { name: "ema.safetensors".into(), sha256: model.hash.clone() }
+}

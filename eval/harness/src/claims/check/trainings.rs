@@ -1,0 +1,89 @@
+//! Networks that checks train, with their bounds, samples and probabilities.
+
+use std::path::PathBuf;
+
+use impls::canvas::Samples;
+use impls::data::{Dataset, InMemory, Split};
+use impls::network::{self, Denoiser, ids_tensor, softmax};
+use impls::train::{Settings, TRAINING, Trainer};
+
+use crate::claims::context::Context;
+use crate::failure::Failure;
+use crate::likelihood::{Bound, Estimator};
+use crate::runs::{Trained, run_training};
+use crate::sampling::{self, Request};
+use crate::theory::Toy;
+
+impl Context<'_> {
+    /// Trains a network with a progress bar; nothing is written.
+    pub(super) fn train<'a>(
+        &self,
+        settings: &Settings,
+        data: &'a InMemory,
+        label: &str,
+    ) -> Result<Trainer<'a>, Failure> {
+        let mut trainer = Trainer::new(settings, data, &self.devices)?;
+        self.bar.start(settings.steps, &format!("train on {label}"));
+        for _ in 0..settings.steps {
+            let progress = trainer.advance()?;
+            self.bar.set(progress.step, format!("loss {:.3}", progress.weighted_loss));
+        }
+        self.bar.finish();
+        Ok(trainer)
+    }
+
+    /// A preset trained to the end, and the folder of its run. The folder's name holds everything that shapes the run:
+    /// an older one is never mistaken for it, and all claims about one run train it once.
+    pub(super) fn trained_run(&self, preset: &str, set: &[String]) -> Result<(Trained, PathBuf), Failure> {
+        let settings = Settings::resolve(preset, set)?;
+        let data = self.open(&settings.data(Split::Train))?;
+        let run = self.out.join("runs").join(self.trained_name(preset, &settings, data.as_ref()));
+        run_training(self, &settings, data.as_ref(), &run)?;
+        Ok((Trained::load(&run, &self.device)?, run))
+    }
+
+    /// A preset trained to the end.
+    pub(super) fn trained(&self, preset: &str, set: &[String]) -> Result<Trained, Failure> {
+        Ok(self.trained_run(preset, set)?.0)
+    }
+
+    /// The name of the folder of a run.
+    pub(super) fn trained_name(&self, preset: &str, settings: &Settings, data: &dyn Dataset) -> String {
+        let device = self.device_name.clone();
+        let shape = [settings.to_toml(), data.hash().to_owned(), format!("training {TRAINING}"), device].join("\n");
+        format!("{preset}-{}", &impls::hash::sha256(shape.as_bytes())[..12])
+    }
+
+    /// The bound of a trained model on the first `sequences` of some data (or all), by the estimator of least variance.
+    pub(super) fn bound(
+        &self,
+        model: &Trained,
+        data: &dyn Dataset,
+        draws: usize,
+        sequences: Option<usize>,
+    ) -> Result<Bound, Failure> {
+        let question = model.question(data, Estimator::Auto, draws, sequences, self.seed);
+        question.answer(&self.device, self.bar.as_ref())
+    }
+
+    /// A request for `count` samples of `length` tokens by the implementation's own sampler, with this run's seed.
+    pub(super) fn request(&self, model: &Trained, count: usize, length: usize) -> Request {
+        Request::new(&model.settings, &model.model, count, length, self.seed)
+    }
+
+    /// Samples of a trained model.
+    pub(super) fn sample(&self, model: &Trained, request: &Request) -> Result<Samples, Failure> {
+        sampling::draw(self, &model.settings, &model.model, request, self.bar.as_ref())
+    }
+
+    /// The network's probabilities for every pattern of the toy.
+    pub(super) fn network_probabilities(&self, denoiser: &dyn Denoiser, toy: &Toy) -> Vec<f64> {
+        let base = toy.states + 1;
+        let patterns = base.pow(toy.length as u32);
+        let digit = |pattern: usize, place: usize| (pattern / base.pow((toy.length - 1 - place) as u32) % base) as u32;
+        let ids: Vec<u32> = (0..patterns).flat_map(|p| (0..toy.length).map(move |n| digit(p, n))).collect();
+        let input = network::Input::new(ids_tensor(&ids, toy.length, &self.device), &vec![0.5; patterns]);
+        let logits: Vec<f32> = denoiser.value_logits(&input).into_data().iter::<f32>().collect();
+        logits.chunks(toy.states).flat_map(softmax).collect()
+    }
+}

@@ -1,0 +1,44 @@
+//! The interface of a check: the trait, the context that it is given and the outcome that it returns.
+
+use std::any::Any;
+use std::fmt::Debug;
+use std::ops::Deref;
+
+use reports::record::Input;
+
+pub use super::outcome::Outcome;
+use crate::failure::Failure;
+use crate::workspace::Workspace;
+
+/// What a check is given: the workspace (data, device, seed, output folder, progress) and the confidence of its claim.
+pub struct Context<'a> {
+    /// Where and how the program runs.
+    pub workspace: &'a Workspace,
+    /// Coverage of the interval that will judge the claim.
+    pub confidence: f64,
+}
+
+/// The workspace's fields and methods are the context's: `context.seed`, `context.data_file(..)`.
+impl Deref for Context<'_> {
+    type Target = Workspace;
+
+    fn deref(&self) -> &Workspace {
+        self.workspace
+    }
+}
+
+/// A kind of check with its parameters, as a claim's `[protocol]` table gives them.
+pub trait Check: Debug + Any {
+    /// What the check reads, with hashes: part of the key under which its row is found again.
+    fn inputs(&self, _context: &Context) -> Result<Vec<Input>, Failure> {
+        Ok(Vec::new())
+    }
+
+    /// Runs the check.
+    fn run(&self, context: &Context) -> Result<Outcome, Failure>;
+
+    /// Whether the claim is decided by an interval that shares the error probability of its suite.
+    fn is_statistical(&self) -> bool {
+        false
+    }
+}
