@@ -1,6 +1,5 @@
 //! Check: every implementation on the digits, and one model's bound in every form.
 
-use impls::Weighting;
 use impls::any_order::{AnyOrder, DceForm, K_DCE};
 use impls::d3pm::D3pmAbsorbing;
 use impls::data::Dataset;
@@ -124,8 +123,8 @@ impl Objectives {
 /// Steps of the bounds in discrete time.
 const STEPS: u32 = 64;
 const MD4_LINEAR: Md4 = Md4 { schedule: MaskedSchedule::Linear, weighting: Weighting::Elbo, steps: None };
-const MD4_IN_STEPS: Md4 = Md4 { steps: Some(STEPS), ..MD4_LINEAR };
-const D3PM: Absorbing = D3pmAbsorbing { steps: STEPS, hybrid_ce_weight: 0.0 };
+const MD4_IN_STEPS: Md4 = Md4 { schedule: MaskedSchedule::Linear, weighting: Weighting::Elbo, steps: Some(STEPS) };
+const D3PM: D3pmAbsorbing = D3pmAbsorbing { steps: STEPS, hybrid_ce_weight: 0.0 };
 
 /// Pairs of evaluations from which the variance of one uniform time is estimated.
 const SINGLE_PAIRS: u64 = 16;
@@ -152,8 +151,9 @@ impl OneModel<'_> {
         draws: usize,
         repeat: u64,
     ) -> Result<Bound, Failure> {
-        let question = self.model.question(self.test, estimator, draws, None, self.context.seed + repeat);
-        Question { objective, ..question }.answer(&self.context.device, self.context.bar.as_ref())
+        let question = self.model.question(self.test, estimator, draws, None, self.context.seed + repeat)?;
+        let model = DiffusionModel::Tokens(objective, self.model.model.tokens()?);
+        Question { model, ..question }.answer(&self.context.device, self.context.bar.as_ref())
     }
 
     /// The variance of one draw, from the differences of `pairs` pairs of repeats: each holds the noise of the draws

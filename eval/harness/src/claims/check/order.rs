@@ -12,7 +12,7 @@ use crate::claims::context::{Check, Context, Outcome};
 use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::theory::Alphabet;
-use crate::theory::masked::order::{order_law, simulate};
+use crate::theory::masked::reveal_order::{order_law, simulate};
 
 /// The law of the order on one toy, exact or simulated.
 #[derive(Debug, Deserialize)]

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use impls::canvas::Samples;
 use impls::data::{Dataset, InMemory, Split};
-use impls::network::{self, Denoiser, ids_tensor, softmax};
+use impls::network::{self, TokenDenoiser, ids_tensor, softmax};
+use impls::sampler_state::Samples;
 use impls::train::{Settings, TRAINING, Trainer};
 
 use crate::claims::context::Context;
@@ -62,7 +62,7 @@ impl Context<'_> {
         draws: usize,
         sequences: Option<usize>,
     ) -> Result<Bound, Failure> {
-        let question = model.question(data, Estimator::Auto, draws, sequences, self.seed);
+        let question = model.question(data, Estimator::Auto, draws, sequences, self.seed)?;
         question.answer(&self.device, self.bar.as_ref())
     }
 
@@ -73,14 +73,14 @@ impl Context<'_> {
 
     /// Samples of a trained model.
     pub(super) fn sample(&self, model: &Trained, request: &Request) -> Result<Samples, Failure> {
-        sampling::draw(self, &model.settings, &model.model, request, self.bar.as_ref())
+        sampling::draw(&self.device, &model.settings, &model.model, request, self.bar.as_ref())
     }
 
     /// The network's probabilities for every pattern of the toy.
-    pub(super) fn network_probabilities(&self, denoiser: &dyn Denoiser, toy: &Toy) -> Vec<f64> {
-        let base = toy.states + 1;
-        let patterns = base.pow(toy.length as u32);
-        let digit = |pattern: usize, place: usize| (pattern / base.pow((toy.length - 1 - place) as u32) % base) as u32;
+    pub(super) fn network_probabilities(&self, denoiser: &dyn TokenDenoiser, toy: &Toy) -> Vec<f64> {
+        let index = PatternIndex::masked(toy.states, toy.length);
+        let patterns = index.patterns();
+        let digit = |pattern, position| index.digit(pattern, position) as u32;
         let ids: Vec<u32> = (0..patterns).flat_map(|p| (0..toy.length).map(move |n| digit(p, n))).collect();
         let input = network::Input::new(ids_tensor(&ids, toy.length, &self.device), &vec![0.5; patterns]);
         let logits: Vec<f32> = denoiser.value_logits(&input).into_data().iter::<f32>().collect();

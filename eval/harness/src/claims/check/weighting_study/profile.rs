@@ -4,7 +4,6 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use elbow_base::bits_per_dim;
-use impls::Key;
 use impls::any_order::K_DCE;
 use impls::data::Dataset;
 use impls::objective::Batch;
