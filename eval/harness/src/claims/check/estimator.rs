@@ -51,15 +51,15 @@ impl Check for Estimator {
         let objective = Md4::new(self.schedule.parse()?, self.weighting.parse()?);
         let table = table_denoiser(&all, &context.device);
         let exact = weighted_loss(&all, &objective.schedule, &objective.weighting);
-        let means = |sampling: TimeSampling| -> Vec<f64> {
+        let means = |sampling: TimeSampling| -> Result<Vec<f64>, Failure> {
             context.bar.start(self.batches as u64, &format!("loss, {sampling} times"));
-            let batch = |b: usize| {
+            let batch = |b: usize| -> Result<f64, Failure> {
                 let key = |purpose| Key::new(context.seed, purpose).fold(b as u64);
                 let x = toy.draw(self.batch_size, &key("toy data"));
                 let batch = Batch::new(x, sampling.draw(self.batch_size, &key("toy times")));
-                let loss = objective.loss(&table, &batch, &key("toy masks"), &context.device).into_data();
+                let loss = objective.loss(&table, &batch, &key("toy masks"), &context.device)?.into_data();
                 context.bar.advance(1);
-                loss.iter::<f64>().sum::<f64>() / self.batch_size as f64
+                Ok(loss.iter::<f64>().sum::<f64>() / self.batch_size as f64)
             };
             let means = (0..self.batches).map(batch).collect();
             context.bar.finish();

@@ -18,12 +18,12 @@ impl Context<'_> {
 
     /// A toy of tokens.
     pub(super) fn toy(&self, name: &str, alphabet: Alphabet) -> Result<Toy, Failure> {
-        Toy::load(&self.toy_file(name)?, alphabet)
+        Ok(Toy::load(&self.toy_file(name)?, alphabet)?)
     }
 
     /// A toy of Gaussian diffusion.
     pub(super) fn gaussian_toy(&self, name: &str) -> Result<GaussianToy, Failure> {
-        GaussianToy::load(&self.toy_file(name)?)
+        Ok(GaussianToy::load(&self.toy_file(name)?)?)
     }
 
     /// A JSON file of golden values.
@@ -35,6 +35,6 @@ impl Context<'_> {
 
     /// A feature matrix.
     pub(super) fn features(&self, name: &str) -> Result<Features, Failure> {
-        Features::load(&self.data_file(name)?)
+        Ok(Features::load(&self.data_file(name)?)?)
     }
 }

@@ -79,7 +79,7 @@ impl Check for GaussianEstimator {
         let mut details = Vec::new();
         for (number, case) in cases.iter().enumerate() {
             let exact = weighted_loss(&toy, &schedule, &case.weighting).value;
-            let means = self.means(context, &toy, case, number);
+            let means = self.means(context, &toy, case, number)?;
             let found = Estimate::of(&means);
             let name = format!("{}, {}", case.weighting, case.prediction);
             match self.measure {
@@ -124,18 +124,24 @@ impl Check for GaussianEstimator {
 
 impl GaussianEstimator {
     /// The mean loss of each batch; every case has its own draws, so that the mean over cases averages their noise.
-    fn means(&self, context: &Context, toy: &GaussianToy, objective: &Gaussian, case: usize) -> Vec<f64> {
+    fn means(
+        &self,
+        context: &Context,
+        toy: &GaussianToy,
+        objective: &Gaussian,
+        case: usize,
+    ) -> Result<Vec<f64>, Failure> {
         let (values, size) = (self.values, self.batch_size);
         let denoiser = MixtureDenoiser { law: toy.denoiser.clone(), prediction: objective.prediction, values };
         let decoder = Decoder { values };
-        let one = |b: usize| {
+        let one = |b: usize| -> Result<f64, Failure> {
             let key = |purpose| Key::new(context.seed, purpose).fold(case as u64).fold(b as u64);
             let ids = toy.data.draw(size, &key("gaussian data")).into_iter().map(|x| decoder.nearest(x)).collect();
             let u = TimeSampling::Stratified.draw(size, &key("gaussian times"));
             let batch = Batch::new(Tokens::new(ids, 1), u);
-            let losses = to_f64_vec(objective.loss(&denoiser, &batch, &key("gaussian noise"), &context.device));
+            let losses = to_f64_vec(objective.loss(&denoiser, &batch, &key("gaussian noise"), &context.device)?);
             context.bar.advance(1);
-            losses.iter().sum::<f64>() / size as f64
+            Ok(losses.iter().sum::<f64>() / size as f64)
         };
         (0..self.batches).map(one).collect()
     }

@@ -128,12 +128,12 @@ impl MaskedVsGaussian {
         run: &Path,
         test: &dyn Dataset,
     ) -> Result<Option<Estimate>, Failure> {
-        let Some(objective) = settings.gaussian()? else { return Ok(None) };
+        let Some(objective) = settings.gaussian() else { return Ok(None) };
         let device = context.device.clone().autodiff();
         let model = Trained::load(run, &device)?;
         let question = OdeQuestion {
-            objective: &objective,
-            model: &model.model,
+            objective,
+            denoiser: model.model.gaussian()?,
             data: test,
             conditional: model.settings.class_conditioning,
             dequantisation: Dequantisation::Decoder,
@@ -172,7 +172,7 @@ impl MaskedVsGaussian {
                 Ok(Estimate::of(&reference.of_blocks(&features, blocks)?))
             };
             points.push(Point { nfe: drawn.nfe(), distance: reference.map(distance).transpose()? });
-            let title = format!("{}, {}, NFE {:.0}", model.settings.implementation, request.sampler, drawn.nfe());
+            let title = format!("{}, {}, NFE {:.0}", model.settings.implementation(), request.sampler, drawn.nfe());
             shown = Some(first_images(&title, &images, 32));
         }
         let shown = shown.ok_or_else(|| Failure::internal("the claim names no steps"))?;
@@ -220,8 +220,8 @@ fn row(measured: &Measured) -> Vec<String> {
     let b = measured.bound.bits_per_dim;
     let last = &measured.points[measured.points.len() - 1];
     vec![
-        settings.implementation.clone(),
-        settings.weighting.clone().unwrap_or_default(),
+        settings.implementation().to_owned(),
+        settings.objective.weighting().map(ToString::to_string).unwrap_or_default(),
         measured.model.model.parameters().to_string(),
         format!("{:.1}", measured.operations / 1e12),
         format!("{:.4} ± {:.4}", b.value, b.standard_error),

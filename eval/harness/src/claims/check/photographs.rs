@@ -119,7 +119,7 @@ impl Photographs {
             known.iter().map(|&c| side(&network.with_convention(c), images, context)).collect()
         };
         let (changed, same) = (sides(&disturbed(crops, disturbance, level, context.seed)?)?, sides(crops)?);
-        let own = changed.iter().zip(&same).map(|(a, b)| a.to(b)).collect::<Result<Vec<f64>, Failure>>()?;
+        let own = changed.iter().zip(&same).map(|(a, b)| a.to(b)).collect::<Result<Vec<f64>, _>>()?;
         let ratio = largest(own.iter().copied()) / smallest(own.iter().copied());
         let mut outcome =
             Outcome::exact("largest ratio between two conventions", ratio, "1").over(crops.len(), "images");
@@ -176,10 +176,10 @@ fn crops(context: &Context) -> Result<Vec<RgbImage>, Failure> {
 fn side(network: &FeatureNetwork, crops: &[RgbImage], context: &Context) -> Result<GaussianFit, Failure> {
     let pixels = crops.iter().flat_map(|crop| crop.as_raw()).copied().collect();
     let images = Images::new(pixels, [SIDE as usize, SIDE as usize, 3]);
-    GaussianFit::of_features(
+    Ok(GaussianFit::of_features(
         &network.features(&images, context.bar.as_ref())?,
         &FeatureProvenance::named("crops of photographs"),
-    )
+    )?)
 }
 
 fn disturbed(crops: &[RgbImage], disturbance: Disturbance, level: f64, seed: u64) -> Result<Vec<RgbImage>, Failure> {

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::likelihood::{Bound, Estimator};
 use crate::runs::{Trained, run_training};
 use crate::sampling::{self, Request};
-use crate::theory::Toy;
+use crate::theory::{PatternIndex, Toy};
 
 impl Context<'_> {
     /// Trains a network with a progress bar; nothing is written.
@@ -78,8 +78,8 @@ impl Context<'_> {
 
     /// The network's probabilities for every pattern of the toy.
     pub(super) fn network_probabilities(&self, denoiser: &dyn TokenDenoiser, toy: &Toy) -> Vec<f64> {
-        let index = PatternIndex::masked(toy.states, toy.length);
-        let patterns = index.patterns();
+        let index = PatternIndex::with_mask(toy.states, toy.length);
+        let patterns = index.count();
         let digit = |pattern, position| index.digit(pattern, position) as u32;
         let ids: Vec<u32> = (0..patterns).flat_map(|p| (0..toy.length).map(move |n| digit(p, n))).collect();
         let input = network::Input::new(ids_tensor(&ids, toy.length, &self.device), &vec![0.5; patterns]);
