@@ -172,9 +172,9 @@ impl FromStr for Weighting {
                 "simple",
                 "iddpm",
                 "edm",
-                "edm:SIGMA_DATA",
-                "p2:G",
-                "min-snr:G",
+                "edm:SIGMA_DATA (SIGMA_DATA > 0)",
+                "p2:G (G > 0)",
+                "min-snr:G (G > 0)",
                 "snr",
                 "indi",
             ];

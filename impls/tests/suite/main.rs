@@ -1,11 +1,11 @@
 //! Tests of the reference implementations, in one program: linking it takes longer than most of them.
 
 mod data;
+mod known_mistakes;
 mod networks;
 mod objectives;
 mod plan;
 mod schedules;
 mod training;
-mod traps;
 mod unet;
 mod work;

@@ -4,8 +4,10 @@ mod check;
 mod definition;
 mod judge;
 mod runner;
+mod select;
 
 pub use check::Outcome;
 pub use definition::{Claim, Expect, Relation, SUITES, Tier, all, family};
 pub use judge::{confidence, judge};
 pub use runner::{Summary, run};
+pub use select::{ALL, select};

@@ -10,7 +10,7 @@ use reports::record::{self, Detail, Input, Interval, Measured, Row, SCHEMA, Verd
 
 use super::definition::{Claim, Tier};
 use super::judge::{confidence, judge};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, Remedy};
 use crate::likelihood::student_interval;
 use crate::provenance;
 use crate::workspace::Workspace;
@@ -186,8 +186,9 @@ fn guarded(workspace: &Workspace, claim: &Claim) -> Result<super::check::Outcome
 }
 
 fn recorded_rows(path: &Path) -> Result<Vec<Row>, Failure> {
-    record::read_rows(path)
-        .map_err(|e| Failure::input(format!("{e:#}"), "move this file away, or choose another --out"))
+    record::read_rows(path).map_err(|e| {
+        Failure::input(format!("{e:#}"), "move this file away, or choose another folder").mended_by(Remedy::Output)
+    })
 }
 
 /// `results.jsonl`, append-only.

@@ -196,8 +196,8 @@ pub fn at_infinity(
     let blocks = options.blocks;
     if blocks < 2 {
         return Err(Failure::input(
-            format!("--extrapolate with --blocks {blocks}"),
-            "leave two blocks or more for its error",
+            format!("extrapolation with blocks = {blocks}"),
+            "its standard error needs two blocks or more",
         ));
     }
     let key = Key::new(options.seed, "extrapolated images");

@@ -4,8 +4,10 @@ mod comparison;
 mod dataset_images;
 mod input;
 mod measures;
+mod scores;
 
 pub use comparison::Comparison;
 pub use dataset_images::{DatasetImages, of_dataset};
 pub use input::{Input, Sampling, images, open};
 pub use measures::{Measure, Metric, Options, Set, balls};
+pub use scores::{ConventionMatrix, Scores, Scoring, convention_matrix};

@@ -1,6 +1,7 @@
 //! Drawing samples from a trained model with any of the samplers.
 
 mod infilling;
+mod placement;
 mod save;
 
 use impls::any_order::{first_hitting, one_by_one};
@@ -23,6 +24,7 @@ use crate::workspace::Workspace;
 use elbow_base::Progress;
 
 pub use infilling::infilling;
+pub use placement::{StepGrid, StepSchedule};
 pub use save::save;
 
 /// The samplers by name.

@@ -10,7 +10,7 @@ use reports::record::Input;
 use serde::Deserialize;
 
 use super::{Outcome, figure, ranking};
-use crate::failure::Failure;
+use crate::failure::{Failure, Remedy};
 use crate::likelihood::Estimate;
 use crate::provenance;
 use crate::timing::{Case, measure_machine};
@@ -81,10 +81,11 @@ impl SideBySide {
 
     pub fn run(&self, workspace: &Workspace) -> Result<Outcome, Failure> {
         let python = workspace.peers.as_ref().ok_or_else(|| {
-            Failure::environment("no Python for the peers", "run `just bench compare`, or name it with --peers")
+            Failure::environment("no Python for the peers", "run `just bench compare`, or name one")
+                .mended_by(Remedy::Peers)
         })?;
         if workspace.device_name != "cpu" {
-            return Err(Failure::input("the peers compute on the CPU", "leave --device out"));
+            return Err(Failure::input("the peers compute on the CPU", "use the CPU").mended_by(Remedy::Device));
         }
         let contest = Contest::new(self, workspace, python)?;
         let name = self.peer.join(" ");
