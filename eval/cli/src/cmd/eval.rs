@@ -1,16 +1,18 @@
 //! `elbow eval`: run suites of claims and write the report.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Args, Command};
 use reports::format::measured;
 use reports::record::{Row, Verdict, read_rows};
 use serde_json::json;
 
-use super::report::render;
-use elbow_harness::claims::{self, Claim, SUITES, Tier};
-use elbow_harness::failure::{Failure, nearest};
+use elbow_harness::claims::{self, SUITES, Tier};
+use elbow_harness::failure::Failure;
+use elbow_harness::report::render;
 use elbow_harness::workspace::Workspace;
 
 #[derive(Args)]
@@ -21,11 +23,11 @@ use elbow_harness::workspace::Workspace;
   elbow eval all --slow --device cuda:0      # the slow tier and, on a GPU, the gpu tier
   elbow eval speed --peers target/peers/bin/python    # beside other programs; three claims want Fashion-MNIST's files
 
-Exit code 1 if a claim is refuted, 4 if a check broke, 3 if an input is missing. A second run reuses every row whose program,
-claim, inputs, seed and device are unchanged.")]
+Exit code 1 if a claim is refuted, 4 if a check broke, 3 if an input is missing. A second run reuses every row whose
+claim, inputs, seed and device are unchanged, and the version of the code behind them.")]
 pub struct Arguments {
-    /// Suites (all, theory, weighting, likelihood, sampling, fid, text, speed) or ids of claims
-    #[arg(required = true, value_name = "SUITE")]
+    /// Suites, or ids of claims
+    #[arg(required = true, value_name = "SUITE", value_parser = ClaimNames)]
     names: Vec<String>,
     /// Also run claims that take long
     #[arg(long)]
@@ -49,7 +51,7 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<ExitCode,
         return Err(Failure::environment(what, "run `just bench compare`, which makes one in target/peers"));
     }
     let family = claims::family()?;
-    let selected = select(claims::all()?, &arguments.names)?;
+    let selected = claims::select(claims::all()?, &arguments.names)?;
     let mut tiers = vec![Tier::Exact, Tier::Fast];
     if arguments.slow {
         tiers.push(Tier::Slow);
@@ -101,24 +103,20 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<ExitCode,
     Ok(ExitCode::from(code))
 }
 
-/// The claims that the names stand for, each once.
-fn select(all: Vec<Claim>, names: &[String]) -> Result<Vec<Claim>, Failure> {
-    for name in names {
-        let suite = SUITES.contains(&name.as_str());
-        if name != "all" && !suite && !all.iter().any(|claim| claim.id == *name) {
-            let known: Vec<String> = ["all"]
-                .iter()
-                .chain(&SUITES)
-                .map(|s| (*s).to_owned())
-                .chain(all.iter().map(|c| c.id.clone()))
-                .collect();
-            let fix =
-                nearest(name, &known).map_or("see `elbow eval --help`".into(), |near| format!("did you mean {near}?"));
-            return Err(Failure::input(format!("no suite and no claim is called {name:?}"), fix));
-        }
+/// Names of suites and claims: the help lists the suites, and [`claims::select`] knows the claims.
+#[derive(Clone)]
+struct ClaimNames;
+
+impl TypedValueParser for ClaimNames {
+    type Value = String;
+
+    fn parse_ref(&self, cmd: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(cmd, arg, value)
     }
-    let chosen = |claim: &Claim| names.iter().any(|name| name == "all" || *name == claim.suite || *name == claim.id);
-    Ok(all.into_iter().filter(chosen).collect())
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new([claims::ALL].into_iter().chain(SUITES).map(PossibleValue::new)))
+    }
 }
 
 /// The verdicts for a terminal.

@@ -1,14 +1,13 @@
 //! `elbow import`: published weights as a run.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use impls::network::{Denoiser, Dit, Model};
-use impls::train::{Checkpoint, DataShape, Settings};
+use impls::train::Settings;
 use serde_json::json;
 
-use elbow_base::atomic_file;
 use elbow_harness::failure::Failure;
+use elbow_harness::runs::{Imported, import};
 use elbow_harness::workspace::Workspace;
 
 #[derive(Args)]
@@ -34,51 +33,15 @@ pub struct Arguments {
 }
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
-    let named = Settings::resolve(&arguments.preset, &arguments.set)?;
-    if named.network != "dit" {
-        let what = format!("{}: its network is {}", arguments.preset, named.network);
-        return Err(Failure::input(what, "only the weights of a dit can be imported: --set network=dit"));
-    }
-    if named.implementation != "mdlm" {
-        let what = format!("{}: its implementation is {}", arguments.preset, named.implementation);
-        return Err(Failure::input(what, "the weights are those of MDLM: use an mdlm preset"));
-    }
-    if arguments.run.exists() {
-        let what = format!("{} exists", arguments.run.display());
-        return Err(Failure::input(what, "name a new folder with --run"));
-    }
-    let length = named.sequence_length.ok_or_else(|| {
-        Failure::input("sequence_length is missing", "name the window with --set sequence_length=1024")
-    })?;
-    let network = Dit::import(&arguments.file, length, named.time_conditioning, &workspace.device)?;
-    let shape = *network.shape();
-    let settings = Settings {
-        width: shape.width,
-        heads: Some(shape.heads),
-        layers: shape.layers,
-        condition_width: Some(shape.condition),
-        ..named
-    };
-    settings.check()?;
-    let model = Model::from(network);
-    let data = DataShape { values: model.values(), length, classes: 0, image: None };
-    let hash = impls::hash::sha256(&std::fs::read(&arguments.file).map_err(Failure::reading(&arguments.file))?);
-    write_run(&arguments.run, &settings, &model, (data, &format!("imported from weights {hash}")))?;
-    let parameters = model.parameters();
+    let settings = Settings::resolve(&arguments.preset, &arguments.set)?;
+    let made = import(workspace, &arguments.file, settings, &arguments.run)?;
+    let Imported { parameters, values, width, heads, layers, .. } = made;
     let result = json!({
-        "run": arguments.run, "parameters": parameters, "values": data.values, "width": shape.width,
-        "heads": shape.heads, "layers": shape.layers, "weights_sha256": hash,
+        "run": arguments.run, "parameters": parameters, "values": values, "width": width,
+        "heads": heads, "layers": layers, "weights_sha256": made.weights_sha256,
     });
     workspace.print(&result, || {
-        let size =
-            format!("{} layers, {} wide, {} heads, {} values", shape.layers, shape.width, shape.heads, data.values);
+        let size = format!("{layers} layers, {width} wide, {heads} heads, {values} values");
         format!("{parameters} parameters: {size}\n{}", arguments.run.display())
     })
-}
-
-/// A run folder without a past: settings, and a checkpoint at step 0.
-fn write_run(run: &Path, settings: &Settings, model: &Model, about: (DataShape, &str)) -> Result<(), Failure> {
-    std::fs::create_dir_all(run).map_err(Failure::writing(run))?;
-    atomic_file::write(&run.join("config.toml"), settings.to_toml().as_bytes())?;
-    Ok(Checkpoint::of_run(run).save(0, model, model, Vec::new(), about)?)
 }

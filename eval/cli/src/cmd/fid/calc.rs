@@ -1,17 +1,19 @@
 //! `elbow fid calc`: distances between two sets.
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use elbow_base::Named;
+use impls::data::Dataset;
 use serde_json::json;
 
-use super::super::sample::SamplerFlags;
 use super::flags::{ImageFlags, NetworkFlags};
+use crate::flags::{SamplerFlags, one_of};
 use elbow_harness::failure::Failure;
-use elbow_harness::fid::{Boundary, FeatureNetwork, Origin, Statistics, Survey};
-use elbow_harness::images::{self as side, Comparison, Input, Measure, Metric, Options, Sampling, Set, balls};
+use elbow_harness::fid::{Boundary, FeatureNetwork};
+use elbow_harness::images::{Measure, Metric, Options, Sampling, Scores, Scoring, balls};
 use elbow_harness::provenance;
 use elbow_harness::runs::Trained;
 use elbow_harness::workspace::Workspace;
-use impls::data::Dataset;
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:
@@ -31,9 +33,9 @@ pub struct Arguments {
     generated: String,
     /// Reference images, or their statistics
     reference: String,
-    /// What to measure: fd, kid, is, prdc, entropy, separated by commas [default: all, as far as the inputs allow]
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
-    metrics: Vec<String>,
+    /// What to measure, separated by commas [default: all, as far as the inputs allow]
+    #[arg(long, value_delimiter = ',', value_name = "NAMES", value_parser = wanted())]
+    metrics: Vec<Wanted>,
     #[command(flatten)]
     network: NetworkFlags,
     #[command(flatten)]
@@ -54,8 +56,8 @@ pub struct Arguments {
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=1000))]
     neighbours: Option<u32>,
     /// Whether balls are closed or open [default: closed for precision and recall, open for density and coverage]
-    #[arg(long, value_name = "closed|open")]
-    boundary: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = one_of::<Boundary>())]
+    boundary: Option<Boundary>,
     /// Samples to draw where a trained run is named
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     count: u32,
@@ -63,87 +65,66 @@ pub struct Arguments {
     sampler: SamplerFlags,
 }
 
-impl Arguments {
-    /// The metrics that were asked for; none: all that the inputs allow.
-    fn asked(&self) -> Result<Vec<Metric>, Failure> {
-        let all = self.metrics.iter().any(|name| name == "all");
-        if all { Ok(Vec::new()) } else { self.metrics.iter().map(|name| Ok(name.parse()?)).collect() }
-    }
+/// One metric, or all that the inputs allow.
+#[derive(Clone, Copy, PartialEq)]
+enum Wanted {
+    All,
+    One(Metric),
+}
 
-    fn options(&self, seed: u64) -> Result<Options, Failure> {
-        let boundary: Option<Boundary> = self.boundary.as_deref().map(str::parse).transpose()?;
-        Ok(Options {
+impl Wanted {
+    fn metric(&self) -> Option<Metric> {
+        match self {
+            Self::All => None,
+            Self::One(metric) => Some(*metric),
+        }
+    }
+}
+
+fn wanted() -> impl TypedValueParser<Value = Wanted> {
+    let names = ["all"].into_iter().chain(Metric::NAMES.iter().copied());
+    PossibleValuesParser::new(names).try_map(|name| match name.as_str() {
+        "all" => Ok(Wanted::All),
+        name => name.parse::<Metric>().map(Wanted::One),
+    })
+}
+
+impl Arguments {
+    fn options(&self, seed: u64) -> Options {
+        Options {
             blocks: self.blocks as usize,
             splits: self.splits as usize,
             extrapolate: self.extrapolate.map(|cuts| cuts as usize),
             per_class: self.per_class,
-            balls: balls(self.neighbours.map(|k| k as usize), boundary),
+            balls: balls(self.neighbours.map(|k| k as usize), self.boundary),
             seed,
-        })
+        }
     }
 }
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
-    let (asked, options) = (arguments.asked()?, arguments.options(workspace.seed)?);
-    let on_bad = arguments.images.on_bad()?;
     let request = |model: &Trained, data: &dyn Dataset| {
         arguments.sampler.request(model, data, arguments.count as usize, workspace.seed)
     };
-    let sampling = Sampling { request: &request };
-    let names = [&arguments.generated, &arguments.reference];
     arguments.network.check(workspace)?;
-    // The reference first: samples may take long, and be drawn in vain.
-    let reference = side::open(workspace, names[1], Some(&sampling))?;
-    let inputs = [side::open(workspace, names[0], Some(&sampling))?, reference];
-    let survey = |i: usize| match &inputs[i] {
-        Input::Images(set) => Survey::take(set.as_ref(), [1, 1], on_bad, workspace.bar.as_ref()).map(Some),
-        Input::Statistics(_) => Ok(None),
+    let all = arguments.metrics.contains(&Wanted::All);
+    let scoring = Scoring {
+        names: [&arguments.generated, &arguments.reference],
+        sampling: Some(Sampling { request: &request }),
+        on_bad: arguments.images.on_bad,
+        cache: arguments.images.cache(workspace),
+        metrics: if all { Vec::new() } else { arguments.metrics.iter().filter_map(Wanted::metric).collect() },
+        options: arguments.options(workspace.seed),
     };
-    // Both are looked at before either is refused.
-    let [generated, reference] = [survey(0), survey(1)];
-    let surveys = match (generated, reference) {
-        (Err(one), Err(other)) => return Err(one.of(other.what)),
-        (generated, reference) => [generated?, reference?],
-    };
-    let known: Vec<&Survey> = surveys.iter().flatten().collect();
-    let network = if known.is_empty() { None } else { Some(arguments.network.open(workspace, &known)?) };
-    let mut warnings = warnings(&surveys);
-    let origin = origin_of(network.as_ref(), &inputs, names, &mut warnings);
-    if let Some(network) = &network {
-        network.check_sizes(&known)?;
-    }
-    for input in &inputs {
-        if let Input::Statistics(statistics) = input {
-            statistics.check_origin(&origin)?;
-        }
-    }
-
-    let cache = arguments.images.cache(workspace);
-    let set = |i: usize| match (&surveys[i], &network) {
-        (Some(survey), Some(network)) => {
-            cache.features(network, survey, workspace.bar.as_ref()).map(|extracted| Some(Set { survey, extracted }))
-        }
-        _ => Ok(None),
-    };
-    let sets = [set(0)?, set(1)?];
-    let label = network.as_ref().map(FeatureNetwork::label).unwrap_or_default();
-    let mut comparison = Comparison { origin: &origin, label: &label, inputs: &inputs, sets: &sets, options, warnings };
-    let measures = comparison.measure(&asked, workspace.bar.as_ref())?;
-    let warnings = comparison.warnings;
-
-    let summary = |i: usize| match (&surveys[i], &inputs[i]) {
-        (Some(survey), _) => json!(survey.summary),
-        (None, Input::Statistics(s)) => {
-            json!({ "statistics": names[i], "n": s.n, "metric": s.origin.as_ref().map(|origin| &origin.metric) })
-        }
-        (None, Input::Images(_)) => json!(null),
-    };
-    let first =
-        measures.first().ok_or_else(|| Failure::input("nothing was measured", "name a metric with --metrics"))?;
+    let scores = scoring
+        .run(workspace, |surveys| arguments.network.open(workspace, surveys))
+        .map_err(arguments.images.hint())?;
+    let Scores { measures, origin, network, summaries: [generated, reference], warnings } = scores;
+    let first = &measures[0];
     let result = json!({
         "metric": first.metric, "value": first.value, "standard_error": first.standard_error,
         "distance": measures.iter().find(|m| m.metric == origin.metric).map(|m| &m.details),
-        "measures": measures, "generated": summary(0), "reference": summary(1), "warnings": warnings,
+        "measures": measures, "generated": generated, "reference": reference, "warnings": warnings,
         "seed": workspace.seed, "network_hash": network.as_ref().map(FeatureNetwork::hash),
         "convention": origin.convention, "runtime": network.as_ref().map(|network| network.runtime().to_string()),
         "version": provenance::VERSION, "program_hash": provenance::program_hash(),
@@ -151,51 +132,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     workspace.print(&result, || table(&measures, &warnings))
 }
 
-/// What makes the features: the network, or what the statistics say.
-fn origin_of(
-    network: Option<&FeatureNetwork>,
-    inputs: &[Input; 2],
-    names: [&String; 2],
-    warnings: &mut Vec<String>,
-) -> Origin {
-    let mut known = None;
-    for (input, name) in inputs.iter().zip(names) {
-        let Input::Statistics(Statistics { origin, .. }) = input else { continue };
-        if origin.is_none() {
-            warnings
-                .push(format!("{name} does not say of which network and convention it is: see that they are the same"));
-        }
-        known = known.or(origin.clone());
-    }
-    match network {
-        Some(network) => network.origin(),
-        None => known.unwrap_or_else(|| Origin::made("fd (network unknown)")),
-    }
-}
-
-/// What a reader of the numbers should know of the images.
-fn warnings(surveys: &[Option<Survey>; 2]) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for survey in surveys.iter().flatten() {
-        let summary = &survey.summary;
-        let mut say = |count: usize, what: &str| {
-            if count > 0 {
-                warnings.push(format!("{}: {count} of {} images {what}", summary.source, summary.n));
-            }
-        };
-        say(summary.duplicates, "are equal to an earlier one");
-        say(summary.skipped.len(), "beside these cannot be read and were skipped");
-        summary.converted.iter().for_each(|(what, &count)| say(count, what));
-    }
-    if let [Some(generated), Some(reference)] = surveys {
-        let shared = generated.shared_with(reference);
-        if shared > 0 {
-            warnings.push(format!("{shared} of {} generated images are also in the reference", generated.summary.n));
-        }
-    }
-    warnings
-}
-
+/// The measures as a table, with notes below.
 fn table(measures: &[Measure], warnings: &[String]) -> String {
     let width = measures.iter().map(|m| m.metric.len()).max().unwrap_or(0);
     let count = |n: &Option<u64>| n.map_or("?".to_owned(), |n| n.to_string());

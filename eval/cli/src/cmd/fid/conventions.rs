@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::flags::{ImageFlags, WhichNetwork};
 use elbow_harness::failure::Failure;
-use elbow_harness::fid::{Convention, Origin, Side, Survey};
-use elbow_harness::images as side;
+use elbow_harness::fid::Convention;
+use elbow_harness::images::{ConventionMatrix, convention_matrix};
 use elbow_harness::workspace::Workspace;
 
 #[derive(Args)]
@@ -28,31 +28,19 @@ pub struct Arguments {
 }
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
-    let on_bad = arguments.images.on_bad()?;
-    let sets = [&arguments.generated, &arguments.reference].map(|name| side::images(workspace, name, None));
-    let [generated, reference] = sets;
-    let sets = [generated?, reference?];
-    let look = |i: usize| Survey::take(sets[i].as_ref(), [1, 1], on_bad, workspace.bar.as_ref());
-    let surveys = [look(0)?, look(1)?];
-    let network = arguments.network.open(workspace, &[&surveys[0], &surveys[1]], Some(Convention::Tf))?;
+    let names = [arguments.generated.as_str(), &arguments.reference];
     let cache = arguments.images.cache(workspace);
-    let mut sides: [Vec<Side>; 2] = Default::default();
-    for convention in Convention::RESIZING {
-        let network = network.with_convention(convention);
-        for (survey, sides) in surveys.iter().zip(&mut sides) {
-            let features = cache.features(&network, survey, workspace.bar.as_ref())?.features;
-            // One origin for all: here features of different conventions are compared on purpose.
-            sides.push(Side::of_features(&features, &Origin::made("of any convention"))?);
-        }
-    }
-    let row = |a: &Side| sides[1].iter().map(|b| a.to(b)).collect::<Result<Vec<f64>, Failure>>();
-    let matrix = sides[0].iter().map(row).collect::<Result<Vec<_>, Failure>>()?;
+    let found = convention_matrix(workspace, names, arguments.images.on_bad, &cache, |surveys| {
+        arguments.network.open(workspace, surveys, Some(Convention::Tf))
+    });
+    let ConventionMatrix { network, summaries: [generated, reference], distances } =
+        found.map_err(arguments.images.hint())?;
     let names = Convention::RESIZING.map(|convention| network.with_convention(convention).metric_name());
     let own: serde_json::Map<String, Value> =
-        names.iter().enumerate().map(|(i, name)| (name.clone(), json!(matrix[i][i]))).collect();
+        names.iter().enumerate().map(|(i, name)| (name.clone(), json!(distances[i][i]))).collect();
     let result = json!({
-        "conventions": Convention::RESIZING.map(|convention| convention.to_string()), "matrix": matrix, "distances": own,
-        "generated": surveys[0].summary, "reference": surveys[1].summary, "network_hash": network.hash(),
+        "conventions": Convention::RESIZING.map(|convention| convention.to_string()), "matrix": distances, "distances": own,
+        "generated": generated, "reference": reference, "network_hash": network.hash(),
         "runtime": network.runtime().to_string(),
     });
     workspace.print(&result, || {
@@ -61,7 +49,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
             let cells: String = row.iter().map(|value| format!("{value:>20.4}")).collect();
             format!("{:<18}{cells}", format!("generated {convention}"))
         };
-        let rows: Vec<String> = Convention::RESIZING.iter().zip(&matrix).map(line).collect();
+        let rows: Vec<String> = Convention::RESIZING.iter().zip(&distances).map(line).collect();
         format!("{:<18}{head}\n{}", "", rows.join("\n"))
     })
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use impls::network::state_dict;
 use serde_json::json;
 
+use crate::hints::written_by;
 use elbow_base::atomic_file;
 use elbow_harness::failure::Failure;
 use elbow_harness::fid::{CANONICAL_WEIGHTS, Inception};
@@ -32,7 +33,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     let tensors = skeleton.weights().len();
     let (weights, hash) = state_dict::single_precision(&arguments.weights)?;
     let bytes = skeleton.with_weights(weights, &hash).map_err(|e| e.in_file(&arguments.weights))?;
-    atomic_file::write(&arguments.output, &bytes)?;
+    atomic_file::write(&arguments.output, &bytes).map_err(written_by("-o FILE"))?;
     let canonical = hash == CANONICAL_WEIGHTS;
     let network = impls::hash::sha256(&bytes);
     let result = json!({

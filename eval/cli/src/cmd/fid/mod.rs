@@ -1,4 +1,4 @@
-//! `elbow fid`: distances between sets of images. One task, one file.
+//! `elbow fid`: distances between sets of images, one file per task.
 
 mod calc;
 mod conventions;

@@ -6,9 +6,10 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::flags::{ImageFlags, NetworkFlags};
+use crate::hints::written_by;
 use elbow_harness::failure::Failure;
 use elbow_harness::fid::{Statistics, Survey};
-use elbow_harness::images as side;
+use elbow_harness::images;
 use elbow_harness::workspace::Workspace;
 
 #[derive(Args)]
@@ -43,6 +44,7 @@ pub struct MergeArguments {
     output: PathBuf,
 }
 
+/// A part K/N, counted from 1.
 fn parse_part(text: &str) -> Result<[usize; 2], String> {
     let parsed = text.split_once('/').and_then(|(k, n)| Some([k.parse().ok()?, n.parse().ok()?]));
     parsed.filter(|[k, n]| (1..=*n).contains(k)).ok_or_else(|| "a part is K/N, as 3/8".to_owned())
@@ -50,12 +52,13 @@ fn parse_part(text: &str) -> Result<[usize; 2], String> {
 
 pub fn run(workspace: &Workspace, arguments: &StatsArguments) -> Result<(), Failure> {
     arguments.network.check(workspace)?;
-    let set = side::images(workspace, &arguments.set, None)?;
-    let survey = Survey::take(set.as_ref(), arguments.part, arguments.images.on_bad()?, workspace.bar.as_ref())?;
+    let set = images::images(workspace, &arguments.set, None)?;
+    let survey = Survey::take(set.as_ref(), arguments.part, arguments.images.on_bad, workspace.bar.as_ref())?;
     let network = arguments.network.open(workspace, &[&survey])?;
-    let features = arguments.images.cache(workspace).features(&network, &survey, workspace.bar.as_ref())?.features;
-    let statistics = Statistics::of(&features, &network.origin())?;
-    statistics.save(&arguments.output)?;
+    let cache = arguments.images.cache(workspace);
+    let extracted = cache.features(&network, &survey, workspace.bar.as_ref()).map_err(arguments.images.hint())?;
+    let statistics = Statistics::of(&extracted.features, &network.origin())?;
+    statistics.save(&arguments.output).map_err(written_by("-o FILE"))?;
     announce(workspace, &statistics, &arguments.output, json!({ "images": survey.summary, "part": arguments.part }))
 }
 
@@ -64,7 +67,7 @@ pub fn merge(workspace: &Workspace, arguments: &MergeArguments) -> Result<(), Fa
     for part in &arguments.parts[1..] {
         all = all.merge(&Statistics::load(part)?)?;
     }
-    all.save(&arguments.output)?;
+    all.save(&arguments.output).map_err(written_by("-o FILE"))?;
     announce(workspace, &all, &arguments.output, json!({ "parts": arguments.parts }))
 }
 
