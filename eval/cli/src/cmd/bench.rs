@@ -19,8 +19,9 @@ use elbow_harness::workspace::Workspace;
   elbow bench step case/ --seconds 5 --json
   elbow bench sample case/ --steps 64 --count 64
 
-All but case and machine print the seconds of every unit that was measured after a warm-up, and a check: the number by which two programs show
-that they did the same work. `just bench compare` runs these beside their Python peers.")]
+All but case and machine print the seconds of every unit that was measured after a warm-up, and a
+check: the number by which two programs show that they did the same work. `just bench compare`
+runs these beside their Python peers.")]
 pub enum Task {
     /// Writes a problem: a short training run, a fixed batch and the training data
     Case {

@@ -21,10 +21,11 @@ use elbow_harness::workspace::Workspace;
   elbow eval theory weighting
   elbow eval theorem-1
   elbow eval all --slow --device cuda:0      # the slow tier and, on a GPU, the gpu tier
-  elbow eval speed --peers target/peers/bin/python    # beside other programs; three claims want Fashion-MNIST's files
+  elbow eval speed --peers target/peers/bin/python    # beside other programs
 
-Exit code 1 if a claim is refuted, 4 if a check broke, 3 if an input is missing. A second run reuses every row whose
-claim, inputs, seed and device are unchanged, and the version of the code behind them.")]
+Exit code 1 if a claim is refuted, 4 if a check broke, 3 if an input is missing. Three claims of
+speed need the files of Fashion-MNIST. A second run reuses every row whose claim, inputs, seed and
+device are unchanged, and the version of the code behind them.")]
 pub struct Arguments {
     /// Suites, or ids of claims
     #[arg(required = true, value_name = "SUITE", value_parser = ClaimNames)]

@@ -15,9 +15,10 @@ use elbow_harness::workspace::Workspace;
   elbow import mdlm-owt.safetensors --preset mdlm-owt --set alphabet=tokenizer:gpt2/tokenizer.json --run out/runs/mdlm
   elbow likelihood --checkpoint out/runs/mdlm --dataset ./my.txt --split all
 
-Reads the state dict of an MDLM diffusion transformer (.safetensors, or what torch.save wrote), and writes a run folder that
-likelihood and sample take. Every tensor of the file must have its place in the network. The preset says what the weights are of:
-objective, data, sequence length; the sizes are those of the tensors. The weights stand for the averaged ones too.")]
+Reads the state dict of an MDLM diffusion transformer (.safetensors, or what torch.save wrote),
+and writes a run folder that likelihood and sample take. Every tensor of the file must have its
+place in the network. The preset says what the weights are of: objective, data, sequence length;
+the sizes are those of the tensors. The weights stand for the averaged ones too.")]
 pub struct Arguments {
     /// The weights
     file: PathBuf,

@@ -18,11 +18,13 @@ use elbow_harness::workspace::Workspace;
   elbow likelihood --checkpoint out/runs/ar-shakespeare --dataset kjv --split all
   elbow likelihood --checkpoint out/runs/vdm-digits --ode --sequences 64
 
-The bound is that of the averaged weights and uses the bound's own weights, whatever weighting trained them. The
-standard error is over sequences. For masked models that see no time, the any-order estimator (k-DCE) is the default: its
-mean is the same and its variance smaller; --estimator objective uses the training objective's own draws.
+The bound is that of the averaged weights and uses the bound's own weights, whatever weighting
+trained them. The standard error is over sequences. For masked models that see no time, the
+any-order estimator (k-DCE) is the default: its mean is the same and its variance smaller;
+--estimator objective uses the training objective's own draws.
 
-For Gaussian diffusion --ode adds the likelihood of the probability-flow ODE: of another model made of the same network.")]
+For Gaussian diffusion --ode adds the likelihood of the probability-flow ODE: of another model
+made of the same network.")]
 pub struct Arguments {
     #[command(flatten)]
     run: CheckpointFlag,

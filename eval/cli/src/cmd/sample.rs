@@ -21,8 +21,9 @@ use elbow_harness::workspace::Workspace;
   elbow sample --checkpoint out/runs/md4-shakespeare --length 500 --stride 32 --judge out/runs/ar-shakespeare
   elbow sample --checkpoint out/runs/md4-shakespeare --infill 'to be or not to be ____________ the question'
 
-Images become samples.npz (arr_0, uint8, NHWC) and samples.png, texts samples.txt. NFE is the number of network evaluations per
-sequence, as made: none where the answer was known or not needed, two where guidance asks twice.")]
+Images become samples.npz (arr_0, uint8, NHWC) and samples.png, texts samples.txt. NFE is the
+number of network evaluations per sequence, as made: none where the answer was known or not
+needed, two where guidance asks twice.")]
 pub struct Arguments {
     #[command(flatten)]
     run: CheckpointFlag,
@@ -73,7 +74,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     }
     workspace.print(&result, || {
         let (count, evaluations) = (made.tokens.len(), made.nfe());
-        let mut lines = vec![format!("{count} samples, {} sampler, {evaluations:.2} network evaluations per sample", request.sampler)];
+        let mut lines = vec![format!(
+            "{count} samples, {} sampler, {evaluations:.2} network evaluations per sample",
+            request.sampler
+        )];
         if let Some(judged) = &judged {
             let (p, e) = (&judged.perplexity, &judged.entropy);
             lines.push(format!(

@@ -38,10 +38,11 @@ A toy file:
   {"states": 3, "length": 2,
    "data": {"00": 0.35, "01": 0.05, "12": 0.6},
    "denoiser": {"kind": "exact"}}
-denoiser.kind: exact, uniform, tempered (temperature, floor), or table (entries: for every pattern with at
-least one '?', `length` rows of `states` probabilities).
+denoiser.kind: exact, uniform, tempered (temperature, floor), or table (entries: for every pattern
+with at least one '?', `length` rows of `states` probabilities).
 
-All numbers are in nats. Arrays over i start at i = 1; elbo, decoder and data_model_kl have steps + 1 entries."#;
+All numbers are in nats. Arrays over i start at i = 1; elbo, decoder and data_model_kl have steps
++ 1 entries."#;
 
 const GAUSSIAN: &str = r#"Examples:
   elbow theory gaussian --toy fixtures/gaussian/atoms.json --gamma-min -6 --gamma-max 5 --steps 4
@@ -52,22 +53,25 @@ A toy file: atoms (position, probability), or a mixture with a mean of one or tw
    "denoiser": {"kind": "atoms", "atoms": [[-0.9, 0.5], [0.6, 0.5]]}}
   {"mixture": [{"mean": [0.0, 1.0], "std": 0.3, "weight": 0.5}, {"mean": [1.0, 0.0], "std": 0.2, "weight": 0.5}],
    "denoiser": {"kind": "exact"}}
-The denoiser is the posterior mean of x given z_t if the data were its own atoms or mixture; exact: the data's.
+The denoiser is the posterior mean of x given z_t if the data were its own atoms or mixture;
+exact: the data's.
 
-All numbers are in nats (of a density for a mixture); infinite ones are null. quadrature_error estimates the error
-of the numbers above. kernel_mismatch is the part of each gap that no denoiser can remove: the true reverse kernel
-is no Gaussian."#;
+All numbers are in nats (of a density for a mixture); infinite ones are null. quadrature_error
+estimates the error of the numbers above. kernel_mismatch is the part of each gap that no denoiser
+can remove: the true reverse kernel is no Gaussian."#;
 
 const UNIFORM: &str = r#"Examples:
   elbow theory uniform --toy fixtures/toys/three-tokens.json --steps 4
   elbow theory uniform --toy fixtures/toys/three-tokens.json --transition fixtures/discrete/walk.json --json
 
-The toy file is that of `elbow theory masked`; a table denoiser lists every pattern of values instead (there is no
-mask). The exact denoiser is the posterior of each token given z_t at the time of the step.
+The toy file is that of `elbow theory masked`; a table denoiser lists every pattern of values
+instead (there is no mask). The exact denoiser is the posterior of each token given z_t at the
+time of the step.
 
-A transition file is {"jump": P}, the stochastic matrix of a Markov chain in continuous time whose tokens survive
-without a jump with probability alpha(t); or {"steps": [Q_1, ..., Q_T]}, one-step matrices. Rows are where a token
-comes from. With one row more than the toy has values, the last state is the mask."#;
+A transition file is {"jump": P}, the stochastic matrix of a Markov chain in continuous time whose
+tokens survive without a jump with probability alpha(t); or {"steps": [Q_1, ..., Q_T]}, one-step
+matrices. Rows are where a token comes from. With one row more than the toy has values, the last
+state is the mask."#;
 
 #[derive(Args)]
 struct Common {

@@ -20,7 +20,7 @@ pub fn form<T: FromStr<Err = UnknownName>>(text: &str) -> Result<T, String> {
             (None, Some(near)) => format!("\n\n  tip: a similar value exists: '{near}'"),
             (None, None) => String::new(),
         };
-        format!("\n  [possible values: {}]{tip}", unknown.known.join(", "))
+        format!("choose one of {}{tip}", unknown.known.join(", "))
     })
 }
 

@@ -22,12 +22,13 @@ use elbow_harness::workspace::Workspace;
   elbow fid calc samples/ reference-stats.npz --network inception.onnx --convention pytorch --metrics fd
   elbow fid calc out/runs/md4-digits digits:test --count 1000 --steps 64 --extrapolate 4
 
-A side is a folder (searched through), an npz or npy file of uint8 images, CIFAR's .bin, an IDX file, a data set as digits:test,
-an npz file of mu and sigma of this or another tool, or a trained run, whose samples are drawn and scored without being written.
-The first side is the generated one: precision counts its images, recall the reference's.
+A side is a folder (searched through), an npz or npy file of uint8 images, CIFAR's .bin, an IDX
+file, a data set as digits:test, an npz file of mu and sigma of this or another tool, or a trained
+run, whose samples are drawn and scored without being written. The first side is the generated
+one: precision counts its images, recall the reference's.
 
-Every number says which network, convention, images and errors it has; features are kept between runs, and found again only if
-nothing that shapes them has changed.")]
+Every number says which network, convention, images and errors it has; features are kept between
+runs, and found again only if nothing that shapes them has changed.")]
 pub struct Arguments {
     /// Generated images
     generated: String,

@@ -17,9 +17,10 @@ use elbow_harness::workspace::Workspace;
   elbow fid export pt_inception-2015-12-05-6726825d.pth -o inception.onnx
   elbow fid calc samples/ reference/ --network inception.onnx --convention clean
 
-The weights are those that pytorch-fid fetches (github.com/mseitzer/pytorch-fid/releases, 95.6 MB); torch-fidelity's
-weights-inception-2015-12-05-6726825d.pth is the same file. Every tensor must have its place in the network. Numbers are called
-fid.CONVENTION only if the file's SHA-256 is the canonical one.")]
+The weights are those that pytorch-fid fetches (github.com/mseitzer/pytorch-fid/releases, 95.6
+MB); torch-fidelity's weights-inception-2015-12-05-6726825d.pth is the same file. Every tensor
+must have its place in the network. Numbers are called fid.CONVENTION only if the file's SHA-256
+is the canonical one.")]
 pub struct Arguments {
     /// The weights, as PyTorch wrote them
     weights: PathBuf,

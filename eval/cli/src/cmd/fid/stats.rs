@@ -18,7 +18,8 @@ use elbow_harness::workspace::Workspace;
   elbow fid stats imagenet64:train --network inception.onnx --convention tf --part 3/8 -o part3.npz
   elbow fid merge part1.npz part2.npz part3.npz -o whole.npz
 
-The file holds mu and sigma as pytorch-fid, clean-fid and ADM write them, and beside them n and the metric's name.")]
+The file holds mu and sigma as pytorch-fid, clean-fid and ADM write them, and beside them n and
+the metric's name.")]
 pub struct StatsArguments {
     /// A folder, a file of images, or a data set with its split
     set: String,
