@@ -14,7 +14,7 @@ use elbow_harness::workspace::Workspace;
 #[derive(Subcommand)]
 pub enum Task {
     /// Distances between two sets: FD (FID), KID, Inception Score, precision, recall, density, coverage, entropy
-    Calc(calc::Arguments),
+    Calc(Box<calc::Arguments>),
     /// The Frechet distance of one pair of sets under every input convention that resizes
     Conventions(conventions::Arguments),
     /// Mean and covariance of a set's features, as an npz file that other tools read
