@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use elbow_base::Remedy;
 pub use elbow_base::UnknownName;
 use thiserror::Error;
 
@@ -20,6 +21,11 @@ pub enum Error {
     Format { path: PathBuf, message: String },
     #[error("{0}")]
     Setting(String),
+    #[error("{what}: {fetch}, or name the folder that has it")]
+    MissingData { what: String, fetch: String },
+    /// A folder that holds another run.
+    #[error("{}: {message}", run.display())]
+    OtherRun { run: PathBuf, message: &'static str },
     #[error("device {name:?} is not available: {message}")]
     Device { name: String, message: String },
     #[error(
@@ -66,12 +72,18 @@ impl From<Error> for elbow_base::Error {
             Error::UnknownName(name) => name.into(),
             Error::Base(error) => error,
             Error::Io { ref source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                Self::input(error.to_string(), "check the path; bundled data is found under --data DIR")
+                Self::input(error.to_string(), "check the path; bundled data is looked for in the data folder")
+                    .mended_by(Remedy::Data)
             }
             Error::Io { .. } => Self::environment(error.to_string(), "check permissions"),
             Error::Write { path, source } => Self::writing(&path)(source),
-            Error::Device { .. } => {
-                Self::environment(error.to_string(), "use --device cpu; `elbow doctor` lists devices")
+            Error::Device { .. } => Self::environment(error.to_string(), "`elbow doctor` lists devices; use the CPU")
+                .mended_by(Remedy::Device),
+            Error::OtherRun { .. } => {
+                Self::input(error.to_string(), "delete it, or name another folder for this run").mended_by(Remedy::Run)
+            }
+            Error::MissingData { what, fetch } => {
+                Self::input(what, format!("{fetch}, or name the folder that has it")).mended_by(Remedy::Data)
             }
             Error::Format { .. } | Error::Setting(_) | Error::Diverged { .. } => Self::input(error.to_string(), ""),
         }

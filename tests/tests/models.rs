@@ -1,6 +1,6 @@
 //! Every implementation through the command line: train, evaluate, sample; texts, classes, imported weights.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tests::{Call, elbow};
@@ -21,6 +21,11 @@ fn train(run: &Path, preset: &str, changes: &[&str]) -> Call {
 fn with(verb: &str, run: &Path, more: &[&str]) -> Call {
     let run = run.to_str().expect("UTF-8");
     elbow(ELBOW, &[&[verb, "--checkpoint", run, "--json", "-q"], more].concat())
+}
+
+/// The call was refused as bad usage or bad input, and says why.
+fn assert_refused(call: &Call, why: &str) {
+    assert_eq!((call.code, call.stderr.contains(why)), (2, true), "{why}: {}", call.stderr);
 }
 
 fn number(value: &Value) -> f64 {
@@ -48,123 +53,172 @@ fn every_implementation_trains_evaluates_and_samples() {
         assert!(nfe > 0.0 && nfe <= most, "{name}: NFE {nfe}");
         assert!(Path::new(samples["png"].as_str().expect("a picture")).is_file(), "{name}");
     }
-    // Two training objectives of one model share a bound, in any estimator.
+}
+
+/// Two training objectives of one model share a bound, in any estimator.
+#[test]
+fn the_estimators_of_a_bound_agree() {
+    let folder = tempfile::tempdir().expect("a folder");
     let run = folder.path().join("md4");
+    train(&run, "md4-digits", &["learning_rate=0.0001"]).json();
     let ask = |estimator: &str| with("likelihood", &run, &["--draws", "16", "--estimator", estimator]).json();
     let (k_dce, own) = (ask("k-dce"), ask("objective"));
     let value = |v: &Value| number(&v["nelbo"]["bits_per_dim"]["value"]);
     let error = number(&own["nelbo"]["bits_per_dim"]["standard_error"]);
     assert!((value(&k_dce) - value(&own)).abs() < 5.0 * error, "{k_dce} {own}");
-    // Another implementation's sampler, and k-dce of a network that sees the time, are refused.
-    let call = with("sample", &folder.path().join("ar"), &["--sampler", "ancestral"]);
-    assert_eq!((call.code, call.stderr.contains("left-to-right")), (2, true), "{}", call.stderr);
-    let call = with("likelihood", &folder.path().join("genmd4"), &["--estimator", "k-dce"]);
-    assert_eq!((call.code, call.stderr.contains("sees no time")), (2, true), "{}", call.stderr);
 }
 
 #[test]
-fn texts_are_trained_on_evaluated_elsewhere_continued_and_judged() {
+fn samplers_and_estimators_of_another_model_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (model, judge) = (folder.path().join("md4"), folder.path().join("ar"));
+    let [ar, genmd4] = ["ar", "genmd4"].map(|name| folder.path().join(name));
+    train(&ar, "ar-digits", &[]).json();
+    train(&genmd4, "genmd4-digits", &[]).json();
+    assert_refused(&with("sample", &ar, &["--sampler", "ancestral"]), "left-to-right");
+    assert_refused(&with("likelihood", &genmd4, &["--estimator", "k-dce"]), "--estimator objective");
+}
+
+/// A small model of texts and an autoregressive judge.
+fn texts(folder: &Path) -> [PathBuf; 2] {
+    let [model, judge] = ["md4", "ar"].map(|name| folder.join(name));
     let changes = ["sequence_length=16", "evaluate_every=4"];
     train(&model, "md4-shakespeare", &changes).json();
     train(&judge, "ar-shakespeare", &changes).json();
-    // Evaluation while training: a row of metrics, sampled text, and a file for TensorBoard.
+    [model, judge]
+}
+
+/// Evaluation while training: a row of metrics, sampled text, and a file for TensorBoard.
+#[test]
+fn texts_are_evaluated_while_training() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [model, _] = texts(folder.path());
     let metrics = std::fs::read_to_string(model.join("metrics.jsonl")).expect("rows");
     let last: Value = serde_json::from_str(metrics.lines().last().expect("a row")).expect("JSON");
     assert!((number(&last["nelbo_bits_per_dim"]) - 27f64.log2()).abs() < 0.5, "{last}");
     let sampled = std::fs::read_to_string(model.join("samples/step-0000004.txt")).expect("a sample");
     assert!(sampled.lines().count() == 16 && sampled.lines().all(|line| line.len() == 16), "{sampled}");
     assert!(std::fs::metadata(model.join("events/events.out.tfevents.0.elbow")).expect("events").len() > 100);
-    // The same letters, another book.
+}
+
+/// The same letters, another book.
+#[test]
+fn a_model_of_texts_is_evaluated_on_another_text() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [_, judge] = texts(folder.path());
     let abroad = with("likelihood", &judge, &["--dataset", "kjv", "--split", "all", "--sequences", "64"]).json();
     assert_eq!(abroad["nelbo"]["dataset"], "kjv:all");
     let (bits, text) = (&abroad["nelbo"]["bits_per_dim"], &abroad["nelbo"]["text"]);
     assert_eq!(text["bits_per_character"]["value"], bits["value"], "a letter is a token");
     assert!((number(&abroad["nelbo"]["perplexity"]["value"]).log2() - number(&bits["value"])).abs() < 1e-9);
     assert_eq!(abroad["nelbo"]["draws"], 1, "an exact likelihood needs no draws");
-    // Longer than the window, window after window, under the judge, with the entropy.
-    let judge_run = judge.to_str().expect("UTF-8");
+    // Data in another alphabet does not fit.
+    assert_refused(&with("likelihood", &judge, &["--dataset", "digits"]), "27");
+}
+
+#[test]
+fn long_texts_are_drawn_and_judged_window_after_window() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [model, judge] = texts(folder.path());
+    let judge = judge.to_str().expect("UTF-8");
     let long = ["--count", "3", "--length", "40", "--stride", "8", "--sampler", "one-by-one"];
     let made = with("sample", &model, &long).json();
     assert_eq!((made["count"].as_u64(), made["length"].as_u64()), (Some(3), Some(40)));
     assert_eq!(number(&made["nfe"]), 16.0 + 3.0 * 8.0);
-    let judged = with("sample", &model, &["--count", "4", "--judge", judge_run]).json();
+    let judged = with("sample", &model, &["--count", "4", "--judge", judge]).json();
     assert!(number(&judged["generative"]["perplexity"]["value"]) > 1.0);
     assert!(number(&judged["generative"]["entropy"]["value"]) > 0.0);
-    // Infilling keeps what is known.
+    let judged = with("sample", &model, &["--count", "3", "--length", "40", "--judge", judge]).json();
+    assert_eq!((&judged["generative"]["window"], &judged["generative"]["length"]), (&16.into(), &40.into()));
+    assert_refused(&with("sample", &model, &["--count", "1", "--judge", judge]), "two samples");
+    assert_refused(&with("sample", &model, &["--judge", model.to_str().expect("UTF-8")]), "autoregressive");
+}
+
+#[test]
+fn infilling_keeps_what_is_known() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [model, _] = texts(folder.path());
     with("sample", &model, &["--count", "3", "--infill", "to be ___ not t"]).json();
     let filled = std::fs::read_to_string(model.join("samples/samples.txt")).expect("text");
     assert!(filled.lines().all(|line| line.starts_with("to be ") && &line[9..15] == " not t"), "{filled}");
-    let call = with("sample", &model, &["--infill", "To be"]);
-    assert_eq!((call.code, call.stderr.contains("'T' is not in the alphabet")), (2, true), "{}", call.stderr);
-    let call = with("sample", &model, &["--infill", "to be", "--length", "40"]);
-    assert_eq!((call.code, call.stderr.contains("one window")), (2, true), "{}", call.stderr);
-    let call = with("sample", &model, &["--count", "1", "--judge", judge_run]);
-    assert_eq!((call.code, call.stderr.contains("two samples")), (2, true), "{}", call.stderr);
-    // Longer samples are judged in windows of the judge.
-    let judged = with("sample", &model, &["--count", "3", "--length", "40", "--judge", judge_run]).json();
-    assert_eq!((&judged["generative"]["window"], &judged["generative"]["length"]), (&16.into(), &40.into()));
-    let call = with("sample", &model, &["--judge", model.to_str().expect("UTF-8")]);
-    assert_eq!((call.code, call.stderr.contains("autoregressive")), (2, true), "{}", call.stderr);
-    // Data in another alphabet does not fit.
-    let call = with("likelihood", &judge, &["--dataset", "digits"]);
-    assert_eq!((call.code, call.stderr.contains("27")), (2, true), "{}", call.stderr);
+    assert_refused(&with("sample", &model, &["--infill", "To be"]), "'T' is not in the alphabet");
+    assert_refused(&with("sample", &model, &["--infill", "to be", "--length", "40"]), "one window");
 }
+
+const CLASSES: [&str; 3] = ["class_conditioning=true", "label_dropout=0.1", "condition_width=16"];
 
 #[test]
 fn classes_are_learned_and_guided() {
     let folder = tempfile::tempdir().expect("a folder");
     let run = folder.path().join("classes");
-    let classes = ["class_conditioning=true", "label_dropout=0.1", "condition_width=16"];
-    train(&run, "md4-digits", &classes).json();
+    train(&run, "md4-digits", &CLASSES).json();
     let nfe = |guidance: &str| {
         let made = ["--count", "4", "--sampler", "one-by-one", "--class", "3", "--guidance", guidance];
         number(&with("sample", &run, &made).json()["nfe"])
     };
     assert_eq!((nfe("1"), nfe("0"), nfe("2")), (64.0, 64.0, 128.0));
-    for settings in [["condition_width=5"], ["condition_width=0"], ["hidden=0"]] {
-        let changes = [&classes[..], &settings[..]].concat();
-        let call = train(&folder.path().join("refused"), "md4-digits", &changes);
-        assert_eq!((call.code, call.stderr.contains("panicked")), (2, false), "{}", call.stderr);
-    }
-    let call = train(&folder.path().join("refused"), "d3pm-uniform-digits", &classes);
-    assert_eq!((call.code, call.stderr.contains("has no classes")), (2, true), "{}", call.stderr);
-    let call = with("sample", &run, &["--guidance", "inf"]);
-    assert_eq!((call.code, call.stderr.contains("finite")), (2, true), "{}", call.stderr);
-    let call = with("sample", &run, &["--class", "10"]);
-    assert_eq!((call.code, call.stderr.contains("10 classes")), (2, true), "{}", call.stderr);
     with("likelihood", &run, &["--draws", "2", "--sequences", "32"]).json();
+    assert_refused(&with("sample", &run, &["--guidance", "inf"]), "finite");
+    assert_refused(&with("sample", &run, &["--class", "10"]), "class 10: this model has the classes 0 to 9");
 }
 
 #[test]
-fn gaussian_models_train_evaluate_and_sample() {
+fn settings_of_classes_that_do_not_fit_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
-    let run = |name: &str| folder.path().join(name);
-    let quick = ["--draws", "2", "--sequences", "16"];
+    let refused = folder.path().join("refused");
+    for setting in ["condition_width=5", "condition_width=0", "hidden=0"] {
+        let call = train(&refused, "md4-digits", &[&CLASSES[..], &[setting]].concat());
+        assert_eq!((call.code, call.stderr.contains("panicked")), (2, false), "{}", call.stderr);
+    }
+    assert_refused(&train(&refused, "d3pm-uniform-digits", &CLASSES), "has no classes");
+}
+
+/// A few steps of an implementation of Gaussian diffusion.
+fn gaussian(folder: &Path, name: &str) -> PathBuf {
+    let run = folder.join(name);
+    train(&run, &format!("{name}-digits"), &["learning_rate=0.0001"]).json();
+    run
+}
+
+#[test]
+fn bounds_of_gaussian_models_are_the_sum_of_their_terms() {
+    let folder = tempfile::tempdir().expect("a folder");
     for name in ["vdm", "flow", "edm"] {
-        train(&run(name), &format!("{name}-digits"), &["learning_rate=0.0001"]).json();
-        let bound = with("likelihood", &run(name), &quick).json();
+        let bound = with("likelihood", &gaussian(folder.path(), name), &["--draws", "2", "--sequences", "16"]).json();
         let nelbo = &bound["nelbo"];
         assert!(number(&nelbo["bits_per_dim"]["value"]) > 2.0, "{name}: {nelbo}");
         let parts = ["reconstruction", "prior"].map(|part| number(&nelbo[part]));
         let whole = parts[0] + parts[1] + number(&nelbo["diffusion"]["value"]);
         assert!((whole - number(&nelbo["bits_per_dim"]["value"])).abs() < 1e-9, "{name}: {nelbo}");
         assert_eq!(nelbo["protocol"]["objective"], "gaussian", "{name}");
+    }
+}
+
+#[test]
+fn every_sampler_draws_from_every_gaussian_model() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["vdm", "flow", "edm"] {
+        let run = gaussian(folder.path(), name);
         for (sampler, grid, nfe) in
             [("ancestral", "uniform", 5.0), ("ddim", "uniform", 5.0), ("heun", "uniform", 10.0), ("heun", "edm", 9.0)]
         {
             let churn = if sampler == "heun" { "1" } else { "0" };
             let made = ["--count", "3", "--steps", "5", "--sampler", sampler, "--grid", grid, "--churn", churn];
-            let samples = with("sample", &run(name), &made).json();
+            let samples = with("sample", &run, &made).json();
             assert_eq!(number(&samples["nfe"]), nfe, "{name}, {sampler} on {grid}");
             assert!(samples["placement"].as_str().expect("words").starts_with(grid), "{samples}");
         }
     }
-    // The ODE's likelihood: exact and estimated traces of one path have one mean.
+}
+
+/// The ODE's likelihood: exact and estimated traces of one path have one mean.
+#[test]
+fn exact_and_estimated_traces_of_the_ode_agree() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let vdm = gaussian(folder.path(), "vdm");
     let ode = |trace: &str, dequantisation: &str| {
-        let more = ["--ode", "--ode-steps", "6", "--trace", trace, "--dequantisation", dequantisation];
-        with("likelihood", &run("vdm"), &[&quick[..], &more].concat()).json()["ode"].clone()
+        let quick = ["--draws", "2", "--sequences", "16", "--ode", "--ode-steps", "6"];
+        let more = ["--trace", trace, "--dequantisation", dequantisation];
+        with("likelihood", &vdm, &[&quick[..], &more].concat()).json()["ode"].clone()
     };
     let value = |ode: &Value| number(&ode["bits_per_dim"]["value"]);
     let (exact, estimated) = (ode("exact", "decoder"), ode("hutchinson", "decoder"));
@@ -173,18 +227,26 @@ fn gaussian_models_train_evaluate_and_sample() {
     assert_ne!(value(&exact), value(&estimated));
     assert_eq!((number(&exact["nfe"]), number(&estimated["nfe"])), (24.0 * 64.0, 24.0));
     assert_eq!(ode("hutchinson", "uniform")["dequantisation"], "uniform");
-    // What does not fit is refused.
-    let refused = |call: Call, what: &str| {
-        assert_eq!((call.code, call.stderr.contains(what)), (2, true), "{what}: {}", call.stderr);
-    };
-    refused(with("sample", &run("vdm"), &["--grid", "cosine"]), "edm");
-    with("sample", &run("vdm"), &["--schedule", "cosine", "--steps", "3"]).json();
-    refused(with("sample", &run("vdm"), &["--schedule", "cosine:-3:5"]), "gamma from -8 to 5");
-    refused(with("sample", &run("vdm"), &["--churn", "1"]), "heun");
-    refused(with("sample", &run("edm"), &["--churn=-1"]), "--churn -1");
-    refused(with("likelihood", &run("vdm"), &["--trace", "exact"]), "--ode");
-    refused(with("sample", &run("vdm"), &["--nucleus", "0.9"]), "nucleus");
-    refused(with("sample", &run("vdm"), &["--sampler", "cached"]), "ddim");
+}
+
+#[test]
+fn options_that_a_gaussian_model_has_not_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let vdm = gaussian(folder.path(), "vdm");
+    with("sample", &vdm, &["--schedule", "cosine", "--steps", "3"]).json();
+    assert_refused(&with("sample", &vdm, &["--grid", "cosine"]), "edm");
+    assert_refused(&with("sample", &vdm, &["--schedule", "cosine:-3:5"]), "gamma from -8 to 5");
+    assert_refused(&with("sample", &vdm, &["--churn", "1"]), "heun");
+    assert_refused(&with("sample", &vdm, &["--churn=-1"]), "--churn");
+    assert_refused(&with("likelihood", &vdm, &["--trace", "exact"]), "--ode");
+    assert_refused(&with("sample", &vdm, &["--nucleus", "0.9"]), "nucleus");
+    assert_refused(&with("sample", &vdm, &["--sampler", "cached"]), "ddim");
+}
+
+#[test]
+fn settings_that_gaussian_diffusion_has_not_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let refused = folder.path().join("refused");
     let settings = [
         ("schedule=cosine", "no ends"),
         ("noise_levels=cosine:-8:4", "other ends"),
@@ -198,13 +260,12 @@ fn gaussian_models_train_evaluate_and_sample() {
         ("prediction=velocity", "eps"),
         ("schedule=normal:2.4:0.5:-8:5", "7 STD"),
     ];
-    let call = train(&run("refused"), "edm-digits", &["sigma_data=0.5"]);
-    refused(call, "edm:0.5");
-    let call = train(&run("refused"), "vdm-digits", &["dataset=shakespeare", "alphabet=text8", "sequence_length=64"]);
-    refused(call, "needs images");
     for (setting, what) in settings {
-        refused(train(&run("refused"), "vdm-digits", &[setting, "weighting=fm"]), what);
+        assert_refused(&train(&refused, "vdm-digits", &[setting, "weighting=fm"]), what);
     }
+    assert_refused(&train(&refused, "edm-digits", &["sigma_data=0.5"]), "edm:0.5");
+    let texts = ["dataset=shakespeare", "alphabet=text8", "sequence_length=64"];
+    assert_refused(&train(&refused, "vdm-digits", &texts), "needs images");
 }
 
 #[test]
@@ -277,23 +338,23 @@ fn published_weights_are_imported_and_what_does_not_fit_is_refused() {
     assert_eq!((made["parameters"].as_u64(), made["values"].as_u64()), (Some(37771), Some(10)));
     assert_eq!((made["heads"].as_u64(), made["layers"].as_u64()), (Some(4), Some(2)));
     // Ten values are no text in 27 letters.
-    let call = with("likelihood", &run, &["--dataset", "shakespeare"]);
-    assert_eq!((call.code, call.stderr.contains("10")), (2, true), "{}", call.stderr);
-    let call = import("fixtures/networks/dit.safetensors", &run);
-    assert_eq!((call.code, call.stderr.contains("exists")), (2, true), "{}", call.stderr);
-    let call = import("fixtures/networks/md4-transformer.safetensors", &folder.path().join("other"));
-    assert_eq!((call.code, call.stderr.contains("no tensor backbone.")), (2, true), "{}", call.stderr);
+    assert_refused(&with("likelihood", &run, &["--dataset", "shakespeare"]), "10");
+    assert_refused(&import("fixtures/networks/dit.safetensors", &run), "exists");
+    let other = import("fixtures/networks/md4-transformer.safetensors", &folder.path().join("other"));
+    assert_refused(&other, "no tensor backbone.");
 }
 
 #[test]
 fn missing_data_says_what_to_put_where() {
     let call = elbow(ELBOW, &["train", "md4-cifar10", "-q"]);
-    assert_eq!(call.code, 2, "{}", call.stderr);
     for word in ["cifar10", "fixtures", "--data DIR"] {
-        assert!(call.stderr.contains(word), "{}", call.stderr);
+        assert_refused(&call, word);
     }
-    let call = elbow(ELBOW, &["train", "md4-shakespeare", "-q", "--set", "alphabet=runes"]);
-    assert_eq!((call.code, call.stderr.contains("tokenizer:FILE")), (2, true), "{}", call.stderr);
+    assert_refused(&elbow(ELBOW, &["train", "md4-shakespeare", "-q", "--set", "alphabet=runes"]), "tokenizer:FILE");
+}
+
+#[test]
+fn every_preset_has_a_plan_of_its_own_implementation() {
     let presets = elbow(ELBOW, &["train", "--list", "--json"]).json();
     for preset in presets.as_array().expect("names") {
         let name = preset.as_str().expect("a name");

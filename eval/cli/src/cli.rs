@@ -3,10 +3,14 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
+use elbow_base::UnknownName;
 
-use crate::cmd;
+use crate::flags::form;
+use crate::{cmd, hints};
+use elbow_harness::device::DeviceName;
 use elbow_harness::failure::{Failure, Kind};
 use elbow_harness::workspace::Workspace;
 
@@ -31,8 +35,8 @@ struct Common {
     seed: u64,
     /// Where to compute: cpu or, in builds with the feature cuda, cuda:N; training shares its steps among several, as in
     /// cuda:0,cuda:1. The feature network of `fid` takes cuda:N in every build
-    #[arg(long, global = true, default_value = "cpu")]
-    device: String,
+    #[arg(long, global = true, default_value = "cpu", value_parser = form::<Devices>)]
+    device: Devices,
     /// Folder for results
     #[arg(long, global = true, default_value = "out", value_name = "DIR")]
     out: PathBuf,
@@ -42,6 +46,22 @@ struct Common {
     /// No progress on stderr
     #[arg(long, short, global = true)]
     quiet: bool,
+}
+
+/// One device, or several separated by commas.
+#[derive(Clone)]
+struct Devices {
+    name: String,
+    on_gpu: bool,
+}
+
+impl FromStr for Devices {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        let devices = name.split(',').map(str::parse).collect::<Result<Vec<DeviceName>, _>>()?;
+        Ok(Self { name: name.to_owned(), on_gpu: devices[0] != DeviceName::Cpu })
+    }
 }
 
 #[derive(Subcommand)]
@@ -82,12 +102,10 @@ pub fn main() -> ExitCode {
         let Common { json, seed, device, out, data, quiet } = common;
         let mut workspace = match verb {
             // The feature network has a device of its own, ONNX Runtime's; the doctor looks without opening.
-            Verb::Fid(_) | Verb::Doctor if device.starts_with("cuda") => {
-                Workspace::new(out, data, seed, "cpu", quiet, json)?
-            }
-            _ => Workspace::new(out, data, seed, &device, quiet, json)?,
+            Verb::Fid(_) | Verb::Doctor if device.on_gpu => Workspace::new(out, data, seed, "cpu", quiet, json)?,
+            _ => Workspace::new(out, data, seed, &device.name, quiet, json)?,
         };
-        workspace.device_name = device;
+        workspace.device_name = device.name;
         match verb {
             Verb::Eval(arguments) => return cmd::eval::run(&mut workspace, &arguments),
             Verb::Theory(process) => cmd::theory::run(&workspace, &process)?,
@@ -104,7 +122,7 @@ pub fn main() -> ExitCode {
     };
     run().unwrap_or_else(|failure| {
         // `eprintln!` would panic where stderr is a file on the disk that is full.
-        let _ = writeln!(std::io::stderr(), "elbow: {failure}");
+        let _ = writeln!(std::io::stderr(), "elbow: {}", hints::message(&failure));
         ExitCode::from(exit_code(&failure))
     })
 }

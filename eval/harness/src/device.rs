@@ -1,33 +1,52 @@
 //! Devices by name: `cpu`, `cuda:N`.
 
+use std::str::FromStr;
+
 use burn::tensor::Device;
 use impls::UnknownName;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Remedy};
+
+/// A device by its name: `cpu`, `cuda:N`, or `cuda` for the first GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceName {
+    Cpu,
+    /// The GPU with this index, counted from 0.
+    Cuda(usize),
+}
+
+impl FromStr for DeviceName {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        match (name, name.strip_prefix("cuda:").map(str::parse)) {
+            ("cpu", _) => Ok(Self::Cpu),
+            ("cuda", _) => Ok(Self::Cuda(0)),
+            (_, Some(Ok(index))) => Ok(Self::Cuda(index)),
+            _ => Err(UnknownName::new("device", name, &["cpu", "cuda:N"])),
+        }
+    }
+}
 
 /// Opens a device of tensors.
 pub fn open(name: &str) -> Result<Device, Failure> {
-    match name {
-        "cpu" => Ok(Device::flex()),
-        "cuda" => cuda(name, 0),
-        _ => match name.strip_prefix("cuda:").and_then(|index| index.parse().ok()) {
-            Some(index) => cuda(name, index),
-            None => Err(UnknownName::new("device", name, &["cpu", "cuda:0"]).into()),
-        },
+    match name.parse()? {
+        DeviceName::Cpu => Ok(Device::flex()),
+        DeviceName::Cuda(index) => cuda(name, index).map_err(|failure| failure.mended_by(Remedy::Device)),
     }
 }
 
 /// A GPU. What is missing is looked for first: the backend itself would panic in a thread of its own.
 fn cuda(name: &str, index: usize) -> Result<Device, Failure> {
     let missing = |what: String, fix: &str| Failure::environment(format!("device {name:?}: {what}"), fix);
-    let count = gpus().map_err(|what| missing(what, "install NVIDIA's driver, or use --device cpu"))?;
+    let count = gpus().map_err(|what| missing(what, "install NVIDIA's driver, or use the CPU"))?;
     if index >= count {
-        return Err(missing(format!("this machine has {count} GPU(s)"), "count from 0, or use --device cpu"));
+        return Err(missing(format!("this machine has {count} GPU(s)"), "count from 0, or use the CPU"));
     }
-    compiler().map_err(|what| missing(what, "install the CUDA toolkit 12 or later, or use --device cpu"))?;
+    compiler().map_err(|what| missing(what, "install the CUDA toolkit 12 or later, or use the CPU"))?;
     built(index).ok_or_else(|| {
         let what = "this program was built for the CPU only".to_owned();
-        missing(what, "build it with cargo build --release --features cuda, or use --device cpu")
+        missing(what, "build it with cargo build --release --features cuda, or use the CPU")
     })
 }
 

@@ -9,16 +9,20 @@
 //! | [`denoisers`] | exact denoisers of toys for the losses that train networks |
 //! | [`timing`] | how long steps, samples and distances take |
 //! | [`claims`] | claims, their checks and verdicts |
+//! | [`report`] | the report of recorded rows |
+//! | [`inventory`] | what a machine has, and what it lacks |
 //! | [`workspace`], [`device`], [`provenance`], [`progress`] | where and how a command runs, and what its numbers come from |
 
 pub mod claims;
 pub mod denoisers;
 pub mod device;
 pub mod images;
+pub mod inventory;
 pub mod likelihood;
 pub mod networks;
 pub mod progress;
 pub mod provenance;
+pub mod report;
 pub mod runs;
 pub mod sampling;
 pub mod timing;
@@ -29,5 +33,5 @@ pub use elbow_theory as theory;
 
 /// Errors of the engine.
 pub mod failure {
-    pub use elbow_base::{Error as Failure, Kind, nearest};
+    pub use elbow_base::{Error as Failure, Kind, Remedy, nearest};
 }

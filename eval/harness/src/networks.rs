@@ -1,6 +1,7 @@
-//! The feature networks that have a name.
+//! Feature networks by name or file.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use impls::UnknownName;
 
@@ -8,49 +9,96 @@ use crate::failure::Failure;
 use crate::fid::{self, Convention, FeatureNetwork, Runtime};
 use crate::workspace::Workspace;
 
-/// The networks that have a name: the file in a data folder, and the convention where there is one only. The last is the
-/// user's own export.
-const NAMED: [(&str, &str, Option<Convention>); 3] = [
-    ("digits-classifier", "digits-classifier/digits-classifier.onnx", Some(Convention::Unit)),
-    ("lite0", "lite0/lite0.onnx", Some(Convention::Lite)),
-    ("inception", "inception.onnx", None),
-];
-
-/// The network for images where none was asked for: that of the 8x8 digits, or one of photographs.
-pub fn default_network(digits: bool) -> &'static str {
-    if digits { NAMED[0].0 } else { NAMED[1].0 }
+/// The networks that have a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedNetwork {
+    /// The bundled classifier of the 8x8 digits.
+    DigitsClassifier,
+    /// The bundled EfficientNet-Lite0, trained on ImageNet.
+    Lite0,
+    /// The Inception of the FID, which users export from its published weights.
+    Inception,
 }
 
-/// The file of a network, and its convention where there is one only.
-pub fn place(workspace: &Workspace, named: &str) -> Result<(PathBuf, Option<Convention>), Failure> {
-    match NAMED.iter().find(|(name, ..)| *name == named) {
-        Some((_, file, own)) => Ok((workspace.data_file(file)?, *own)),
-        None if Path::new(named).is_file() => Ok((PathBuf::from(named), None)),
-        None => {
-            let known: Vec<&str> = NAMED.iter().map(|(name, ..)| *name).chain(["FILE.onnx"]).collect();
-            Err(UnknownName::new("network", named, &known).into())
+impls::names!(NamedNetwork, "network":
+    DigitsClassifier = "digits-classifier",
+    Lite0 = "lite0",
+    Inception = "inception",
+);
+
+impl NamedNetwork {
+    /// Its file in a data folder, and the convention of its input where there is one only.
+    fn file(self) -> (&'static str, Option<Convention>) {
+        match self {
+            Self::DigitsClassifier => ("digits-classifier/digits-classifier.onnx", Some(Convention::Unit)),
+            Self::Lite0 => ("lite0/lite0.onnx", Some(Convention::Lite)),
+            Self::Inception => ("inception.onnx", None),
         }
     }
 }
 
-/// A network by its name or its file, under a convention or its own.
-pub fn named_network(
-    workspace: &Workspace,
-    named: &str,
-    convention: Option<Convention>,
-    runtime: Runtime,
-) -> Result<FeatureNetwork, Failure> {
-    let (path, own) = place(workspace, named)?;
-    let convention = convention.or(own).ok_or_else(|| fid::Error::UnknownConvention(named.to_owned()))?;
-    Ok(FeatureNetwork::load(&path, convention, runtime)?)
+/// A feature network: one that has a name, or an ONNX file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Network {
+    Named(NamedNetwork),
+    File(PathBuf),
 }
 
-/// A bundled network under its own convention, on the embedded runtime: the same everywhere.
+impl FromStr for Network {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        match name.parse::<NamedNetwork>() {
+            Ok(named) => Ok(Self::Named(named)),
+            Err(_) if Path::new(name).is_file() => Ok(Self::File(PathBuf::from(name))),
+            Err(UnknownName { kind, name, mut known }) => {
+                known.push("FILE.onnx".to_owned());
+                Err(UnknownName { kind, name, known })
+            }
+        }
+    }
+}
+
+impl Network {
+    /// The network for images where none is named: that of the 8x8 digits, or that of photographs.
+    pub fn default_for(digits: bool) -> Self {
+        Self::Named(if digits { NamedNetwork::DigitsClassifier } else { NamedNetwork::Lite0 })
+    }
+
+    /// Its file, and the convention of its input where there is one only.
+    pub fn place(&self, workspace: &Workspace) -> Result<(PathBuf, Option<Convention>), Failure> {
+        match self {
+            Self::Named(named) => {
+                let (file, own) = named.file();
+                Ok((workspace.data_file(file)?, own))
+            }
+            Self::File(path) => Ok((path.clone(), None)),
+        }
+    }
+
+    /// Loads it under a convention, or under its own.
+    pub fn open(
+        &self,
+        workspace: &Workspace,
+        convention: Option<Convention>,
+        runtime: Runtime,
+    ) -> Result<FeatureNetwork, Failure> {
+        let (path, own) = self.place(workspace)?;
+        let convention = convention.or(own).ok_or_else(|| {
+            let what = format!("{}: the convention of its input is not known", path.display());
+            let fix = "name one of unit, signed, tf, pytorch, clean or lite: the number depends on it";
+            Failure::input(what, fix).mended_by(Remedy::Convention)
+        })?;
+        FeatureNetwork::load(&path, convention, runtime)
+    }
+}
+
+/// A bundled network under its own convention, on the embedded runtime: the same numbers on every machine.
 pub fn bundled_network(workspace: &Workspace, name: &str) -> Result<FeatureNetwork, Failure> {
-    named_network(workspace, name, None, Runtime::Embedded)
+    name.parse::<Network>()?.open(workspace, None, Runtime::Embedded)
 }
 
 /// The bundled classifier of the 8x8 digits.
 pub fn digits_classifier(workspace: &Workspace) -> Result<FeatureNetwork, Failure> {
-    bundled_network(workspace, NAMED[0].0)
+    Network::Named(NamedNetwork::DigitsClassifier).open(workspace, None, Runtime::Embedded)
 }

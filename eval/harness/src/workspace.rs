@@ -8,7 +8,7 @@ use elbow_base::{Progress, Silent};
 use impls::data::{Dataset, Spec, catalogue};
 
 use crate::device;
-use crate::failure::Failure;
+use crate::failure::{Failure, Remedy};
 use crate::progress::Bar;
 
 /// Where and how a command runs.
@@ -87,8 +87,8 @@ impl Workspace {
         let folders = self.data_folders();
         folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file()).ok_or_else(|| {
             let searched: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
-            let fix = "run in the root of the repository, or name the folder with --data DIR";
-            Failure::input(format!("{name} is not in {}", searched.join(" or ")), fix)
+            let fix = "run in the root of the repository, or name the data folder";
+            Failure::input(format!("{name} is not in {}", searched.join(" or ")), fix).mended_by(Remedy::Data)
         })
     }
 

@@ -37,6 +37,25 @@ pub enum Kind {
     Internal,
 }
 
+/// A choice of the caller's that would mend an error. Programs that offer the choice can say how it is made there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// Another folder or file for results.
+    Output,
+    /// Another folder for a training run.
+    Run,
+    /// Another folder with data.
+    Data,
+    /// Another device.
+    Device,
+    /// The training objective's own estimator of a bound.
+    ObjectiveEstimator,
+    /// The convention of a feature network's input.
+    Convention,
+    /// The Python of the programs to be compared with.
+    Peers,
+}
+
 /// An error of the evaluation suite: one line of what and where, one line of what to do.
 #[derive(Debug)]
 pub struct Error {
@@ -46,24 +65,31 @@ pub struct Error {
     pub what: String,
     /// What to do about it; may be empty.
     pub advice: String,
+    /// The choice that would mend it, where there is one.
+    pub remedy: Option<Remedy>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// Bad usage or bad input.
     pub fn input(what: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { kind: Kind::Input, what: what.into(), advice: advice.into(), source: None }
+        Self { kind: Kind::Input, what: what.into(), advice: advice.into(), remedy: None, source: None }
     }
 
     /// Something is missing in the environment.
     pub fn environment(what: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { kind: Kind::Environment, what: what.into(), advice: advice.into(), source: None }
+        Self { kind: Kind::Environment, what: what.into(), advice: advice.into(), remedy: None, source: None }
     }
 
     /// A defect of this program.
     pub fn internal(what: impl Into<String>) -> Self {
         let advice = "this is a defect of elbow: please report it with the command that you ran";
-        Self { kind: Kind::Internal, what: what.into(), advice: advice.into(), source: None }
+        Self { kind: Kind::Internal, what: what.into(), advice: advice.into(), remedy: None, source: None }
+    }
+
+    /// The same error, which this choice would mend.
+    pub fn mended_by(self, remedy: Remedy) -> Self {
+        Self { remedy: Some(remedy), ..self }
     }
 
     /// The same error, found in this file.
@@ -93,8 +119,8 @@ impl Error {
     pub fn writing(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |error| {
             let what = format!("cannot write {}: {error}", path.display());
-            let advice = "choose a writable folder with --out, or free some room";
-            Self { source: Some(Box::new(io::Error::from(error.kind()))), ..Self::environment(what, advice) }
+            let full = Self::environment(what, "free some room, or choose a writable folder");
+            full.caused_by(io::Error::from(error.kind())).mended_by(Remedy::Output)
         }
     }
 }

@@ -10,9 +10,10 @@ mod progress;
 mod tokens;
 mod workers;
 
-pub use error::{Error, Kind, UnknownName, nearest};
+pub use error::{Error, Kind, Remedy, UnknownName, nearest};
 pub use estimate::{Estimate, bits_per_dim, student_interval};
 pub use key::Key;
+pub use names::Named;
 pub use progress::{Progress, Silent};
 pub use tokens::Tokens;
 pub use workers::Workers;

@@ -38,8 +38,10 @@ impl Set {
         candidates.find(|path| path.exists()).ok_or_else(|| {
             let searched: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
             let (places, searched) = (self.places.join(" or "), searched.join(" or "));
-            let what = format!("{}: no {places} in {searched}", self.name);
-            Error::Setting(format!("{what}: {}, or name the folder that has it with --data DIR", self.fetch))
+            Error::MissingData {
+                what: format!("{}: no {places} in {searched}", self.name),
+                fetch: self.fetch.to_owned(),
+            }
         })
     }
 }

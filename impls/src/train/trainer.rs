@@ -77,7 +77,7 @@ impl<'a> Trainer<'a> {
         let checkpoint = Checkpoint::of_run(run);
         let Some(state) = checkpoint.state()? else { return Ok(self) };
         if state.dataset_hash != self.data.hash() {
-            return Err(Error::format(run, "its checkpoint was trained on other data: choose another --out"));
+            return Err(Error::OtherRun { run: run.to_owned(), message: "its checkpoint was trained on other data" });
         }
         self.model = checkpoint.load_model(self.model)?;
         self.ema = checkpoint.load_ema(self.model.valid())?;
@@ -221,7 +221,7 @@ pub fn train(
     fs::create_dir_all(run).map_err(Error::writing(run))?;
     let config = run.join("config.toml");
     if config.exists() && Settings::load(&config)? != *settings {
-        return Err(Error::format(run, "holds a run with other settings: choose another --run, or delete it"));
+        return Err(Error::OtherRun { run: run.to_owned(), message: "holds a run with other settings" });
     }
     let mut trainer = Trainer::new(settings, data, devices)?.resume(run)?;
     // Not before the settings have proved to fit the data.

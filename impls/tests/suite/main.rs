@@ -2,11 +2,11 @@
 
 mod data;
 mod flops;
+mod known_mistakes;
 mod networks;
 mod objectives;
 mod plan;
 mod schedules;
 mod settings;
 mod training;
-mod traps;
 mod unet;

@@ -1,16 +1,18 @@
 //! `elbow eval`: run suites of claims and write the report.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Args, Command};
 use reports::format::measured;
 use reports::record::{Row, Verdict, read_rows};
 use serde_json::json;
 
-use super::report::render;
-use elbow_harness::claims::{self, Tier};
+use elbow_harness::claims::{self, SUITES, Tier};
 use elbow_harness::failure::Failure;
+use elbow_harness::report::render;
 use elbow_harness::workspace::Workspace;
 
 #[derive(Args)]
@@ -19,13 +21,14 @@ use elbow_harness::workspace::Workspace;
   elbow eval theory weighting
   elbow eval theorem-1
   elbow eval all --slow --device cuda:0      # the slow tier and, on a GPU, the gpu tier
-  elbow eval speed --peers target/peers/bin/python    # beside other programs; three claims want Fashion-MNIST's files
+  elbow eval speed --peers target/peers/bin/python    # beside other programs
 
-Exit code 1 if a claim is refuted, 4 if a check broke, 3 if an input is missing. A second run reuses every row whose program,
-claim, inputs, seed and device are unchanged.")]
+Exit code 1 if a claim is refuted, 4 if a check broke, 3 if an input is missing. Three claims of
+speed need the files of Fashion-MNIST. A second run reuses every row whose claim, inputs, seed and
+device are unchanged, and the version of the code behind them.")]
 pub struct Arguments {
-    /// Suites (all, theory, weighting, likelihood, sampling, fid, text, speed) or ids of claims
-    #[arg(required = true, value_name = "SUITE")]
+    /// Suites, or ids of claims
+    #[arg(required = true, value_name = "SUITE", value_parser = ClaimNames)]
     names: Vec<String>,
     /// Also run claims that take long
     #[arg(long)]
@@ -99,6 +102,22 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<ExitCode,
         _ => 0,
     };
     Ok(ExitCode::from(code))
+}
+
+/// Names of suites and claims: the help lists the suites, and [`claims::Catalogue::select`] knows the claims.
+#[derive(Clone)]
+struct ClaimNames;
+
+impl TypedValueParser for ClaimNames {
+    type Value = String;
+
+    fn parse_ref(&self, cmd: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(cmd, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new([claims::ALL].into_iter().chain(SUITES).map(PossibleValue::new)))
+    }
 }
 
 /// The verdicts for a terminal.

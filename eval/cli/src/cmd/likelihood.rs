@@ -1,12 +1,12 @@
 //! `elbow likelihood`: the bound of a trained model.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use impls::data::{Dataset, Split};
 use serde_json::json;
 
-use super::{CheckpointFlag, positive};
+use crate::flags::{CheckpointFlag, one_of, positive};
 use elbow_harness::failure::Failure;
-use elbow_harness::likelihood::{Bound, Estimator, OdeNll, OdeQuestion, Question};
+use elbow_harness::likelihood::{Bound, Dequantisation, Estimator, OdeNll, OdeQuestion, Question};
 use elbow_harness::provenance;
 use elbow_harness::runs::Trained;
 use elbow_harness::workspace::Workspace;
@@ -18,30 +18,32 @@ use elbow_harness::workspace::Workspace;
   elbow likelihood --checkpoint out/runs/ar-shakespeare --dataset kjv --split all
   elbow likelihood --checkpoint out/runs/vdm-digits --ode --sequences 64
 
-The bound is that of the averaged weights and uses the bound's own weights, whatever weighting trained them. The
-standard error is over sequences. For masked models that see no time, the any-order estimator (k-DCE) is the default: its
-mean is the same and its variance smaller; --estimator objective uses the training objective's own draws.
+The bound is that of the averaged weights and uses the bound's own weights, whatever weighting
+trained them. The standard error is over sequences. For masked models that see no time, the
+any-order estimator (k-DCE) is the default: its mean is the same and its variance smaller;
+--estimator objective uses the training objective's own draws.
 
-For Gaussian diffusion --ode adds the likelihood of the probability-flow ODE: of another model made of the same network.")]
+For Gaussian diffusion --ode adds the likelihood of the probability-flow ODE: of another model
+made of the same network.")]
 pub struct Arguments {
     #[command(flatten)]
     run: CheckpointFlag,
-    /// Another data set than that of training: zero-shot
+    /// Another data set than that of training, by name or file: zero-shot
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
-    /// train, valid, test or all, as the data set has them
-    #[arg(long, default_value = "test")]
-    split: String,
+    /// Part of the data set; images have train and test
+    #[arg(long, value_name = "NAME", default_value = "test", value_parser = one_of::<Split>())]
+    split: Split,
     /// Stratified draws of the noise for each sequence; for T steps, T draws visit each step once
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     draws: u32,
-    /// auto, objective or k-dce
-    #[arg(long, default_value = "auto")]
-    estimator: String,
-    /// Only the first sequences of the split
+    /// Estimator of the bound; auto takes k-dce where it estimates the model's bound, and objective elsewhere
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = one_of::<Estimator>())]
+    estimator: Estimator,
+    /// Only the first N sequences of the split
     #[arg(long, value_name = "N")]
     sequences: Option<usize>,
-    /// Stop at this standard error, bits a token: sequences are taken in random order, 128 or more at a
+    /// Stop at this standard error, in bits per token: sequences are taken in random order, 128 or more at a
     /// time, until it is reached
     #[arg(long, value_name = "SE", value_parser = positive)]
     target_se: Option<f64>,
@@ -51,19 +53,25 @@ pub struct Arguments {
     /// Runge-Kutta steps of the ODE, four evaluations each; it is solved in half as many too, to see whether they are enough
     #[arg(long, default_value_t = 50, requires = "ode", value_parser = clap::value_parser!(u32).range(2..=100_000))]
     ode_steps: u32,
-    /// hutchinson (unbiased, one product a step), or exact (one a coordinate)
-    #[arg(long, default_value = "hutchinson", requires = "ode", value_parser = ["hutchinson", "exact"])]
-    trace: String,
+    /// Trace of the Jacobian: hutchinson (unbiased, one product per step) or exact (one per coordinate)
+    #[arg(long, value_name = "NAME", default_value = "hutchinson", requires = "ode")]
+    trace: Trace,
     /// decoder (the bound's own, comparable with it), or uniform (a looser number: the network never saw points so far from a
     /// value's place)
-    #[arg(long, default_value = "decoder", requires = "ode", value_parser = ["decoder", "uniform"])]
-    dequantisation: String,
+    #[arg(long, value_name = "NAME", default_value = "decoder", requires = "ode", value_parser = one_of::<Dequantisation>())]
+    dequantisation: Dequantisation,
+}
+
+/// The trace of the Jacobian in the likelihood of the probability-flow ODE.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Trace {
+    Hutchinson,
+    Exact,
 }
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
     let model = Trained::load(&arguments.run.checkpoint, &workspace.device)?;
-    let split: Split = arguments.split.parse()?;
-    let mut spec = model.settings.data(split);
+    let mut spec = model.settings.data(arguments.split);
     if let Some(name) = &arguments.dataset {
         spec.set.clone_from(name);
     }
@@ -73,9 +81,8 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     }
     let data = workspace.open(&spec)?;
     model.check_fits(data.as_ref())?;
-    let estimator: Estimator = arguments.estimator.parse()?;
-    let question =
-        model.question(data.as_ref(), estimator, arguments.draws as usize, arguments.sequences, workspace.seed)?;
+    let (draws, sequences) = (arguments.draws as usize, arguments.sequences);
+    let question = model.question(data.as_ref(), arguments.estimator, draws, sequences, workspace.seed);
     let question = Question { target: arguments.target_se, ..question };
     let bound = question.answer(&workspace.device, workspace.bar.as_ref())?;
     let ode = if arguments.ode { Some(ode(workspace, arguments, data.as_ref())?) } else { None };
@@ -98,8 +105,8 @@ fn ode(workspace: &Workspace, arguments: &Arguments, data: &dyn Dataset) -> Resu
         denoiser: model.model.gaussian()?,
         data,
         conditional: model.settings.class_conditioning,
-        dequantisation: arguments.dequantisation.parse()?,
-        exact_trace: arguments.trace == "exact",
+        dequantisation: arguments.dequantisation,
+        exact_trace: arguments.trace == Trace::Exact,
         steps: arguments.ode_steps.next_multiple_of(2) as usize,
         draws: arguments.draws as usize,
         sequences: arguments.sequences,
@@ -112,17 +119,18 @@ fn describe(bound: &Bound, ode: Option<&OdeNll>, data: &dyn Dataset) -> String {
     let b = &bound.bits_per_dim;
     let kind = if bound.protocol.get("objective").is_some_and(|name| name == "ar") { "NLL" } else { "NELBO" };
     let unit = if data.text().is_some() { "bits/token" } else { "bits/dim" };
-    let mut lines = vec![
-        format!("{kind} {:.4} +- {:.4} {unit} (standard error over sequences)", b.value, b.standard_error),
-        format!(
-            "  {} sequences of {}, {} tokens each, {} draws, {} estimator",
-            bound.sequences, bound.dataset, bound.dims, bound.draws, bound.estimator
-        ),
-        format!(
+    let sequences = format!("  {} sequences of {}, {} tokens each", bound.sequences, bound.dataset, bound.dims);
+    let mut lines =
+        vec![format!("{kind} {:.4} +- {:.4} {unit} (standard error over sequences)", b.value, b.standard_error)];
+    if kind == "NLL" {
+        lines.push(format!("{sequences}; exact, left to right"));
+    } else {
+        lines.push(format!("{sequences}, {} draws, {} estimator", bound.draws, bound.estimator));
+        lines.push(format!(
             "  reconstruction {:.4}, prior {:.4}, diffusion {:.4} +- {:.4}",
             bound.reconstruction, bound.prior, bound.diffusion.value, bound.diffusion.standard_error
-        ),
-    ];
+        ));
+    }
     if let Some(target) = &bound.target {
         lines.push(match target.reached {
             true => format!(
@@ -140,7 +148,7 @@ fn describe(bound: &Bound, ode: Option<&OdeNll>, data: &dyn Dataset) -> String {
     if let Some(text) = &bound.text {
         let (c, y) = (&text.bits_per_character, &text.bits_per_byte);
         lines.push(format!(
-            "  perplexity {:.4} +- {:.4} a token, {:.4} +- {:.4} bits/char, {:.4} +- {:.4} bits/byte",
+            "  perplexity {:.4} +- {:.4} per token, {:.4} +- {:.4} bits/char, {:.4} +- {:.4} bits/byte",
             p.value, p.standard_error, c.value, c.standard_error, y.value, y.standard_error
         ));
     }

@@ -7,6 +7,7 @@ use reports::Rendered;
 use serde_json::json;
 
 use elbow_harness::failure::Failure;
+use elbow_harness::report::render;
 use elbow_harness::workspace::Workspace;
 
 #[derive(Args)]
@@ -33,19 +34,6 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     }
     let result = json!({ "html": rendered.html, "markdown": rendered.markdown, "junit": rendered.junit, "figures": rendered.figures });
     workspace.print(&result, || rendered.html.display().to_string())
-}
-
-/// Renders rows into OUT/report.
-pub fn render(workspace: &Workspace, rows: &[reports::record::Row]) -> Result<Rendered, Failure> {
-    let folder = workspace.out.join("report");
-    reports::render(rows, &folder).map_err(|e| {
-        let what = format!("cannot write the report: {e:#}");
-        // Rows that cannot be drawn are a defect of what made them.
-        match e.chain().any(|cause| cause.is::<std::io::Error>()) {
-            true => Failure::environment(what, "choose a writable folder with --out, or free some room"),
-            false => Failure::internal(what),
-        }
-    })
 }
 
 fn open_page(rendered: &Rendered) -> Result<(), Failure> {

@@ -1,12 +1,15 @@
 //! `elbow theory`: the exact cascade of bounds for a toy.
 
+use std::convert::Infallible;
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Subcommand};
-use impls::Weighting;
 use impls::schedule::{GaussianSchedule, MaskedSchedule, VectorSchedule};
+use impls::{UnknownName, Weighting};
 
+use crate::flags::{finite, form, one_of};
 use elbow_harness::failure::Failure;
 use elbow_harness::theory::discrete::{DiscreteModel, Forward, ReverseParameterization};
 use elbow_harness::theory::gaussian::GaussianToy;
@@ -35,10 +38,11 @@ A toy file:
   {"states": 3, "length": 2,
    "data": {"00": 0.35, "01": 0.05, "12": 0.6},
    "denoiser": {"kind": "exact"}}
-denoiser.kind: exact, uniform, tempered (temperature, floor), or table (entries: for every pattern with at
-least one '?', `length` rows of `states` probabilities).
+denoiser.kind: exact, uniform, tempered (temperature, floor), or table (entries: for every pattern
+with at least one '?', `length` rows of `states` probabilities).
 
-All numbers are in nats. Arrays over i start at i = 1; elbo, decoder and data_model_kl have steps + 1 entries."#;
+All numbers are in nats. Arrays over i start at i = 1; elbo, decoder and data_model_kl have steps
++ 1 entries."#;
 
 const GAUSSIAN: &str = r#"Examples:
   elbow theory gaussian --toy fixtures/gaussian/atoms.json --gamma-min -6 --gamma-max 5 --steps 4
@@ -49,22 +53,25 @@ A toy file: atoms (position, probability), or a mixture with a mean of one or tw
    "denoiser": {"kind": "atoms", "atoms": [[-0.9, 0.5], [0.6, 0.5]]}}
   {"mixture": [{"mean": [0.0, 1.0], "std": 0.3, "weight": 0.5}, {"mean": [1.0, 0.0], "std": 0.2, "weight": 0.5}],
    "denoiser": {"kind": "exact"}}
-The denoiser is the posterior mean of x given z_t if the data were its own atoms or mixture; exact: the data's.
+The denoiser is the posterior mean of x given z_t if the data were its own atoms or mixture;
+exact: the data's.
 
-All numbers are in nats (of a density for a mixture); infinite ones are null. quadrature_error estimates the error
-of the numbers above. kernel_mismatch is the part of each gap that no denoiser can remove: the true reverse kernel
-is no Gaussian."#;
+All numbers are in nats (of a density for a mixture); infinite ones are null. quadrature_error
+estimates the error of the numbers above. kernel_mismatch is the part of each gap that no denoiser
+can remove: the true reverse kernel is no Gaussian."#;
 
 const UNIFORM: &str = r#"Examples:
   elbow theory uniform --toy fixtures/toys/three-tokens.json --steps 4
   elbow theory uniform --toy fixtures/toys/three-tokens.json --transition fixtures/discrete/walk.json --json
 
-The toy file is that of `elbow theory masked`; a table denoiser lists every pattern of values instead (there is no
-mask). The exact denoiser is the posterior of each token given z_t at the time of the step.
+The toy file is that of `elbow theory masked`; a table denoiser lists every pattern of values
+instead (there is no mask). The exact denoiser is the posterior of each token given z_t at the
+time of the step.
 
-A transition file is {"jump": P}, the stochastic matrix of a Markov chain in continuous time whose tokens survive
-without a jump with probability alpha(t); or {"steps": [Q_1, ..., Q_T]}, one-step matrices. Rows are where a token
-comes from. With one row more than the toy has values, the last state is the mask."#;
+A transition file is {"jump": P}, the stochastic matrix of a Markov chain in continuous time whose
+tokens survive without a jump with probability alpha(t); or {"steps": [Q_1, ..., Q_T]}, one-step
+matrices. Rows are where a token comes from. With one row more than the toy has values, the last
+state is the mask."#;
 
 #[derive(Args)]
 struct Common {
@@ -74,33 +81,51 @@ struct Common {
     /// Steps T of the time grid
     #[arg(long, default_value_t = 10, value_name = "T")]
     steps: usize,
-    /// elbo, sigmoid:B, fm, simple, iddpm, edm, p2:G, min-snr:G, snr or indi
-    #[arg(long, default_value = "elbo")]
-    weighting: String,
+    /// Weighting w of the loss: elbo, sigmoid:B, fm, simple, iddpm, edm, edm:SIGMA_DATA, p2:G, min-snr:G, snr or indi
+    #[arg(long, value_name = "NAME", default_value = "elbo", value_parser = form::<Weighting>)]
+    weighting: Weighting,
 }
 
 #[derive(Args)]
 pub struct Masked {
     #[command(flatten)]
     common: Common,
-    /// linear, cosine, poly:W, geometric, loglinear, or poly:W,W,... with one W for each value
-    #[arg(long, default_value = "linear")]
-    schedule: String,
+    /// Schedule alpha(t): linear, cosine, poly:W, geometric, loglinear, or poly:W,W,... with one W for each value
+    #[arg(long, value_name = "NAME", default_value = "linear", value_parser = form::<MaskingSchedule>)]
+    schedule: MaskingSchedule,
+}
+
+/// One schedule for all values, or one for each.
+#[derive(Clone)]
+enum MaskingSchedule {
+    Shared(MaskedSchedule),
+    PerValue(VectorSchedule),
+}
+
+impl FromStr for MaskingSchedule {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        match name.contains(',') {
+            true => name.parse().map(Self::PerValue),
+            false => name.parse().map(Self::Shared),
+        }
+    }
 }
 
 #[derive(Args)]
 pub struct Gaussian {
     #[command(flatten)]
     common: Common,
-    /// vdm, fixed-linear:MIN:MAX (gamma), or cosine, ot, normal:MEAN:STD, whole or with :MIN:MAX [default: fixed-linear from
-    /// --gamma-min to --gamma-max]
-    #[arg(long, conflicts_with_all = ["gamma_min", "gamma_max"])]
-    schedule: Option<String>,
-    /// gamma(0) = -log-SNR at the data
-    #[arg(long, default_value_t = -6.0, allow_negative_numbers = true)]
+    /// Schedule of the log-SNR: vdm, fixed-linear:MIN:MAX (gamma), or cosine, ot, normal:MEAN:STD, whole or with :MIN:MAX
+    /// [default: fixed-linear from --gamma-min to --gamma-max]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["gamma_min", "gamma_max"], value_parser = form::<GaussianSchedule>)]
+    schedule: Option<GaussianSchedule>,
+    /// gamma(0), the negative log-SNR at the data, in nats
+    #[arg(long, default_value_t = -6.0, allow_negative_numbers = true, value_parser = finite)]
     gamma_min: f64,
-    /// gamma(1) = -log-SNR at the noise
-    #[arg(long, default_value_t = 5.0, allow_negative_numbers = true)]
+    /// gamma(1), the negative log-SNR at the noise, in nats
+    #[arg(long, default_value_t = 5.0, allow_negative_numbers = true, value_parser = finite)]
     gamma_max: f64,
 }
 
@@ -108,15 +133,35 @@ pub struct Gaussian {
 pub struct Uniform {
     #[command(flatten)]
     common: Common,
-    /// linear, cosine, poly:W, geometric or loglinear
-    #[arg(long, default_value = "linear")]
-    schedule: String,
+    /// Schedule alpha(t): linear, cosine, poly:W, geometric or loglinear
+    #[arg(long, value_name = "NAME", default_value = "linear", value_parser = form::<MaskedSchedule>)]
+    schedule: MaskedSchedule,
     /// uniform, absorbing, or a file with a matrix
     #[arg(long, default_value = "uniform", value_name = "NAME|FILE")]
-    transition: String,
+    transition: Transition,
     /// How mu becomes a reverse kernel: d3pm (x replaced by mu in the posterior) or mixture (posteriors mixed by mu)
-    #[arg(long, default_value = "d3pm")]
-    parameterization: String,
+    #[arg(long, value_name = "NAME", default_value = "d3pm", value_parser = one_of::<Parameterization>())]
+    parameterization: Parameterization,
+}
+
+/// A transition between the states of a token.
+#[derive(Clone)]
+enum Transition {
+    Uniform,
+    Absorbing,
+    File(PathBuf),
+}
+
+impl FromStr for Transition {
+    type Err = Infallible;
+
+    fn from_str(name: &str) -> Result<Self, Infallible> {
+        Ok(match name {
+            "uniform" => Self::Uniform,
+            "absorbing" => Self::Absorbing,
+            file => Self::File(PathBuf::from(file)),
+        })
+    }
 }
 
 pub fn run(workspace: &Workspace, process: &Process) -> Result<(), Failure> {
@@ -132,43 +177,47 @@ impl Masked {
     fn run(&self) -> Result<Cascade, Failure> {
         let Common { toy, steps, weighting } = &self.common;
         let toy = Toy::load(toy, Alphabet::Masked)?;
-        let weighting: Weighting = weighting.parse()?;
-        if self.schedule.contains(',') {
-            let forward = Forward::vector(self.schedule.parse::<VectorSchedule>()?);
-            let model = DiscreteModel::new(&toy, &forward, ReverseParameterization::Mixture)?;
-            return Ok(discrete::cascade(&model, *steps, &weighting)?);
+        match &self.schedule {
+            MaskingSchedule::Shared(schedule) => masked::cascade(&Enumeration::new(&toy)?, schedule, *steps, weighting),
+            MaskingSchedule::PerValue(schedule) => {
+                let forward = Forward::vector(schedule.clone());
+                let model = Model::new(&toy, &forward, Parameterization::Mixture)?;
+                discrete::cascade(&model, *steps, weighting)
+            }
         }
-        let schedule: MaskedSchedule = self.schedule.parse()?;
-        Ok(masked::cascade(&Enumeration::new(&toy)?, &schedule, *steps, &weighting)?)
     }
 }
 
 impl Gaussian {
     fn run(&self) -> Result<Cascade, Failure> {
         let Common { toy, steps, weighting } = &self.common;
-        let schedule = match &self.schedule {
-            Some(name) => name.clone(),
-            None => format!("fixed-linear:{}:{}", self.gamma_min, self.gamma_max),
-        };
-        let schedule: GaussianSchedule = schedule.parse()?;
-        Ok(gaussian::cascade(&GaussianToy::load(toy)?, &schedule, *steps, &weighting.parse()?)?)
+        let &Self { gamma_min, gamma_max, .. } = self;
+        if gamma_min >= gamma_max {
+            let what = format!("--gamma-min {gamma_min} is not below --gamma-max {gamma_max}");
+            return Err(Failure::input(what, "the log-SNR falls from the data to the noise"));
+        }
+        let schedule = self.schedule.unwrap_or(GaussianSchedule::FixedLinear { gamma_min, gamma_max });
+        gaussian::cascade(&GaussianToy::load(toy)?, &schedule, *steps, weighting)
     }
 }
 
 impl Uniform {
     fn run(&self) -> Result<Cascade, Failure> {
         let Common { toy: path, steps, weighting } = &self.common;
-        let schedule: MaskedSchedule = self.schedule.parse()?;
         // The number of values decides what a matrix may be, and the matrix what a table denoiser must list.
         let values = Toy::states_of(path)?;
-        let forward = Forward::named(&self.transition, values, schedule, |file| Ok::<_, Failure>(PathBuf::from(file)))?;
+        let forward = match &self.transition {
+            Transition::Uniform => Forward::uniform(values, self.schedule),
+            Transition::Absorbing => Forward::absorbing(values, self.schedule),
+            Transition::File(path) => Forward::load(path, values, self.schedule)?,
+        };
         let toy = Toy::load(path, forward.alphabet())?;
-        let model = DiscreteModel::new(&toy, &forward, self.parameterization.parse()?)?;
-        Ok(discrete::cascade(&model, *steps, &weighting.parse()?)?)
+        let model = Model::new(&toy, &forward, self.parameterization)?;
+        discrete::cascade(&model, *steps, weighting)
     }
 }
 
-/// The cascade for a person.
+/// The cascade as a table.
 fn table(c: &Cascade) -> String {
     let what = match (c.length, c.states, c.dimensions) {
         (Some(length), Some(states), _) => {
@@ -184,9 +233,9 @@ fn table(c: &Cascade) -> String {
         "{what}{transition}{kernel}, {} schedule, T = {}, weighting {} ({kind})\n\n",
         c.schedule, c.steps, c.weighting
     );
-    let (name, unavoidable) = match c.dimensions {
-        Some(_) => ("no Gaussian", &c.kernel_mismatch),
-        None => ("correlation", &c.factorization),
+    let (name, unavoidable, why) = match c.dimensions {
+        Some(_) => ("kernel", &c.kernel_mismatch, "the true reverse kernel is not Gaussian"),
+        None => ("correlation", &c.factorization, "the total correlation of the tokens"),
     };
     let mut line = |cells: [String; 6]| {
         let [i, elbo, gap, part, kl, w] = cells;
@@ -214,7 +263,7 @@ fn table(c: &Cascade) -> String {
         ("Theorem 2 residual", Some(c.theorem2_residual)),
         ("quadrature error, estimated", c.quadrature_error),
     ];
-    text.push('\n');
+    let _ = writeln!(text, "\n{name}: the part of the gap that no denoiser removes, {why}\n");
     for (name, value) in facts.into_iter().filter_map(|(name, value)| Some((name, value?))) {
         let shown = if value != 0.0 && value.abs() < 1e-6 { format!("{value:.1e}") } else { format!("{value:.10}") };
         let _ = writeln!(text, "{name:<46} {shown} nats");

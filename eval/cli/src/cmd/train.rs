@@ -8,6 +8,8 @@ use impls::train::log::read_progress;
 use impls::train::{Checkpoint, PRESETS, Plan, Settings};
 use serde_json::json;
 
+use crate::flags::positive;
+use crate::hints::written_by;
 use elbow_harness::failure::Failure;
 use elbow_harness::runs::run_training;
 use elbow_harness::workspace::Workspace;
@@ -37,7 +39,7 @@ pub struct Arguments {
     #[arg(long)]
     dry_run: bool,
     /// With --dry-run: operations that a device does in the long run, in TFLOP/s
-    #[arg(long, value_name = "TFLOPS", default_value_t = 100.0, requires = "dry_run")]
+    #[arg(long, value_name = "TFLOPS", default_value_t = 100.0, requires = "dry_run", value_parser = positive)]
     throughput: f64,
     /// With --dry-run: devices that share each step
     #[arg(long, value_name = "COUNT", default_value_t = 1, requires = "dry_run", value_parser = clap::value_parser!(u32).range(1..))]
@@ -60,7 +62,8 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     let data = workspace.open(&settings.data(Split::Train))?;
     let name = if PRESETS.iter().any(|(name, _)| name == preset) { preset } else { "custom" };
     let run = arguments.run.clone().unwrap_or_else(|| workspace.out.join("runs").join(name));
-    run_training(workspace, &settings, data.as_ref(), &run)?;
+    let option = if arguments.run.is_some() { "--run DIR" } else { "--out DIR" };
+    run_training(workspace, &settings, data.as_ref(), &run).map_err(written_by(option))?;
     let last = read_progress(&run)?.last().copied();
     let result = json!({
         "run": run, "steps": settings.steps, "dataset": data.name(), "dataset_hash": data.hash(),
@@ -80,9 +83,6 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
 
 /// The settings, and what a run of them would take, as comments of the same TOML document.
 fn plan(workspace: &Workspace, arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
-    if !(arguments.throughput > 0.0 && arguments.throughput.is_finite()) {
-        return Err(Failure::input(format!("--throughput {}", arguments.throughput), "give TFLOP/s, as 100"));
-    }
     if settings.shards < arguments.devices as usize {
         let what = format!("--devices {}: the batch is cut into shards = {}", arguments.devices, settings.shards);
         return Err(Failure::input(what, format!("--set shards={} or a multiple", arguments.devices)));
@@ -106,7 +106,7 @@ fn plan(workspace: &Workspace, arguments: &Arguments, settings: &Settings) -> Re
     })
 }
 
-/// A plan, a number a line.
+/// A plan in words, one number per line.
 fn in_words(plan: &Plan, arguments: &Arguments, hours: f64) -> Vec<String> {
     let gigabytes = |bytes: u64| short(bytes as f64 / 1e9);
     let memory = plan.memory;
@@ -120,7 +120,7 @@ fn in_words(plan: &Plan, arguments: &Arguments, hours: f64) -> Vec<String> {
     let parts = parts.map(|(name, bytes)| format!("{name} {}", gigabytes(bytes))).join(", ");
     vec![
         format!("parameters       {} M", short(plan.parameters as f64 / 1e6)),
-        format!("forward pass     {} GFLOP a sequence", short(plan.forward_operations / 1e9)),
+        format!("forward pass     {} GFLOP per sequence", short(plan.forward_operations / 1e9)),
         format!(
             "step             {} TFLOP; a derivative costs two more forward passes",
             short(plan.step_operations / 1e12)
@@ -128,7 +128,7 @@ fn in_words(plan: &Plan, arguments: &Arguments, hours: f64) -> Vec<String> {
         format!("all steps        {:.3e} FLOP in {} steps", plan.total_operations, plan.steps),
         format!("memory           {} GB, all on one device: {parts}", gigabytes(memory.total)),
         format!(
-            "time             {} h, {} x {} TFLOP/s sustained",
+            "time             {} h, if {} x {} TFLOP/s are sustained",
             short(hours),
             arguments.devices,
             arguments.throughput
@@ -136,7 +136,7 @@ fn in_words(plan: &Plan, arguments: &Arguments, hours: f64) -> Vec<String> {
     ]
 }
 
-/// Three digits, whatever the size.
+/// A number with three digits.
 fn short(number: f64) -> String {
     let digits = (2.0 - number.abs().log10().floor()).clamp(0.0, 9.0) as usize;
     format!("{number:.digits$}")

@@ -13,7 +13,7 @@ use super::claim::{Claim, Tier};
 use super::context::Context;
 use super::judge::judge;
 use super::outcome::Outcome;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, Remedy};
 use crate::likelihood::student_interval;
 use crate::provenance;
 use crate::workspace::Workspace;
@@ -193,8 +193,9 @@ fn guarded(context: &Context, claim: &Claim) -> Result<Outcome, Failure> {
 }
 
 fn recorded_rows(path: &Path) -> Result<Vec<Row>, Failure> {
-    record::read_rows(path)
-        .map_err(|e| Failure::input(format!("{e:#}"), "move this file away, or choose another --out"))
+    record::read_rows(path).map_err(|e| {
+        Failure::input(format!("{e:#}"), "move this file away, or choose another folder").mended_by(Remedy::Output)
+    })
 }
 
 /// `results.jsonl`, append-only.

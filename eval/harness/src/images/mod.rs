@@ -5,8 +5,10 @@ mod dataset_images;
 mod frechet;
 mod image_source;
 mod metrics;
+mod scores;
 
 pub use comparison::Comparison;
 pub use dataset_images::{DatasetImages, of_dataset};
 pub use image_source::{ImageSource, SampleRequest, images, open};
 pub use metrics::{FeatureSet, Metric, MetricOptions, MetricValue, balls};
+pub use scores::{ConventionMatrix, Scores, Scoring, convention_matrix};

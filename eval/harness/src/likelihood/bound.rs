@@ -13,7 +13,7 @@ use impls::time_sampling::TimeSampling;
 use impls::{Key, Workers};
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Remedy};
 use elbow_base::Estimate;
 use elbow_base::Progress;
 
@@ -115,7 +115,7 @@ impl<'a> Question<'a> {
             Estimator::KDce if valid.is_none() => {
                 let what = "k-dce is no estimator of this model's bound: it needs masked diffusion in continuous time with \
                             alpha from 1 to 0 and a network that sees no time";
-                Err(Failure::input(what, "use --estimator objective"))
+                Err(Failure::input(what, "use the objective's own estimator").mended_by(Remedy::ObjectiveEstimator))
             }
             Estimator::KDce | Estimator::Auto => Ok(valid),
             Estimator::Objective => Ok(None),

@@ -1,6 +1,7 @@
 //! Drawing samples from a trained model with any of the samplers.
 
 mod infilling;
+mod placement;
 mod save;
 
 use burn::tensor::Device;
@@ -24,6 +25,7 @@ use elbow_base::Progress;
 
 pub use impls::sampler::Sampler;
 pub use infilling::infilling;
+pub use placement::{StepGrid, StepSchedule};
 pub use save::save;
 
 /// What is to be drawn.

@@ -6,6 +6,7 @@ use clap::Args;
 use impls::network::state_dict;
 use serde_json::json;
 
+use crate::hints::written_by;
 use elbow_base::atomic_file;
 use elbow_harness::failure::Failure;
 use elbow_harness::fid::{CANONICAL_WEIGHTS, Inception};
@@ -16,9 +17,10 @@ use elbow_harness::workspace::Workspace;
   elbow fid export pt_inception-2015-12-05-6726825d.pth -o inception.onnx
   elbow fid calc samples/ reference/ --network inception.onnx --convention clean
 
-The weights are those that pytorch-fid fetches (github.com/mseitzer/pytorch-fid/releases, 95.6 MB); torch-fidelity's
-weights-inception-2015-12-05-6726825d.pth is the same file. Every tensor must have its place in the network. Numbers are called
-fid.CONVENTION only if the file's SHA-256 is the canonical one.")]
+The weights are those that pytorch-fid fetches (github.com/mseitzer/pytorch-fid/releases, 95.6
+MB); torch-fidelity's weights-inception-2015-12-05-6726825d.pth is the same file. Every tensor
+must have its place in the network. Numbers are called fid.CONVENTION only if the file's SHA-256
+is the canonical one.")]
 pub struct Arguments {
     /// The weights, as PyTorch wrote them
     weights: PathBuf,
@@ -31,8 +33,8 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     let skeleton = Inception::skeleton(&workspace.data_file("inception/inception-skeleton.onnx")?)?;
     let tensors = skeleton.weights().len();
     let (weights, hash) = state_dict::single_precision(&arguments.weights)?;
-    let bytes = skeleton.with_weights(weights, &hash).map_err(|e| e.of(arguments.weights.display()))?;
-    atomic_file::write(&arguments.output, &bytes)?;
+    let bytes = skeleton.with_weights(weights, &hash).map_err(|e| e.in_file(&arguments.weights))?;
+    atomic_file::write(&arguments.output, &bytes).map_err(written_by("-o FILE"))?;
     let canonical = hash == CANONICAL_WEIGHTS;
     let network = impls::hash::sha256(&bytes);
     let result = json!({

@@ -1,22 +1,24 @@
-//! Flags that the tasks share: which network, which images, which cache.
+//! MetricOptions that the tasks of `elbow fid` share: which network, which images, which cache.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use elbow_harness::networks::{default_network, named_network, place};
+use elbow_harness::networks::Network;
 
+use crate::flags::{form, one_of};
+use crate::hints::written_by;
 use elbow_harness::failure::Failure;
 use elbow_harness::fid::{BadImagePolicy, Convention, FeatureCache, FeatureNetwork, ImageScan, Runtime};
 use elbow_harness::workspace::Workspace;
 
-/// Which network, in which convention.
+/// Which network, under which convention.
 #[derive(Args)]
 pub struct NetworkFlags {
     #[command(flatten)]
     which: WhichNetwork,
-    /// How pixels become the input: unit, signed, tf, pytorch, clean or lite [default: the bundled networks' own]
-    #[arg(long, visible_alias = "network-convention", value_name = "NAME")]
-    convention: Option<String>,
+    /// How pixels become the input [default: the bundled networks' own]
+    #[arg(long, visible_alias = "network-convention", value_name = "NAME", value_parser = one_of::<Convention>())]
+    convention: Option<Convention>,
 }
 
 /// Which network, and what runs it.
@@ -24,27 +26,22 @@ pub struct NetworkFlags {
 pub struct WhichNetwork {
     /// digits-classifier, lite0 (EfficientNet-Lite0, ImageNet), inception (inception.onnx in a data folder, from `elbow fid
     /// export`), or an ONNX file [default: digits-classifier for grey images of 8x8, lite0 for others]
-    #[arg(long, value_name = "NAME|FILE")]
-    network: Option<String>,
+    #[arg(long, value_name = "NAME|FILE", value_parser = form::<Network>)]
+    network: Option<Network>,
     /// ONNX Runtime's shared library, or none for the embedded tract [default: $ORT_DYLIB_PATH or a usual place, else tract]
     #[arg(long, value_name = "FILE")]
     ort_lib: Option<PathBuf>,
 }
 
 impl NetworkFlags {
-    /// Refuses a network or a convention that does not exist.
+    /// Refuses a network whose file is missing.
     pub fn check(&self, workspace: &Workspace) -> Result<(), Failure> {
-        self.convention()?;
-        self.which.network.as_deref().map_or(Ok(()), |named| place(workspace, named).map(|_| ()))
+        self.which.network.as_ref().map_or(Ok(()), |network| network.place(workspace).map(|_| ()))
     }
 
     /// The network that was asked for, or that fits the images.
     pub fn open(&self, workspace: &Workspace, scans: &[&ImageScan]) -> Result<FeatureNetwork, Failure> {
-        self.which.open(workspace, scans, self.convention()?)
-    }
-
-    fn convention(&self) -> Result<Option<Convention>, Failure> {
-        Ok(self.convention.as_deref().map(str::parse).transpose()?)
+        self.which.open(workspace, scans, self.convention)
     }
 }
 
@@ -58,16 +55,17 @@ impl WhichNetwork {
     ) -> Result<FeatureNetwork, Failure> {
         let runtime = Runtime::find(self.ort_lib.as_deref(), &workspace.device_name)?;
         let small = scans.iter().all(|scan| scan.is_all([8, 8, 1]));
-        let named = self.network.as_deref().unwrap_or(default_network(small));
-        named_network(workspace, named, convention, runtime)
+        let network = self.network.clone().unwrap_or_else(|| Network::default_for(small));
+        network.open(workspace, convention, runtime)
     }
 }
 
+/// Which images are read, and which features are kept.
 #[derive(Args)]
 pub struct ImageFlags {
     /// What to do about images that cannot be read: error names them all, skip leaves them out and counts them
-    #[arg(long, default_value = "error", value_name = "error|skip")]
-    on_bad: String,
+    #[arg(long, default_value = "error", value_name = "NAME", value_parser = one_of::<BadImagePolicy>())]
+    pub on_bad: BadImagePolicy,
     /// Folder of the features that are kept between runs [default: OUT/cache]
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
@@ -77,10 +75,12 @@ pub struct ImageFlags {
 }
 
 impl ImageFlags {
-    pub fn on_bad(&self) -> Result<BadImagePolicy, Failure> {
-        Ok(self.on_bad.parse()?)
+    /// Names the option where features that are kept cannot be written.
+    pub fn hint(&self) -> impl Fn(Failure) -> Failure {
+        written_by(if self.cache.is_some() { "--cache DIR" } else { "--out DIR" })
     }
 
+    /// The cache of features, below OUT unless another folder is named.
     pub fn cache(&self, workspace: &Workspace) -> FeatureCache {
         let folder = self.cache.clone().unwrap_or_else(|| workspace.out.join("cache"));
         FeatureCache::new((!self.no_cache).then_some(folder))

@@ -1,4 +1,4 @@
-//! `elbow fid`: distances between sets of images. One task, one file.
+//! `elbow fid`: distances between sets of images, one file per task.
 
 mod calc;
 mod conventions;
@@ -17,7 +17,7 @@ use elbow_harness::workspace::Workspace;
 #[derive(Subcommand)]
 pub enum Task {
     /// Distances between two sets: FD (FID), KID, Inception Score, precision, recall, density, coverage, entropy
-    Calc(calc::Arguments),
+    Calc(Box<calc::Arguments>),
     /// The Frechet distance of one pair of sets under every input convention that resizes
     Conventions(conventions::Arguments),
     /// Mean and covariance of a set's features, as an npz file that other tools read

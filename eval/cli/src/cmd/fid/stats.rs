@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::flags::{ImageFlags, NetworkFlags};
+use crate::hints::written_by;
 use elbow_harness::failure::Failure;
 use elbow_harness::fid::{ImageScan, Statistics};
 use elbow_harness::images;
@@ -17,7 +18,8 @@ use elbow_harness::workspace::Workspace;
   elbow fid stats imagenet64:train --network inception.onnx --convention tf --part 3/8 -o part3.npz
   elbow fid merge part1.npz part2.npz part3.npz -o whole.npz
 
-The file holds mu and sigma as pytorch-fid, clean-fid and ADM write them, and beside them n and the metric's name.")]
+The file holds mu and sigma as pytorch-fid, clean-fid and ADM write them, and beside them n and
+the metric's name.")]
 pub struct StatsArguments {
     /// A folder, a file of images, or a data set with its split
     set: String,
@@ -43,6 +45,7 @@ pub struct MergeArguments {
     output: PathBuf,
 }
 
+/// A part K/N, counted from 1.
 fn parse_part(text: &str) -> Result<[usize; 2], String> {
     let parsed = text.split_once('/').and_then(|(k, n)| Some([k.parse().ok()?, n.parse().ok()?]));
     parsed.filter(|[k, n]| (1..=*n).contains(k)).ok_or_else(|| "a part is K/N, as 3/8".to_owned())
@@ -51,11 +54,12 @@ fn parse_part(text: &str) -> Result<[usize; 2], String> {
 pub fn run(workspace: &Workspace, arguments: &StatsArguments) -> Result<(), Failure> {
     arguments.network.check(workspace)?;
     let set = images::images(workspace, &arguments.set, None)?;
-    let scan = ImageScan::take(set.as_ref(), arguments.part, arguments.images.on_bad()?, workspace.bar.as_ref())?;
+    let scan = ImageScan::take(set.as_ref(), arguments.part, arguments.images.on_bad, workspace.bar.as_ref())?;
     let network = arguments.network.open(workspace, &[&scan])?;
-    let features = arguments.images.cache(workspace).features(&network, &scan, workspace.bar.as_ref())?.features;
-    let statistics = Statistics::of(&features, &network.provenance())?;
-    statistics.save(&arguments.output)?;
+    let cache = arguments.images.cache(workspace);
+    let outputs = cache.features(&network, &scan, workspace.bar.as_ref()).map_err(arguments.images.hint())?;
+    let statistics = Statistics::of(&outputs.features, &network.provenance())?;
+    statistics.save(&arguments.output).map_err(written_by("-o FILE"))?;
     announce(workspace, &statistics, &arguments.output, json!({ "images": scan.summary, "part": arguments.part }))
 }
 
@@ -64,7 +68,7 @@ pub fn merge(workspace: &Workspace, arguments: &MergeArguments) -> Result<(), Fa
     for part in &arguments.parts[1..] {
         all = all.merge(&Statistics::load(part)?)?;
     }
-    all.save(&arguments.output)?;
+    all.save(&arguments.output).map_err(written_by("-o FILE"))?;
     announce(workspace, &all, &arguments.output, json!({ "parts": arguments.parts }))
 }
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::figures::{figure, ranking};
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
+use crate::failure::{Failure, Remedy};
 use crate::likelihood::Estimate;
 use crate::provenance;
 use crate::timing::{Case, measure_machine};
@@ -81,10 +81,11 @@ impl Check for SideBySide {
 
     fn run(&self, context: &Context) -> Result<Outcome, Failure> {
         let python = context.peers.as_ref().ok_or_else(|| {
-            Failure::environment("no Python for the peers", "run `just bench compare`, or name it with --peers")
+            Failure::environment("no Python for the peers", "run `just bench compare`, or name one")
+                .mended_by(Remedy::Peers)
         })?;
         if context.device_name != "cpu" {
-            return Err(Failure::input("the peers compute on the CPU", "leave --device out"));
+            return Err(Failure::input("the peers compute on the CPU", "use the CPU").mended_by(Remedy::Device));
         }
         let comparison = PeerComparison::new(self, context, python)?;
         let name = self.peer.join(" ");

@@ -1,4 +1,7 @@
 //! The HTML report in a headless browser: pictures, links, scripts, in light and dark, wide and narrow.
+//!
+//! The browser is `$CHROME`, or a chromium on the path. Where there is none the test says SKIPPED and passes; with
+//! `ELBOW_NEED_BROWSER=1` it fails.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,7 +13,7 @@ use tests::elbow;
 
 const ELBOW: &str = env!("CARGO_BIN_EXE_elbow-under-test");
 
-/// Of four suites, with a plot, tables, and prose.
+/// Claims of four suites, with a plot, tables and prose.
 const CLAIMS: [&str; 5] = ["cosine-grid", "tools-kid", "theorem-1", "worked-example", "golden"];
 /// Put before anything else that the page does.
 const LISTEN: &str = r#"<head><script>
@@ -19,7 +22,7 @@ addEventListener("error", event => errors.push(event.message || event.target.out
 addEventListener("unhandledrejection", event => errors.push(String(event.reason)));
 </script>"#;
 /// Put after everything.
-const LOOK: &str = include_str!("page.js");
+const LOOK: &str = include_str!("report_in_browser.js");
 
 /// The browser, `$CHROME` or one on the path.
 fn browser() -> Option<PathBuf> {
@@ -125,7 +128,9 @@ fn report(folder: &Path) -> String {
 #[test]
 fn the_page_is_whole_in_a_browser() {
     let Some(browser) = browser() else {
-        eprintln!("not run: no chromium on the path, nor in CHROME");
+        eprintln!(
+            "SKIPPED: no browser. Install chromium, or name one with CHROME; ELBOW_NEED_BROWSER=1 makes this a failure"
+        );
         return;
     };
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,4 +1,4 @@
-//! Mistakes that public codes have made, each as a test by its name.
+//! Mistakes of public codes, one test each.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use impls::corruption::MaskedBatch;

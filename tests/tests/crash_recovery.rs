@@ -1,5 +1,5 @@
-//! Evaluation that is killed, disks that are full, folders that are locked: nothing torn, nothing lost, nothing done
-//! twice.
+//! Evaluation that is killed, disks that are full, folders that are locked, programs that change: nothing torn, nothing
+//! lost, nothing done twice.
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
@@ -51,20 +51,21 @@ fn limited(kib: u32, dies: bool, arguments: &[&str]) -> Call {
     elbow("bash", &[&["-c", script.as_str(), "bash", ELBOW][..], arguments].concat())
 }
 
-/// The environment lacks something: one line says what and where, one what to do.
-fn assert_refused(call: &Call, what: &str) {
+/// The environment lacks something: one line says what and where, one what to do, with the option that was given.
+fn assert_refused(call: &Call, what: &str, option: &str) {
     assert_eq!(call.code, 3, "{what}: {}", call.stderr);
     let lines: Vec<&str> = call.stderr.lines().collect();
     assert_eq!(lines.len(), 2, "{what}: {}", call.stderr);
     assert!(lines[0].starts_with("elbow: cannot write") && lines[0].contains(what), "{what}: {}", call.stderr);
-    assert!(lines[1].starts_with("  ") && lines[1].contains("--out"), "{what}: {}", call.stderr);
+    assert!(lines[1].starts_with("  ") && lines[1].contains(option), "{what}: {}", call.stderr);
 }
 
 /// Dies in the middle of writing `what`, then finds the disk full there. Neither leaves a torn file.
 fn disturb(kib: u32, arguments: &[&str], folder: &Path, what: &str) {
+    let option = if arguments.contains(&"--run") { "--run" } else { "--out" };
     assert_eq!(limited(kib, true, arguments).code, -1, "{what}: the limit was not reached");
     assert_eq!(torn(folder), [] as [PathBuf; 0], "{what}, killed");
-    assert_refused(&limited(kib, false, arguments), what);
+    assert_refused(&limited(kib, false, arguments), what, option);
     assert_eq!(torn(folder), [] as [PathBuf; 0], "{what}, full disk");
 }
 
@@ -257,7 +258,7 @@ fn a_locked_folder_is_refused() {
             &["fid", "calc", "digits:test", "digits:train"],
         ];
         for verb in verbs {
-            assert_refused(&elbow(ELBOW, &[verb, &["--out", text(place), "-q"]].concat()), text(place));
+            assert_refused(&elbow(ELBOW, &[verb, &["--out", text(place), "-q"]].concat()), text(place), "--out");
         }
     }
     // Where not even the error can be written, its code still comes.
@@ -265,4 +266,38 @@ fn a_locked_folder_is_refused() {
         let mut call = command(ELBOW, &["eval", "nothing"]);
         assert_eq!(call.stderr(full).status().expect("the binary starts").code(), Some(2));
     }
+}
+
+/// A program of other bytes that does the same: nothing reads what follows the end of an executable.
+fn changed_program(folder: &Path) -> PathBuf {
+    let copy = folder.join("elbow");
+    fs::copy(ELBOW, &copy).expect("copied");
+    let mut file = fs::File::options().append(true).open(&copy).expect("writable");
+    std::io::Write::write_all(&mut file, b"another build").expect("written");
+    copy
+}
+
+#[test]
+fn a_changed_program_makes_no_row_and_no_training_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let changed = changed_program(folder.path());
+    let hash = |binary| elbow(binary, &["doctor", "--json"]).json()["program_hash"].clone();
+    assert_ne!(hash(ELBOW), hash(text(&changed)), "witness: the programs have other hashes");
+    let run = almost_trained(&out);
+    let claims = ["theorem-1", TRAINING];
+    let evaluation = evaluation(&claims, &out);
+    assert_eq!(elbow(ELBOW, &evaluation).json()["reused"], 0);
+    assert_eq!(elbow(text(&changed), &evaluation).json()["reused"], 2);
+    // Without their rows the claims are checked again, on the training that is there.
+    fs::remove_file(out.join("results.jsonl")).expect("removed");
+    let weights = run.join("checkpoint/model.safetensors");
+    let written = || fs::metadata(&weights).and_then(|file| file.modified()).expect("a time");
+    let before = written();
+    assert_eq!(elbow(text(&changed), &evaluation).json()["reused"], 0);
+    assert_eq!(written(), before, "trained again");
+    assert_eq!(fs::read_dir(out.join("runs")).expect("runs").count(), 1, "trained elsewhere");
+    // Witness: another seed shapes the numbers.
+    let other = [&["eval", "theorem-1", "--out", text(&out), "--json", "-q"][..], &["--seed", "1"]].concat();
+    assert_eq!(elbow(text(&changed), &other).json()["reused"], 0);
 }

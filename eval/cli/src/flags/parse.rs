@@ -1,0 +1,50 @@
+//! Parsers of option values. A wrong value is a usage error that says which values there are.
+
+use std::str::FromStr;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use elbow_base::{Named, UnknownName, nearest};
+
+/// A value with one of the names of a closed set: the help lists them.
+pub fn one_of<T: Named + Clone + Send + Sync + 'static>() -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(T::NAMES).try_map(|name| name.parse())
+}
+
+/// A value of an open set, such as `poly:W`: the error lists the forms.
+pub fn form<T: FromStr<Err = UnknownName>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|unknown: UnknownName| {
+        let kind = |name: &str| name.split_once(':').map(|(kind, _)| kind.to_owned());
+        let same_kind = unknown.known.iter().find(|form| kind(form).is_some() && kind(form) == kind(text));
+        let tip = match (same_kind, nearest(text, &unknown.known)) {
+            (Some(form), _) => format!("\n\n  tip: the form is {form}"),
+            (None, Some(near)) => format!("\n\n  tip: a similar value exists: '{near}'"),
+            (None, None) => String::new(),
+        };
+        format!("choose one of {}{tip}", unknown.known.join(", "))
+    })
+}
+
+/// A positive number.
+pub fn positive(text: &str) -> Result<f64, String> {
+    number(text, |number| number > 0.0, "a positive number, such as 0.01")
+}
+
+/// A number of at least 0.
+pub fn non_negative(text: &str) -> Result<f64, String> {
+    number(text, |number| number >= 0.0, "a number of at least 0")
+}
+
+/// A number in (0, 1].
+pub fn probability(text: &str) -> Result<f64, String> {
+    number(text, |number| number > 0.0 && number <= 1.0, "a number in (0, 1]")
+}
+
+/// A number that is not infinite.
+pub fn finite(text: &str) -> Result<f64, String> {
+    number(text, |_| true, "a finite number")
+}
+
+fn number(text: &str, fits: impl Fn(f64) -> bool, expected: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && fits(*number));
+    number.ok_or_else(|| format!("expected {expected}"))
+}

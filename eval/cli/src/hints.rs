@@ -1,0 +1,29 @@
+//! Options of the command line that mend an error of the library.
+
+use elbow_harness::failure::{Failure, Remedy};
+
+/// The error as users read it: one line of what and where, one line of what to do, with the option that does it.
+pub fn message(failure: &Failure) -> String {
+    let option = match failure.remedy {
+        None => return failure.to_string(),
+        Some(Remedy::Output) => "--out DIR",
+        Some(Remedy::Run) => "--run DIR",
+        Some(Remedy::Data) => "--data DIR",
+        Some(Remedy::Device) => "--device cpu",
+        Some(Remedy::ObjectiveEstimator) => "--estimator objective",
+        Some(Remedy::Convention) => "--convention NAME",
+        Some(Remedy::Peers) => "--peers PYTHON",
+    };
+    format!("{failure} ({option})")
+}
+
+/// The same error for a verb that writes where `option` says, instead of below `--out`.
+pub fn written_by(option: &'static str) -> impl Fn(Failure) -> Failure {
+    move |mut failure| {
+        if failure.remedy == Some(Remedy::Output) {
+            failure.remedy = None;
+            failure.advice = format!("{} ({option})", failure.advice);
+        }
+        failure
+    }
+}

@@ -1,0 +1,182 @@
+//! Two sets by name, put through a feature network and measured.
+
+use serde_json::{Value, json};
+
+use super::comparison::Comparison;
+use super::image_source::{ImageSource, SampleRequest, images, open};
+use super::metrics::{FeatureSet, Metric, MetricOptions, MetricValue};
+use crate::failure::Failure;
+use crate::fid::{
+    BadImagePolicy, Convention, FeatureCache, FeatureNetwork, FeatureProvenance, GaussianFit, ImageScan, Statistics,
+};
+use crate::workspace::Workspace;
+
+/// Which sets are compared, and how.
+pub struct Scoring<'a> {
+    /// The generated set and the reference: folders, files, data sets, statistics, or trained runs.
+    pub names: [&'a str; 2],
+    /// How a trained run is sampled.
+    pub sampling: Option<&'a SampleRequest<'a>>,
+    pub on_bad: BadImagePolicy,
+    pub cache: FeatureCache,
+    /// What to measure; empty for all that the sources allow.
+    pub metrics: Vec<Metric>,
+    pub options: MetricOptions,
+}
+
+/// Everything that was measured of two sets.
+pub struct Scores {
+    /// One or more.
+    pub measures: Vec<MetricValue>,
+    /// What makes the features.
+    pub provenance: FeatureProvenance,
+    /// Absent where both fits are statistics.
+    pub network: Option<FeatureNetwork>,
+    /// The generated set and the reference in numbers.
+    pub summaries: [Value; 2],
+    /// What a reader of the numbers should know.
+    pub warnings: Vec<String>,
+}
+
+impl Scoring<'_> {
+    /// Compares the sets. `network` chooses the network for the images that were found.
+    pub fn run(
+        self,
+        workspace: &Workspace,
+        network: impl FnOnce(&[&ImageScan]) -> Result<FeatureNetwork, Failure>,
+    ) -> Result<Scores, Failure> {
+        let Self { names, sampling, on_bad, cache, metrics, options } = self;
+        let bar = workspace.bar.as_ref();
+        // The reference first: samples may take long, and be drawn in vain.
+        let reference = open(workspace, names[1], sampling)?;
+        let sources = [open(workspace, names[0], sampling)?, reference];
+        let scan = |i: usize| match &sources[i] {
+            ImageSource::Images(set) => ImageScan::take(set.as_ref(), [1, 1], on_bad, bar).map(Some),
+            ImageSource::Statistics(_) => Ok(None),
+        };
+        // Both are looked at before either is refused.
+        let scans = match [scan(0), scan(1)] {
+            [Err(one), Err(other)] => return Err(one.of(other.what)),
+            [generated, reference] => [generated?, reference?],
+        };
+        let known: Vec<&ImageScan> = scans.iter().flatten().collect();
+        let network = if known.is_empty() { None } else { Some(network(&known)?) };
+        let mut warnings = warnings(&scans);
+        let provenance = provenance_of(network.as_ref(), &sources, names, &mut warnings);
+        if let Some(network) = &network {
+            network.check_sizes(&known)?;
+        }
+        for source in &sources {
+            if let ImageSource::Statistics(statistics) = source {
+                statistics.check_provenance(&provenance)?;
+            }
+        }
+        let set = |i: usize| match (&scans[i], &network) {
+            (Some(scan), Some(network)) => {
+                cache.features(network, scan, bar).map(|outputs| Some(FeatureSet { scan, outputs }))
+            }
+            _ => Ok(None),
+        };
+        let sets = [set(0)?, set(1)?];
+        let label = network.as_ref().map(FeatureNetwork::label).unwrap_or_default();
+        let mut comparison =
+            Comparison { provenance: &provenance, label: &label, sources: &sources, sets: &sets, options, warnings };
+        let measures = comparison.measure(&metrics, bar)?;
+        let warnings = comparison.warnings;
+        if measures.is_empty() {
+            return Err(Failure::input("nothing was measured", "name a metric"));
+        }
+        let summaries = [0, 1].map(|i| match (&scans[i], &sources[i]) {
+            (Some(scan), _) => json!(scan.summary),
+            (None, ImageSource::Statistics(s)) => {
+                json!({ "statistics": names[i], "n": s.n, "metric": s.provenance.as_ref().map(|provenance| &provenance.metric) })
+            }
+            (None, ImageSource::Images(_)) => Value::Null,
+        });
+        Ok(Scores { measures, provenance, network, summaries, warnings })
+    }
+}
+
+/// What makes the features: the network, or what the statistics say.
+fn provenance_of(
+    network: Option<&FeatureNetwork>,
+    sources: &[ImageSource; 2],
+    names: [&str; 2],
+    warnings: &mut Vec<String>,
+) -> FeatureProvenance {
+    let mut known = None;
+    for (source, name) in sources.iter().zip(names) {
+        let ImageSource::Statistics(Statistics { provenance, .. }) = source else { continue };
+        if provenance.is_none() {
+            warnings
+                .push(format!("{name} does not say of which network and convention it is: see that they are the same"));
+        }
+        known = known.or(provenance.clone());
+    }
+    match network {
+        Some(network) => network.provenance(),
+        None => known.unwrap_or_else(|| FeatureProvenance::named("fd (network unknown)")),
+    }
+}
+
+/// What a reader of the numbers should know of the images.
+fn warnings(scans: &[Option<ImageScan>; 2]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for scan in scans.iter().flatten() {
+        let summary = &scan.summary;
+        let all = summary.n + summary.skipped.len();
+        let mut say = |count: usize, of: usize, what: &str| {
+            if count > 0 {
+                warnings.push(format!("{}: {count} of {of} images {what}", summary.source));
+            }
+        };
+        say(summary.duplicates, summary.n, "are equal to an earlier one");
+        say(summary.skipped.len(), all, "cannot be read and were left out");
+        summary.converted.iter().for_each(|(what, &count)| say(count, summary.n, what));
+    }
+    if let [Some(generated), Some(reference)] = scans {
+        let shared = generated.shared_with(reference);
+        if shared > 0 {
+            warnings.push(format!("{shared} of {} generated images are also in the reference", generated.summary.n));
+        }
+    }
+    warnings
+}
+
+/// The Frechet distances of one pair of sets under every convention that resizes.
+pub struct ConventionMatrix {
+    pub network: FeatureNetwork,
+    /// The generated set and the reference in numbers.
+    pub summaries: [Value; 2],
+    /// `[generated, reference]`, by [`Convention::RESIZING`].
+    pub distances: Vec<Vec<f64>>,
+}
+
+/// Compares two sets of images under every pair of conventions that resize. `network` is as for [`Scoring::run`].
+pub fn convention_matrix(
+    workspace: &Workspace,
+    names: [&str; 2],
+    on_bad: BadImagePolicy,
+    cache: &FeatureCache,
+    network: impl FnOnce(&[&ImageScan]) -> Result<FeatureNetwork, Failure>,
+) -> Result<ConventionMatrix, Failure> {
+    let bar = workspace.bar.as_ref();
+    let [generated, reference] = names.map(|name| images(workspace, name, None));
+    let sets = [generated?, reference?];
+    let [generated, reference] = [0, 1].map(|i| ImageScan::take(sets[i].as_ref(), [1, 1], on_bad, bar));
+    let scans = [generated?, reference?];
+    let network = network(&[&scans[0], &scans[1]])?;
+    let mut fits: [Vec<GaussianFit>; 2] = Default::default();
+    for convention in Convention::RESIZING {
+        let network = network.with_convention(convention);
+        for (scan, fits) in scans.iter().zip(&mut fits) {
+            let features = cache.features(&network, scan, bar)?.features;
+            // One provenance for all: here features of different conventions are compared on purpose.
+            fits.push(GaussianFit::of_features(&features, &FeatureProvenance::named("of any convention"))?);
+        }
+    }
+    let row = |a: &GaussianFit| fits[1].iter().map(|b| a.to(b)).collect::<Result<Vec<f64>, Failure>>();
+    let distances = fits[0].iter().map(row).collect::<Result<Vec<_>, Failure>>()?;
+    let summaries = [0, 1].map(|i| json!(scans[i].summary));
+    Ok(ConventionMatrix { network, summaries, distances })
+}

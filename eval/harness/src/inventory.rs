@@ -1,0 +1,117 @@
+//! Inventory of a machine: devices, libraries, feature networks, data sets.
+
+use std::path::PathBuf;
+
+use impls::data::catalogue;
+
+use crate::device;
+use crate::fid::{Convention, FeatureNetwork, Runtime};
+use crate::workspace::Workspace;
+
+/// One thing that was looked for.
+pub struct Finding {
+    pub what: &'static str,
+    /// What is there, or what is not.
+    pub detail: String,
+    /// Why it cannot be used; `None` where it can.
+    pub lack: Option<Lack>,
+}
+
+/// What is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// A GPU, or its driver.
+    Gpu,
+    /// Code for GPUs in this program.
+    GpuCode,
+    /// Code that reads networks in this program.
+    NetworkCode,
+    /// ONNX Runtime.
+    Runtime,
+    /// The library that `ORT_DYLIB_PATH` names.
+    NamedRuntime,
+    /// The Inception of the FID, or its published weights.
+    Inception,
+    /// A bundled file.
+    Bundled,
+    /// A data set, with what to do about it.
+    DataSet(String),
+}
+
+impl Finding {
+    fn found(what: &'static str, detail: impl Into<String>) -> Self {
+        Self { what, detail: detail.into(), lack: None }
+    }
+
+    fn missing(what: &'static str, detail: impl Into<String>, lack: Lack) -> Self {
+        Self { what, detail: detail.into(), lack: Some(lack) }
+    }
+}
+
+/// Looks for everything that a verb may need.
+pub fn take(workspace: &Workspace) -> Vec<Finding> {
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let cpu = Finding::found("CPU", format!("{threads} threads, burn flex"));
+    let files = [
+        ("digits classifier", "digits-classifier/digits-classifier.onnx"),
+        ("EfficientNet-Lite0", "lite0/lite0.onnx"),
+        ("toy distributions", "toys/example-a.json"),
+    ];
+    let file = |(what, name)| match workspace.data_file(name) {
+        Ok(path) => Finding::found(what, path.display().to_string()),
+        Err(missing) => Finding::missing(what, missing.what, Lack::Bundled),
+    };
+    let folders = workspace.data_folders();
+    let set = |set: &catalogue::Set| match set.find(&folders) {
+        Ok(path) => Finding::found(set.name, format!("{} ({})", path.display(), set.about)),
+        Err(missing) => {
+            Finding::missing(set.name, format!("not here ({})", set.about), Lack::DataSet(missing.to_string()))
+        }
+    };
+    let machine = [cpu, gpu(), runtime(), inception(workspace)];
+    machine.into_iter().chain(files.map(file)).chain(catalogue::SETS.iter().map(set)).collect()
+}
+
+/// The network of the FID, which users export from its weights.
+fn inception(workspace: &Workspace) -> Finding {
+    let what = "FID's Inception";
+    let canonical = |path: &PathBuf| {
+        FeatureNetwork::load(path, Convention::Clean, Runtime::Embedded).map(|network| network.is_canonical())
+    };
+    let Ok(path) = workspace.data_file("inception.onnx") else {
+        return Finding::missing(what, "no inception.onnx", Lack::Inception);
+    };
+    match canonical(&path) {
+        Ok(true) => Finding::found(what, path.display().to_string()),
+        Ok(false) => Finding::missing(what, format!("{} has other weights", path.display()), Lack::Inception),
+        Err(damaged) => Finding::missing(what, damaged.what, Lack::Inception),
+    }
+}
+
+/// GPUs, and whether this build computes on them.
+fn gpu() -> Finding {
+    let what = "CUDA device";
+    match (device::gpus(), device::HAS_CUDA) {
+        (Ok(count), true) => Finding::found(what, format!("{count} GPU(s), the first is cuda:0")),
+        (Ok(count), false) => {
+            Finding::missing(what, format!("{count} GPU(s), but this build is for the CPU"), Lack::GpuCode)
+        }
+        (Err(missing), _) => Finding::missing(what, missing, Lack::Gpu),
+    }
+}
+
+/// ONNX Runtime's shared library.
+fn runtime() -> Finding {
+    let what = "ONNX Runtime";
+    match Runtime::find(None, "cpu") {
+        _ if cfg!(not(feature = "onnx")) => Finding::missing(what, "this build reads no networks", Lack::NetworkCode),
+        Ok(Runtime::Native { library, .. }) if library.is_file() => Finding::found(what, library.display().to_string()),
+        Ok(Runtime::Native { library, .. }) => {
+            let detail = format!("ORT_DYLIB_PATH names {}, which does not exist", library.display());
+            Finding::missing(what, detail, Lack::NamedRuntime)
+        }
+        Ok(Runtime::Embedded) | Err(_) => {
+            Finding::missing(what, "no library found; networks run on the embedded tract", Lack::Runtime)
+        }
+    }
+}

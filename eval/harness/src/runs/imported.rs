@@ -1,0 +1,69 @@
+//! Published weights of an MDLM transformer, imported as a run.
+
+use std::path::Path;
+
+use elbow_base::atomic_file;
+use impls::network::{Denoiser, Dit, Model};
+use impls::train::{Checkpoint, DataShape, Settings};
+
+use crate::failure::{Failure, Remedy};
+use crate::workspace::Workspace;
+
+/// What was imported.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    pub parameters: usize,
+    /// Values that a token can have.
+    pub values: usize,
+    pub width: usize,
+    pub heads: usize,
+    pub layers: usize,
+    /// SHA-256 of the file of weights.
+    pub weights_sha256: String,
+}
+
+/// Writes a run folder, a checkpoint at step 0, from a state dict (.safetensors, or what torch.save wrote).
+///
+/// `settings` say what the weights are of: objective, data, sequence length. Sizes are those of the tensors, and every tensor
+/// must have its place in the network. The weights stand for the averaged ones too.
+pub fn import(workspace: &Workspace, weights: &Path, settings: Settings, run: &Path) -> Result<Imported, Failure> {
+    if settings.network != "dit" {
+        let what = format!("the network of these settings is {}", settings.network);
+        return Err(Failure::input(what, "only the weights of a dit can be imported: set network=dit"));
+    }
+    if settings.implementation != "mdlm" {
+        let what = format!("the implementation of these settings is {}", settings.implementation);
+        return Err(Failure::input(what, "the weights are those of MDLM: use an mdlm preset"));
+    }
+    if run.exists() {
+        return Err(Failure::input(format!("{} exists", run.display()), "name a new folder").mended_by(Remedy::Run));
+    }
+    let length = settings.sequence_length.ok_or_else(|| {
+        Failure::input("sequence_length is missing", "name the window of the model: set sequence_length=1024")
+    })?;
+    let network = Dit::import(weights, length, settings.time_conditioning, &workspace.device)?;
+    let shape = *network.shape();
+    let settings = Settings {
+        width: shape.width,
+        heads: Some(shape.heads),
+        layers: shape.layers,
+        condition_width: Some(shape.condition),
+        ..settings
+    };
+    settings.check()?;
+    let model = Model::from(network);
+    let data = DataShape { values: model.values(), length, classes: 0, image: None };
+    let hash = impls::hash::sha256(&std::fs::read(weights).map_err(Failure::reading(weights))?);
+    workspace.make_folder(run)?;
+    atomic_file::write(&run.join("config.toml"), settings.to_toml().as_bytes())?;
+    let origin = format!("imported from weights {hash}");
+    Checkpoint::of_run(run).save(0, &model, &model, Vec::new(), (data, &origin))?;
+    Ok(Imported {
+        parameters: model.parameters(),
+        values: data.values,
+        width: shape.width,
+        heads: shape.heads,
+        layers: shape.layers,
+        weights_sha256: hash,
+    })
+}

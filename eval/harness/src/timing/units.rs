@@ -1,0 +1,85 @@
+//! Units of work that are timed beside other programs. Each timing carries a check: a number by which two programs show that
+//! they did the same work.
+
+use std::path::Path;
+
+use elbow_base::{Estimate, Silent};
+use impls::Weighting;
+use impls::md4::Grid;
+use impls::schedule::MaskedSchedule;
+use impls::train::Trainer;
+
+use super::{Case, Timing};
+use crate::failure::Failure;
+use crate::fid::{GaussianFit, Statistics};
+use crate::runs::Trained;
+use crate::sampling::{self, Request, Sampler};
+use crate::theory::masked::{Enumeration, cascade};
+use crate::theory::{Alphabet, Toy};
+use crate::workspace::Workspace;
+
+/// Times an optimiser step as training makes it: batch, times, masks, gradients, clipping, AdamW, moving average.
+///
+/// The check is the bits/dim of the case's batch under its weights.
+pub fn time_step(workspace: &Workspace, case: &Path, seconds: f64) -> Result<Timing, Failure> {
+    let case = Case::open(workspace, case)?;
+    let check = case.check(workspace)?;
+    let trainer = Trainer::new(&case.settings, case.data.as_ref(), &workspace.devices)?;
+    let mut trainer = trainer.resume(case.run())?;
+    let timing = Timing::of("step", 1, seconds, || Ok(trainer.advance().map(|_| ())?))?;
+    Ok(timing.checked(check, None))
+}
+
+/// Times a sample, `count` of them drawn together by ancestral steps on the uniform grid with the averaged weights.
+///
+/// The check is the mean token over all that were drawn.
+pub fn time_sample(
+    workspace: &Workspace,
+    case: &Path,
+    steps: usize,
+    count: usize,
+    seconds: f64,
+) -> Result<Timing, Failure> {
+    let case = Case::open(workspace, case)?;
+    let model = Trained::load(case.run(), &workspace.device)?;
+    let (mut seed, mut means) = (workspace.seed, Vec::new());
+    let timing = Timing::of("sample", count, seconds, || {
+        let request = Request::new(&model.settings, &model.model, count, case.data.length(), seed);
+        let request = Request { sampler: Sampler::Ancestral, grid: Grid::Uniform, steps, ..request };
+        let drawn = sampling::draw(&workspace.device, &model.settings, &model.model, &request, &Silent)?;
+        let mean = |row: &[u32]| row.iter().map(|&token| f64::from(token)).sum::<f64>() / row.len() as f64;
+        means.extend(drawn.tokens.rows().map(mean));
+        seed += 1;
+        Ok(())
+    })?;
+    let mean = Estimate::of(&means);
+    Ok(timing.checked(mean.value, Some(mean.standard_error)))
+}
+
+/// Times the Frechet distance of two files of statistics, by both algorithms, once they are in memory. The check is the
+/// distance.
+pub fn time_frechet_distance(statistics: [&Path; 2], seconds: f64) -> Result<Timing, Failure> {
+    let [a, b] = statistics.map(Statistics::load);
+    let (a, b, mut value) = (a?, b?, f64::NAN);
+    let timing = Timing::of("trace", 1, seconds, || {
+        value = GaussianFit::of_statistics(a.clone())?.distance(&GaussianFit::of_statistics(b.clone())?)?.value;
+        Ok(())
+    })?;
+    Ok(timing.checked(value, None))
+}
+
+/// Times the exact cascade of a toy under the linear schedule.
+///
+/// The check is the sum of all that it gives: bounds, gaps, factorisation errors, KL(q || p^(i)) and the negative ELBO in
+/// continuous time.
+pub fn time_enumeration(toy: &Path, steps: usize, seconds: f64) -> Result<Timing, Failure> {
+    let toy = Toy::load(toy, Alphabet::Masked)?;
+    let mut value = f64::NAN;
+    let timing = Timing::of("computation", 1, seconds, || {
+        let found = cascade(&Enumeration::new(&toy)?, &MaskedSchedule::Linear, steps, &Weighting::Elbo)?;
+        let arrays = [&found.elbo, &found.gap, &found.factorization, &found.data_model_kl];
+        value = found.neg_elbo_continuous + arrays.iter().flat_map(|array| array.iter()).sum::<f64>();
+        Ok(())
+    })?;
+    Ok(timing.checked(value, None))
+}
