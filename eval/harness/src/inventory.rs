@@ -84,7 +84,7 @@ fn inception(workspace: &Workspace) -> Finding {
     match canonical(&path) {
         Ok(true) => Finding::found(what, path.display().to_string()),
         Ok(false) => Finding::missing(what, format!("{} has other weights", path.display()), Lack::Inception),
-        Err(damaged) => Finding::missing(what, damaged.what, Lack::Inception),
+        Err(damaged) => Finding::missing(what, damaged.to_string(), Lack::Inception),
     }
 }
 

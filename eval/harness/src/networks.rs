@@ -84,12 +84,9 @@ impl Network {
         runtime: Runtime,
     ) -> Result<FeatureNetwork, Failure> {
         let (path, own) = self.place(workspace)?;
-        let convention = convention.or(own).ok_or_else(|| {
-            let what = format!("{}: the convention of its input is not known", path.display());
-            let fix = "name one of unit, signed, tf, pytorch, clean or lite: the number depends on it";
-            Failure::input(what, fix).mended_by(Remedy::Convention)
-        })?;
-        FeatureNetwork::load(&path, convention, runtime)
+        let unknown = || fid::Error::UnknownConvention(path.display().to_string());
+        let convention = convention.or(own).ok_or_else(unknown)?;
+        Ok(FeatureNetwork::load(&path, convention, runtime)?)
     }
 }
 

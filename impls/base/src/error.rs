@@ -107,6 +107,11 @@ impl Error {
         Self { source: Some(Box::new(source)), ..self }
     }
 
+    /// The unknown name that this error reports, if it is one.
+    pub fn unknown_name(&self) -> Option<&UnknownName> {
+        self.source.as_ref()?.downcast_ref()
+    }
+
     /// A file that could not be read.
     pub fn reading(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |error| Self {
@@ -144,7 +149,8 @@ impl std::error::Error for Error {
 impl From<UnknownName> for Error {
     fn from(error: UnknownName) -> Self {
         let near = nearest(&error.name, &error.known);
-        Self::input(error.to_string(), near.map(|name| format!("did you mean {name}?")).unwrap_or_default())
+        let advice = near.map(|name| format!("did you mean {name}?")).unwrap_or_default();
+        Self::input(error.to_string(), advice).caused_by(error)
     }
 }
 

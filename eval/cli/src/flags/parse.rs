@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use elbow_base::{Named, UnknownName, nearest};
+use elbow_base::{Error, Named, UnknownName, nearest};
 
 /// A value with one of the names of a closed set: the help lists them.
 pub fn one_of<T: Named + Clone + Send + Sync + 'static>() -> impl TypedValueParser<Value = T> {
@@ -11,16 +11,20 @@ pub fn one_of<T: Named + Clone + Send + Sync + 'static>() -> impl TypedValuePars
 }
 
 /// A value of an open set, such as `poly:W`: the error lists the forms.
-pub fn form<T: FromStr<Err = UnknownName>>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|unknown: UnknownName| {
+pub fn form<T: FromStr<Err: Into<Error>>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| {
+        let error = error.into();
+        let Some(UnknownName { known, .. }) = error.unknown_name() else {
+            return format!("{}; {}", error.what, error.advice);
+        };
         let kind = |name: &str| name.split_once(':').map(|(kind, _)| kind.to_owned());
-        let same_kind = unknown.known.iter().find(|form| kind(form).is_some() && kind(form) == kind(text));
-        let tip = match (same_kind, nearest(text, &unknown.known)) {
+        let same_kind = known.iter().find(|form| kind(form).is_some() && kind(form) == kind(text));
+        let tip = match (same_kind, nearest(text, known)) {
             (Some(form), _) => format!("\n\n  tip: the form is {form}"),
             (None, Some(near)) => format!("\n\n  tip: a similar value exists: '{near}'"),
             (None, None) => String::new(),
         };
-        format!("choose one of {}{tip}", unknown.known.join(", "))
+        format!("choose one of {}{tip}", known.join(", "))
     })
 }
 

@@ -56,7 +56,7 @@ impl Scoring<'_> {
         };
         // Both are looked at before either is refused.
         let scans = match [scan(0), scan(1)] {
-            [Err(one), Err(other)] => return Err(one.of(other.what)),
+            [Err(one), Err(other)] => return Err(one.of(other).into()),
             [generated, reference] => [generated?, reference?],
         };
         let known: Vec<&ImageScan> = scans.iter().flatten().collect();
@@ -175,8 +175,8 @@ pub fn convention_matrix(
             fits.push(GaussianFit::of_features(&features, &FeatureProvenance::named("of any convention"))?);
         }
     }
-    let row = |a: &GaussianFit| fits[1].iter().map(|b| a.to(b)).collect::<Result<Vec<f64>, Failure>>();
-    let distances = fits[0].iter().map(row).collect::<Result<Vec<_>, Failure>>()?;
+    let row = |a: &GaussianFit| fits[1].iter().map(|b| a.to(b)).collect::<Result<Vec<f64>, _>>();
+    let distances = fits[0].iter().map(row).collect::<Result<Vec<_>, _>>()?;
     let summaries = [0, 1].map(|i| json!(scans[i].summary));
     Ok(ConventionMatrix { network, summaries, distances })
 }

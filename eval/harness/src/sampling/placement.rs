@@ -27,24 +27,20 @@ impls::names!(StepGrid, "grid": Uniform = "uniform", Cosine = "cosine", Edm = "e
 
 /// A schedule by name. The process decides what the name means: `cosine` is a masking schedule and a curve of the log-SNR.
 #[derive(Clone, Debug, PartialEq)]
-pub struct StepSchedule {
-    masked: Result<MaskedSchedule, UnknownName>,
-    gaussian: Result<GaussianSchedule, UnknownName>,
-}
+pub struct StepSchedule(String);
 
 impl FromStr for StepSchedule {
-    type Err = UnknownName;
+    type Err = Failure;
 
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        match (name.parse::<MaskedSchedule>(), name.parse::<GaussianSchedule>()) {
-            (Err(masked), Err(gaussian)) => {
-                let mut known = [masked.known, gaussian.known].concat();
-                known.sort();
-                known.dedup();
-                Err(UnknownName { known, ..gaussian })
-            }
-            (masked, gaussian) => Ok(Self { masked, gaussian }),
-        }
+    fn from_str(name: &str) -> Result<Self, Failure> {
+        let (Err(masked), Err(gaussian)) = (name.parse::<MaskedSchedule>(), name.parse::<GaussianSchedule>()) else {
+            return Ok(Self(name.to_owned()));
+        };
+        let (Some(one), Some(other)) = (masked.unknown_name(), gaussian.unknown_name()) else { return Err(masked) };
+        let mut known = [one.known.clone(), other.known.clone()].concat();
+        known.sort();
+        known.dedup();
+        Err(UnknownName { known, ..one.clone() }.into())
     }
 }
 
@@ -60,8 +56,8 @@ impl Request {
         grid: Option<StepGrid>,
         schedule: Option<&StepSchedule>,
     ) -> Result<Self, Failure> {
-        let Some(gaussian) = settings.gaussian()? else {
-            let schedule = schedule.map_or(Ok(self.schedule), |named| named.masked.clone())?;
+        let Some(gaussian) = settings.gaussian() else {
+            let schedule = schedule.map_or(Ok(self.schedule), |named| named.0.parse())?;
             let grid = match grid {
                 None => grid_under(&schedule),
                 Some(StepGrid::Uniform) => Grid::Uniform,
@@ -73,9 +69,9 @@ impl Request {
             };
             return Ok(Self { schedule, grid, ..self });
         };
-        let own = gaussian.schedule_of(model);
+        let own = gaussian.schedule_of(model.gaussian()?)?;
         let ends = own.ends().ok_or_else(|| Failure::internal("a trained schedule has ends"))?;
-        let chosen = match schedule.map(|named| named.gaussian.clone()).transpose()? {
+        let chosen = match schedule.map(|named| named.0.parse()).transpose()? {
             None => own,
             Some(GaussianSchedule::Whole(curve)) => format!("{curve}:{}:{}", ends[0], ends[1]).parse()?,
             Some(named) if named.ends() == Some(ends) => named,
