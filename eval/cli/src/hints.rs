@@ -18,8 +18,9 @@ pub fn message(failure: &Failure) -> String {
 }
 
 /// The same error for a verb that writes where `option` says, instead of below `--out`.
-pub fn written_by(option: &'static str) -> impl Fn(Failure) -> Failure {
-    move |mut failure| {
+pub fn written_by<E: Into<Failure>>(option: &'static str) -> impl Fn(E) -> Failure {
+    move |error| {
+        let mut failure = error.into();
         if failure.remedy == Some(Remedy::Output) {
             failure.remedy = None;
             failure.advice = format!("{} ({option})", failure.advice);

@@ -82,7 +82,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     let data = workspace.open(&spec)?;
     model.check_fits(data.as_ref())?;
     let (draws, sequences) = (arguments.draws as usize, arguments.sequences);
-    let question = model.question(data.as_ref(), arguments.estimator, draws, sequences, workspace.seed);
+    let question = model.question(data.as_ref(), arguments.estimator, draws, sequences, workspace.seed)?;
     let question = Question { target: arguments.target_se, ..question };
     let bound = question.answer(&workspace.device, workspace.bar.as_ref())?;
     let ode = if arguments.ode { Some(ode(workspace, arguments, data.as_ref())?) } else { None };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use impls::data::{Dataset, Split};
+use impls::train::ObjectiveConfig;
 use serde_json::json;
 
 use crate::flags::{CheckpointFlag, SamplerFlags};

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
+use impls::Weighting;
 use impls::schedule::{GaussianSchedule, MaskedSchedule, VectorSchedule};
-use impls::{UnknownName, Weighting};
 
 use crate::flags::{finite, form, one_of};
 use elbow_harness::failure::Failure;
@@ -103,12 +103,12 @@ enum MaskingSchedule {
 }
 
 impl FromStr for MaskingSchedule {
-    type Err = UnknownName;
+    type Err = Failure;
 
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
+    fn from_str(name: &str) -> Result<Self, Failure> {
         match name.contains(',') {
-            true => name.parse().map(Self::PerValue),
-            false => name.parse().map(Self::Shared),
+            true => Ok(Self::PerValue(name.parse()?)),
+            false => Ok(Self::Shared(name.parse()?)),
         }
     }
 }
@@ -140,8 +140,8 @@ pub struct Uniform {
     #[arg(long, default_value = "uniform", value_name = "NAME|FILE")]
     transition: Transition,
     /// How mu becomes a reverse kernel: d3pm (x replaced by mu in the posterior) or mixture (posteriors mixed by mu)
-    #[arg(long, value_name = "NAME", default_value = "d3pm", value_parser = one_of::<Parameterization>())]
-    parameterization: Parameterization,
+    #[arg(long, value_name = "NAME", default_value = "d3pm", value_parser = one_of::<ReverseParameterization>())]
+    parameterization: ReverseParameterization,
 }
 
 /// A transition between the states of a token.
@@ -177,14 +177,16 @@ impl Masked {
     fn run(&self) -> Result<Cascade, Failure> {
         let Common { toy, steps, weighting } = &self.common;
         let toy = Toy::load(toy, Alphabet::Masked)?;
-        match &self.schedule {
-            MaskingSchedule::Shared(schedule) => masked::cascade(&Enumeration::new(&toy)?, schedule, *steps, weighting),
+        Ok(match &self.schedule {
+            MaskingSchedule::Shared(schedule) => {
+                masked::cascade(&Enumeration::new(&toy)?, schedule, *steps, weighting)?
+            }
             MaskingSchedule::PerValue(schedule) => {
                 let forward = Forward::vector(schedule.clone());
-                let model = Model::new(&toy, &forward, Parameterization::Mixture)?;
-                discrete::cascade(&model, *steps, weighting)
+                let model = DiscreteModel::new(&toy, &forward, ReverseParameterization::Mixture)?;
+                discrete::cascade(&model, *steps, weighting)?
             }
-        }
+        })
     }
 }
 
@@ -196,8 +198,8 @@ impl Gaussian {
             let what = format!("--gamma-min {gamma_min} is not below --gamma-max {gamma_max}");
             return Err(Failure::input(what, "the log-SNR falls from the data to the noise"));
         }
-        let schedule = self.schedule.unwrap_or(GaussianSchedule::FixedLinear { gamma_min, gamma_max });
-        gaussian::cascade(&GaussianToy::load(toy)?, &schedule, *steps, weighting)
+        let schedule = self.schedule.clone().unwrap_or(GaussianSchedule::FixedLinear { gamma_min, gamma_max });
+        Ok(gaussian::cascade(&GaussianToy::load(toy)?, &schedule, *steps, weighting)?)
     }
 }
 
@@ -207,13 +209,13 @@ impl Uniform {
         // The number of values decides what a matrix may be, and the matrix what a table denoiser must list.
         let values = Toy::states_of(path)?;
         let forward = match &self.transition {
-            Transition::Uniform => Forward::uniform(values, self.schedule),
-            Transition::Absorbing => Forward::absorbing(values, self.schedule),
-            Transition::File(path) => Forward::load(path, values, self.schedule)?,
+            Transition::Uniform => Forward::uniform(values, self.schedule.clone()),
+            Transition::Absorbing => Forward::absorbing(values, self.schedule.clone()),
+            Transition::File(path) => Forward::load(path, values, self.schedule.clone())?,
         };
         let toy = Toy::load(path, forward.alphabet())?;
-        let model = Model::new(&toy, &forward, self.parameterization)?;
-        discrete::cascade(&model, *steps, weighting)
+        let model = DiscreteModel::new(&toy, &forward, self.parameterization)?;
+        Ok(discrete::cascade(&model, *steps, weighting)?)
     }
 }
 

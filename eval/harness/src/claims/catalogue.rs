@@ -7,7 +7,10 @@ use super::judge::confidence;
 use crate::failure::{Failure, nearest};
 
 /// The bundled suites, in the order of the report. Suites of other names come after them.
-const SUITES: [&str; 7] = ["theory", "weighting", "likelihood", "sampling", "fid", "text", "speed"];
+pub const SUITES: [&str; 7] = ["theory", "weighting", "likelihood", "sampling", "fid", "text", "speed"];
+
+/// The name that selects every claim.
+pub const ALL: &str = "all";
 
 static BUNDLED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../claims");
 
@@ -73,12 +76,11 @@ impl Catalogue {
 
     /// The claims that the names stand for: `all`, suites or ids. Each claim is there once.
     pub fn select(&self, names: &[String]) -> Result<Vec<&Claim>, Failure> {
-        let is_named = |claim: &Claim, name: &str| name == "all" || name == claim.suite || name == claim.id;
-        for name in names.iter().filter(|name| *name != "all") {
+        let is_named = |claim: &Claim, name: &str| name == ALL || name == claim.suite || name == claim.id;
+        for name in names.iter().filter(|name| *name != ALL) {
             if !self.iter().any(|claim| is_named(claim, name)) {
                 let ids = self.iter().map(|claim| claim.id.as_str());
-                let known: Vec<String> =
-                    ["all"].into_iter().chain(self.suites()).chain(ids).map(str::to_owned).collect();
+                let known: Vec<String> = [ALL].into_iter().chain(self.suites()).chain(ids).map(str::to_owned).collect();
                 let fix = nearest(name, &known)
                     .map_or("see `elbow eval --help`".into(), |near| format!("did you mean {near}?"));
                 return Err(Failure::input(format!("no suite and no claim is called {name:?}"), fix));

@@ -9,7 +9,7 @@ mod judge;
 mod outcome;
 mod runner;
 
-pub use catalogue::{Catalogue, ClaimFile, bundled};
+pub use catalogue::{ALL, Catalogue, ClaimFile, SUITES, bundled};
 pub use claim::{Claim, Expect, Relation, Tier};
 pub use context::{Check, Context};
 pub use judge::{confidence, judge};

@@ -33,7 +33,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     let skeleton = Inception::skeleton(&workspace.data_file("inception/inception-skeleton.onnx")?)?;
     let tensors = skeleton.weights().len();
     let (weights, hash) = state_dict::single_precision(&arguments.weights)?;
-    let bytes = skeleton.with_weights(weights, &hash).map_err(|e| e.in_file(&arguments.weights))?;
+    let bytes = skeleton.with_weights(weights, &hash).map_err(|e| Failure::from(e).in_file(&arguments.weights))?;
     atomic_file::write(&arguments.output, &bytes).map_err(written_by("-o FILE"))?;
     let canonical = hash == CANONICAL_WEIGHTS;
     let network = impls::hash::sha256(&bytes);

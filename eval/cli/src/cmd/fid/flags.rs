@@ -76,7 +76,7 @@ pub struct ImageFlags {
 
 impl ImageFlags {
     /// Names the option where features that are kept cannot be written.
-    pub fn hint(&self) -> impl Fn(Failure) -> Failure {
+    pub fn hint<E: Into<Failure>>(&self) -> impl Fn(E) -> Failure + use<E> {
         written_by(if self.cache.is_some() { "--cache DIR" } else { "--out DIR" })
     }
 
