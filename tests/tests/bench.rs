@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use elbow_tests::elbow;
 use serde_json::Value;
-use tests::elbow;
 
 const ELBOW: &str = env!("CARGO_BIN_EXE_elbow-under-test");
 

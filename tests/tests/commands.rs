@@ -1,11 +1,11 @@
 //! The command line: output, exit codes, errors.
 
+use elbow_tests::{elbow, root};
 use serde_json::Value;
-use tests::{elbow, root};
 
 const ELBOW: &str = env!("CARGO_BIN_EXE_elbow-under-test");
 
-fn run(arguments: &[&str]) -> tests::Call {
+fn run(arguments: &[&str]) -> elbow_tests::Call {
     elbow(ELBOW, arguments)
 }
 

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use elbow_tests::files::{contents, files, read, torn};
+use elbow_tests::{Call, command, elbow};
 use serde_json::Value;
-use tests::files::{contents, files, read, torn};
-use tests::{Call, command, elbow};
 
 const ELBOW: &str = env!("CARGO_BIN_EXE_elbow-under-test");
 

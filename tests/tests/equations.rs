@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use tests::root;
+use elbow_tests::root;
 
 /// Folders whose doc comments carry tags.
 const SOURCES: [&str; 3] = ["impls", "eval/theory", "eval/metrics"];

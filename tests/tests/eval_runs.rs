@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use elbow_tests::{command, elbow};
 use serde_json::Value;
-use tests::{command, elbow};
 
 const ELBOW: &str = env!("CARGO_BIN_EXE_elbow-under-test");
 

@@ -4,12 +4,12 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use elbow_tests::{command, elbow, root};
 use serde_json::{Value, json};
-use tests::{command, elbow, root};
 
 const ELBOW: &str = env!("CARGO_BIN_EXE_elbow-under-test");
 
-fn run(arguments: &[&str]) -> tests::Call {
+fn run(arguments: &[&str]) -> elbow_tests::Call {
     elbow(ELBOW, arguments)
 }
 
@@ -345,7 +345,7 @@ fn the_native_runtime_agrees_with_the_embedded_one() {
         run(&["fid", "calc", "digits:test", "digits:train", "--no-cache", "--json", "--ort-lib", library]).json();
     let embedded = {
         let mut command =
-            tests::command(ELBOW, &["fid", "calc", "digits:test", "digits:train", "--no-cache", "--json"]);
+            elbow_tests::command(ELBOW, &["fid", "calc", "digits:test", "digits:train", "--no-cache", "--json"]);
         let output = command.env_remove("ORT_DYLIB_PATH").output().expect("starts");
         serde_json::from_slice::<Value>(&output.stdout).expect("JSON")
     };

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use elbow_tests::root;
 use sha2::{Digest, Sha256};
-use tests::root;
 
 #[test]
 fn manifests_list_every_file_with_its_hash() {

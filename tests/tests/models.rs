@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use elbow_tests::{Call, elbow};
 use serde_json::Value;
-use tests::{Call, elbow};
 
 const ELBOW: &str = env!("CARGO_BIN_EXE_elbow-under-test");
 

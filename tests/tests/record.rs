@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use tests::files::{contents, read};
-use tests::{elbow, root};
+use elbow_tests::files::{contents, read};
+use elbow_tests::{elbow, root};
 
 const ELBOW: &str = env!("CARGO_BIN_EXE_elbow-under-test");
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use elbow_tests::elbow;
 use serde_json::{Value, json};
-use tests::elbow;
 
 const ELBOW: &str = env!("CARGO_BIN_EXE_elbow-under-test");
 

@@ -5,9 +5,9 @@
 
 use std::path::Path;
 
+use elbow_tests::elbow;
 use insta::assert_snapshot;
 use serde_json::Value;
-use tests::elbow;
 
 const ELBOW: &str = env!("CARGO_BIN_EXE_elbow-under-test");
 
@@ -17,7 +17,7 @@ const EXAMPLE_A: &str = "fixtures/toys/example-a.json";
 const ROUNDING: f64 = 1e-9;
 
 /// The words of a command, separated by spaces.
-fn run(command: &str) -> tests::Call {
+fn run(command: &str) -> elbow_tests::Call {
     elbow(ELBOW, &command.split(' ').collect::<Vec<_>>())
 }
 

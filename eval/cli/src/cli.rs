@@ -10,8 +10,8 @@ use elbow_base::UnknownName;
 
 use crate::flags::form;
 use crate::{cmd, hints};
+use elbow_base::{Error, Kind};
 use elbow_harness::device::DeviceName;
-use elbow_harness::failure::{Failure, Kind};
 use elbow_harness::workspace::Workspace;
 
 /// Benchmarks and evaluates diffusion models: bounds, weightings, likelihoods and Frechet distances that can be
@@ -98,7 +98,7 @@ enum Verb {
 pub fn main() -> ExitCode {
     let Cli { common, verb } = Cli::parse();
     keep_large_buffers();
-    let run = || -> Result<ExitCode, Failure> {
+    let run = || -> Result<ExitCode, Error> {
         let Common { json, seed, device, out, data, quiet } = common;
         let mut workspace = match verb {
             // The feature network has a device of its own, ONNX Runtime's; the doctor looks without opening.
@@ -128,7 +128,7 @@ pub fn main() -> ExitCode {
 }
 
 /// 2 bad usage or input, 3 something missing in the environment, 4 internal error.
-fn exit_code(failure: &Failure) -> u8 {
+fn exit_code(failure: &Error) -> u8 {
     match failure.kind {
         Kind::Input => 2,
         Kind::Environment => 3,

@@ -1,9 +1,9 @@
 //! Options of the command line that mend an error of the library.
 
-use elbow_harness::failure::{Failure, Remedy};
+use elbow_base::{Error, Remedy};
 
 /// The error as users read it: one line of what and where, one line of what to do, with the option that does it.
-pub fn message(failure: &Failure) -> String {
+pub fn message(failure: &Error) -> String {
     let option = match failure.remedy {
         None => return failure.to_string(),
         Some(Remedy::Output) => "--out DIR",
@@ -18,7 +18,7 @@ pub fn message(failure: &Failure) -> String {
 }
 
 /// The same error for a verb that writes where `option` says, instead of below `--out`.
-pub fn written_by<E: Into<Failure>>(option: &'static str) -> impl Fn(E) -> Failure {
+pub fn written_by<E: Into<Error>>(option: &'static str) -> impl Fn(E) -> Error {
     move |error| {
         let mut failure = error.into();
         if failure.remedy == Some(Remedy::Output) {

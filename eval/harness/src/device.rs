@@ -3,9 +3,9 @@
 use std::str::FromStr;
 
 use burn::tensor::Device;
-use impls::UnknownName;
+use elbow_impls::UnknownName;
 
-use crate::failure::{Failure, Remedy};
+use elbow_base::{Error, Remedy};
 
 /// A device by its name: `cpu`, `cuda:N`, or `cuda` for the first GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl FromStr for DeviceName {
 }
 
 /// Opens a device of tensors.
-pub fn open(name: &str) -> Result<Device, Failure> {
+pub fn open(name: &str) -> Result<Device, Error> {
     match name.parse()? {
         DeviceName::Cpu => Ok(Device::flex()),
         DeviceName::Cuda(index) => cuda(name, index).map_err(|failure| failure.mended_by(Remedy::Device)),
@@ -37,8 +37,8 @@ pub fn open(name: &str) -> Result<Device, Failure> {
 }
 
 /// A GPU. What is missing is looked for first: the backend itself would panic in a thread of its own.
-fn cuda(name: &str, index: usize) -> Result<Device, Failure> {
-    let missing = |what: String, fix: &str| Failure::environment(format!("device {name:?}: {what}"), fix);
+fn cuda(name: &str, index: usize) -> Result<Device, Error> {
+    let missing = |what: String, fix: &str| Error::environment(format!("device {name:?}: {what}"), fix);
     let count = gpus().map_err(|what| missing(what, "install NVIDIA's driver, or use the CPU"))?;
     if index >= count {
         return Err(missing(format!("this machine has {count} GPU(s)"), "count from 0, or use the CPU"));

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use impls::data::catalogue;
+use elbow_impls::data::catalogue;
 
 use crate::device;
-use crate::fid::{Convention, FeatureNetwork, Runtime};
 use crate::workspace::Workspace;
+use elbow_metrics::{Convention, FeatureNetwork, Runtime};
 
 /// One thing that was looked for.
 pub struct Finding {

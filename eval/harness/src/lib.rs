@@ -27,11 +27,3 @@ pub mod runs;
 pub mod sampling;
 pub mod timing;
 pub mod workspace;
-
-pub use elbow_metrics as fid;
-pub use elbow_theory as theory;
-
-/// Errors of the engine.
-pub mod failure {
-    pub use elbow_base::{Error as Failure, Kind, Remedy, nearest};
-}

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use impls::UnknownName;
+use elbow_impls::UnknownName;
 
-use crate::failure::Failure;
-use crate::fid::{self, Convention, FeatureNetwork, Runtime};
 use crate::workspace::Workspace;
+use elbow_base::Error;
+use elbow_metrics::{self, Convention, FeatureNetwork, Runtime};
 
 /// The networks that have a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum NamedNetwork {
     Inception,
 }
 
-impls::names!(NamedNetwork, "network":
+elbow_impls::names!(NamedNetwork, "network":
     DigitsClassifier = "digits-classifier",
     Lite0 = "lite0",
     Inception = "inception",
@@ -66,7 +66,7 @@ impl Network {
     }
 
     /// Its file, and the convention of its input where there is one only.
-    pub fn place(&self, workspace: &Workspace) -> Result<(PathBuf, Option<Convention>), Failure> {
+    pub fn place(&self, workspace: &Workspace) -> Result<(PathBuf, Option<Convention>), Error> {
         match self {
             Self::Named(named) => {
                 let (file, own) = named.file();
@@ -82,7 +82,7 @@ impl Network {
         workspace: &Workspace,
         convention: Option<Convention>,
         runtime: Runtime,
-    ) -> Result<FeatureNetwork, Failure> {
+    ) -> Result<FeatureNetwork, Error> {
         let (path, own) = self.place(workspace)?;
         let unknown = || fid::Error::UnknownConvention(path.display().to_string());
         let convention = convention.or(own).ok_or_else(unknown)?;
@@ -91,11 +91,11 @@ impl Network {
 }
 
 /// A bundled network under its own convention, on the embedded runtime: the same numbers on every machine.
-pub fn bundled_network(workspace: &Workspace, name: &str) -> Result<FeatureNetwork, Failure> {
+pub fn bundled_network(workspace: &Workspace, name: &str) -> Result<FeatureNetwork, Error> {
     name.parse::<Network>()?.open(workspace, None, Runtime::Embedded)
 }
 
 /// The bundled classifier of the 8x8 digits.
-pub fn digits_classifier(workspace: &Workspace) -> Result<FeatureNetwork, Failure> {
+pub fn digits_classifier(workspace: &Workspace) -> Result<FeatureNetwork, Error> {
     Network::Named(NamedNetwork::DigitsClassifier).open(workspace, None, Runtime::Embedded)
 }

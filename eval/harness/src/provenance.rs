@@ -4,20 +4,20 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
+use elbow_impls::data::Dataset;
+use elbow_impls::hash::sha256;
+use elbow_impls::train::TRAINING;
 use elbow_metrics::FEATURES;
-use impls::data::Dataset;
-use impls::hash::sha256;
-use impls::train::TRAINING;
-use reports::record::{Input, Provenance};
+use elbow_reports::record::{Input, Provenance};
 
-use crate::failure::Failure;
+use elbow_base::Error;
 
 /// Version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// SHA-256 of a file, as a named input.
-pub fn file_input(path: &Path) -> Result<Input, Failure> {
-    let bytes = std::fs::read(path).map_err(Failure::reading(path))?;
+pub fn file_input(path: &Path) -> Result<Input, Error> {
+    let bytes = std::fs::read(path).map_err(Error::reading(path))?;
     let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     Ok(Input { name, sha256: sha256(&bytes) })
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use elbow_base::{Progress, Silent};
-use impls::data::{Dataset, Spec, catalogue};
+use elbow_impls::data::{Dataset, Spec, catalogue};
 
 use crate::device;
-use crate::failure::{Failure, Remedy};
 use crate::progress::Bar;
+use elbow_base::{Error, Remedy};
 
 /// Where and how a command runs.
 pub struct Workspace {
@@ -36,7 +36,7 @@ impl Workspace {
         device: &str,
         quiet: bool,
         json: bool,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Error> {
         let devices = device.split(',').map(device::open).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             out,
@@ -83,41 +83,41 @@ impl Workspace {
     }
 
     /// A data file by its path inside a data folder: `digits/digits.csv.gz`.
-    pub fn data_file(&self, name: &str) -> Result<PathBuf, Failure> {
+    pub fn data_file(&self, name: &str) -> Result<PathBuf, Error> {
         let folders = self.data_folders();
         folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file()).ok_or_else(|| {
             let searched: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
             let fix = "run in the root of the repository, or name the data folder";
-            Failure::input(format!("{name} is not in {}", searched.join(" or ")), fix).mended_by(Remedy::Data)
+            Error::input(format!("{name} is not in {}", searched.join(" or ")), fix).mended_by(Remedy::Data)
         })
     }
 
     /// A data set of the catalogue, or a file.
-    pub fn open(&self, spec: &Spec) -> Result<Box<dyn Dataset>, Failure> {
+    pub fn open(&self, spec: &Spec) -> Result<Box<dyn Dataset>, Error> {
         Ok(catalogue::open(spec, &self.data_folders())?)
     }
 
     /// A data set that is no text, by name and split: `digits:test`.
-    pub fn dataset(&self, name: &str) -> Result<Box<dyn Dataset>, Failure> {
+    pub fn dataset(&self, name: &str) -> Result<Box<dyn Dataset>, Error> {
         let (set, split) = name.split_once(':').unwrap_or((name, "train"));
         self.open(&Spec { set: set.to_owned(), split: split.parse()?, alphabet: None, length: None })
     }
 
     /// Prints the result of a command: one JSON document, or text for a person.
-    pub fn print(&self, json: &impl serde::Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
+    pub fn print(&self, json: &impl serde::Serialize, text: impl FnOnce() -> String) -> Result<(), Error> {
         let document = match self.json {
-            true => serde_json::to_string_pretty(json).map_err(|e| Failure::internal(e.to_string()))?,
+            true => serde_json::to_string_pretty(json).map_err(|e| Error::internal(e.to_string()))?,
             false => text(),
         };
         match writeln!(std::io::stdout().lock(), "{document}") {
             // Whoever read the output has had enough of it: `elbow ... | head`.
             Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            written => written.map_err(Failure::writing(Path::new("stdout"))),
+            written => written.map_err(Error::writing(Path::new("stdout"))),
         }
     }
 
     /// Creates a folder with its parents.
-    pub fn make_folder(&self, path: &Path) -> Result<(), Failure> {
-        std::fs::create_dir_all(path).map_err(Failure::writing(path))
+    pub fn make_folder(&self, path: &Path) -> Result<(), Error> {
+        std::fs::create_dir_all(path).map_err(Error::writing(path))
     }
 }

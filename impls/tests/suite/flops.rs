@@ -1,7 +1,7 @@
 //! The arithmetic, the parameters and the activations of networks, counted from their shapes.
 
-use impls::network::{DitShape, NetworkShape, UNetShape};
-use impls::train::Settings;
+use elbow_impls::network::{DitShape, NetworkShape, UNetShape};
+use elbow_impls::train::Settings;
 use serde_json::Value;
 
 use crate::networks::{self, flat, number};

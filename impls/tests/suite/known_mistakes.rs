@@ -1,16 +1,16 @@
 //! Mistakes of public codes, one test each.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use impls::corruption::MaskedBatch;
-use impls::d3pm::{D3pmAbsorbing, D3pmUniform, ReverseKernel};
-use impls::data::Tokens;
-use impls::md4::{Grid, Md4};
-use impls::mdlm::{Mdlm, Protocol};
-use impls::network::{Input, TokenDenoiser, to_f64_vec};
-use impls::objective::{Batch, BoundTerms, TokenObjective};
-use impls::schedule::MaskedSchedule;
-use impls::time_sampling::TimeSampling;
-use impls::{Key, Weighting};
+use elbow_impls::corruption::MaskedBatch;
+use elbow_impls::d3pm::{D3pmAbsorbing, D3pmUniform, ReverseKernel};
+use elbow_impls::data::Tokens;
+use elbow_impls::md4::{Grid, Md4};
+use elbow_impls::mdlm::{Mdlm, Protocol};
+use elbow_impls::network::{Input, TokenDenoiser, to_f64_vec};
+use elbow_impls::objective::{Batch, BoundTerms, TokenObjective};
+use elbow_impls::schedule::MaskedSchedule;
+use elbow_impls::time_sampling::TimeSampling;
+use elbow_impls::{Key, Weighting};
 
 /// The same logits at every position; the last may be the mask's.
 struct Constant {

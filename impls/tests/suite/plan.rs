@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::{Device, Float, Tensor};
-use impls::Key;
-use impls::data::{Split, Tokens, catalogue};
-use impls::network::{Denoiser, GaussianDenoiser, Input, Model, TokenDenoiser};
-use impls::objective::Batch;
-use impls::train::{DataShape, PRESETS, Plan, Settings};
+use elbow_impls::Key;
+use elbow_impls::data::{Split, Tokens, catalogue};
+use elbow_impls::network::{Denoiser, GaussianDenoiser, Input, Model, TokenDenoiser};
+use elbow_impls::objective::Batch;
+use elbow_impls::train::{DataShape, PRESETS, Plan, Settings};
 
 use crate::networks::number;
 use crate::unet;

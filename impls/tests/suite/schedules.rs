@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use impls::Weighting;
-use impls::schedule::{GaussianSchedule, LogSnr, MaskedSchedule};
+use elbow_impls::Weighting;
+use elbow_impls::schedule::{GaussianSchedule, LogSnr, MaskedSchedule};
 use serde_json::Value;
 
 /// Relative tolerance; measured: 1.7e-14 for the geometric schedule near t = 1 (alpha = e^-20 multiplies the error

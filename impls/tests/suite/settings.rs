@@ -3,13 +3,13 @@
 use std::fs;
 
 use elbow_base::nearest;
-use impls::hash::sha256;
-use impls::md4::Md4;
-use impls::sampler::Sampler;
-use impls::schedule::MaskedSchedule;
-use impls::time_sampling::TimeSampling;
-use impls::train::{NetworkConfig, ObjectiveConfig, PRESETS, Settings};
-use impls::{Error, Weighting};
+use elbow_impls::hash::sha256;
+use elbow_impls::md4::Md4;
+use elbow_impls::sampler::Sampler;
+use elbow_impls::schedule::MaskedSchedule;
+use elbow_impls::time_sampling::TimeSampling;
+use elbow_impls::train::{NetworkConfig, ObjectiveConfig, PRESETS, Settings};
+use elbow_impls::{Error, Weighting};
 
 /// SHA-256 of each preset's settings as they are written. A run's folder is named by a hash of these bytes: where they
 /// change, trained runs are not found again.

@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use impls::data::{Dataset, Images, InMemory, Split, Tokens, digits as digit_file};
-use impls::md4::{Grid, Md4, ancestral};
-use impls::network::{Model, TableDenoiser};
-use impls::objective::{Batch, TokenObjective};
-use impls::sampler_state::{Predictor, TokenState};
-use impls::schedule::MaskedSchedule;
-use impls::time_sampling::TimeSampling;
-use impls::train::checkpoint::Checkpoint;
-use impls::train::{DataShape, Progress, Settings, Trainer, TrainingCallback, train};
-use impls::weighting::Weighting;
-use impls::{Error, Key};
+use elbow_impls::data::{Dataset, Images, InMemory, Split, Tokens, digits as digit_file};
+use elbow_impls::md4::{Grid, Md4, ancestral};
+use elbow_impls::network::{Model, TableDenoiser};
+use elbow_impls::objective::{Batch, TokenObjective};
+use elbow_impls::sampler_state::{Predictor, TokenState};
+use elbow_impls::schedule::MaskedSchedule;
+use elbow_impls::time_sampling::TimeSampling;
+use elbow_impls::train::checkpoint::Checkpoint;
+use elbow_impls::train::{DataShape, Progress, Settings, Trainer, TrainingCallback, train};
+use elbow_impls::weighting::Weighting;
+use elbow_impls::{Error, Key};
 
 fn small() -> Settings {
     small_with(&[])
@@ -48,7 +48,7 @@ impl TrainingCallback for From {
         assert!(progress.step > self.0, "step {} was done again", progress.step);
     }
 
-    fn evaluate(&mut self, _: &Trainer) -> impls::Result<Vec<(String, f64)>> {
+    fn evaluate(&mut self, _: &Trainer) -> elbow_impls::Result<Vec<(String, f64)>> {
         Ok(Vec::new())
     }
 }
@@ -108,12 +108,12 @@ fn witness_a_resumed_step_is_the_runs_next_and_needs_the_optimisers_memory() {
     // The same weights with another memory: one moment changed, its hash corrected.
     let path = run.path().join("checkpoint/optimizer.safetensors");
     let mut bytes = std::fs::read(&path).expect("written");
-    let before = impls::hash::sha256(&bytes);
+    let before = elbow_impls::hash::sha256(&bytes);
     let last = bytes.len() - 1;
     bytes[last] ^= 0x40;
     std::fs::write(&path, &bytes).expect("writable");
     let state = run.path().join("checkpoint/state.json");
-    let text = std::fs::read_to_string(&state).expect("read").replace(&before, &impls::hash::sha256(&bytes));
+    let text = std::fs::read_to_string(&state).expect("read").replace(&before, &elbow_impls::hash::sha256(&bytes));
     std::fs::write(&state, text).expect("writable");
     let mut forgetful = resume().expect("reads");
     assert_eq!(forgetful.advance().expect("steps"), a, "the loss is that of the same weights");

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use impls::Key;
-use impls::network::{ConditioningShape, Input, Model, NetworkShape, Signal, UNet, UNetShape};
+use elbow_impls::Key;
+use elbow_impls::network::{ConditioningShape, Input, Model, NetworkShape, Signal, UNet, UNetShape};
 use serde_json::Value;
 
 use crate::networks::{flat, number};

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
+use elbow_impls::key::open_uniform;
+use elbow_impls::schedule::MaskedSchedule;
+use elbow_impls::{Key, Weighting};
 use elbow_theory::masked::{Enumeration, cascade};
 use elbow_theory::{Alphabet, DenoiserKind, Toy};
-use impls::key::open_uniform;
-use impls::schedule::MaskedSchedule;
-use impls::{Key, Weighting};
 
 /// Values and tokens of the made toy.
 const STATES: usize = 3;
@@ -36,7 +36,7 @@ pub fn enumeration(criterion: &mut Criterion) {
 
 /// The bundled toys by name.
 fn toy_files() -> Vec<PathBuf> {
-    let folder = tests::root().join("fixtures/toys");
+    let folder = elbow_tests::root().join("fixtures/toys");
     let entries = folder.read_dir().expect("the bundled toys").flatten().map(|entry| entry.path());
     let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
     files.sort();

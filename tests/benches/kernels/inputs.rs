@@ -6,14 +6,14 @@ use std::time::Duration;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode};
 use elbow_harness::workspace::Workspace;
+use elbow_impls::Key;
+use elbow_impls::data::{Dataset, Split};
+use elbow_impls::key::open_uniform;
+use elbow_impls::network::Model;
+use elbow_impls::objective::Batch;
+use elbow_impls::time_sampling::TimeSampling;
+use elbow_impls::train::{DataShape, Settings};
 use elbow_metrics::Features;
-use impls::Key;
-use impls::data::{Dataset, Split};
-use impls::key::open_uniform;
-use impls::network::Model;
-use impls::objective::Batch;
-use impls::time_sampling::TimeSampling;
-use impls::train::{DataShape, Settings};
 
 /// A group of what takes milliseconds: ten samples of as many calls each.
 pub fn slow<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
@@ -32,7 +32,7 @@ pub struct Subject {
 impl Subject {
     /// A bundled preset of bundled data.
     pub fn new(preset: &str) -> Self {
-        let fixtures = tests::root().join("fixtures");
+        let fixtures = elbow_tests::root().join("fixtures");
         let workspace = Workspace::new(PathBuf::new(), Some(fixtures), 0, "cpu", true, false).expect("a CPU");
         let settings = Settings::resolve(preset, &[]).expect("a bundled preset");
         let data = workspace.open(&settings.data(Split::Train)).expect("bundled data");

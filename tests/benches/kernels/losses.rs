@@ -3,8 +3,8 @@
 use std::slice::from_ref;
 
 use criterion::{Criterion, Throughput};
-use impls::Key;
-use impls::train::Trainer;
+use elbow_impls::Key;
+use elbow_impls::train::Trainer;
 
 use crate::inputs::{Subject, slow};
 

@@ -1,9 +1,9 @@
 //! Images as the input of FID's network, by the conventions of its tools.
 
 use criterion::{Criterion, Throughput};
+use elbow_impls::Key;
+use elbow_impls::key::open_uniform;
 use elbow_metrics::{Convention, Image};
-use impls::Key;
-use impls::key::open_uniform;
 
 /// Height and width before and after.
 const FROM: usize = 64;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
-use impls::Key;
-use impls::schedule::{GaussianSchedule, LogSnr, MaskedSchedule};
-use impls::time_sampling::TimeSampling;
+use elbow_impls::Key;
+use elbow_impls::schedule::{GaussianSchedule, LogSnr, MaskedSchedule};
+use elbow_impls::time_sampling::TimeSampling;
 
 const TIMES: usize = 10_000;
 const MASKED: [&str; 5] = ["linear", "cosine", "poly:2", "geometric", "md4:cosine"];

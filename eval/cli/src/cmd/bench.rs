@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::flags::positive;
-use elbow_harness::failure::Failure;
+use elbow_base::Error;
 use elbow_harness::timing::{
     Case, Machine, Timing, measure_machine, time_enumeration, time_frechet_distance, time_sample, time_step,
 };
@@ -84,7 +84,7 @@ pub struct Time {
 }
 
 /// Runs one task and prints what it found.
-pub fn run(workspace: &Workspace, task: &Task) -> Result<(), Failure> {
+pub fn run(workspace: &Workspace, task: &Task) -> Result<(), Error> {
     let timing = match task {
         Task::Case { preset, to, set } => {
             let sequences = Case::write(workspace, preset, set, to)?.data.len();

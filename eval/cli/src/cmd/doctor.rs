@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use elbow_harness::failure::Failure;
+use elbow_base::Error;
 use elbow_harness::inventory::{self, Finding, Lack};
 use elbow_harness::provenance;
 use elbow_harness::workspace::Workspace;
 
-pub fn run(workspace: &Workspace) -> Result<(), Failure> {
+pub fn run(workspace: &Workspace) -> Result<(), Error> {
     let findings = inventory::take(workspace);
     let rows: Vec<Value> = findings
         .iter()

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Args, Command};
-use reports::format::measured;
-use reports::record::{Row, Verdict, read_rows};
+use elbow_reports::format::measured;
+use elbow_reports::record::{Row, Verdict, read_rows};
 use serde_json::json;
 
+use elbow_base::Error;
 use elbow_harness::claims::{self, SUITES, Tier};
-use elbow_harness::failure::Failure;
 use elbow_harness::report::render;
 use elbow_harness::workspace::Workspace;
 
@@ -41,15 +41,15 @@ pub struct Arguments {
     fresh: bool,
 }
 
-pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<ExitCode, Error> {
     if workspace.devices.len() > 1 {
         let what = format!("--device {}: claims are checked on one device", workspace.device_name);
-        return Err(Failure::input(what, "name one; `elbow train` shares its steps among several"));
+        return Err(Error::input(what, "name one; `elbow train` shares its steps among several"));
     }
     workspace.peers.clone_from(&arguments.peers);
     if let Some(missing) = arguments.peers.as_ref().filter(|python| !python.is_file()) {
         let what = format!("--peers {}: no Python there", missing.display());
-        return Err(Failure::environment(what, "run `just bench compare`, which makes one in target/peers"));
+        return Err(Error::environment(what, "run `just bench compare`, which makes one in target/peers"));
     }
     let catalogue = claims::bundled()?;
     let selected = catalogue.select(&arguments.names)?;
@@ -66,7 +66,7 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<ExitCode,
     let summary = claims::run(workspace, &catalogue, &selected, &tiers, arguments.fresh)?;
     // The report shows every recorded claim, not only those of this call.
     let path = workspace.out.join("results.jsonl");
-    let recorded = read_rows(&path).map_err(|e| Failure::internal(format!("{e:#}")))?;
+    let recorded = read_rows(&path).map_err(|e| Error::internal(format!("{e:#}")))?;
     let rendered = render(workspace, &recorded)?;
 
     let count = |verdict| summary.rows.iter().filter(|row| row.verdict == verdict).count();

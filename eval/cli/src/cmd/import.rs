@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use impls::train::Settings;
+use elbow_impls::train::Settings;
 use serde_json::json;
 
-use elbow_harness::failure::Failure;
+use elbow_base::Error;
 use elbow_harness::runs::{Imported, import};
 use elbow_harness::workspace::Workspace;
 
@@ -33,7 +33,7 @@ pub struct Arguments {
     run: PathBuf,
 }
 
-pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let settings = Settings::resolve(&arguments.preset, &arguments.set)?;
     let made = import(workspace, &arguments.file, settings, &arguments.run)?;
     let Imported { parameters, values, width, heads, layers, .. } = made;

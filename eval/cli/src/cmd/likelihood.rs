@@ -1,11 +1,11 @@
 //! `elbow likelihood`: the bound of a trained model.
 
 use clap::{Args, ValueEnum};
-use impls::data::{Dataset, Split};
+use elbow_impls::data::{Dataset, Split};
 use serde_json::json;
 
 use crate::flags::{CheckpointFlag, one_of, positive};
-use elbow_harness::failure::Failure;
+use elbow_base::Error;
 use elbow_harness::likelihood::{Bound, Dequantisation, Estimator, OdeNll, OdeQuestion, Question};
 use elbow_harness::provenance;
 use elbow_harness::runs::Trained;
@@ -69,7 +69,7 @@ enum Trace {
     Exact,
 }
 
-pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let model = Trained::load(&arguments.run.checkpoint, &workspace.device)?;
     let mut spec = model.settings.data(arguments.split);
     if let Some(name) = &arguments.dataset {
@@ -77,7 +77,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     }
     if arguments.ode && !model.settings.is_gaussian() {
         let what = format!("--ode: {} is no Gaussian diffusion", model.settings.implementation());
-        return Err(Failure::input(what, "leave it out, or name a run of vdm, flow or edm"));
+        return Err(Error::input(what, "leave it out, or name a run of vdm, flow or edm"));
     }
     let data = workspace.open(&spec)?;
     model.check_fits(data.as_ref())?;
@@ -88,7 +88,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     let ode = if arguments.ode { Some(ode(workspace, arguments, data.as_ref())?) } else { None };
     let inputs = vec![
         provenance::data_input(data.as_ref()),
-        reports::record::Input { name: "ema.safetensors".into(), sha256: model.hash.clone() },
+        elbow_reports::record::Input { name: "ema.safetensors".into(), sha256: model.hash.clone() },
     ];
     let block = provenance::block(workspace.seed, &workspace.device_name, String::new(), inputs);
     let result = json!({ "nelbo": bound, "ode": ode, "step": model.state.step, "settings": model.settings, "provenance": block });
@@ -96,10 +96,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
 }
 
 /// The model once more on a device that differentiates, and its ODE.
-fn ode(workspace: &Workspace, arguments: &Arguments, data: &dyn Dataset) -> Result<OdeNll, Failure> {
+fn ode(workspace: &Workspace, arguments: &Arguments, data: &dyn Dataset) -> Result<OdeNll, Error> {
     let device = workspace.device.clone().autodiff();
     let model = Trained::load(&arguments.run.checkpoint, &device)?;
-    let objective = model.settings.gaussian().ok_or_else(|| Failure::internal("checked: a Gaussian diffusion"))?;
+    let objective = model.settings.gaussian().ok_or_else(|| Error::internal("checked: a Gaussian diffusion"))?;
     let question = OdeQuestion {
         objective: &objective,
         denoiser: model.model.gaussian()?,

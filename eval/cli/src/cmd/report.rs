@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use reports::Rendered;
+use elbow_reports::Rendered;
 use serde_json::json;
 
-use elbow_harness::failure::Failure;
+use elbow_base::Error;
 use elbow_harness::report::render;
 use elbow_harness::workspace::Workspace;
 
@@ -20,14 +20,14 @@ pub struct Arguments {
     open: bool,
 }
 
-pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let rows = arguments.rows.clone().unwrap_or_else(|| workspace.out.join("results.jsonl"));
     if !rows.is_file() {
         let what = format!("{}: no recorded results", rows.display());
-        return Err(Failure::input(what, "run `elbow eval all` first, or name the file with --rows"));
+        return Err(Error::input(what, "run `elbow eval all` first, or name the file with --rows"));
     }
     let rows =
-        reports::record::read_rows(&rows).map_err(|e| Failure::input(format!("{e:#}"), "the file is damaged"))?;
+        elbow_reports::record::read_rows(&rows).map_err(|e| Error::input(format!("{e:#}"), "the file is damaged"))?;
     let rendered = render(workspace, &rows)?;
     if arguments.open {
         open_page(&rendered)?;
@@ -36,10 +36,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
     workspace.print(&result, || rendered.html.display().to_string())
 }
 
-fn open_page(rendered: &Rendered) -> Result<(), Failure> {
+fn open_page(rendered: &Rendered) -> Result<(), Error> {
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let started = std::process::Command::new(opener).arg(&rendered.html).spawn();
     started.map(|_| ()).map_err(|e| {
-        Failure::environment(format!("cannot start {opener}: {e}"), format!("open {} by hand", rendered.html.display()))
+        Error::environment(format!("cannot start {opener}: {e}"), format!("open {} by hand", rendered.html.display()))
     })
 }

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use impls::data::{Dataset, Split};
-use impls::train::ObjectiveConfig;
+use elbow_impls::data::{Dataset, Split};
+use elbow_impls::train::ObjectiveConfig;
 use serde_json::json;
 
 use crate::flags::{CheckpointFlag, SamplerFlags};
 use crate::hints::written_by;
-use elbow_harness::failure::Failure;
+use elbow_base::Error;
 use elbow_harness::likelihood::generative;
 use elbow_harness::runs::Trained;
 use elbow_harness::sampling::{self, Request, infilling};
@@ -50,7 +50,7 @@ pub struct Arguments {
     to: Option<PathBuf>,
 }
 
-pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let model = Trained::load(&arguments.run.checkpoint, &workspace.device)?;
     // How tokens are written is the data's to say.
     let data = workspace.open(&model.settings.data(Split::Train))?;
@@ -94,22 +94,22 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
 }
 
 /// The autoregressive run that judges the samples; it must fit them, before they are drawn.
-fn judge(run: &Path, data: &dyn Dataset, request: &Request, workspace: &Workspace) -> Result<Trained, Failure> {
+fn judge(run: &Path, data: &dyn Dataset, request: &Request, workspace: &Workspace) -> Result<Trained, Error> {
     let judge = Trained::load(run, &workspace.device)?;
     if !matches!(judge.settings.objective, ObjectiveConfig::Ar(_)) {
         let what = format!("{}: its implementation is {}", run.display(), judge.settings.implementation());
-        return Err(Failure::input(what, "judge with an autoregressive run (ar)"));
+        return Err(Error::input(what, "judge with an autoregressive run (ar)"));
     }
     judge.check_fits(data)?;
     if request.count < 2 || request.length < data.length() {
         let what = format!("--count {} --length {}", request.count, request.length);
         let fix = format!("a judge needs two samples at least, each of a whole window ({} tokens)", data.length());
-        return Err(Failure::input(what, fix));
+        return Err(Error::input(what, fix));
     }
     Ok(judge)
 }
 
-fn request(arguments: &Arguments, model: &Trained, data: &dyn Dataset, seed: u64) -> Result<Request, Failure> {
+fn request(arguments: &Arguments, model: &Trained, data: &dyn Dataset, seed: u64) -> Result<Request, Error> {
     let window = data.length();
     let mut request = arguments.sampler.request(model, data, arguments.count as usize, seed)?;
     request.length = arguments.length.unwrap_or(window);
@@ -118,10 +118,10 @@ fn request(arguments: &Arguments, model: &Trained, data: &dyn Dataset, seed: u64
     if lengths || !(1..=window).contains(&request.stride) {
         let what = format!("--length {} --stride {}", request.length, request.stride);
         let fix = format!("a stride of 1 to {window} tokens; only texts can be longer or shorter than the window");
-        return Err(Failure::input(what, fix));
+        return Err(Error::input(what, fix));
     }
     if arguments.infill.is_some() && request.length != window {
-        return Err(Failure::input("--infill fills one window", "leave --length out"));
+        return Err(Error::input("--infill fills one window", "leave --length out"));
     }
     if let Some(text) = &arguments.infill {
         request.known = Some(infilling(text, data)?);

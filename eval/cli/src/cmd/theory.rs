@@ -6,16 +6,16 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
-use impls::Weighting;
-use impls::schedule::{GaussianSchedule, MaskedSchedule, VectorSchedule};
+use elbow_impls::Weighting;
+use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule, VectorSchedule};
 
 use crate::flags::{finite, form, one_of};
-use elbow_harness::failure::Failure;
-use elbow_harness::theory::discrete::{DiscreteModel, Forward, ReverseParameterization};
-use elbow_harness::theory::gaussian::GaussianToy;
-use elbow_harness::theory::masked::Enumeration;
-use elbow_harness::theory::{Alphabet, Cascade, Toy, discrete, gaussian, masked};
+use elbow_base::Error;
 use elbow_harness::workspace::Workspace;
+use elbow_theory::discrete::{DiscreteModel, Forward, ReverseParameterization};
+use elbow_theory::gaussian::GaussianToy;
+use elbow_theory::masked::Enumeration;
+use elbow_theory::{Alphabet, Cascade, Toy, discrete, gaussian, masked};
 
 #[derive(Subcommand)]
 pub enum Process {
@@ -103,9 +103,9 @@ enum MaskingSchedule {
 }
 
 impl FromStr for MaskingSchedule {
-    type Err = Failure;
+    type Err = Error;
 
-    fn from_str(name: &str) -> Result<Self, Failure> {
+    fn from_str(name: &str) -> Result<Self, Error> {
         match name.contains(',') {
             true => Ok(Self::PerValue(name.parse()?)),
             false => Ok(Self::Shared(name.parse()?)),
@@ -164,7 +164,7 @@ impl FromStr for Transition {
     }
 }
 
-pub fn run(workspace: &Workspace, process: &Process) -> Result<(), Failure> {
+pub fn run(workspace: &Workspace, process: &Process) -> Result<(), Error> {
     let result = match process {
         Process::Masked(arguments) => arguments.run()?,
         Process::Gaussian(arguments) => arguments.run()?,
@@ -174,7 +174,7 @@ pub fn run(workspace: &Workspace, process: &Process) -> Result<(), Failure> {
 }
 
 impl Masked {
-    fn run(&self) -> Result<Cascade, Failure> {
+    fn run(&self) -> Result<Cascade, Error> {
         let Common { toy, steps, weighting } = &self.common;
         let toy = Toy::load(toy, Alphabet::Masked)?;
         Ok(match &self.schedule {
@@ -191,12 +191,12 @@ impl Masked {
 }
 
 impl Gaussian {
-    fn run(&self) -> Result<Cascade, Failure> {
+    fn run(&self) -> Result<Cascade, Error> {
         let Common { toy, steps, weighting } = &self.common;
         let &Self { gamma_min, gamma_max, .. } = self;
         if gamma_min >= gamma_max {
             let what = format!("--gamma-min {gamma_min} is not below --gamma-max {gamma_max}");
-            return Err(Failure::input(what, "the log-SNR falls from the data to the noise"));
+            return Err(Error::input(what, "the log-SNR falls from the data to the noise"));
         }
         let schedule = self.schedule.clone().unwrap_or(GaussianSchedule::FixedLinear { gamma_min, gamma_max });
         Ok(gaussian::cascade(&GaussianToy::load(toy)?, &schedule, *steps, weighting)?)
@@ -204,7 +204,7 @@ impl Gaussian {
 }
 
 impl Uniform {
-    fn run(&self) -> Result<Cascade, Failure> {
+    fn run(&self) -> Result<Cascade, Error> {
         let Common { toy: path, steps, weighting } = &self.common;
         // The number of values decides what a matrix may be, and the matrix what a table denoiser must list.
         let values = Toy::states_of(path)?;

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use impls::data::Split;
-use impls::train::log::read_progress;
-use impls::train::{Checkpoint, PRESETS, Plan, Settings};
+use elbow_impls::data::Split;
+use elbow_impls::train::log::read_progress;
+use elbow_impls::train::{Checkpoint, PRESETS, Plan, Settings};
 use serde_json::json;
 
 use crate::flags::positive;
 use crate::hints::written_by;
-use elbow_harness::failure::Failure;
+use elbow_base::Error;
 use elbow_harness::runs::run_training;
 use elbow_harness::workspace::Workspace;
 
@@ -46,7 +46,7 @@ pub struct Arguments {
     devices: u32,
 }
 
-pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let Some(preset) = arguments.preset.as_ref().filter(|_| !arguments.list) else {
         let names: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
         return workspace.print(&names, || names.join("\n"));
@@ -82,13 +82,13 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
 }
 
 /// The settings, and what a run of them would take, as comments of the same TOML document.
-fn plan(workspace: &Workspace, arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
+fn plan(workspace: &Workspace, arguments: &Arguments, settings: &Settings) -> Result<(), Error> {
     if settings.shards < arguments.devices as usize {
         let what = format!("--devices {}: the batch is cut into shards = {}", arguments.devices, settings.shards);
-        return Err(Failure::input(what, format!("--set shards={} or a multiple", arguments.devices)));
+        return Err(Error::input(what, format!("--set shards={} or a multiple", arguments.devices)));
     }
     let plan = settings.data.shape().and_then(|data| Plan::new(settings, &data));
-    let mut document = serde_json::to_value(settings).map_err(|e| Failure::internal(e.to_string()))?;
+    let mut document = serde_json::to_value(settings).map_err(|e| Error::internal(e.to_string()))?;
     let hours = |plan: &Plan| plan.hours(arguments.throughput * 1e12, arguments.devices as usize);
     document["plan"] = match &plan {
         Ok(plan) => json!({

@@ -1,11 +1,11 @@
 //! How samples are drawn.
 
 use clap::Args;
-use impls::data::Dataset;
-use impls::gaussian::Churn;
+use elbow_impls::data::Dataset;
+use elbow_impls::gaussian::Churn;
 
 use super::parse::{finite, form, non_negative, one_of, probability};
-use elbow_harness::failure::Failure;
+use elbow_base::Error;
 use elbow_harness::runs::Trained;
 use elbow_harness::sampling::{Request, Sampler, StepGrid, StepSchedule};
 
@@ -45,7 +45,7 @@ pub struct SamplerFlags {
 
 impl SamplerFlags {
     /// A request for `count` whole windows of a model.
-    pub fn request(&self, model: &Trained, data: &dyn Dataset, count: usize, seed: u64) -> Result<Request, Failure> {
+    pub fn request(&self, model: &Trained, data: &dyn Dataset, count: usize, seed: u64) -> Result<Request, Error> {
         let own = Request::new(&model.settings, &model.model, count, data.length(), seed);
         let request = Request {
             sampler: self.sampler.unwrap_or(own.sampler),

@@ -4,7 +4,7 @@ use include_dir::{Dir, include_dir};
 
 use super::claim::Claim;
 use super::judge::confidence;
-use crate::failure::{Failure, nearest};
+use elbow_base::{Error, nearest};
 
 /// The bundled suites, in the order of the report. Suites of other names come after them.
 pub const SUITES: [&str; 7] = ["theory", "weighting", "likelihood", "sampling", "fid", "text", "speed"];
@@ -29,7 +29,7 @@ pub struct ClaimFile<'a> {
 pub struct Catalogue(Vec<Claim>);
 
 /// The claims that are part of this program.
-pub fn bundled() -> Result<Catalogue, Failure> {
+pub fn bundled() -> Result<Catalogue, Error> {
     Catalogue::load(bundled_files())
 }
 
@@ -44,7 +44,7 @@ fn bundled_files<'a>() -> impl Iterator<Item = ClaimFile<'a>> {
 
 impl Catalogue {
     /// Parses claim files; a claim whose file lies elsewhere than its suite and id say is an error.
-    pub fn load<'a>(files: impl IntoIterator<Item = ClaimFile<'a>>) -> Result<Self, Failure> {
+    pub fn load<'a>(files: impl IntoIterator<Item = ClaimFile<'a>>) -> Result<Self, Error> {
         let mut claims = files.into_iter().map(parse).collect::<Result<Vec<_>, _>>()?;
         claims.sort_by_cached_key(|claim| (place(&claim.suite), claim.suite.clone(), claim.id.clone()));
         Ok(Self(claims))
@@ -75,7 +75,7 @@ impl Catalogue {
     }
 
     /// The claims that the names stand for: `all`, suites or ids. Each claim is there once.
-    pub fn select(&self, names: &[String]) -> Result<Vec<&Claim>, Failure> {
+    pub fn select(&self, names: &[String]) -> Result<Vec<&Claim>, Error> {
         let is_named = |claim: &Claim, name: &str| name == ALL || name == claim.suite || name == claim.id;
         for name in names.iter().filter(|name| *name != ALL) {
             if !self.iter().any(|claim| is_named(claim, name)) {
@@ -83,7 +83,7 @@ impl Catalogue {
                 let known: Vec<String> = [ALL].into_iter().chain(self.suites()).chain(ids).map(str::to_owned).collect();
                 let fix = nearest(name, &known)
                     .map_or("see `elbow eval --help`".into(), |near| format!("did you mean {near}?"));
-                return Err(Failure::input(format!("no suite and no claim is called {name:?}"), fix));
+                return Err(Error::input(format!("no suite and no claim is called {name:?}"), fix));
             }
         }
         Ok(self.iter().filter(|claim| names.iter().any(|name| is_named(claim, name))).collect())
@@ -95,12 +95,12 @@ fn place(suite: &str) -> usize {
     SUITES.iter().position(|known| *known == suite).unwrap_or(SUITES.len())
 }
 
-fn parse(file: ClaimFile) -> Result<Claim, Failure> {
+fn parse(file: ClaimFile) -> Result<Claim, Error> {
     let ClaimFile { suite, id, contents } = file;
-    let bad = |what: String| Failure::input(format!("claim {suite}/{id}.toml: {what}"), "correct the claim file");
+    let bad = |what: String| Error::input(format!("claim {suite}/{id}.toml: {what}"), "correct the claim file");
     let text = std::str::from_utf8(contents).map_err(|e| bad(e.to_string()))?;
     let mut claim: Claim = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
-    claim.hash = impls::hash::sha256(contents);
+    claim.hash = elbow_impls::hash::sha256(contents);
     if (suite, id) != (&claim.suite, &claim.id) {
         return Err(bad(format!("its place says otherwise than suite {:?}, id {:?}", claim.suite, claim.id)));
     }
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn names_select_suites_and_claims() {
         let claims = bundle();
-        let ids = |names: &[&str]| -> Result<Vec<String>, Failure> {
+        let ids = |names: &[&str]| -> Result<Vec<String>, Error> {
             let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
             Ok(claims.select(&names)?.iter().map(|claim| claim.id.clone()).collect())
         };

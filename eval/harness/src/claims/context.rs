@@ -4,11 +4,11 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::ops::Deref;
 
-use reports::record::Input;
+use elbow_reports::record::Input;
 
 pub use super::outcome::Outcome;
-use crate::failure::Failure;
 use crate::workspace::Workspace;
+use elbow_base::Error;
 
 /// What a check is given: the workspace (data, device, seed, output folder, progress) and the confidence of its claim.
 pub struct Context<'a> {
@@ -30,12 +30,12 @@ impl Deref for Context<'_> {
 /// A kind of check with its parameters, as a claim's `[protocol]` table gives them.
 pub trait Check: Debug + Any {
     /// What the check reads, with hashes: part of the key under which its row is found again.
-    fn inputs(&self, _context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, _context: &Context) -> Result<Vec<Input>, Error> {
         Ok(Vec::new())
     }
 
     /// Runs the check.
-    fn run(&self, context: &Context) -> Result<Outcome, Failure>;
+    fn run(&self, context: &Context) -> Result<Outcome, Error>;
 
     /// Whether the claim is decided by an interval that shares the error probability of its suite.
     fn is_statistical(&self) -> bool {

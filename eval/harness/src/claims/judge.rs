@@ -1,6 +1,6 @@
 //! Verdicts.
 
-use reports::record::{Interval, Verdict};
+use elbow_reports::record::{Interval, Verdict};
 
 use super::claim::{Expect, Relation};
 use super::outcome::Outcome;

@@ -1,9 +1,9 @@
 //! What a check found: the number that decides, and what is shown beside it.
 
-use reports::record::{Detail, Figure, Input, Measured};
+use elbow_reports::record::{Detail, Figure, Input, Measured};
 
-use crate::failure::Failure;
 use crate::likelihood::Estimate;
+use elbow_base::Error;
 
 /// What a check found.
 pub struct Outcome {
@@ -49,8 +49,8 @@ impl Outcome {
         quantity: impl Fn(&str) -> String,
         unit: &str,
         n_unit: &str,
-    ) -> Result<Self, Failure> {
-        let worst = least_clear(numbers, confidence).ok_or_else(|| Failure::internal("the claim compares nothing"))?;
+    ) -> Result<Self, Error> {
+        let worst = least_clear(numbers, confidence).ok_or_else(|| Error::internal("the claim compares nothing"))?;
         let (name, estimate) = worst;
         Ok(Self { rivals: numbers.len(), ..Self::estimated(&quantity(name), *estimate, unit, n_unit) })
     }

@@ -6,17 +6,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use reports::record::{self, Detail, Input, Interval, Measured, Row, SCHEMA, Verdict};
+use elbow_reports::record::{self, Detail, Input, Interval, Measured, Row, SCHEMA, Verdict};
 
 use super::catalogue::Catalogue;
 use super::claim::{Claim, Tier};
 use super::context::Context;
 use super::judge::judge;
 use super::outcome::Outcome;
-use crate::failure::{Failure, Kind, Remedy};
 use crate::likelihood::student_interval;
 use crate::provenance;
 use crate::workspace::Workspace;
+use elbow_base::{Error, Kind, Remedy};
 
 /// What a run of claims gives.
 pub struct Summary {
@@ -34,7 +34,7 @@ pub fn run(
     selected: &[&Claim],
     tiers: &[Tier],
     fresh: bool,
-) -> Result<Summary, Failure> {
+) -> Result<Summary, Error> {
     workspace.make_folder(&workspace.out)?;
     let path = workspace.out.join("results.jsonl");
     // Opened first: a row that lost its line's end is made again, not reused and lost.
@@ -74,16 +74,16 @@ type Content = (String, Vec<Input>);
 /// Hash of everything that shapes the row: versions of the subsystems, claim, inputs, seed, device, size of the family. A
 /// claim with a missing input has none. The program is recorded but not in the key: a changed help text must not make
 /// rows and trainings again.
-fn content(context: &Context, claim: &Claim, family: usize) -> Result<Content, Failure> {
+fn content(context: &Context, claim: &Claim, family: usize) -> Result<Content, Error> {
     let inputs = claim.check.inputs(context)?;
     let mut parts = vec![provenance::subsystems(), claim.hash.clone()];
     parts.push(format!("{} {} {family}", context.seed, context.device_name));
     parts.extend(inputs.iter().map(|input| format!("{} {}", input.name, input.sha256)));
-    Ok((impls::hash::sha256(parts.join("\n").as_bytes()), inputs))
+    Ok((elbow_impls::hash::sha256(parts.join("\n").as_bytes()), inputs))
 }
 
 /// Checks one claim. Whatever happens becomes a row.
-fn examine(context: &Context, claim: &Claim, content: Result<Content, Failure>, tiers: &[Tier]) -> Row {
+fn examine(context: &Context, claim: &Claim, content: Result<Content, Error>, tiers: &[Tier]) -> Row {
     let clock = Instant::now();
     let mut row = unchecked(context, claim);
     if !tiers.contains(&claim.tier) {
@@ -183,18 +183,18 @@ fn power(found: &Measured, interval: &Interval) -> Option<Detail> {
 }
 
 /// Runs the check; a panic in it is an error of this one claim.
-fn guarded(context: &Context, claim: &Claim) -> Result<Outcome, Failure> {
+fn guarded(context: &Context, claim: &Claim) -> Result<Outcome, Error> {
     let run = AssertUnwindSafe(|| claim.check.run(context));
     catch_unwind(run).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
-        Err(Failure::internal(format!("the check panicked: {}", text.unwrap_or_default())))
+        Err(Error::internal(format!("the check panicked: {}", text.unwrap_or_default())))
     })
 }
 
-fn recorded_rows(path: &Path) -> Result<Vec<Row>, Failure> {
+fn recorded_rows(path: &Path) -> Result<Vec<Row>, Error> {
     record::read_rows(path).map_err(|e| {
-        Failure::input(format!("{e:#}"), "move this file away, or choose another folder").mended_by(Remedy::Output)
+        Error::input(format!("{e:#}"), "move this file away, or choose another folder").mended_by(Remedy::Output)
     })
 }
 
@@ -206,22 +206,22 @@ struct Ledger {
 
 impl Ledger {
     /// Opens the file, first removing a torn last line: the next row must start on a line of its own.
-    fn open(path: &Path) -> Result<Self, Failure> {
+    fn open(path: &Path) -> Result<Self, Error> {
         if let Ok(text) = std::fs::read(path)
             && text.last().is_some_and(|&byte| byte != b'\n')
         {
             let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-            let file = OpenOptions::new().write(true).open(path).map_err(Failure::writing(path))?;
-            file.set_len(whole as u64).map_err(Failure::writing(path))?;
+            let file = OpenOptions::new().write(true).open(path).map_err(Error::writing(path))?;
+            file.set_len(whole as u64).map_err(Error::writing(path))?;
         }
-        let file = OpenOptions::new().create(true).append(true).open(path).map_err(Failure::writing(path))?;
+        let file = OpenOptions::new().create(true).append(true).open(path).map_err(Error::writing(path))?;
         Ok(Self { path: path.to_owned(), file })
     }
 
-    fn append(&mut self, row: &Row) -> Result<(), Failure> {
-        let mut line = serde_json::to_string(row).map_err(|e| Failure::internal(e.to_string()))?;
+    fn append(&mut self, row: &Row) -> Result<(), Error> {
+        let mut line = serde_json::to_string(row).map_err(|e| Error::internal(e.to_string()))?;
         line.push('\n');
         let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
-        written.map_err(Failure::writing(&self.path))
+        written.map_err(Error::writing(&self.path))
     }
 }

@@ -1,12 +1,12 @@
 //! The posterior mean of a mixture as a denoiser: the loss code that trains networks, run with an exact answer.
 
 use burn::tensor::{Float, Tensor, TensorData};
-use impls::gaussian::{Level, Prediction};
-use impls::network::{GaussianDenoiser, Input, to_f64_vec};
-use impls::schedule::{GaussianSchedule, LogSnr};
+use elbow_impls::gaussian::{Level, Prediction};
+use elbow_impls::network::{GaussianDenoiser, Input, to_f64_vec};
+use elbow_impls::schedule::{GaussianSchedule, LogSnr};
 
 use crate::likelihood::ode::Field;
-use crate::theory::gaussian::Mixture;
+use elbow_theory::gaussian::Mixture;
 
 /// E\[x | z\] under a mixture in one or two dimensions, said in the terms of a prediction.
 pub struct MixtureDenoiser {

@@ -1,9 +1,9 @@
 //! The denoiser of an enumerated toy as a table.
 
 use burn::tensor::Device;
-use impls::network::TableDenoiser;
+use elbow_impls::network::TableDenoiser;
 
-use crate::theory::masked::Enumeration;
+use elbow_theory::masked::Enumeration;
 
 /// The toy's denoiser in the form that the training loss takes.
 pub fn table_denoiser(enumeration: &Enumeration, device: &Device) -> TableDenoiser {

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::metrics::{self, FeatureSet, Metric, MetricOptions, MetricValue};
 use super::{ImageSource, frechet};
-use crate::failure::{Failure, Kind};
-use crate::fid::{FeatureProvenance, GaussianFit};
+use elbow_base::{Error, Kind};
+use elbow_metrics::{FeatureProvenance, GaussianFit};
 
 /// Generated images and a reference, in this order in each pair.
 pub struct Comparison<'a> {
@@ -26,7 +26,7 @@ pub struct Comparison<'a> {
 
 impl Comparison<'_> {
     /// The metrics in `asked`, or all that the sources allow where it is empty.
-    pub fn measure(&mut self, asked: &[Metric], bar: &dyn Progress) -> Result<Vec<MetricValue>, Failure> {
+    pub fn measure(&mut self, asked: &[Metric], bar: &dyn Progress) -> Result<Vec<MetricValue>, Error> {
         let mut values = Vec::new();
         let wanted = |metric: &Metric| asked.is_empty() || asked.contains(metric);
         // The distance, its standard error and the extrapolation share one fit of the reference.
@@ -64,10 +64,10 @@ impl Comparison<'_> {
         metric: Metric,
         reference: Option<&GaussianFit>,
         bar: &dyn Progress,
-    ) -> Result<Vec<MetricValue>, Failure> {
+    ) -> Result<Vec<MetricValue>, Error> {
         match metric {
             Metric::Fd => {
-                let reference = reference.ok_or_else(|| Failure::internal("a distance without a reference"))?;
+                let reference = reference.ok_or_else(|| Error::internal("a distance without a reference"))?;
                 let fits = [&self.fit(0)?, reference];
                 let found = frechet::distance(self.provenance, fits, self.sets[0].as_ref(), &self.options, bar)?;
                 if found.details["rank_deficient"] == json!(true) {
@@ -84,17 +84,17 @@ impl Comparison<'_> {
         }
     }
 
-    fn fit(&self, i: usize) -> Result<GaussianFit, Failure> {
+    fn fit(&self, i: usize) -> Result<GaussianFit, Error> {
         match (&self.sets[i], &self.sources[i]) {
             (Some(set), _) => Ok(GaussianFit::of_features(&set.outputs.features, self.provenance)?),
             (None, ImageSource::Statistics(statistics)) => Ok(GaussianFit::of_statistics(statistics.clone())?),
-            (None, ImageSource::Images(_)) => Err(Failure::internal("images without features")),
+            (None, ImageSource::Images(_)) => Err(Error::internal("images without features")),
         }
     }
 
-    fn images(&self, i: usize) -> Result<&FeatureSet<'_>, Failure> {
+    fn images(&self, i: usize) -> Result<&FeatureSet<'_>, Error> {
         let side = ["generated", "reference"][i];
-        let missing = || Failure::input(format!("statistics on the {side} side have no features"), "give images");
+        let missing = || Error::input(format!("statistics on the {side} side have no features"), "give images");
         self.sets[i].as_ref().ok_or_else(missing)
     }
 }

@@ -1,8 +1,8 @@
 //! A data set of the catalogue, or a file that it reads, as a set of images.
 
 use elbow_base::Error;
+use elbow_impls::data::Dataset;
 use elbow_metrics::{Image, ImageSet, Images};
-use impls::data::Dataset;
 
 /// The images of a data set: its value v of V becomes the level round(255 v / (V - 1)).
 pub struct DatasetImages {

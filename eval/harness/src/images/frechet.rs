@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use elbow_base::Progress;
-use impls::Key;
+use elbow_impls::Key;
 use serde_json::json;
 
 use super::metrics::{FeatureSet, MetricOptions, MetricValue};
-use crate::failure::Failure;
-use crate::fid::{self, FeatureProvenance, GaussianFit, ImageSet};
+use elbow_base::Error;
+use elbow_metrics::{self, FeatureProvenance, GaussianFit, ImageSet};
 
 /// The Frechet distance of two fitted Gaussians, with its standard error where the generated images have features.
 pub fn distance(
@@ -17,7 +17,7 @@ pub fn distance(
     generated: Option<&FeatureSet>,
     options: &MetricOptions,
     bar: &dyn Progress,
-) -> Result<MetricValue, Failure> {
+) -> Result<MetricValue, Error> {
     let distance = own.distance(reference)?;
     let blocks = options.blocks;
     let (error, over) = match generated {
@@ -47,11 +47,11 @@ pub fn at_infinity(
     cuts: usize,
     options: &MetricOptions,
     bar: &dyn Progress,
-) -> Result<MetricValue, Failure> {
+) -> Result<MetricValue, Error> {
     let blocks = options.blocks;
     if blocks < 2 {
         let what = format!("extrapolation to infinitely many images with {blocks} blocks");
-        return Err(Failure::input(what, "leave two blocks or more for its error"));
+        return Err(Error::input(what, "leave two blocks or more for its error"));
     }
     let key = Key::new(options.seed, "extrapolated images");
     let found = fid::extrapolated(&generated.outputs.features, reference, provenance, [cuts, blocks], &key, bar)?;
@@ -67,10 +67,7 @@ pub fn at_infinity(
 
 /// The mean over classes of the Frechet distance within a class, and the classes left out: those with fewer than two
 /// images in a set.
-pub fn per_class(
-    provenance: &FeatureProvenance,
-    sets: [&FeatureSet; 2],
-) -> Result<(MetricValue, Vec<String>), Failure> {
+pub fn per_class(provenance: &FeatureProvenance, sets: [&FeatureSet; 2]) -> Result<(MetricValue, Vec<String>), Error> {
     let [ours, theirs] = sets.map(by_class);
     let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
     let (mut classes, mut left_out) = (BTreeMap::new(), Vec::new());
@@ -93,7 +90,7 @@ pub fn per_class(
     }
     if classes.is_empty() {
         let fix = "give folders of class folders, data sets with labels, or npz files with arr_1";
-        return Err(Failure::input("no class has two images or more on both sides", fix));
+        return Err(Error::input("no class has two images or more on both sides", fix));
     }
     let values: Vec<f64> = classes.values().filter_map(|class| class["value"].as_f64()).collect();
     let mean = values.iter().sum::<f64>() / values.len() as f64;

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use impls::data::catalogue::{Spec, holds_images};
-use impls::data::{Dataset, Split};
+use elbow_impls::data::catalogue::{Spec, holds_images};
+use elbow_impls::data::{Dataset, Split};
 
 use super::DatasetImages;
-use crate::failure::Failure;
-use crate::fid::{self, Folder, Image, ImageSet, Images, Statistics, is_statistics};
 use crate::runs::Trained;
 use crate::sampling::{self, Request};
 use crate::workspace::Workspace;
+use elbow_base::Error;
+use elbow_metrics::{self, Folder, Image, ImageSet, Images, Statistics, is_statistics};
 
 /// One set of a comparison.
 pub enum ImageSource {
@@ -21,11 +21,11 @@ pub enum ImageSource {
 }
 
 /// How samples of a trained run are drawn where a run is named in place of images.
-pub type SampleRequest<'a> = dyn Fn(&Trained, &dyn Dataset) -> Result<Request, Failure> + 'a;
+pub type SampleRequest<'a> = dyn Fn(&Trained, &dyn Dataset) -> Result<Request, Error> + 'a;
 
 /// Opens a statistics file, a trained run (whose samples are drawn and never written), a folder, a file of images, or a
 /// data set with its split.
-pub fn open(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) -> Result<ImageSource, Failure> {
+pub fn open(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) -> Result<ImageSource, Error> {
     let path = Path::new(name);
     if path.is_file() && name.to_ascii_lowercase().ends_with(".npz") {
         let (statistics, images) = is_statistics(path)?;
@@ -40,11 +40,7 @@ pub fn open(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) 
 }
 
 /// The same without statistics files.
-pub fn images(
-    workspace: &Workspace,
-    name: &str,
-    samples: Option<&SampleRequest>,
-) -> Result<Box<dyn ImageSet>, Failure> {
+pub fn images(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) -> Result<Box<dyn ImageSet>, Error> {
     let path = Path::new(name);
     if let Some(samples) = samples.filter(|_| path.join("config.toml").is_file()) {
         return draw(workspace, path, samples);
@@ -55,7 +51,7 @@ pub fn images(
     if path.is_file() {
         if !holds_images(path) {
             let fix = "give a folder of images, .npz, .npy, CIFAR's .bin, IDX's -ubyte[.gz], or digits:test";
-            return Err(Failure::input(format!("{name}: not a file of images"), fix));
+            return Err(Error::input(format!("{name}: not a file of images"), fix));
         }
         let spec = Spec { set: name.to_owned(), split: Split::All, alphabet: None, length: None };
         return Ok(Box::new(DatasetImages::new(workspace.open(&spec)?, name)?));
@@ -64,16 +60,16 @@ pub fn images(
         return Ok(Box::new(DatasetImages::new(workspace.dataset(name)?, name)?));
     }
     let fix = "give a folder, a file of images or statistics, a trained run, or a data set as digits:test";
-    Err(Failure::input(format!("{name}: no such file or folder"), fix))
+    Err(Error::input(format!("{name}: no such file or folder"), fix))
 }
 
 /// Draws samples of a trained run.
-fn draw(workspace: &Workspace, run: &Path, samples: &SampleRequest) -> Result<Box<dyn ImageSet>, Failure> {
+fn draw(workspace: &Workspace, run: &Path, samples: &SampleRequest) -> Result<Box<dyn ImageSet>, Error> {
     let model = Trained::load(run, &workspace.device)?;
     let data = workspace.open(&model.settings.data(Split::Train))?;
     model.check_fits(data.as_ref())?;
     let Some(shape) = data.image() else {
-        return Err(Failure::input(format!("{}: its samples are no images", run.display()), "name a run on images"));
+        return Err(Error::input(format!("{}: its samples are no images", run.display()), "name a run on images"));
     };
     let request = samples(&model, data.as_ref())?;
     let made = sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;

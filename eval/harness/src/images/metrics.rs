@@ -1,13 +1,13 @@
 //! Metrics of two sets of features by name, each number with its standard error and the number of images.
 
 use elbow_base::Progress;
-use impls::Key;
+use elbow_impls::Key;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::failure::Failure;
-use crate::fid::{self, Balls, Boundary, Entropy, ImageScan, NetworkOutputs};
 use crate::likelihood::Estimate;
+use elbow_base::Error;
+use elbow_metrics::{self, Balls, Boundary, Entropy, ImageScan, NetworkOutputs};
 
 /// A scanned set of images with its features.
 pub struct FeatureSet<'a> {
@@ -39,7 +39,7 @@ pub enum Metric {
     Entropy,
 }
 
-impls::names!(Metric, "metric": Fd = "fd", Kid = "kid", Is = "is", Prdc = "prdc", Entropy = "entropy");
+elbow_impls::names!(Metric, "metric": Fd = "fd", Kid = "kid", Is = "is", Prdc = "prdc", Entropy = "entropy");
 
 impl Metric {
     /// All of them, in the order in which they are reported.
@@ -96,7 +96,7 @@ pub fn kid(
     label: &str,
     [generated, reference]: [&FeatureSet; 2],
     bar: &dyn Progress,
-) -> Result<Vec<MetricValue>, Failure> {
+) -> Result<Vec<MetricValue>, Error> {
     let found = fid::kid(&generated.outputs.features, &reference.outputs.features, bar)?;
     let details = json!({ "kernel": "(x.y / d + 1)^3", "estimate": "unbiased, over all pairs" });
     let n = [generated.n(), reference.n()];
@@ -108,10 +108,10 @@ pub fn inception_score(
     label: &str,
     generated: &FeatureSet,
     options: &MetricOptions,
-) -> Result<Vec<MetricValue>, Failure> {
+) -> Result<Vec<MetricValue>, Error> {
     let logits = generated.outputs.logits.as_ref().ok_or_else(|| {
         let fix = "use a classifier that names its logits, as lite0 or the exported Inception";
-        Failure::input("this network has no output named logits", fix)
+        Error::input("this network has no output named logits", fix)
     })?;
     let order = fid::shuffled(logits.len(), &Key::new(options.seed, "splits of images"));
     let found = fid::inception_score(logits, &order, options.splits)?;
@@ -125,7 +125,7 @@ pub fn prdc(
     [generated, reference]: [&FeatureSet; 2],
     options: &MetricOptions,
     bar: &dyn Progress,
-) -> Result<Vec<MetricValue>, Failure> {
+) -> Result<Vec<MetricValue>, Error> {
     let [pr, dc] = options.balls;
     let found = fid::prdc(&generated.outputs.features, &reference.outputs.features, pr, dc, bar)?;
     let n = [generated.n(), reference.n()];

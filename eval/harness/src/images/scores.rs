@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use super::comparison::Comparison;
 use super::image_source::{ImageSource, SampleRequest, images, open};
 use super::metrics::{FeatureSet, Metric, MetricOptions, MetricValue};
-use crate::failure::Failure;
-use crate::fid::{
+use crate::workspace::Workspace;
+use elbow_base::Error;
+use elbow_metrics::{
     BadImagePolicy, Convention, FeatureCache, FeatureNetwork, FeatureProvenance, GaussianFit, ImageScan, Statistics,
 };
-use crate::workspace::Workspace;
 
 /// Which sets are compared, and how.
 pub struct Scoring<'a> {
@@ -43,8 +43,8 @@ impl Scoring<'_> {
     pub fn run(
         self,
         workspace: &Workspace,
-        network: impl FnOnce(&[&ImageScan]) -> Result<FeatureNetwork, Failure>,
-    ) -> Result<Scores, Failure> {
+        network: impl FnOnce(&[&ImageScan]) -> Result<FeatureNetwork, Error>,
+    ) -> Result<Scores, Error> {
         let Self { names, sampling, on_bad, cache, metrics, options } = self;
         let bar = workspace.bar.as_ref();
         // The reference first: samples may take long, and be drawn in vain.
@@ -84,7 +84,7 @@ impl Scoring<'_> {
         let measures = comparison.measure(&metrics, bar)?;
         let warnings = comparison.warnings;
         if measures.is_empty() {
-            return Err(Failure::input("nothing was measured", "name a metric"));
+            return Err(Error::input("nothing was measured", "name a metric"));
         }
         let summaries = [0, 1].map(|i| match (&scans[i], &sources[i]) {
             (Some(scan), _) => json!(scan.summary),
@@ -158,8 +158,8 @@ pub fn convention_matrix(
     names: [&str; 2],
     on_bad: BadImagePolicy,
     cache: &FeatureCache,
-    network: impl FnOnce(&[&ImageScan]) -> Result<FeatureNetwork, Failure>,
-) -> Result<ConventionMatrix, Failure> {
+    network: impl FnOnce(&[&ImageScan]) -> Result<FeatureNetwork, Error>,
+) -> Result<ConventionMatrix, Error> {
     let bar = workspace.bar.as_ref();
     let [generated, reference] = names.map(|name| images(workspace, name, None));
     let sets = [generated?, reference?];

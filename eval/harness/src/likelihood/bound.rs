@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
-use impls::DiffusionModel;
-use impls::any_order::{K_DCE, k_dce_draws};
-use impls::data::Dataset;
-use impls::key::permutation;
-use impls::network::TokenDenoiser;
-use impls::objective::{Batch, BoundTerms, TokenObjective};
-use impls::time_sampling::TimeSampling;
-use impls::{Key, Workers};
+use elbow_impls::DiffusionModel;
+use elbow_impls::any_order::{K_DCE, k_dce_draws};
+use elbow_impls::data::Dataset;
+use elbow_impls::key::permutation;
+use elbow_impls::network::TokenDenoiser;
+use elbow_impls::objective::{Batch, BoundTerms, TokenObjective};
+use elbow_impls::time_sampling::TimeSampling;
+use elbow_impls::{Key, Workers};
 use serde::Serialize;
 
-use crate::failure::{Failure, Remedy};
 use elbow_base::Estimate;
 use elbow_base::Progress;
+use elbow_base::{Error, Remedy};
 
 /// How a bound is estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Estimator {
     KDce,
 }
 
-impls::names!(Estimator, "estimator": Auto = "auto", Objective = "objective", KDce = "k-dce");
+elbow_impls::names!(Estimator, "estimator": Auto = "auto", Objective = "objective", KDce = "k-dce");
 
 /// What is evaluated, and how.
 pub struct Question<'a> {
@@ -109,13 +109,13 @@ const CALL_SIZE: usize = 1 << 23;
 
 impl<'a> Question<'a> {
     /// The denoiser, where k-DCE's draws are averaged. It is refused where it would estimate another model's number.
-    fn by_k_dce(&self) -> Result<Option<&'a dyn TokenDenoiser>, Failure> {
+    fn by_k_dce(&self) -> Result<Option<&'a dyn TokenDenoiser>, Error> {
         let valid = self.model.any_order();
         match self.estimator {
             Estimator::KDce if valid.is_none() => {
                 let what = "k-dce is no estimator of this model's bound: it needs masked diffusion in continuous time with \
                             alpha from 1 to 0 and a network that sees no time";
-                Err(Failure::input(what, "use the objective's own estimator").mended_by(Remedy::ObjectiveEstimator))
+                Err(Error::input(what, "use the objective's own estimator").mended_by(Remedy::ObjectiveEstimator))
             }
             Estimator::KDce | Estimator::Auto => Ok(valid),
             Estimator::Objective => Ok(None),
@@ -123,13 +123,13 @@ impl<'a> Question<'a> {
     }
 
     /// Estimates the bound.
-    pub fn answer(&self, device: &Device, bar: &dyn Progress) -> Result<Bound, Failure> {
+    pub fn answer(&self, device: &Device, bar: &dyn Progress) -> Result<Bound, Error> {
         let by_k_dce = self.by_k_dce()?;
         let draws = if by_k_dce.is_none() && self.model.is_exact() { 1 } else { self.draws };
         let count = self.sequences.unwrap_or(usize::MAX).min(self.data.len());
         if count < 2 {
             let what = format!("{}: {count} sequences have no standard error", self.data.name());
-            return Err(Failure::input(what, "evaluate at least two"));
+            return Err(Error::input(what, "evaluate at least two"));
         }
         let dims = self.data.length();
         // The first of a random order are like the rest; the first of a file need not be.
@@ -143,7 +143,7 @@ impl<'a> Question<'a> {
         let key = |purpose| Key::new(self.seed, purpose);
         let (times, masks) = (key("likelihood times"), key("likelihood masks"));
         let workers = Workers::new(usize::MAX);
-        let one = |_: usize, &(number, chunk): &(usize, &[usize])| -> Result<Vec<BoundTerms>, Failure> {
+        let one = |_: usize, &(number, chunk): &(usize, &[usize])| -> Result<Vec<BoundTerms>, Error> {
             let x = self.data.select(chunk)?;
             let class = if self.conditional { self.data.labels(chunk) } else { Vec::new() };
             let of_sequence = |&i: &usize| TimeSampling::Stratified.draw(draws, &times.fold(i as u64));
@@ -152,7 +152,7 @@ impl<'a> Question<'a> {
             let batch = Batch { class, ..Batch::new(x, u[0].clone()) };
             let mut sums = vec![BoundTerms::default(); chunk.len()];
             let key = masks.fold(number as u64);
-            let draws_of: Box<dyn Iterator<Item = impls::Result<Vec<BoundTerms>>>> = match by_k_dce {
+            let draws_of: Box<dyn Iterator<Item = elbow_impls::Result<Vec<BoundTerms>>>> = match by_k_dce {
                 Some(denoiser) => Box::new(k_dce_draws(denoiser, &batch, &u, &key, device)),
                 None => Box::new(
                     u.iter()

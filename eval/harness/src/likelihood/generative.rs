@@ -1,14 +1,14 @@
 //! Generative perplexity: how probable samples are under a judge, never without how varied they are.
 
 use burn::tensor::Device;
-use impls::DiffusionModel;
-use impls::autoregressive::Autoregressive;
-use impls::data::{Dataset, InMemory, Tokens};
-use impls::network::TokenDenoiser;
+use elbow_impls::DiffusionModel;
+use elbow_impls::autoregressive::Autoregressive;
+use elbow_impls::data::{Dataset, InMemory, Tokens};
+use elbow_impls::network::TokenDenoiser;
 use serde::Serialize;
 
 use super::bound::{Estimator, Question};
-use crate::failure::Failure;
+use elbow_base::Error;
 use elbow_base::Estimate;
 use elbow_base::Progress;
 
@@ -36,7 +36,7 @@ pub fn generative(
     samples: &Tokens,
     device: &Device,
     bar: &dyn Progress,
-) -> Result<Generative, Failure> {
+) -> Result<Generative, Error> {
     let window = data.length();
     let windows = samples.length() / window;
     let ids: Vec<u32> = samples.rows().flat_map(|row| &row[..windows * window]).copied().collect();

@@ -5,10 +5,10 @@
 //! It is the density of another model than the one whose NELBO is reported: same network, another reverse process.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use impls::Key;
-use impls::gaussian::{Level, Prediction};
-use impls::key::open_uniform;
-use impls::network::{GaussianDenoiser, Input, to_f64_vec};
+use elbow_impls::Key;
+use elbow_impls::gaussian::{Level, Prediction};
+use elbow_impls::key::open_uniform;
+use elbow_impls::network::{GaussianDenoiser, Input, to_f64_vec};
 
 /// eps_hat and the trace of its derivative by z.
 pub trait Field {

@@ -1,16 +1,16 @@
 //! Tokens under the probability-flow ODE: its density of noisy points, made a code length of the data by dequantisation.
 
 use burn::tensor::Device;
-use impls::data::{Dataset, Tokens};
-use impls::gaussian::{Decoder, Gaussian, Level};
-use impls::key::open_uniform;
-use impls::network::GaussianDenoiser;
-use impls::{Key, Workers};
+use elbow_impls::data::{Dataset, Tokens};
+use elbow_impls::gaussian::{Decoder, Gaussian, Level};
+use elbow_impls::key::open_uniform;
+use elbow_impls::network::GaussianDenoiser;
+use elbow_impls::{Key, Workers};
 use rand_distr::{Distribution, StandardNormal};
 use serde::Serialize;
 
 use super::ode::{Field, NetworkField, Trace, log_density};
-use crate::failure::Failure;
+use elbow_base::Error;
 use elbow_base::Estimate;
 use elbow_base::Progress;
 
@@ -24,7 +24,7 @@ pub enum Dequantisation {
     Uniform,
 }
 
-impls::names!(Dequantisation, "dequantisation": Decoder = "decoder", Uniform = "uniform");
+elbow_impls::names!(Dequantisation, "dequantisation": Decoder = "decoder", Uniform = "uniform");
 
 /// What is evaluated, and how.
 pub struct OdeQuestion<'a> {
@@ -79,11 +79,11 @@ impl OdeNll {
 
 impl OdeQuestion<'_> {
     /// Solves the ODE for every sequence.
-    pub fn answer(&self, device: &Device, bar: &dyn Progress) -> Result<OdeNll, Failure> {
+    pub fn answer(&self, device: &Device, bar: &dyn Progress) -> Result<OdeNll, Error> {
         let count = self.sequences.unwrap_or(usize::MAX).min(self.data.len());
         if count < 2 {
             let what = format!("{}: {count} sequences have no standard error", self.data.name());
-            return Err(Failure::input(what, "evaluate at least two"));
+            return Err(Error::input(what, "evaluate at least two"));
         }
         let all: Vec<usize> = (0..count).collect();
         let chunks: Vec<&[usize]> = all.chunks(CHUNK).collect();
@@ -91,7 +91,7 @@ impl OdeQuestion<'_> {
             (chunks.len() * self.draws * (self.steps + self.steps / 2)) as u64,
             &format!("ODE of {}", self.data.name()),
         );
-        let parts = Workers::new(usize::MAX).map(&chunks, |number, chunk| -> Result<[Vec<f64>; 2], Failure> {
+        let parts = Workers::new(usize::MAX).map(&chunks, |number, chunk| -> Result<[Vec<f64>; 2], Error> {
             let mut sums = [vec![0.0; chunk.len()], vec![0.0; chunk.len()]];
             for draw in 0..self.draws {
                 let key = Key::new(self.seed, "ode").fold(number as u64).fold(draw as u64);
@@ -128,7 +128,7 @@ impl OdeQuestion<'_> {
     }
 
     /// One draw for some sequences, nats: solved in all steps, and in half as many.
-    fn one(&self, chunk: &[usize], key: &Key, device: &Device, bar: &dyn Progress) -> Result<[Vec<f64>; 2], Failure> {
+    fn one(&self, chunk: &[usize], key: &Key, device: &Device, bar: &dyn Progress) -> Result<[Vec<f64>; 2], Error> {
         let tokens = self.data.select(chunk)?;
         // A copy for this thread: two that differentiate through the same parameters wait for each other.
         let copy = self.denoiser.fork(device);
@@ -144,9 +144,9 @@ impl OdeQuestion<'_> {
         Ok([self.steps, self.steps / 2].map(|steps| noisy.code_lengths(&field, steps, || bar.advance(1))))
     }
 
-    fn ends(&self) -> Result<[f64; 2], Failure> {
+    fn ends(&self) -> Result<[f64; 2], Error> {
         let schedule = self.objective.schedule_of(self.denoiser)?;
-        schedule.ends().ok_or_else(|| Failure::internal("a trained schedule has ends"))
+        schedule.ends().ok_or_else(|| Error::internal("a trained schedule has ends"))
     }
 }
 

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use elbow_base::atomic_file;
-use impls::network::{Dit, Model};
-use impls::train::{Checkpoint, DataShape, NetworkConfig, ObjectiveConfig, Settings};
+use elbow_impls::network::{Dit, Model};
+use elbow_impls::train::{Checkpoint, DataShape, NetworkConfig, ObjectiveConfig, Settings};
 
-use crate::failure::{Failure, Remedy};
 use crate::workspace::Workspace;
+use elbow_base::{Error, Remedy};
 
 /// What was imported.
 #[derive(Clone, Debug)]
@@ -26,20 +26,20 @@ pub struct Imported {
 ///
 /// `settings` say what the weights are of: objective, data, sequence length. Sizes are those of the tensors, and every tensor
 /// must have its place in the network. The weights stand for the averaged ones too.
-pub fn import(workspace: &Workspace, weights: &Path, settings: Settings, run: &Path) -> Result<Imported, Failure> {
+pub fn import(workspace: &Workspace, weights: &Path, settings: Settings, run: &Path) -> Result<Imported, Error> {
     if !matches!(settings.network, NetworkConfig::Dit { .. }) {
         let what = format!("the network of these settings is {}", settings.network.name());
-        return Err(Failure::input(what, "only the weights of a dit can be imported: set network=dit"));
+        return Err(Error::input(what, "only the weights of a dit can be imported: set network=dit"));
     }
     if !matches!(settings.objective, ObjectiveConfig::Mdlm(_)) {
         let what = format!("the implementation of these settings is {}", settings.implementation());
-        return Err(Failure::input(what, "the weights are those of MDLM: use an mdlm preset"));
+        return Err(Error::input(what, "the weights are those of MDLM: use an mdlm preset"));
     }
     if run.exists() {
-        return Err(Failure::input(format!("{} exists", run.display()), "name a new folder").mended_by(Remedy::Run));
+        return Err(Error::input(format!("{} exists", run.display()), "name a new folder").mended_by(Remedy::Run));
     }
     let length = settings.data.sequence_length.ok_or_else(|| {
-        Failure::input("sequence_length is missing", "name the window of the model: set sequence_length=1024")
+        Error::input("sequence_length is missing", "name the window of the model: set sequence_length=1024")
     })?;
     let network = Dit::import(weights, length, settings.time_conditioning, &workspace.device)?;
     let shape = *network.shape();
@@ -52,7 +52,7 @@ pub fn import(workspace: &Workspace, weights: &Path, settings: Settings, run: &P
     let settings = settings.with(&sizes.map(|(name, size)| format!("{name}={size}")))?;
     let model = Model::from(network);
     let data = DataShape { values: shape.values, length, classes: 0, image: None };
-    let hash = impls::hash::sha256(&std::fs::read(weights).map_err(Failure::reading(weights))?);
+    let hash = elbow_impls::hash::sha256(&std::fs::read(weights).map_err(Error::reading(weights))?);
     workspace.make_folder(run)?;
     atomic_file::write(&run.join("config.toml"), settings.to_toml().as_bytes())?;
     let origin = format!("imported from weights {hash}");

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use impls::data::Dataset;
-use impls::network::Model;
-use impls::train::checkpoint::State;
-use impls::train::{Checkpoint, DataShape, Settings};
-use impls::{DiffusionModel, Objective};
+use elbow_impls::data::Dataset;
+use elbow_impls::network::Model;
+use elbow_impls::train::checkpoint::State;
+use elbow_impls::train::{Checkpoint, DataShape, Settings};
+use elbow_impls::{DiffusionModel, Objective};
 
-use crate::failure::Failure;
 use crate::likelihood::{Estimator, Question};
+use elbow_base::Error;
 
 /// A trained model with what describes it.
 pub struct Trained {
@@ -24,22 +24,22 @@ pub struct Trained {
 
 impl Trained {
     /// Loads the averaged weights of a run.
-    pub fn load(run: &Path, device: &Device) -> Result<Self, Failure> {
+    pub fn load(run: &Path, device: &Device) -> Result<Self, Error> {
         let config = run.join("config.toml");
         if !config.is_file() {
             let what = format!("{}: no config.toml", run.display());
-            return Err(Failure::input(what, "name the folder of a training run, as `elbow train` printed it"));
+            return Err(Error::input(what, "name the folder of a training run, as `elbow train` printed it"));
         }
         let settings = Settings::load(&config)?;
         let checkpoint = Checkpoint::of_run(run);
         let state = checkpoint.state()?.ok_or_else(|| {
-            Failure::input(
+            Error::input(
                 format!("{}: no checkpoint yet", run.display()),
                 "let `elbow train` run until its first checkpoint",
             )
         })?;
         let shape = settings.network(&state.data)?;
-        let key = impls::Key::new(0, "replaced");
+        let key = elbow_impls::Key::new(0, "replaced");
         let model = Model::new(&shape, settings.objective.learned_schedule(), &key, device)?;
         Ok(Self {
             objective: settings.objective(),
@@ -51,7 +51,7 @@ impl Trained {
     }
 
     /// Refuses data that the network was not made for.
-    pub fn check_fits(&self, data: &dyn Dataset) -> Result<(), Failure> {
+    pub fn check_fits(&self, data: &dyn Dataset) -> Result<(), Error> {
         let (ours, theirs) = (&self.state.data, DataShape::of(data));
         let classes = self.settings.class_conditioning && ours.classes != theirs.classes;
         if (ours.values, ours.length) != (theirs.values, theirs.length) || classes {
@@ -65,13 +65,13 @@ impl Trained {
                 ours.length,
                 ours.classes
             );
-            return Err(Failure::input(what, "use data of the same alphabet and sequence_length"));
+            return Err(Error::input(what, "use data of the same alphabet and sequence_length"));
         }
         Ok(())
     }
 
     /// The model with its objective.
-    pub fn diffusion(&self) -> Result<DiffusionModel<'_>, Failure> {
+    pub fn diffusion(&self) -> Result<DiffusionModel<'_>, Error> {
         Ok(self.objective.with(&self.model)?)
     }
 
@@ -83,7 +83,7 @@ impl Trained {
         draws: usize,
         sequences: Option<usize>,
         seed: u64,
-    ) -> Result<Question<'a>, Failure> {
+    ) -> Result<Question<'a>, Error> {
         Ok(Question {
             model: self.diffusion()?,
             data,

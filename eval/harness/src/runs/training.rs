@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use impls::data::{Dataset, Split};
-use impls::train::{Progress, Settings, Trainer, TrainingCallback, train};
+use elbow_impls::data::{Dataset, Split};
+use elbow_impls::train::{Progress, Settings, Trainer, TrainingCallback, train};
 
-use crate::failure::Failure;
 use crate::likelihood::{Estimator, Question};
 use crate::sampling::{self, Request};
 use crate::workspace::Workspace;
+use elbow_base::Error;
 use elbow_base::Silent;
 
 /// Trains to the end with a progress bar, evaluating on held-out data as the settings say.
-pub fn run_training(workspace: &Workspace, settings: &Settings, data: &dyn Dataset, run: &Path) -> Result<(), Failure> {
+pub fn run_training(workspace: &Workspace, settings: &Settings, data: &dyn Dataset, run: &Path) -> Result<(), Error> {
     // Texts have a valid split; images have only test images beside those that train.
     let held_out = match settings.evaluate_every {
         0 => None,
@@ -45,7 +45,7 @@ struct Observer<'a> {
     held_out: Option<Box<dyn Dataset>>,
     smooth: f64,
     /// Why an evaluation failed.
-    failed: Option<Failure>,
+    failed: Option<Error>,
 }
 
 impl TrainingCallback for Observer<'_> {
@@ -55,9 +55,9 @@ impl TrainingCallback for Observer<'_> {
         self.workspace.bar.set(progress.step, format!("loss {:.3}", self.smooth));
     }
 
-    fn evaluate(&mut self, trainer: &Trainer) -> impls::Result<Vec<(String, f64)>> {
+    fn evaluate(&mut self, trainer: &Trainer) -> elbow_impls::Result<Vec<(String, f64)>> {
         self.numbers(trainer).map_err(|failure| {
-            let stop = impls::Error::Setting(failure.to_string());
+            let stop = elbow_impls::Error::Setting(failure.to_string());
             self.failed = Some(failure);
             stop
         })
@@ -65,7 +65,7 @@ impl TrainingCallback for Observer<'_> {
 }
 
 impl Observer<'_> {
-    fn numbers(&self, trainer: &Trainer) -> Result<Vec<(String, f64)>, Failure> {
+    fn numbers(&self, trainer: &Trainer) -> Result<Vec<(String, f64)>, Error> {
         let Some(data) = &self.held_out else { return Ok(Vec::new()) };
         let objective = self.settings.objective();
         let question = Question {

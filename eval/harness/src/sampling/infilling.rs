@@ -1,14 +1,14 @@
 //! Texts with gaps.
 
-use impls::data::Dataset;
+use elbow_impls::data::Dataset;
 
-use crate::failure::Failure;
+use elbow_base::Error;
 
 /// The known tokens of an infilling text: the tokens of what stands between `_`, and one to be drawn for each `_` and for what
 /// is left of the window.
-pub fn infilling(text: &str, data: &dyn Dataset) -> Result<Vec<Option<u32>>, Failure> {
+pub fn infilling(text: &str, data: &dyn Dataset) -> Result<Vec<Option<u32>>, Error> {
     let wrong =
-        |what: String| Failure::input(format!("infilling: {what}"), "write '_' for each token that is to be drawn");
+        |what: String| Error::input(format!("infilling: {what}"), "write '_' for each token that is to be drawn");
     let alphabet = data.text().ok_or_else(|| wrong("this model makes no text".into()))?.alphabet();
     let mut known = Vec::new();
     for (number, piece) in text.split('_').enumerate() {

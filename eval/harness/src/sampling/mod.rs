@@ -5,25 +5,25 @@ mod placement;
 mod save;
 
 use burn::tensor::Device;
-use impls::any_order::{first_hitting, one_by_one};
-use impls::autoregressive::left_to_right;
-use impls::d3pm::{D3pmUniform, absorbing_ancestral, uniform_ancestral};
-use impls::data::Tokens;
-use impls::gaussian::{self, Churn, EpsPredictor, GaussianState, LevelGrid, ddim, heun};
-use impls::genmd4::vector_ancestral;
-use impls::maskgit::confidence_decoding;
-use impls::md4::{Grid, ancestral};
-use impls::mdlm::{ancestral_cached, semi_autoregressive};
-use impls::network::Denoiser;
-use impls::sampler_state::{Predictor, Samples, TokenState};
-use impls::schedule::{GaussianSchedule, MaskedSchedule, Unclipped};
-use impls::train::{ObjectiveConfig, Settings};
-use impls::{Key, Workers};
+use elbow_impls::any_order::{first_hitting, one_by_one};
+use elbow_impls::autoregressive::left_to_right;
+use elbow_impls::d3pm::{D3pmUniform, absorbing_ancestral, uniform_ancestral};
+use elbow_impls::data::Tokens;
+use elbow_impls::gaussian::{self, Churn, EpsPredictor, GaussianState, LevelGrid, ddim, heun};
+use elbow_impls::genmd4::vector_ancestral;
+use elbow_impls::maskgit::confidence_decoding;
+use elbow_impls::md4::{Grid, ancestral};
+use elbow_impls::mdlm::{ancestral_cached, semi_autoregressive};
+use elbow_impls::network::Denoiser;
+use elbow_impls::sampler_state::{Predictor, Samples, TokenState};
+use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule, Unclipped};
+use elbow_impls::train::{ObjectiveConfig, Settings};
+use elbow_impls::{Key, Workers};
 
-use crate::failure::Failure;
+use elbow_base::Error;
 use elbow_base::Progress;
 
-pub use impls::sampler::Sampler;
+pub use elbow_impls::sampler::Sampler;
 pub use infilling::infilling;
 pub use placement::{StepGrid, StepSchedule};
 pub use save::save;
@@ -133,13 +133,13 @@ pub fn draw<'a>(
     denoiser: impl Into<Denoiser<'a>>,
     request: &Request,
     bar: &dyn Progress,
-) -> Result<Samples, Failure> {
+) -> Result<Samples, Error> {
     let denoiser = denoiser.into();
     let known = settings.objective.samplers();
     if !known.contains(&request.sampler) {
         let names: Vec<String> = known.iter().map(|s| s.to_string()).collect();
         let what = format!("sampler {} does not draw from {}", request.sampler, settings.implementation());
-        return Err(Failure::input(what, format!("use {}", names.join(" or "))));
+        return Err(Error::input(what, format!("use {}", names.join(" or "))));
     }
     let long = settings.data.sequence_length.is_some_and(|window| request.length > window);
     let masks_only = request.known.is_some() || request.nucleus < 1.0 || long;
@@ -148,7 +148,7 @@ pub fn draw<'a>(
     if uniform || (settings.is_gaussian() && masks_only) {
         let what =
             format!("{} changes every token: it has no infilling, nucleus or long texts", settings.implementation());
-        return Err(Failure::input(what, "leave these options out, and classes with d3pm-uniform"));
+        return Err(Error::input(what, "leave these options out, and classes with d3pm-uniform"));
     }
     bar.start(request.count as u64, "samples");
     let batch = request.batch(denoiser.values());
@@ -181,7 +181,7 @@ fn one_batch(
     request: &Request,
     [first, count]: [usize; 2],
     key: &Key,
-) -> Result<Samples, Failure> {
+) -> Result<Samples, Error> {
     let window = settings.data.sequence_length.unwrap_or(request.length);
     let training_schedule = settings.objective.training_schedule();
     if let ObjectiveConfig::D3pmUniform(trained) = &settings.objective {
@@ -223,7 +223,10 @@ fn one_batch(
             Sampler::D3pm => absorbing_ancestral(predictor(), request.steps, state),
             Sampler::LeftToRight => left_to_right(predictor(), state),
             Sampler::Ddim | Sampler::Heun => {
-                return Err(impls::Error::Setting(format!("sampler {} draws points, not tokens", request.sampler)));
+                return Err(elbow_impls::Error::Setting(format!(
+                    "sampler {} draws points, not tokens",
+                    request.sampler
+                )));
             }
         })
     };
@@ -240,7 +243,7 @@ fn one_batch(
 }
 
 /// Points of Gaussian diffusion, from noise to tokens.
-fn points(mut predictor: EpsPredictor, request: &Request, mut state: GaussianState) -> Result<Samples, Failure> {
+fn points(mut predictor: EpsPredictor, request: &Request, mut state: GaussianState) -> Result<Samples, Error> {
     let log_snrs = request.levels.log_snrs(request.steps);
     match request.sampler {
         Sampler::Heun => heun(&mut predictor, &log_snrs, request.churn, &mut state),
@@ -249,7 +252,7 @@ fn points(mut predictor: EpsPredictor, request: &Request, mut state: GaussianSta
     }
     if !state.is_finite() {
         let what = "the network answered with what is no number: its training has diverged";
-        return Err(Failure::input(what, "train with a smaller learning_rate"));
+        return Err(Error::input(what, "train with a smaller learning_rate"));
     }
     Ok(state.decode(predictor, log_snrs[request.steps]))
 }

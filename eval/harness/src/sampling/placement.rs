@@ -2,15 +2,15 @@
 
 use std::str::FromStr;
 
-use impls::UnknownName;
-use impls::gaussian::LevelGrid;
-use impls::md4::Grid;
-use impls::network::Model;
-use impls::schedule::{GaussianSchedule, MaskedSchedule};
-use impls::train::Settings;
+use elbow_impls::UnknownName;
+use elbow_impls::gaussian::LevelGrid;
+use elbow_impls::md4::Grid;
+use elbow_impls::network::Model;
+use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule};
+use elbow_impls::train::Settings;
 
 use super::{Request, Sampler, grid_under};
-use crate::failure::Failure;
+use elbow_base::Error;
 
 /// Where the steps of a sampler lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,16 +23,16 @@ pub enum StepGrid {
     Edm,
 }
 
-impls::names!(StepGrid, "grid": Uniform = "uniform", Cosine = "cosine", Edm = "edm");
+elbow_impls::names!(StepGrid, "grid": Uniform = "uniform", Cosine = "cosine", Edm = "edm");
 
 /// A schedule by name. The process decides what the name means: `cosine` is a masking schedule and a curve of the log-SNR.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepSchedule(String);
 
 impl FromStr for StepSchedule {
-    type Err = Failure;
+    type Err = Error;
 
-    fn from_str(name: &str) -> Result<Self, Failure> {
+    fn from_str(name: &str) -> Result<Self, Error> {
         let (Err(masked), Err(gaussian)) = (name.parse::<MaskedSchedule>(), name.parse::<GaussianSchedule>()) else {
             return Ok(Self(name.to_owned()));
         };
@@ -55,7 +55,7 @@ impl Request {
         model: &Model,
         grid: Option<StepGrid>,
         schedule: Option<&StepSchedule>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Error> {
         let Some(gaussian) = settings.gaussian() else {
             let schedule = schedule.map_or(Ok(self.schedule), |named| named.0.parse())?;
             let grid = match grid {
@@ -64,20 +64,20 @@ impl Request {
                 Some(StepGrid::Cosine) => Grid::Cosine,
                 Some(StepGrid::Edm) => {
                     let what = "the grid edm has noise levels, which masked diffusion has not";
-                    return Err(Failure::input(what, "use the grid uniform or cosine"));
+                    return Err(Error::input(what, "use the grid uniform or cosine"));
                 }
             };
             return Ok(Self { schedule, grid, ..self });
         };
         let own = gaussian.schedule_of(model.gaussian()?)?;
-        let ends = own.ends().ok_or_else(|| Failure::internal("a trained schedule has ends"))?;
+        let ends = own.ends().ok_or_else(|| Error::internal("a trained schedule has ends"))?;
         let chosen = match schedule.map(|named| named.0.parse()).transpose()? {
             None => own,
             Some(GaussianSchedule::Whole(curve)) => format!("{curve}:{}:{}", ends[0], ends[1]).parse()?,
             Some(named) if named.ends() == Some(ends) => named,
             Some(named) => {
                 let what = format!("schedule {named}: the model knows gamma from {} to {}", ends[0], ends[1]);
-                return Err(Failure::input(what, "name a curve without ends: cosine, ot or normal:MEAN:STD"));
+                return Err(Error::input(what, "name a curve without ends: cosine, ot or normal:MEAN:STD"));
             }
         };
         let levels = match (grid, schedule) {
@@ -86,17 +86,17 @@ impl Request {
             (None, None) => self.levels,
             (Some(StepGrid::Cosine), _) => {
                 let what = "the grid cosine is of masked diffusion, and this model is Gaussian";
-                return Err(Failure::input(what, "use the grid uniform or edm"));
+                return Err(Error::input(what, "use the grid uniform or edm"));
             }
         };
         Ok(Self { levels, ..self })
     }
 
     /// Refuses churn, a class or guidance that has no meaning for the model. `classes`: those of the data.
-    pub fn check(&self, settings: &Settings, classes: usize) -> Result<(), Failure> {
+    pub fn check(&self, settings: &Settings, classes: usize) -> Result<(), Error> {
         if self.churn.amount > 0.0 && self.sampler != Sampler::Heun {
             let what = format!("churn {}: the {} sampler adds no such noise", self.churn.amount, self.sampler);
-            return Err(Failure::input(what, "use the heun sampler, of vdm, flow or edm"));
+            return Err(Error::input(what, "use the heun sampler, of vdm, flow or edm"));
         }
         let classes = if settings.class_conditioning { classes } else { 0 };
         let option = match (self.class, self.guidance) {
@@ -108,17 +108,17 @@ impl Request {
             return Err(match classes {
                 0 => {
                     let what = format!("{option}: this model has no classes");
-                    Failure::input(what, "train with class_conditioning = true")
+                    Error::input(what, "train with class_conditioning = true")
                 }
                 _ => {
                     let what = format!("{option}: this model has the classes 0 to {}", classes - 1);
-                    Failure::input(what, "name one of them")
+                    Error::input(what, "name one of them")
                 }
             });
         }
         if self.guidance != 1.0 && settings.label_dropout == Some(0.0) {
             let what = format!("guidance {}: the model was trained with label_dropout = 0", self.guidance);
-            return Err(Failure::input(
+            return Err(Error::input(
                 what,
                 "guidance needs a model that knows \"no class\": train with label_dropout = 0.1",
             ));

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use impls::data::{Dataset, Tokens};
+use elbow_impls::data::{Dataset, Tokens};
 
-use crate::failure::Failure;
-use crate::fid::Images;
 use crate::workspace::Workspace;
+use elbow_base::Error;
 use elbow_base::atomic_file;
+use elbow_metrics::Images;
 
 /// Writes samples: images as `NAME.npz` (`arr_0`, uint8, NHWC) and a grid `NAME.png`, texts as `NAME.txt`, other tokens as
 /// lines of numbers. What was written, by kind: `npz`, `png`, `txt`.
@@ -17,7 +17,7 @@ pub fn save(
     name: &str,
     tokens: &Tokens,
     data: &dyn Dataset,
-) -> Result<Vec<(&'static str, PathBuf)>, Failure> {
+) -> Result<Vec<(&'static str, PathBuf)>, Error> {
     workspace.make_folder(folder)?;
     if let Some(shape) = data.image() {
         let images = Images::from_tokens(tokens, data.values(), shape);

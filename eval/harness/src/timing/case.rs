@@ -3,21 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use impls::corruption::{MaskedBatch, mask_under};
-use impls::data::{Dataset, Split, Tokens};
-use impls::key::Key;
-use impls::md4::Md4;
-use impls::network::{Model, to_f64_vec};
-use impls::objective::Batch;
-use impls::schedule::MaskedSchedule;
-use impls::time_sampling::TimeSampling;
-use impls::train::{Checkpoint, DataShape, NetworkConfig, ObjectiveConfig, Settings};
-use impls::weighting::Weighting;
+use elbow_impls::corruption::{MaskedBatch, mask_under};
+use elbow_impls::data::{Dataset, Split, Tokens};
+use elbow_impls::key::Key;
+use elbow_impls::md4::Md4;
+use elbow_impls::network::{Model, to_f64_vec};
+use elbow_impls::objective::Batch;
+use elbow_impls::schedule::MaskedSchedule;
+use elbow_impls::time_sampling::TimeSampling;
+use elbow_impls::train::{Checkpoint, DataShape, NetworkConfig, ObjectiveConfig, Settings};
+use elbow_impls::weighting::Weighting;
 
-use crate::failure::Failure;
-use crate::fid::NpzWriter;
 use crate::runs::run_training;
 use crate::workspace::Workspace;
+use elbow_base::Error;
+use elbow_metrics::NpzWriter;
 
 /// Steps of a case's training.
 const STEPS: usize = 20;
@@ -31,7 +31,7 @@ pub struct Case {
 
 impl Case {
     /// Trains a preset for its `steps` and writes run, batch and data.
-    pub fn write(workspace: &Workspace, preset: &str, set: &[String], to: &Path) -> Result<Self, Failure> {
+    pub fn write(workspace: &Workspace, preset: &str, set: &[String], to: &Path) -> Result<Self, Error> {
         let few = [format!("steps={STEPS}")];
         let settings = Settings::resolve(preset, &[&few[..], set].concat())?;
         let known = matches!(
@@ -50,7 +50,7 @@ impl Case {
                 "{preset}: the peers know a transformer of md4 in continuous time: schedule linear, weighting simple or elbo, \
                  stratified times, no accumulation, no classes"
             );
-            return Err(Failure::input(what, "name such a preset, as md4-digits, and leave these settings"));
+            return Err(Error::input(what, "name such a preset, as md4-digits, and leave these settings"));
         }
         let data = workspace.open(&settings.data(Split::Train))?;
         workspace.make_folder(to)?;
@@ -74,7 +74,7 @@ impl Case {
     }
 
     /// Opens what [`Case::write`] wrote.
-    pub fn open(workspace: &Workspace, from: &Path) -> Result<Self, Failure> {
+    pub fn open(workspace: &Workspace, from: &Path) -> Result<Self, Error> {
         let run = from.join("run");
         let settings = Settings::load(&run.join("config.toml"))?;
         let data = workspace.open(&settings.data(Split::Train))?;
@@ -87,7 +87,7 @@ impl Case {
     }
 
     /// The fixed batch, the first sequences at stratified times, and the same with tokens hidden.
-    fn batch(&self, device: &Device) -> Result<(Batch, MaskedBatch), Failure> {
+    fn batch(&self, device: &Device) -> Result<(Batch, MaskedBatch), Error> {
         let count = self.settings.batch_size.min(self.data.len());
         let x: Tokens = self.data.select(&(0..count).collect::<Vec<_>>())?;
         let u = TimeSampling::Stratified.draw(count, &Key::new(0, "case times"));
@@ -98,7 +98,7 @@ impl Case {
     }
 
     /// Bits/dim of the fixed batch under the trained weights: each row's cost over its time.
-    pub fn check(&self, workspace: &Workspace) -> Result<f64, Failure> {
+    pub fn check(&self, workspace: &Workspace) -> Result<f64, Error> {
         let shape = self.settings.network(&DataShape::of(self.data.as_ref()))?;
         let model = Model::new(&shape, None, &Key::new(0, "replaced"), &workspace.device)?;
         let model = Checkpoint::of_run(&self.run).load_model(model)?;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Failure;
+use elbow_base::Error;
 
 /// What a program says of its own speed; the Python peers print the same.
 #[derive(Debug, Deserialize, Serialize)]
@@ -29,9 +29,9 @@ impl Timing {
         unit: &str,
         units: usize,
         seconds: f64,
-        mut go: impl FnMut() -> Result<(), Failure>,
-    ) -> Result<Self, Failure> {
-        let mut repeat = |seconds: f64| -> Result<Vec<f64>, Failure> {
+        mut go: impl FnMut() -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let mut repeat = |seconds: f64| -> Result<Vec<f64>, Error> {
             let (clock, mut times) = (Instant::now(), Vec::new());
             while times.is_empty() || clock.elapsed().as_secs_f64() < seconds {
                 let start = Instant::now();

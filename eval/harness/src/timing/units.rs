@@ -4,24 +4,24 @@
 use std::path::Path;
 
 use elbow_base::{Estimate, Silent};
-use impls::Weighting;
-use impls::md4::Grid;
-use impls::schedule::MaskedSchedule;
-use impls::train::Trainer;
+use elbow_impls::Weighting;
+use elbow_impls::md4::Grid;
+use elbow_impls::schedule::MaskedSchedule;
+use elbow_impls::train::Trainer;
 
 use super::{Case, Timing};
-use crate::failure::Failure;
-use crate::fid::{GaussianFit, Statistics};
 use crate::runs::Trained;
 use crate::sampling::{self, Request, Sampler};
-use crate::theory::masked::{Enumeration, cascade};
-use crate::theory::{Alphabet, Toy};
 use crate::workspace::Workspace;
+use elbow_base::Error;
+use elbow_metrics::{GaussianFit, Statistics};
+use elbow_theory::masked::{Enumeration, cascade};
+use elbow_theory::{Alphabet, Toy};
 
 /// Times an optimiser step as training makes it: batch, times, masks, gradients, clipping, AdamW, moving average.
 ///
 /// The check is the bits/dim of the case's batch under its weights.
-pub fn time_step(workspace: &Workspace, case: &Path, seconds: f64) -> Result<Timing, Failure> {
+pub fn time_step(workspace: &Workspace, case: &Path, seconds: f64) -> Result<Timing, Error> {
     let case = Case::open(workspace, case)?;
     let check = case.check(workspace)?;
     let trainer = Trainer::new(&case.settings, case.data.as_ref(), &workspace.devices)?;
@@ -39,7 +39,7 @@ pub fn time_sample(
     steps: usize,
     count: usize,
     seconds: f64,
-) -> Result<Timing, Failure> {
+) -> Result<Timing, Error> {
     let case = Case::open(workspace, case)?;
     let model = Trained::load(case.run(), &workspace.device)?;
     let (mut seed, mut means) = (workspace.seed, Vec::new());
@@ -58,7 +58,7 @@ pub fn time_sample(
 
 /// Times the Frechet distance of two files of statistics, by both algorithms, once they are in memory. The check is the
 /// distance.
-pub fn time_frechet_distance(statistics: [&Path; 2], seconds: f64) -> Result<Timing, Failure> {
+pub fn time_frechet_distance(statistics: [&Path; 2], seconds: f64) -> Result<Timing, Error> {
     let [a, b] = statistics.map(Statistics::load);
     let (a, b, mut value) = (a?, b?, f64::NAN);
     let timing = Timing::of("trace", 1, seconds, || {
@@ -72,7 +72,7 @@ pub fn time_frechet_distance(statistics: [&Path; 2], seconds: f64) -> Result<Tim
 ///
 /// The check is the sum of all that it gives: bounds, gaps, factorisation errors, KL(q || p^(i)) and the negative ELBO in
 /// continuous time.
-pub fn time_enumeration(toy: &Path, steps: usize, seconds: f64) -> Result<Timing, Failure> {
+pub fn time_enumeration(toy: &Path, steps: usize, seconds: f64) -> Result<Timing, Error> {
     let toy = Toy::load(toy, Alphabet::Masked)?;
     let mut value = f64::NAN;
     let timing = Timing::of("computation", 1, seconds, || {

@@ -1,13 +1,13 @@
 //! The loss code that trains the networks against exact numbers, with witnesses that must be rejected.
 
 use elbow_harness::likelihood::Estimate;
+use elbow_impls::Key;
+use elbow_impls::md4::Md4;
+use elbow_impls::objective::{Batch, BoundTerms, TokenObjective};
+use elbow_impls::schedule::MaskedSchedule;
+use elbow_impls::time_sampling::TimeSampling;
+use elbow_impls::weighting::Weighting;
 use elbow_theory::masked::weighted_loss;
-use impls::Key;
-use impls::md4::Md4;
-use impls::objective::{Batch, BoundTerms, TokenObjective};
-use impls::schedule::MaskedSchedule;
-use impls::time_sampling::TimeSampling;
-use impls::weighting::Weighting;
 
 use crate::fixture::Bench;
 

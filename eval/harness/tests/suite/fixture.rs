@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use elbow_harness::denoisers::table_denoiser;
+use elbow_impls::network::TableDenoiser;
 use elbow_theory::masked::Enumeration;
 use elbow_theory::{Alphabet, Toy};
-use impls::network::TableDenoiser;
 
 /// A bundled file.
 pub fn fixture(name: &str) -> PathBuf {

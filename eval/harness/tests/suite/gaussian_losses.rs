@@ -3,14 +3,14 @@
 use burn::tensor::Device;
 use elbow_harness::denoisers::MixtureDenoiser;
 use elbow_harness::likelihood::Estimate;
+use elbow_impls::data::Tokens;
+use elbow_impls::gaussian::{Decoder, Gaussian, GaussianCorruption, NoiseLevelWeight, Prediction};
+use elbow_impls::network::to_f64_vec;
+use elbow_impls::objective::{Batch, BoundTerms};
+use elbow_impls::schedule::GaussianSchedule;
+use elbow_impls::time_sampling::TimeSampling;
+use elbow_impls::{Key, Weighting};
 use elbow_theory::gaussian::{GaussianToy, cascade, weighted_loss};
-use impls::data::Tokens;
-use impls::gaussian::{Decoder, Gaussian, GaussianCorruption, NoiseLevelWeight, Prediction};
-use impls::network::to_f64_vec;
-use impls::objective::{Batch, BoundTerms};
-use impls::schedule::GaussianSchedule;
-use impls::time_sampling::TimeSampling;
-use impls::{Key, Weighting};
 
 use crate::fixture::fixture;
 

@@ -6,11 +6,11 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use elbow_base::Silent;
+use elbow_impls::data::Split;
 use elbow_metrics::{
     BadImagePolicy, Convention, Error, FeatureCache, FeatureNetwork, Features, Folder, ImageScan, ImageSet, Images,
     Runtime, entropy,
 };
-use impls::data::Split;
 use serde_json::Value;
 
 use crate::fixture::fixture;
@@ -55,7 +55,7 @@ fn folder_reads_images_as_pillow_does() {
     }
     for (name, row) in golden["photos"].as_object().expect("photos") {
         let image = folder.image(place(&folder, name)).expect("whole");
-        assert_eq!(impls::hash::sha256(&image.pixels), row["rgb_sha256"].as_str().expect("a hash"), "{name}");
+        assert_eq!(elbow_impls::hash::sha256(&image.pixels), row["rgb_sha256"].as_str().expect("a hash"), "{name}");
     }
     // JPEG decoders round differently: measured 2 levels without subsampled colour, 3 with it.
     for (name, tolerance) in [("flower-small-444", 4.0), ("flower-small", 6.0)] {

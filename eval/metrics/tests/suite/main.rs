@@ -25,8 +25,8 @@ mod networks;
 mod standard_errors;
 mod statistics;
 
+use elbow_impls::data::{Dataset, Split, digits};
 use elbow_metrics::{Features, Image, Images};
-use impls::data::{Dataset, Split, digits};
 use serde_json::Value;
 
 use crate::fixture::fixture;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use elbow_base::Silent;
+use elbow_impls::data::Split;
 use elbow_metrics::{CANONICAL_WEIGHTS, Convention, FeatureNetwork, Features, Image, ImageSet, Inception, Runtime};
-use impls::data::Split;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -81,7 +81,7 @@ fn seeded_weights_are_those_of_the_fixture() {
             numbers(if used.is_null() { unused } else { used }).into_iter().map(|n| n as usize).collect::<Vec<_>>();
         let values = weights(tensor, seed, &shape);
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        assert_eq!(impls::hash::sha256(&bytes), row["sha256"].as_str().expect("a hash"), "{name}");
+        assert_eq!(elbow_impls::hash::sha256(&bytes), row["sha256"].as_str().expect("a hash"), "{name}");
     }
 }
 

@@ -1,8 +1,8 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use impls::data::Split;
-use impls::data::catalogue::{SETS, Spec, open};
+use elbow_impls::data::Split;
+use elbow_impls::data::catalogue::{SETS, Spec, open};
 
 use super::{fails, folder, gzip, rows, write};
 

@@ -1,4 +1,4 @@
-use impls::data::{Dataset, Split, cifar, digits, idx};
+use elbow_impls::data::{Dataset, Split, cifar, digits, idx};
 
 use super::{fails, folder, gzip, rows, write};
 

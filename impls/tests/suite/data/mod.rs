@@ -9,9 +9,9 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use elbow_impls::Result;
+use elbow_impls::data::{Dataset, InMemory, Npz, Split, Tokens, cifar, digits, idx};
 use flate2::{Compression, write::GzEncoder};
-use impls::Result;
-use impls::data::{Dataset, InMemory, Npz, Split, Tokens, cifar, digits, idx};
 use tempfile::{TempDir, tempdir};
 
 fn folder() -> TempDir {

@@ -1,6 +1,6 @@
 use std::io::Write;
 
-use impls::data::{Dataset, Npz, Split};
+use elbow_impls::data::{Dataset, Npz, Split};
 use npyz::WriterBuilder;
 use zip::CompressionMethod::{self, Deflated, Stored};
 

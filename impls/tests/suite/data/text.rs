@@ -1,7 +1,7 @@
 use std::path::Path;
 
-use impls::data::alphabet::normalise;
-use impls::data::{Alphabet, Dataset, Split, TextData};
+use elbow_impls::data::alphabet::normalise;
+use elbow_impls::data::{Alphabet, Dataset, Split, TextData};
 
 use super::{fails, folder, gzip, rows, write};
 
@@ -17,7 +17,7 @@ const TOKENIZER: &str = r#"{"version": "1.0", "padding": null, "normalizer": nul
               "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false,
               "vocab": {"a": 0, "b": 1, "Ġ": 2, "ab": 3, "Ċ": 4, "Ã": 5, "¤": 8}, "merges": ["a b"]}}"#;
 
-fn load(path: &Path, alphabet: &str, length: usize, split: Split) -> impls::Result<TextData> {
+fn load(path: &Path, alphabet: &str, length: usize, split: Split) -> elbow_impls::Result<TextData> {
     TextData::load(path, Alphabet::parse(alphabet)?, length, split)
 }
 

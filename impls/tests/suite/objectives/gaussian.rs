@@ -4,15 +4,15 @@
 use std::sync::Mutex;
 
 use burn::tensor::{Device, Float, Tensor, TensorData};
-use impls::Weighting;
-use impls::data::Tokens;
-use impls::gaussian::{
+use elbow_impls::Weighting;
+use elbow_impls::data::Tokens;
+use elbow_impls::gaussian::{
     Decoder, Gaussian, GaussianCorruption, Level, NoiseLevelWeight, Prediction, prior_loss, reconstruction_loss,
     squared_errors,
 };
-use impls::network::{GaussianDenoiser, Input, to_f64_vec};
-use impls::objective::Batch;
-use impls::schedule::{GaussianSchedule, LogSnr};
+use elbow_impls::network::{GaussianDenoiser, Input, to_f64_vec};
+use elbow_impls::objective::Batch;
+use elbow_impls::schedule::{GaussianSchedule, LogSnr};
 use serde_json::Value;
 
 use super::{error, flat, rejects};

@@ -1,12 +1,12 @@
 //! A learned schedule per value, and D3PM.
 
 use burn::tensor::{Tensor, TensorData};
-use impls::corruption::{Corruption, MaskedBatch};
-use impls::d3pm::{D3pmAbsorbing, D3pmUniform, ReverseKernel};
-use impls::genmd4::GenMd4;
-use impls::network::{Input, TokenDenoiser, to_f64_vec};
-use impls::objective::TokenObjective;
-use impls::schedule::MaskedSchedule;
+use elbow_impls::corruption::{Corruption, MaskedBatch};
+use elbow_impls::d3pm::{D3pmAbsorbing, D3pmUniform, ReverseKernel};
+use elbow_impls::genmd4::GenMd4;
+use elbow_impls::network::{Input, TokenDenoiser, to_f64_vec};
+use elbow_impls::objective::TokenObjective;
+use elbow_impls::schedule::MaskedSchedule;
 
 use super::{Fixed, Golden, TOLERANCE, agrees, error, flat, rejects, text};
 

@@ -2,9 +2,9 @@
 
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Float, Tensor, TensorData};
-use impls::Weighting;
-use impls::gaussian::{Gaussian, GaussianCorruption, Prediction};
-use impls::network::{GaussianDenoiser, Input, to_f64_vec};
+use elbow_impls::Weighting;
+use elbow_impls::gaussian::{Gaussian, GaussianCorruption, Prediction};
+use elbow_impls::network::{GaussianDenoiser, Input, to_f64_vec};
 
 use super::gaussian::{Case, Fixed, agrees, decoder, golden};
 

@@ -1,14 +1,14 @@
 //! Masked diffusion with one schedule for all values, and left to right.
 
-use impls::any_order::{AnyOrder, DceForm, K_DCE, k_dce_draws};
-use impls::autoregressive::Autoregressive;
-use impls::maskgit::{MaskGit, MaskRates, Normaliser};
-use impls::md4::Md4;
-use impls::mdlm::{Mdlm, Protocol};
-use impls::network::to_f64_vec;
-use impls::objective::{BoundTerms, TokenObjective};
-use impls::schedule::{LogSnr, MaskedSchedule};
-use impls::{Key, Weighting};
+use elbow_impls::any_order::{AnyOrder, DceForm, K_DCE, k_dce_draws};
+use elbow_impls::autoregressive::Autoregressive;
+use elbow_impls::maskgit::{MaskGit, MaskRates, Normaliser};
+use elbow_impls::md4::Md4;
+use elbow_impls::mdlm::{Mdlm, Protocol};
+use elbow_impls::network::to_f64_vec;
+use elbow_impls::objective::{BoundTerms, TokenObjective};
+use elbow_impls::schedule::{LogSnr, MaskedSchedule};
+use elbow_impls::{Key, Weighting};
 use serde_json::Value;
 
 use super::{Fixed, Golden, agrees, error, flat, rejects, text};
@@ -161,7 +161,7 @@ fn radd_forms_and_the_autoregressive_loss() {
 
 #[test]
 fn draws_that_share_an_order_vary_less() {
-    let sums = |terms: impls::Result<Vec<BoundTerms>>| -> Vec<f64> {
+    let sums = |terms: elbow_impls::Result<Vec<BoundTerms>>| -> Vec<f64> {
         terms.expect("a bound").iter().map(BoundTerms::sum).collect()
     };
     // The logits are the same whatever is masked: the bound is the sum of all costs, and what varies is which tokens are scored.
@@ -171,7 +171,7 @@ fn draws_that_share_an_order_vary_less() {
     let exact: Vec<f64> = sums(Autoregressive.nelbo(&logits, &batch, &Key::new(0, "none"), &golden.device));
     let u: Vec<Vec<f64>> = (0..7).map(|draw| vec![(f64::from(draw) + 0.5) / 7.0; batch.len()]).collect();
     // Mean and variance of the average over the draws, in units of the exact bound, and over its sequences.
-    let moments = |averages: &dyn Fn(&Key) -> Vec<impls::Result<Vec<BoundTerms>>>| {
+    let moments = |averages: &dyn Fn(&Key) -> Vec<elbow_impls::Result<Vec<BoundTerms>>>| {
         let average = |key: u64| {
             let draws: Vec<Vec<f64>> = averages(&Key::new(key, "masks")).into_iter().map(sums).collect();
             let row = |row: usize| draws.iter().map(|sums| sums[row]).sum::<f64>() / 7.0 / exact[row];

@@ -9,10 +9,10 @@ mod masked;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use impls::corruption::{Corruption, MaskedBatch};
-use impls::data::Tokens;
-use impls::network::{Input, TokenDenoiser, to_f64_vec};
-use impls::objective::{Batch, TokenObjective};
+use elbow_impls::corruption::{Corruption, MaskedBatch};
+use elbow_impls::data::Tokens;
+use elbow_impls::network::{Input, TokenDenoiser, to_f64_vec};
+use elbow_impls::objective::{Batch, TokenObjective};
 use serde_json::Value;
 
 /// Largest error relative to max(1, |golden|). Measured: 2.4e-6 for uniform D3PM in steps, below 4e-7 for all others

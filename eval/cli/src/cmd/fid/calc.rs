@@ -3,17 +3,17 @@
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use elbow_base::Named;
-use impls::data::Dataset;
+use elbow_impls::data::Dataset;
 use serde_json::json;
 
 use super::flags::{ImageFlags, NetworkFlags};
 use crate::flags::{SamplerFlags, one_of};
-use elbow_harness::failure::Failure;
-use elbow_harness::fid::{Boundary, FeatureNetwork};
+use elbow_base::Error;
 use elbow_harness::images::{Metric, MetricOptions, MetricValue, Scores, Scoring, balls};
 use elbow_harness::provenance;
 use elbow_harness::runs::Trained;
 use elbow_harness::workspace::Workspace;
+use elbow_metrics::{Boundary, FeatureNetwork};
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:
@@ -103,7 +103,7 @@ impl Arguments {
     }
 }
 
-pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let request = |model: &Trained, data: &dyn Dataset| {
         arguments.sampler.request(model, data, arguments.count as usize, workspace.seed)
     };

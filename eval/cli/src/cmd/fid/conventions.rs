@@ -4,10 +4,10 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::flags::{ImageFlags, WhichNetwork};
-use elbow_harness::failure::Failure;
-use elbow_harness::fid::Convention;
+use elbow_base::Error;
 use elbow_harness::images::{ConventionMatrix, convention_matrix};
 use elbow_harness::workspace::Workspace;
+use elbow_metrics::Convention;
 
 #[derive(Args)]
 #[command(after_long_help = "Example:
@@ -28,7 +28,7 @@ pub struct Arguments {
     images: ImageFlags,
 }
 
-pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let names = [arguments.generated.as_str(), &arguments.reference];
     let cache = arguments.images.cache(workspace);
     let found = convention_matrix(workspace, names, arguments.images.on_bad, &cache, |scans| {

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use impls::network::state_dict;
+use elbow_impls::network::state_dict;
 use serde_json::json;
 
 use crate::hints::written_by;
+use elbow_base::Error;
 use elbow_base::atomic_file;
-use elbow_harness::failure::Failure;
-use elbow_harness::fid::{CANONICAL_WEIGHTS, Inception};
 use elbow_harness::workspace::Workspace;
+use elbow_metrics::{CANONICAL_WEIGHTS, Inception};
 
 #[derive(Args)]
 #[command(after_long_help = "Example:
@@ -29,14 +29,14 @@ pub struct Arguments {
     output: PathBuf,
 }
 
-pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let skeleton = Inception::skeleton(&workspace.data_file("inception/inception-skeleton.onnx")?)?;
     let tensors = skeleton.weights().len();
     let (weights, hash) = state_dict::single_precision(&arguments.weights)?;
-    let bytes = skeleton.with_weights(weights, &hash).map_err(|e| Failure::from(e).in_file(&arguments.weights))?;
+    let bytes = skeleton.with_weights(weights, &hash).map_err(|e| Error::from(e).in_file(&arguments.weights))?;
     atomic_file::write(&arguments.output, &bytes).map_err(written_by("-o FILE"))?;
     let canonical = hash == CANONICAL_WEIGHTS;
-    let network = impls::hash::sha256(&bytes);
+    let network = elbow_impls::hash::sha256(&bytes);
     let result = json!({
         "output": arguments.output, "sha256": network, "weights_sha256": hash, "canonical": canonical, "tensors": tensors,
     });

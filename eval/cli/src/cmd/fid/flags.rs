@@ -7,9 +7,9 @@ use elbow_harness::networks::Network;
 
 use crate::flags::{form, one_of};
 use crate::hints::written_by;
-use elbow_harness::failure::Failure;
-use elbow_harness::fid::{BadImagePolicy, Convention, FeatureCache, FeatureNetwork, ImageScan, Runtime};
+use elbow_base::Error;
 use elbow_harness::workspace::Workspace;
+use elbow_metrics::{BadImagePolicy, Convention, FeatureCache, FeatureNetwork, ImageScan, Runtime};
 
 /// Which network, under which convention.
 #[derive(Args)]
@@ -35,12 +35,12 @@ pub struct WhichNetwork {
 
 impl NetworkFlags {
     /// Refuses a network whose file is missing.
-    pub fn check(&self, workspace: &Workspace) -> Result<(), Failure> {
+    pub fn check(&self, workspace: &Workspace) -> Result<(), Error> {
         self.which.network.as_ref().map_or(Ok(()), |network| network.place(workspace).map(|_| ()))
     }
 
     /// The network that was asked for, or that fits the images.
-    pub fn open(&self, workspace: &Workspace, scans: &[&ImageScan]) -> Result<FeatureNetwork, Failure> {
+    pub fn open(&self, workspace: &Workspace, scans: &[&ImageScan]) -> Result<FeatureNetwork, Error> {
         self.which.open(workspace, scans, self.convention)
     }
 }
@@ -52,7 +52,7 @@ impl WhichNetwork {
         workspace: &Workspace,
         scans: &[&ImageScan],
         convention: Option<Convention>,
-    ) -> Result<FeatureNetwork, Failure> {
+    ) -> Result<FeatureNetwork, Error> {
         let runtime = Runtime::find(self.ort_lib.as_deref(), &workspace.device_name)?;
         let small = scans.iter().all(|scan| scan.is_all([8, 8, 1]));
         let network = self.network.clone().unwrap_or_else(|| Network::default_for(small));
@@ -76,7 +76,7 @@ pub struct ImageFlags {
 
 impl ImageFlags {
     /// Names the option where features that are kept cannot be written.
-    pub fn hint<E: Into<Failure>>(&self) -> impl Fn(E) -> Failure + use<E> {
+    pub fn hint<E: Into<Error>>(&self) -> impl Fn(E) -> Error + use<E> {
         written_by(if self.cache.is_some() { "--cache DIR" } else { "--out DIR" })
     }
 

@@ -10,9 +10,9 @@ use std::error::Error as _;
 
 use clap::Subcommand;
 
-use elbow_harness::failure::Failure;
-use elbow_harness::fid::Error;
+use elbow_base::Error;
 use elbow_harness::workspace::Workspace;
+use elbow_metrics::Error;
 
 #[derive(Subcommand)]
 pub enum Task {
@@ -28,7 +28,7 @@ pub enum Task {
     Export(export::Arguments),
 }
 
-pub fn run(workspace: &Workspace, task: &Task) -> Result<(), Failure> {
+pub fn run(workspace: &Workspace, task: &Task) -> Result<(), Error> {
     let done = match task {
         Task::Calc(arguments) => calc::run(workspace, arguments),
         Task::Conventions(arguments) => conventions::run(workspace, arguments),
@@ -40,7 +40,7 @@ pub fn run(workspace: &Workspace, task: &Task) -> Result<(), Failure> {
 }
 
 /// Names the flags of this command line in the advice of a library error.
-fn with_flags(mut failure: Failure) -> Failure {
+fn with_flags(mut failure: Error) -> Error {
     let library = failure.source().and_then(|error| error.downcast_ref::<Error>());
     let advice = library.and_then(|error| match error.root() {
         Error::UnreadableImages { .. } => Some("mend or remove them, or leave them out with --on-bad skip"),

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::flags::{ImageFlags, NetworkFlags};
 use crate::hints::written_by;
-use elbow_harness::failure::Failure;
-use elbow_harness::fid::{ImageScan, Statistics};
+use elbow_base::Error;
 use elbow_harness::images;
 use elbow_harness::workspace::Workspace;
+use elbow_metrics::{ImageScan, Statistics};
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:
@@ -51,7 +51,7 @@ fn parse_part(text: &str) -> Result<[usize; 2], String> {
     parsed.filter(|[k, n]| (1..=*n).contains(k)).ok_or_else(|| "a part is K/N, as 3/8".to_owned())
 }
 
-pub fn run(workspace: &Workspace, arguments: &StatsArguments) -> Result<(), Failure> {
+pub fn run(workspace: &Workspace, arguments: &StatsArguments) -> Result<(), Error> {
     arguments.network.check(workspace)?;
     let set = images::images(workspace, &arguments.set, None)?;
     let scan = ImageScan::take(set.as_ref(), arguments.part, arguments.images.on_bad, workspace.bar.as_ref())?;
@@ -63,7 +63,7 @@ pub fn run(workspace: &Workspace, arguments: &StatsArguments) -> Result<(), Fail
     announce(workspace, &statistics, &arguments.output, json!({ "images": scan.summary, "part": arguments.part }))
 }
 
-pub fn merge(workspace: &Workspace, arguments: &MergeArguments) -> Result<(), Failure> {
+pub fn merge(workspace: &Workspace, arguments: &MergeArguments) -> Result<(), Error> {
     let mut all = Statistics::load(&arguments.parts[0])?;
     for part in &arguments.parts[1..] {
         all = all.merge(&Statistics::load(part)?)?;
@@ -72,7 +72,7 @@ pub fn merge(workspace: &Workspace, arguments: &MergeArguments) -> Result<(), Fa
     announce(workspace, &all, &arguments.output, json!({ "parts": arguments.parts }))
 }
 
-fn announce(workspace: &Workspace, statistics: &Statistics, output: &Path, of: Value) -> Result<(), Failure> {
+fn announce(workspace: &Workspace, statistics: &Statistics, output: &Path, of: Value) -> Result<(), Error> {
     let metric = statistics.provenance.as_ref().map_or("network unknown", |provenance| &provenance.metric);
     let n = statistics.n;
     let result = json!({ "output": output, "n": n, "dimension": statistics.mean.len(), "metric": metric, "of": of });

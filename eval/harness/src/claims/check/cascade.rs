@@ -1,18 +1,18 @@
 //! Check: the exact cascade of bounds on bundled toys.
 
-use impls::Weighting;
-use reports::record::{Figure, Input, Style};
+use elbow_impls::Weighting;
+use elbow_reports::record::{Figure, Input, Style};
 use serde::Deserialize;
 
 use super::figures::{axis, curve, figure, plot};
 use super::inputs;
 use super::statistics::{largest, smallest};
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
-use crate::theory::discrete::{DiscreteModel, Forward, ReverseParameterization};
-use crate::theory::gaussian::GaussianToy;
-use crate::theory::masked::Enumeration;
-use crate::theory::{Alphabet, Cascade, Toy, discrete, gaussian, masked};
+use elbow_base::Error;
+use elbow_theory::discrete::{DiscreteModel, Forward, ReverseParameterization};
+use elbow_theory::gaussian::GaussianToy;
+use elbow_theory::masked::Enumeration;
+use elbow_theory::{Alphabet, Cascade, Toy, discrete, gaussian, masked};
 
 /// One measure over all combinations of toys, schedules, steps and weightings; the worst case decides.
 #[derive(Debug, Deserialize)]
@@ -131,7 +131,7 @@ impl Process {
         schedule: &str,
         steps: usize,
         weighting: &Weighting,
-    ) -> Result<Cascade, Failure> {
+    ) -> Result<Cascade, Error> {
         let path = context.toy_file(toy)?;
         let forward = match self {
             Self::Masked => {
@@ -157,7 +157,7 @@ impl Process {
 }
 
 impl Check for Cascades {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         let mut inputs = inputs::toys(context, &self.toys)?;
         if let Process::Discrete { transition, .. } = &self.process
             && !["uniform", "absorbing"].contains(&transition.as_str())
@@ -167,7 +167,7 @@ impl Check for Cascades {
         Ok(inputs)
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let (quantity, worse) = self.measure.describe();
         let (mut worst, mut cases, mut first) = (f64::NAN, 0, None);
         for toy in &self.toys {
@@ -179,7 +179,7 @@ impl Check for Cascades {
                         let value = self.measure.of(&one, reference.as_ref().unwrap_or(&one));
                         if value.is_nan() {
                             let what = format!("{quantity} is undefined for {toy}, {schedule}, {steps}, {weighting}");
-                            return Err(Failure::input(what, "choose a schedule with alpha(1) > 0"));
+                            return Err(Error::input(what, "choose a schedule with alpha(1) > 0"));
                         }
                         worst = if worst.is_nan() { value } else { worse(worst, value) };
                         cases += 1;

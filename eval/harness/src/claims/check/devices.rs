@@ -1,20 +1,20 @@
 //! Check: one model on the CPU and on the device of this run.
 
 use burn::tensor::Device;
-use impls::Key;
-use impls::data::Split;
-use impls::objective::Batch;
-use impls::time_sampling::TimeSampling;
-use impls::train::optimizer::gradient_norm;
-use reports::record::Input;
+use elbow_impls::Key;
+use elbow_impls::data::Split;
+use elbow_impls::objective::Batch;
+use elbow_impls::time_sampling::TimeSampling;
+use elbow_impls::train::optimizer::gradient_norm;
+use elbow_reports::record::Input;
 use serde::Deserialize;
 
 use super::inputs;
 use super::statistics::largest;
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
 use crate::likelihood::Estimator;
 use crate::runs::Trained;
+use elbow_base::Error;
 
 /// The loss, its gradient and the bound of trained models, computed twice.
 #[derive(Debug, Deserialize)]
@@ -31,11 +31,11 @@ pub struct Devices {
 }
 
 impl Check for Devices {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         inputs::presets(context, &self.presets, &self.set)
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let mut found = Vec::new();
         let mut made = Vec::new();
         for preset in &self.presets {
@@ -58,12 +58,7 @@ impl Check for Devices {
 
 impl Devices {
     /// The loss of a batch, the norm of its gradient, the bound: the same draws on every device.
-    fn numbers(
-        &self,
-        context: &Context,
-        model: &Trained,
-        device: &Device,
-    ) -> Result<Vec<(&'static str, f64)>, Failure> {
+    fn numbers(&self, context: &Context, model: &Trained, device: &Device) -> Result<Vec<(&'static str, f64)>, Error> {
         let device = &device.clone().autodiff();
         let data = |split| context.open(&model.settings.data(split));
         let (train, test) = (data(Split::Train)?, data(Split::Test)?);

@@ -1,11 +1,11 @@
 //! Check: the model trained on the digits.
 
 use elbow_base::bits_per_dim;
-use impls::Key;
-use impls::data::Dataset;
-use impls::train::Settings;
-use impls::train::log::read_progress;
-use reports::record::{Figure, Input, Style};
+use elbow_impls::Key;
+use elbow_impls::data::Dataset;
+use elbow_impls::train::Settings;
+use elbow_impls::train::log::read_progress;
+use elbow_reports::record::{Figure, Input, Style};
 use serde::Deserialize;
 
 use super::figures::{axis, curve, figure, first_images, plot};
@@ -13,13 +13,13 @@ use super::independent_pixels_baseline::IndependentBaseline;
 use super::inputs;
 use super::reference_distance::ReferenceDistance;
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
-use crate::fid::Images;
 use crate::images::of_dataset;
 use crate::likelihood::Estimate;
 use crate::networks::digits_classifier;
 use crate::runs::Trained;
 use crate::sampling::Request;
+use elbow_base::Error;
+use elbow_metrics::Images;
 
 /// The trained model against a baseline of independent pixels (each pixel's marginal in the training split).
 #[derive(Debug, Deserialize)]
@@ -52,7 +52,7 @@ enum Measure {
 }
 
 impl Check for TrainedDigits {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         let mut inputs = inputs::presets(context, [&self.preset], &self.set)?;
         if let Measure::DistanceMinusBaseline = self.measure {
             inputs.push(inputs::network(&digits_classifier(context)?));
@@ -64,7 +64,7 @@ impl Check for TrainedDigits {
         true
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let train = context.dataset("digits:train")?;
         let (model, run) = context.trained_run(&self.preset, &self.set)?;
         let mut outcome = match self.measure {
@@ -80,7 +80,7 @@ impl Check for TrainedDigits {
 }
 
 impl TrainedDigits {
-    fn likelihood(&self, context: &Context, model: &Trained, train: &dyn Dataset) -> Result<Outcome, Failure> {
+    fn likelihood(&self, context: &Context, model: &Trained, train: &dyn Dataset) -> Result<Outcome, Error> {
         let test = context.dataset("digits:test")?;
         let bound = context.bound(model, test.as_ref(), self.draws, None)?;
         let bits = |nats: &[f64]| nats.iter().map(|n| bits_per_dim(*n, bound.dims)).collect::<Vec<_>>();
@@ -99,8 +99,8 @@ impl TrainedDigits {
         Ok(outcome)
     }
 
-    fn samples(&self, context: &Context, model: &Trained, train: &dyn Dataset) -> Result<Outcome, Failure> {
-        let shape = train.image().ok_or_else(|| Failure::internal("the digits are images"))?;
+    fn samples(&self, context: &Context, model: &Trained, train: &dyn Dataset) -> Result<Outcome, Error> {
+        let shape = train.image().ok_or_else(|| Error::internal("the digits are images"))?;
         let network = digits_classifier(context)?;
         let metric = network.metric_name();
         let count = self.blocks * self.block_size;
@@ -144,7 +144,7 @@ impl TrainedDigits {
 }
 
 /// Weighted loss against step.
-fn training_curve(metrics: &[impls::train::Progress], settings: &Settings) -> Figure {
+fn training_curve(metrics: &[elbow_impls::train::Progress], settings: &Settings) -> Figure {
     let steps: Vec<f64> = metrics.iter().map(|p| p.step as f64).collect();
     let loss: Vec<f64> = metrics.iter().map(|p| p.weighted_loss).collect();
     let series = vec![curve("training loss of one batch", Style::Line, steps, loss)];

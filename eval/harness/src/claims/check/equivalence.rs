@@ -1,22 +1,22 @@
 //! Check: one bound of masked diffusion in the forms of several papers.
 
-use impls::Weighting;
-use impls::schedule::MaskedSchedule;
-use reports::record::{Figure, Input, Style};
+use elbow_impls::Weighting;
+use elbow_impls::schedule::MaskedSchedule;
+use elbow_reports::record::{Figure, Input, Style};
 use serde::Deserialize;
 
 use super::figures::{axis, curve, figure, log_axis, plot};
 use super::inputs;
 use super::statistics::largest;
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
-use crate::theory::Alphabet;
-use crate::theory::masked::estimators::{SetSums, ao_arm};
-use crate::theory::masked::maskgit_normalisation::{
+use elbow_base::Error;
+use elbow_theory::Alphabet;
+use elbow_theory::masked::estimators::{SetSums, ao_arm};
+use elbow_theory::masked::maskgit_normalisation::{
     batch_mean, batch_mean_limit, expected_rate, implied_ce_weight, row_mean,
 };
-use crate::theory::masked::published_losses::{concrete_score_difference, md4_in_time, mdlm, score_entropy_difference};
-use crate::theory::masked::{Enumeration, any_order_nll, weighted_loss};
+use elbow_theory::masked::published_losses::{concrete_score_difference, md4_in_time, mdlm, score_entropy_difference};
+use elbow_theory::masked::{Enumeration, any_order_nll, weighted_loss};
 
 /// One measure over toys and schedules; the largest case decides.
 #[derive(Debug, Deserialize)]
@@ -62,13 +62,13 @@ const TIMES: [f64; 7] = [1e-6, 0.01, 0.1, 0.3, 0.5, 0.9, 0.999];
 const LENGTHS: [usize; 3] = [16, 64, 256];
 
 impl Check for Equivalence {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         inputs::toys(context, &self.toys)
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let schedules =
-            self.schedules.iter().map(|s| Ok(s.parse()?)).collect::<Result<Vec<MaskedSchedule>, Failure>>()?;
+            self.schedules.iter().map(|s| Ok(s.parse()?)).collect::<Result<Vec<MaskedSchedule>, Error>>()?;
         let mut details = Vec::new();
         if let Measure::ImpliedWeight = self.measure {
             details.extend(schedules.iter().map(|s| (s.to_string(), implied_error(s, LENGTHS[2]))));
@@ -151,7 +151,7 @@ impl Measure {
 
 /// The density of the mask rate r = 1 - alpha(t) for t ~ U(0, 1): 1 / (-alpha') at the time of that rate.
 fn rate_density(schedule: &MaskedSchedule, rate: f64) -> f64 {
-    use impls::schedule::LogSnr;
+    use elbow_impls::schedule::LogSnr;
     -1.0 / schedule.alpha_prime(schedule.time_of_log_snr((1.0 - rate).ln() - rate.ln()))
 }
 

@@ -1,19 +1,19 @@
 //! Check: the loss code that trains the networks, run with a table denoiser, against the exact loss.
 
-use impls::Key;
-use impls::md4::Md4;
-use impls::objective::{Batch, TokenObjective};
-use impls::time_sampling::TimeSampling;
-use reports::record::Input;
+use elbow_impls::Key;
+use elbow_impls::md4::Md4;
+use elbow_impls::objective::{Batch, TokenObjective};
+use elbow_impls::time_sampling::TimeSampling;
+use elbow_reports::record::Input;
 use serde::Deserialize;
 
 use super::inputs;
 use crate::claims::context::{Check, Context, Outcome};
 use crate::denoisers::table_denoiser;
-use crate::failure::Failure;
 use crate::likelihood::Estimate;
-use crate::theory::Alphabet;
-use crate::theory::masked::{Enumeration, weighted_loss};
+use elbow_base::Error;
+use elbow_theory::Alphabet;
+use elbow_theory::masked::{Enumeration, weighted_loss};
 
 /// Batches of the training loss on a toy.
 #[derive(Debug, Deserialize)]
@@ -37,7 +37,7 @@ enum Measure {
 }
 
 impl Check for Estimator {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         inputs::toys(context, [&self.toy])
     }
 
@@ -45,15 +45,15 @@ impl Check for Estimator {
         true
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let toy = context.toy(&self.toy, Alphabet::Masked)?;
         let all = Enumeration::new(&toy)?;
         let objective = Md4::new(self.schedule.parse()?, self.weighting.parse()?);
         let table = table_denoiser(&all, &context.device);
         let exact = weighted_loss(&all, &objective.schedule, &objective.weighting);
-        let means = |sampling: TimeSampling| -> Result<Vec<f64>, Failure> {
+        let means = |sampling: TimeSampling| -> Result<Vec<f64>, Error> {
             context.bar.start(self.batches as u64, &format!("loss, {sampling} times"));
-            let batch = |b: usize| -> Result<f64, Failure> {
+            let batch = |b: usize| -> Result<f64, Error> {
                 let key = |purpose| Key::new(context.seed, purpose).fold(b as u64);
                 let x = toy.draw(self.batch_size, &key("toy data"));
                 let batch = Batch::new(x, sampling.draw(self.batch_size, &key("toy times")));

@@ -1,20 +1,20 @@
 //! Check: Frechet distances of sets whose distance, or the order of whose distances, is known.
 
-use impls::Key;
-use impls::data::{Dataset, Tokens};
+use elbow_impls::Key;
+use elbow_impls::data::{Dataset, Tokens};
+use elbow_reports::record::{Input, Style};
 use rand_distr::{Distribution, StandardNormal};
-use reports::record::{Input, Style};
 use serde::Deserialize;
 
 use super::figures::{axis, curve, figure, plot};
 use super::inputs;
 use super::statistics::{largest, smallest};
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
-use crate::fid::{FeatureProvenance, Images, between_features};
 use crate::images::of_dataset;
 use crate::networks::digits_classifier;
 use crate::provenance;
+use elbow_base::Error;
+use elbow_metrics::{FeatureProvenance, Images, between_features};
 
 const GOLDEN: &str = "frechet/golden.json";
 
@@ -41,7 +41,7 @@ enum Measure {
 const PAIRS: [[&str; 2]; 3] = [["a", "b"], ["c", "d"], ["e", "f"]];
 
 impl Check for Frechet {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         match self.measure {
             Measure::GoldenError => {
                 let files = PAIRS.iter().flatten().map(|name| format!("frechet/{name}.npy"));
@@ -54,7 +54,7 @@ impl Check for Frechet {
         }
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         match self.measure {
             Measure::GoldenError => golden_error(context),
             Measure::SmallestRiseWithNoise => self.rise(context),
@@ -63,18 +63,18 @@ impl Check for Frechet {
 }
 
 impl Frechet {
-    fn rise(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn rise(&self, context: &Context) -> Result<Outcome, Error> {
         let network = digits_classifier(context)?;
         let metric = network.metric_name();
         let (train, test) = (context.dataset("digits:train")?, context.dataset("digits:test")?);
         let reference = network.features(&of_dataset(train.as_ref())?, context.bar.as_ref())?;
-        let distance = |&level: &f64| -> Result<f64, Failure> {
+        let distance = |&level: &f64| -> Result<f64, Error> {
             let noisy = add_noise(test.as_ref(), level, &Key::new(context.seed, "pixel noise"))?;
             let images = Images::from_tokens(&noisy, test.values(), [8, 8, 1]);
             Ok(between_features(&network.features(&images, context.bar.as_ref())?, &reference, &network.provenance())?
                 .value)
         };
-        let distances = self.noise.iter().map(distance).collect::<Result<Vec<f64>, Failure>>()?;
+        let distances = self.noise.iter().map(distance).collect::<Result<Vec<f64>, Error>>()?;
         let rise = smallest(distances.windows(2).map(|pair| pair[1] - pair[0]));
         let mut outcome = Outcome::exact(&format!("smallest rise of {metric}"), rise, "1")
             .over(distances.len() - 1, "steps of noise");
@@ -100,7 +100,7 @@ impl Frechet {
 }
 
 /// The levels plus Gaussian noise, rounded and clipped.
-fn add_noise(data: &dyn Dataset, deviation: f64, key: &Key) -> Result<Tokens, Failure> {
+fn add_noise(data: &dyn Dataset, deviation: f64, key: &Key) -> Result<Tokens, Error> {
     let mut rng = key.rng();
     let top = (data.values() - 1) as f64;
     let mut noisy = |&id: &u32| {
@@ -110,7 +110,7 @@ fn add_noise(data: &dyn Dataset, deviation: f64, key: &Key) -> Result<Tokens, Fa
     Ok(Tokens::new(data.all()?.ids().iter().map(&mut noisy).collect(), data.length()))
 }
 
-fn golden_error(context: &Context) -> Result<Outcome, Failure> {
+fn golden_error(context: &Context) -> Result<Outcome, Error> {
     let golden = context.golden(GOLDEN)?;
     let mut outcome = Outcome::exact("largest relative error", 0.0, "1").over(PAIRS.len(), "pairs of feature sets");
     let mut errors = Vec::new();
@@ -118,7 +118,7 @@ fn golden_error(context: &Context) -> Result<Outcome, Failure> {
     for [a, b] in PAIRS {
         let name = format!("{a}-{b}");
         let exact = golden[&name]["distance"].as_f64();
-        let exact = exact.ok_or_else(|| Failure::input(format!("{GOLDEN}: no {name}"), ""))?;
+        let exact = exact.ok_or_else(|| Error::input(format!("{GOLDEN}: no {name}"), ""))?;
         let ours = between_features(&load(a)?, &load(b)?, &FeatureProvenance::named("fixture"))?;
         errors.push((ours.value / exact - 1.0).abs());
         outcome.detail(format!("{name}: distance"), ours.value, None, "1");

@@ -2,21 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use impls::data::{Dataset, InMemory};
-use impls::schedule::MaskedSchedule;
-use impls::train::Settings;
-use impls::{Key, Weighting};
-use reports::record::{Figure, Input, Series, Style};
+use elbow_impls::data::{Dataset, InMemory};
+use elbow_impls::schedule::MaskedSchedule;
+use elbow_impls::train::Settings;
+use elbow_impls::{Key, Weighting};
+use elbow_reports::record::{Figure, Input, Series, Style};
 use serde::Deserialize;
 
 use super::figures::{axis, figure, plot};
 use super::inputs;
 use super::statistics::largest;
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
 use crate::likelihood::Estimate;
-use crate::theory::masked::{Enumeration, cascade};
-use crate::theory::{Cascade, DenoiserKind, Toy};
+use elbow_base::Error;
+use elbow_theory::masked::{Enumeration, cascade};
+use elbow_theory::{Cascade, DenoiserKind, Toy};
 
 /// Networks trained on the 2x2 patches of the digits, whose every pattern can be enumerated.
 #[derive(Debug, Deserialize)]
@@ -36,15 +36,15 @@ pub struct GapProfile {
 }
 
 impl Check for GapProfile {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         inputs::files(context, ["digits/digits.csv.gz"])
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let toy = patches(context.dataset("digits:train")?.as_ref(), self.levels)?;
         let profile = |probabilities: &[f64]| {
             let all = Enumeration::with_probabilities(&toy, probabilities)?;
-            Ok::<_, Failure>(cascade(&all, &MaskedSchedule::Linear, self.steps, &Weighting::Elbo)?)
+            Ok::<_, Error>(cascade(&all, &MaskedSchedule::Linear, self.steps, &Weighting::Elbo)?)
         };
         let uniform = 1.0 / self.levels as f64;
         let patterns = (self.levels + 1).pow(toy.length as u32);
@@ -80,7 +80,7 @@ impl Check for GapProfile {
 
 impl GapProfile {
     /// Trains a network; its probabilities for every pattern.
-    fn train(&self, context: &Context, toy: &Toy, weighting: &str, seed: u64) -> Result<Vec<f64>, Failure> {
+    fn train(&self, context: &Context, toy: &Toy, weighting: &str, seed: u64) -> Result<Vec<f64>, Error> {
         // The same data, weights and noise for every weighting: differences between weightings are paired.
         let key = Key::new(context.seed, "gap profile").fold(seed);
         let mut overrides = self.set.clone();
@@ -93,9 +93,9 @@ impl GapProfile {
 }
 
 /// The law of the aligned 2x2 patches of a set of images, levels merged evenly.
-fn patches(images: &dyn Dataset, levels: usize) -> Result<Toy, Failure> {
+fn patches(images: &dyn Dataset, levels: usize) -> Result<Toy, Error> {
     let Some([height, width, 1]) = images.image() else {
-        return Err(Failure::input(format!("{} has no grey images", images.name()), "use the digits"));
+        return Err(Error::input(format!("{} has no grey images", images.name()), "use the digits"));
     };
     let mut counts: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     for image in images.all()?.rows() {

@@ -2,18 +2,18 @@
 
 use std::f64::consts::{E, PI};
 
-use impls::Weighting;
-use impls::schedule::GaussianSchedule;
-use reports::record::{Figure, Input, Style};
+use elbow_impls::Weighting;
+use elbow_impls::schedule::GaussianSchedule;
+use elbow_reports::record::{Figure, Input, Style};
 use serde::Deserialize;
 
 use super::figures::{axis, curve, figure, plot};
 use super::inputs;
 use super::statistics::largest;
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
-use crate::theory::Cascade;
-use crate::theory::gaussian::{GaussianToy, cascade, loss_parameterisations, noise_augmented_nelbo, warped_diffusion};
+use elbow_base::Error;
+use elbow_theory::Cascade;
+use elbow_theory::gaussian::{GaussianToy, cascade, loss_parameterisations, noise_augmented_nelbo, warped_diffusion};
 
 /// One measure over toys and schedules; the largest case decides.
 #[derive(Debug, Deserialize)]
@@ -43,11 +43,11 @@ enum Measure {
 const STEPS: usize = 6;
 
 impl Check for Gaussian {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         inputs::toys(context, &self.toys)
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let mut details = Vec::new();
         let mut first = None;
         for name in &self.toys {
@@ -98,9 +98,9 @@ impl Gaussian {
     }
 }
 
-fn interior(toy: &GaussianToy, schedule: &GaussianSchedule) -> Result<f64, Failure> {
+fn interior(toy: &GaussianToy, schedule: &GaussianSchedule) -> Result<f64, Error> {
     let &GaussianSchedule::FixedLinear { gamma_min, gamma_max } = schedule else {
-        return Err(Failure::input("interiors are warps of a fixed-linear schedule", "use fixed-linear:MIN:MAX"));
+        return Err(Error::input("interiors are warps of a fixed-linear schedule", "use fixed-linear:MIN:MAX"));
     };
     // g(t) and g'(t).
     let warps: [fn(f64) -> (f64, f64); 5] = [

@@ -1,21 +1,21 @@
 //! Check: the loss code that trains Gaussian diffusion, run with a posterior-mean denoiser, against quadrature.
 
-use impls::data::Tokens;
-use impls::gaussian::{Decoder, Gaussian, Prediction};
-use impls::network::to_f64_vec;
-use impls::objective::Batch;
-use impls::schedule::GaussianSchedule;
-use impls::time_sampling::TimeSampling;
-use impls::{Key, Weighting};
-use reports::record::Input;
+use elbow_impls::data::Tokens;
+use elbow_impls::gaussian::{Decoder, Gaussian, Prediction};
+use elbow_impls::network::to_f64_vec;
+use elbow_impls::objective::Batch;
+use elbow_impls::schedule::GaussianSchedule;
+use elbow_impls::time_sampling::TimeSampling;
+use elbow_impls::{Key, Weighting};
+use elbow_reports::record::Input;
 use serde::Deserialize;
 
 use super::inputs;
 use crate::claims::context::{Check, Context, Outcome};
 use crate::denoisers::MixtureDenoiser;
-use crate::failure::Failure;
 use crate::likelihood::Estimate;
-use crate::theory::gaussian::{GaussianToy, weighted_loss};
+use elbow_base::Error;
+use elbow_theory::gaussian::{GaussianToy, weighted_loss};
 
 /// Batches of the training loss on atoms that lie at the places of tokens.
 #[derive(Debug, Deserialize)]
@@ -44,7 +44,7 @@ enum Measure {
 }
 
 impl Check for GaussianEstimator {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         inputs::toys(context, [&self.toy])
     }
 
@@ -53,7 +53,7 @@ impl Check for GaussianEstimator {
         matches!(self.measure, Measure::LogVarianceRatio)
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let toy = context.gaussian_toy(&self.toy)?;
         let schedule: GaussianSchedule = self.schedule.parse()?;
         let levels: Option<GaussianSchedule> = self.noise_levels.as_ref().map(|name| name.parse()).transpose()?;
@@ -130,11 +130,11 @@ impl GaussianEstimator {
         toy: &GaussianToy,
         objective: &Gaussian,
         case: usize,
-    ) -> Result<Vec<f64>, Failure> {
+    ) -> Result<Vec<f64>, Error> {
         let (values, size) = (self.values, self.batch_size);
         let denoiser = MixtureDenoiser { law: toy.denoiser.clone(), prediction: objective.prediction, values };
         let decoder = Decoder { values };
-        let one = |b: usize| -> Result<f64, Failure> {
+        let one = |b: usize| -> Result<f64, Error> {
             let key = |purpose| Key::new(context.seed, purpose).fold(case as u64).fold(b as u64);
             let ids = toy.data.draw(size, &key("gaussian data")).into_iter().map(|x| decoder.nearest(x)).collect();
             let u = TimeSampling::Stratified.draw(size, &key("gaussian times"));

@@ -1,14 +1,14 @@
 //! Check: time grids of the sampler.
 
-use impls::md4::Grid;
-use impls::schedule::MaskedSchedule;
-use reports::record::Style;
+use elbow_impls::md4::Grid;
+use elbow_impls::schedule::MaskedSchedule;
+use elbow_reports::record::Style;
 use serde::Deserialize;
 
 use super::figures::{axis, curve, figure, plot};
 use super::statistics::largest;
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
+use elbow_base::Error;
 
 /// Largest difference of alpha between two pairs of schedule and grid.
 #[derive(Debug, Deserialize)]
@@ -23,8 +23,8 @@ pub struct Grids {
 }
 
 impl Check for Grids {
-    fn run(&self, _: &Context) -> Result<Outcome, Failure> {
-        let alphas = |[schedule, grid]: &[String; 2]| -> Result<Vec<f64>, Failure> {
+    fn run(&self, _: &Context) -> Result<Outcome, Error> {
+        let alphas = |[schedule, grid]: &[String; 2]| -> Result<Vec<f64>, Error> {
             let (schedule, grid): (MaskedSchedule, Grid) = (schedule.parse()?, grid.parse()?);
             Ok((0..=self.steps).map(|i| schedule.alpha(grid.time(i, self.steps))).collect())
         };

@@ -1,15 +1,15 @@
 //! Check: the bias of a sampler in single precision, and the absence of it in elbow's two-stage draw.
 
-use impls::Key;
-use impls::key::{categorical, open_uniform};
-use reports::record::{Figure, Style};
+use elbow_impls::Key;
+use elbow_impls::key::{categorical, open_uniform};
+use elbow_reports::record::{Figure, Style};
 use serde::Deserialize;
 
 use super::figures::{axis, curve, figure, log_axis, plot};
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
 use crate::likelihood::Estimate;
-use crate::theory::gumbel_precision::{revealed_by_race, zipf};
+use elbow_base::Error;
+use elbow_theory::gumbel_precision::{revealed_by_race, zipf};
 
 /// A vocabulary with Zipf's law, one token of T steps.
 #[derive(Debug, Deserialize)]
@@ -41,7 +41,7 @@ impl Check for Gumbel {
         self.measure == Measure::TwoStage
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let mu = zipf(self.values);
         let entropy: f64 = mu.iter().map(|p| -p * p.ln()).sum();
         let reveal = 1.0 / self.steps as f64;

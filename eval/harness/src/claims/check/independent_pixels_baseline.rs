@@ -1,10 +1,10 @@
 //! The best models without dependence between tokens: each position's own marginal, or one law for all positions.
 
-use impls::Key;
-use impls::data::{Dataset, Tokens};
-use impls::key::categorical;
+use elbow_impls::Key;
+use elbow_impls::data::{Dataset, Tokens};
+use elbow_impls::key::categorical;
 
-use crate::failure::Failure;
+use elbow_base::Error;
 
 /// Independent tokens, with the frequencies of a training split.
 pub(super) struct IndependentBaseline {
@@ -15,7 +15,7 @@ pub(super) struct IndependentBaseline {
 
 impl IndependentBaseline {
     /// One law per position, with one pseudo-count per value.
-    pub fn fit(data: &dyn Dataset) -> Result<Self, Failure> {
+    pub fn fit(data: &dyn Dataset) -> Result<Self, Error> {
         let (values, length) = (data.values(), data.length());
         let mut counts = vec![1.0; values * length];
         for row in data.all()?.rows() {
@@ -28,7 +28,7 @@ impl IndependentBaseline {
     }
 
     /// One law for all positions: the mean of the positions' laws.
-    pub fn pooled(data: &dyn Dataset) -> Result<Self, Failure> {
+    pub fn pooled(data: &dyn Dataset) -> Result<Self, Error> {
         let each = Self::fit(data)?;
         let length = each.probabilities.len() / each.values;
         let of = |v: usize| each.probabilities.iter().skip(v).step_by(each.values).sum::<f64>() / length as f64;

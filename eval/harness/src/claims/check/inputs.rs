@@ -1,25 +1,22 @@
 //! What checks read and make, each as a name with a hash for the record.
 
-use impls::data::Split;
-use impls::train::Settings;
-use reports::record::Input;
+use elbow_impls::data::Split;
+use elbow_impls::train::Settings;
+use elbow_reports::record::Input;
 
 use crate::claims::context::Context;
-use crate::failure::Failure;
-use crate::fid::FeatureNetwork;
 use crate::provenance;
 use crate::runs::Trained;
+use elbow_base::Error;
+use elbow_metrics::FeatureNetwork;
 
 /// Data files, by their paths inside a data folder.
-pub(super) fn files<S: AsRef<str>>(
-    context: &Context,
-    names: impl IntoIterator<Item = S>,
-) -> Result<Vec<Input>, Failure> {
+pub(super) fn files<S: AsRef<str>>(context: &Context, names: impl IntoIterator<Item = S>) -> Result<Vec<Input>, Error> {
     names.into_iter().map(|name| provenance::file_input(&context.data_file(name.as_ref())?)).collect()
 }
 
 /// The files of toys.
-pub(super) fn toys<'a>(context: &Context, names: impl IntoIterator<Item = &'a String>) -> Result<Vec<Input>, Failure> {
+pub(super) fn toys<'a>(context: &Context, names: impl IntoIterator<Item = &'a String>) -> Result<Vec<Input>, Error> {
     files(context, names.into_iter().map(|name| format!("{name}.json")))
 }
 
@@ -28,12 +25,12 @@ pub(super) fn presets<'a>(
     context: &Context,
     presets: impl IntoIterator<Item = &'a String>,
     set: &[String],
-) -> Result<Vec<Input>, Failure> {
+) -> Result<Vec<Input>, Error> {
     let mut inputs = Vec::new();
     for preset in presets {
         let settings = Settings::resolve(preset, set)?;
         let data = context.open(&settings.data(Split::Train))?;
-        let sha256 = impls::hash::sha256(settings.to_toml().as_bytes());
+        let sha256 = elbow_impls::hash::sha256(settings.to_toml().as_bytes());
         inputs.extend([Input { name: preset.clone(), sha256 }, provenance::data_input(data.as_ref())]);
     }
     Ok(inputs)

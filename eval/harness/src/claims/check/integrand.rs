@@ -1,14 +1,14 @@
 //! Check: the cost of one token, in published formulas and in the general one.
 
-use impls::schedule::{LogSnr, MaskedSchedule, VectorSchedule};
-use reports::record::Input;
+use elbow_impls::schedule::{LogSnr, MaskedSchedule, VectorSchedule};
+use elbow_reports::record::Input;
 use serde::Deserialize;
 
 use super::inputs;
 use super::statistics::largest;
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
-use crate::theory::discrete::{Forward, ReverseParameterization, genmd4, token_integrand, token_step};
+use elbow_base::Error;
+use elbow_theory::discrete::{Forward, ReverseParameterization, genmd4, token_integrand, token_step};
 
 /// The largest difference over times, states and values.
 #[derive(Debug, Deserialize)]
@@ -42,14 +42,14 @@ const ROWS: [[f64; 3]; 3] = [[0.5, 0.3, 0.2], [0.05, 0.9, 0.05], [0.34, 0.33, 0.
 const STEPS: usize = 20;
 
 impl Check for Integrand {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         match self.measure {
             Measure::Uniform => inputs::files(context, [GOLDEN]),
             _ => Ok(Vec::new()),
         }
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let (differences, quantity) = match self.measure {
             Measure::Uniform => (uniform_golden(context)?, "largest relative error of the integrand"),
             Measure::UniformLimit => (uniform_limit(), "largest |T · step KL / integrand − 1|, T = 10⁶"),
@@ -105,9 +105,9 @@ fn linear_level(t: f64) -> f64 {
     MaskedSchedule::Linear.log_snr(t)
 }
 
-fn uniform_golden(context: &Context) -> Result<Vec<f64>, Failure> {
+fn uniform_golden(context: &Context) -> Result<Vec<f64>, Error> {
     let golden = context.golden(GOLDEN)?;
-    let bad = || Failure::input(format!("{GOLDEN}: no uniform_integrand"), "restore the file");
+    let bad = || Error::input(format!("{GOLDEN}: no uniform_integrand"), "restore the file");
     let forward = Forward::uniform(3, MaskedSchedule::Linear);
     let mut differences = Vec::new();
     for row in golden["uniform_integrand"]["values"].as_array().ok_or_else(bad)? {

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use impls::data::{Dataset, Split};
-use impls::train::{Plan, Settings};
-use reports::record::{Figure, Input, Panel};
+use elbow_impls::data::{Dataset, Split};
+use elbow_impls::train::{Plan, Settings};
+use elbow_reports::record::{Figure, Input, Panel};
 use serde::Deserialize;
 
 use super::figures::{figure, first_images, log_axis, means, plot, ranking, table};
@@ -13,13 +13,13 @@ use super::inputs;
 use super::reference_distance::ReferenceDistance;
 use super::statistics::paired_bits;
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
-use crate::fid::Images;
 use crate::images::of_dataset;
 use crate::likelihood::{Bound, Dequantisation, Estimate, OdeQuestion};
 use crate::networks::digits_classifier;
 use crate::runs::Trained;
 use crate::sampling::Request;
+use elbow_base::Error;
+use elbow_metrics::Images;
 
 /// Models of several implementations, trained on one data set.
 #[derive(Debug, Deserialize)]
@@ -65,7 +65,7 @@ struct Point {
 }
 
 impl Check for MaskedVsGaussian {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         let mut inputs = inputs::presets(context, &self.presets, &self.set)?;
         if self.presets.iter().any(|preset| preset.ends_with("-digits")) {
             inputs.push(inputs::network(&digits_classifier(context)?));
@@ -77,9 +77,9 @@ impl Check for MaskedVsGaussian {
         true
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         // All presets are of one data set.
-        let first = self.presets.first().ok_or_else(|| Failure::internal("the claim names no preset"))?;
+        let first = self.presets.first().ok_or_else(|| Error::internal("the claim names no preset"))?;
         let data = |split| context.open(&Settings::resolve(first, &self.set)?.data(split));
         let (train, test) = (data(Split::Train)?, data(Split::Test)?);
         let reference = reference(context, train.as_ref())?;
@@ -127,7 +127,7 @@ impl MaskedVsGaussian {
         settings: &Settings,
         run: &Path,
         test: &dyn Dataset,
-    ) -> Result<Option<Estimate>, Failure> {
+    ) -> Result<Option<Estimate>, Error> {
         let Some(objective) = settings.gaussian() else { return Ok(None) };
         let device = context.device.clone().autodiff();
         let model = Trained::load(run, &device)?;
@@ -146,7 +146,7 @@ impl MaskedVsGaussian {
         let found = question.answer(&device, context.bar.as_ref())?;
         if !found.is_converged() {
             let change = found.half_steps_difference;
-            return Err(Failure::internal(format!("the ODE has not converged: half the steps change it by {change}")));
+            return Err(Error::internal(format!("the ODE has not converged: half the steps change it by {change}")));
         }
         Ok(Some(found.bits_per_dim))
     }
@@ -158,8 +158,8 @@ impl MaskedVsGaussian {
         model: &Trained,
         data: &dyn Dataset,
         reference: Option<&ReferenceDistance>,
-    ) -> Result<(Vec<Point>, Panel), Failure> {
-        let shape = data.image().ok_or_else(|| Failure::internal("families are compared on images"))?;
+    ) -> Result<(Vec<Point>, Panel), Error> {
+        let shape = data.image().ok_or_else(|| Error::internal("families are compared on images"))?;
         let count = self.blocks * self.block_size;
         let (mut points, mut shown) = (Vec::new(), None);
         for &steps in &self.steps {
@@ -167,7 +167,7 @@ impl MaskedVsGaussian {
             let drawn = context.sample(model, &request)?;
             let images = Images::from_tokens(&drawn.tokens, data.values(), shape);
             let blocks = [self.blocks, self.block_size];
-            let distance = |reference: &ReferenceDistance| -> Result<Estimate, Failure> {
+            let distance = |reference: &ReferenceDistance| -> Result<Estimate, Error> {
                 let features = reference.network.features(&images, context.bar.as_ref())?;
                 Ok(Estimate::of(&reference.of_blocks(&features, blocks)?))
             };
@@ -175,7 +175,7 @@ impl MaskedVsGaussian {
             let title = format!("{}, {}, NFE {:.0}", model.settings.implementation(), request.sampler, drawn.nfe());
             shown = Some(first_images(&title, &images, 32));
         }
-        let shown = shown.ok_or_else(|| Failure::internal("the claim names no steps"))?;
+        let shown = shown.ok_or_else(|| Error::internal("the claim names no steps"))?;
         Ok((points, shown))
     }
 
@@ -232,7 +232,7 @@ fn row(measured: &Measured) -> Vec<String> {
 }
 
 /// The features of the training images under the bundled classifier, where the images are digits.
-fn reference(context: &Context, train: &dyn Dataset) -> Result<Option<ReferenceDistance>, Failure> {
+fn reference(context: &Context, train: &dyn Dataset) -> Result<Option<ReferenceDistance>, Error> {
     if !train.name().starts_with("digits") {
         return Ok(None);
     }

@@ -1,15 +1,15 @@
 //! Check: which weightings have non-negative cascade weights, their values, and Figures 2 and 3 of the paper.
 
-use impls::Weighting;
-use impls::schedule::{GaussianSchedule, LogSnr, MaskedSchedule};
-use reports::record::{Axis, Figure, Input, Series, Style};
+use elbow_impls::Weighting;
+use elbow_impls::schedule::{GaussianSchedule, LogSnr, MaskedSchedule};
+use elbow_reports::record::{Axis, Figure, Input, Series, Style};
 use serde::Deserialize;
 
 use super::figures::{axis, curve, figure, plot};
 use super::inputs;
 use super::statistics::largest;
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
+use elbow_base::Error;
 
 /// One measure over weightings and masked schedules; the worst case decides.
 #[derive(Debug, Deserialize)]
@@ -49,17 +49,17 @@ const STEPS: usize = 256;
 const GOLDEN: &str = "schedules/golden.json";
 
 impl Check for Monotonicity {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         match self.measure {
             Measure::GoldenError => inputs::files(context, [GOLDEN]),
             _ => Ok(Vec::new()),
         }
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
-        let weightings = self.weightings.iter().map(|w| Ok(w.parse()?)).collect::<Result<Vec<Weighting>, Failure>>()?;
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
+        let weightings = self.weightings.iter().map(|w| Ok(w.parse()?)).collect::<Result<Vec<Weighting>, Error>>()?;
         let schedules =
-            self.schedules.iter().map(|s| Ok(s.parse()?)).collect::<Result<Vec<MaskedSchedule>, Failure>>()?;
+            self.schedules.iter().map(|s| Ok(s.parse()?)).collect::<Result<Vec<MaskedSchedule>, Error>>()?;
         let golden = match self.measure {
             Measure::GoldenError => Some(context.golden(GOLDEN)?),
             _ => None,
@@ -129,7 +129,7 @@ fn golden_error(
     weighting: &Weighting,
     schedule: &MaskedSchedule,
     golden: Option<&serde_json::Value>,
-) -> Result<f64, Failure> {
+) -> Result<f64, Error> {
     let row = |value: Option<&serde_json::Value>| -> Option<Vec<f64>> {
         value?.as_array()?.iter().map(|v| v.as_f64()).collect()
     };
@@ -138,7 +138,7 @@ fn golden_error(
         Some((row(g.get("times"))?, row(entry.get("w_tilde"))?, row(entry.get("ce_weight"))?))
     });
     let (times, w_tilde, ce_weight) =
-        table.ok_or_else(|| Failure::input(format!("{GOLDEN} has no {weighting} under {schedule}"), ""))?;
+        table.ok_or_else(|| Error::input(format!("{GOLDEN} has no {weighting} under {schedule}"), ""))?;
     let error = |k: usize| {
         let t = times[k];
         let w = (weighting.at(schedule, t) / w_tilde[k] - 1.0).abs();

@@ -1,14 +1,14 @@
 //! Check: every implementation on the digits, and one model's bound in every form.
 
-use impls::any_order::{AnyOrder, DceForm, K_DCE};
-use impls::d3pm::D3pmAbsorbing;
-use impls::data::Dataset;
-use impls::md4::Md4;
-use impls::mdlm::{Mdlm, Protocol};
-use impls::objective::TokenObjective;
-use impls::schedule::MaskedSchedule;
-use impls::{DiffusionModel, Weighting};
-use reports::record::Input;
+use elbow_impls::any_order::{AnyOrder, DceForm, K_DCE};
+use elbow_impls::d3pm::D3pmAbsorbing;
+use elbow_impls::data::Dataset;
+use elbow_impls::md4::Md4;
+use elbow_impls::mdlm::{Mdlm, Protocol};
+use elbow_impls::objective::TokenObjective;
+use elbow_impls::schedule::MaskedSchedule;
+use elbow_impls::{DiffusionModel, Weighting};
+use elbow_reports::record::Input;
 use serde::Deserialize;
 
 use super::figures::{figure, ranking};
@@ -16,9 +16,9 @@ use super::independent_pixels_baseline::IndependentBaseline;
 use super::inputs;
 use super::statistics::paired_bits;
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
 use crate::likelihood::{Bound, Estimate, Estimator, Question};
 use crate::runs::Trained;
+use elbow_base::Error;
 
 /// Models trained on the digits.
 #[derive(Debug, Deserialize)]
@@ -49,7 +49,7 @@ enum Measure {
 }
 
 impl Check for Objectives {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         inputs::presets(context, &self.presets, &self.set)
     }
 
@@ -57,11 +57,11 @@ impl Check for Objectives {
         true
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         if let Measure::WorstMinusBaseline = self.measure {
             return self.implementations(context);
         }
-        let preset = self.presets.first().ok_or_else(|| Failure::internal("the claim names no preset"))?;
+        let preset = self.presets.first().ok_or_else(|| Error::internal("the claim names no preset"))?;
         let model = context.trained(preset, &self.set)?;
         let test = context.dataset("digits:test")?;
         let one = OneModel { context, model: &model, test: test.as_ref(), draws: self.draws };
@@ -82,7 +82,7 @@ impl Check for Objectives {
 
 impl Objectives {
     /// Every implementation's bound, beside pixels drawn from one law.
-    fn implementations(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn implementations(&self, context: &Context) -> Result<Outcome, Error> {
         let (train, test) = (context.dataset("digits:train")?, context.dataset("digits:test")?);
         let test_images = test.all()?;
         let baseline = IndependentBaseline::pooled(train.as_ref())?.nats(&test_images);
@@ -139,7 +139,7 @@ struct OneModel<'a> {
 
 impl OneModel<'_> {
     /// The bound in the form of an objective.
-    fn bound(&self, objective: &dyn TokenObjective) -> Result<Bound, Failure> {
+    fn bound(&self, objective: &dyn TokenObjective) -> Result<Bound, Error> {
         self.repeated(Estimator::Objective, objective, self.draws, 0)
     }
 
@@ -150,7 +150,7 @@ impl OneModel<'_> {
         objective: &dyn TokenObjective,
         draws: usize,
         repeat: u64,
-    ) -> Result<Bound, Failure> {
+    ) -> Result<Bound, Error> {
         let question = self.model.question(self.test, estimator, draws, None, self.context.seed + repeat)?;
         let model = DiffusionModel::Tokens(objective, self.model.model.tokens()?);
         Question { model, ..question }.answer(&self.context.device, self.context.bar.as_ref())
@@ -164,22 +164,22 @@ impl OneModel<'_> {
         objective: &dyn TokenObjective,
         draws: usize,
         pairs: u64,
-    ) -> Result<f64, Failure> {
-        let one = |pair: u64| -> Result<f64, Failure> {
+    ) -> Result<f64, Error> {
+        let one = |pair: u64| -> Result<f64, Error> {
             let [first, second] = [0, 1].map(|repeat| self.repeated(estimator, objective, draws, 2 * pair + repeat));
             Ok(paired(&first?, &second?).standard_error.powi(2) * draws as f64)
         };
         Ok((0..pairs).map(one).sum::<Result<f64, _>>()? / pairs as f64)
     }
 
-    fn log_variance_ratio(&self) -> Result<Outcome, Failure> {
+    fn log_variance_ratio(&self) -> Result<Outcome, Error> {
         let own = Estimator::Objective;
         let k_dce = self.noise(own, &K_DCE, self.draws, 1)?;
         let md4 = self.noise(own, &MD4_LINEAR, self.draws, 1)?;
         Ok(self.log_ratio("ln (variance of k-DCE / variance of MD4)", k_dce, md4, 1))
     }
 
-    fn log_variance_per_call(&self) -> Result<Outcome, Failure> {
+    fn log_variance_per_call(&self) -> Result<Outcome, Error> {
         let k_dce = self.noise(Estimator::KDce, &K_DCE, self.draws, 1)?;
         // One time has a heavy tail: its variance needs many pairs, which are cheap.
         let one_time = self.noise(Estimator::Objective, &MD4_LINEAR, 1, SINGLE_PAIRS)?;
@@ -197,7 +197,7 @@ impl OneModel<'_> {
     }
 
     /// The bound in nine forms, the first two of which are compared.
-    fn forms(&self) -> Result<Outcome, Failure> {
+    fn forms(&self) -> Result<Outcome, Error> {
         let forms: [(&str, &dyn TokenObjective); 9] = [
             ("MD4, cosine", &Md4::new(MaskedSchedule::Cosine, Weighting::Elbo)),
             ("k-DCE (any-order)", &K_DCE),

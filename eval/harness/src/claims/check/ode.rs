@@ -1,9 +1,9 @@
 //! Check: the likelihood of the probability-flow ODE and the NELBO around the truth, on mixtures where it is known.
 
-use impls::Weighting;
-use impls::gaussian::{Level, Prediction};
-use impls::schedule::GaussianSchedule;
-use reports::record::{Figure, Input, Style};
+use elbow_impls::Weighting;
+use elbow_impls::gaussian::{Level, Prediction};
+use elbow_impls::schedule::GaussianSchedule;
+use elbow_reports::record::{Figure, Input, Style};
 use serde::Deserialize;
 
 use super::figures::{axis, curve, figure, plot};
@@ -11,10 +11,10 @@ use super::inputs;
 use super::statistics::{largest, smallest};
 use crate::claims::context::{Check, Context, Outcome};
 use crate::denoisers::MixtureDenoiser;
-use crate::failure::Failure;
 use crate::likelihood::ode::log_density;
-use crate::theory::gaussian::{GaussianToy, Mixture, cascade};
-use crate::theory::quadrature::normal_expectation;
+use elbow_base::Error;
+use elbow_theory::gaussian::{GaussianToy, Mixture, cascade};
+use elbow_theory::quadrature::normal_expectation;
 
 /// Mixtures in one dimension.
 #[derive(Debug, Deserialize)]
@@ -48,13 +48,13 @@ struct Excess {
 const TOLERANCE: f64 = 1e-10;
 
 impl Check for Ode {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         inputs::toys(context, &self.toys)
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let schedule: GaussianSchedule = self.schedule.parse()?;
-        let ends = schedule.ends().ok_or_else(|| Failure::internal("the claim's schedule has no ends"))?;
+        let ends = schedule.ends().ok_or_else(|| Error::internal("the claim's schedule has no ends"))?;
         let mut found = Vec::new();
         let mut drawn = None;
         for name in &self.toys {

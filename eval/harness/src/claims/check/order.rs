@@ -1,18 +1,18 @@
 //! Check: the order in which masked diffusion reveals tokens.
 
-use impls::Key;
-use impls::schedule::VectorSchedule;
-use reports::record::{Input, Style};
+use elbow_impls::Key;
+use elbow_impls::schedule::VectorSchedule;
+use elbow_reports::record::{Input, Style};
 use serde::Deserialize;
 
 use super::figures::{axis, curve, figure, plot};
 use super::inputs;
 use super::statistics::{chi_square, largest};
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
 use crate::likelihood::Estimate;
-use crate::theory::Alphabet;
-use crate::theory::masked::reveal_order::{order_law, simulate};
+use elbow_base::Error;
+use elbow_theory::Alphabet;
+use elbow_theory::masked::reveal_order::{order_law, simulate};
 
 /// The law of the order on one toy, exact or simulated.
 #[derive(Debug, Deserialize)]
@@ -41,7 +41,7 @@ enum Measure {
 }
 
 impl Check for Order {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         inputs::toys(context, [&self.toy])
     }
 
@@ -49,12 +49,12 @@ impl Check for Order {
         self.measure != Measure::FromUniform
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let toy = context.toy(&self.toy, Alphabet::Masked)?;
         let schedule: VectorSchedule = self.schedule.parse()?;
         if schedule.powers().len() != toy.states {
             let what = format!("{} powers for {} values", schedule.powers().len(), toy.states);
-            return Err(Failure::input(what, "give one power for each value"));
+            return Err(Error::input(what, "give one power for each value"));
         }
         let law = order_law(&toy, &schedule);
         let uniform = 1.0 / law.len() as f64;

@@ -1,10 +1,10 @@
 //! Check: the law of the samples when several tokens are revealed per step.
 
-use impls::Key;
-use impls::md4::{Grid, ancestral};
-use impls::sampler_state::{Predictor, TokenState};
-use impls::schedule::MaskedSchedule;
-use reports::record::{Figure, Input, Style};
+use elbow_impls::Key;
+use elbow_impls::md4::{Grid, ancestral};
+use elbow_impls::sampler_state::{Predictor, TokenState};
+use elbow_impls::schedule::MaskedSchedule;
+use elbow_reports::record::{Figure, Input, Style};
 use serde::Deserialize;
 
 use super::figures::{curve, figure, log_axis, plot};
@@ -12,12 +12,12 @@ use super::inputs;
 use super::statistics::{chi_square, largest, smallest};
 use crate::claims::context::{Check, Context, Outcome};
 use crate::denoisers::table_denoiser;
-use crate::failure::Failure;
 use crate::likelihood::Estimate;
-use crate::theory::gap::kl_divergence;
-use crate::theory::masked::sampler_law::{any_order_law, expected_masks, learned_step, prior, sampler_law};
-use crate::theory::masked::{Enumeration, cascade};
-use crate::theory::{Alphabet, DenoiserKind, Toy};
+use elbow_base::Error;
+use elbow_theory::gap::kl_divergence;
+use elbow_theory::masked::sampler_law::{any_order_law, expected_masks, learned_step, prior, sampler_law};
+use elbow_theory::masked::{Enumeration, cascade};
+use elbow_theory::{Alphabet, DenoiserKind, Toy};
 
 /// The exact law of the sampler on toys, with the toys' exact denoiser.
 #[derive(Debug, Deserialize)]
@@ -71,7 +71,7 @@ impl Sampler {
 }
 
 impl Check for ParallelSampling {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         inputs::toys(context, &self.toys)
     }
 
@@ -79,12 +79,12 @@ impl Check for ParallelSampling {
         self.measure == Measure::Simulation
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let samplers = self.samplers.iter().map(|[schedule, grid]| {
             let name = format!("{schedule} schedule, {grid} grid");
             Ok(Sampler { name, schedule: schedule.parse()?, grid: grid.parse()? })
         });
-        let samplers = samplers.collect::<Result<Vec<_>, Failure>>()?;
+        let samplers = samplers.collect::<Result<Vec<_>, Error>>()?;
         let (mut values, mut details) = (Vec::new(), Vec::new());
         let mut toys = Vec::new();
         for name in &self.toys {
@@ -148,7 +148,7 @@ impl ParallelSampling {
     }
 
     /// The measure on one toy with one sampler, per number of steps (or per simulation).
-    fn values(&self, context: &Context, toy: &Toy, all: &Enumeration, sampler: &Sampler) -> Result<Vec<f64>, Failure> {
+    fn values(&self, context: &Context, toy: &Toy, all: &Enumeration, sampler: &Sampler) -> Result<Vec<f64>, Error> {
         let schedule = &sampler.schedule;
         let mut values = Vec::new();
         match self.measure {
@@ -168,7 +168,7 @@ impl ParallelSampling {
             Measure::OneStep => values.push((sampler.divergence(all, 1) - total_correlation(toy)).abs()),
             Measure::PathSlack => {
                 for &steps in &self.steps {
-                    let one = cascade(all, schedule, steps, &impls::Weighting::Elbo)?;
+                    let one = cascade(all, schedule, steps, &elbow_impls::Weighting::Elbo)?;
                     values.push(one.factorization.iter().sum::<f64>() - sampler.divergence(all, steps));
                 }
             }

@@ -1,6 +1,6 @@
 //! Check: the metrics of images against the reference tools, on the same features.
 
-use reports::record::Input;
+use elbow_reports::record::Input;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -8,8 +8,8 @@ use super::figures::{figure, table};
 use super::inputs;
 use super::statistics::largest;
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
-use crate::fid::{Balls, FeatureProvenance, between_features, inception_score, kid, prdc};
+use elbow_base::Error;
+use elbow_metrics::{Balls, FeatureProvenance, between_features, inception_score, kid, prdc};
 
 const GOLDEN: &str = "metrics/golden.json";
 /// Pairs of feature sets of the fixture; the last has many equal images, for the metrics of neighbours.
@@ -31,7 +31,7 @@ enum Metric {
     InceptionScore,
 }
 
-impls::names!(Metric, "metric":
+elbow_impls::names!(Metric, "metric":
     FrechetDistance = "frechet-distance",
     Kid = "kid",
     PrecisionRecall = "precision-recall",
@@ -42,13 +42,13 @@ impls::names!(Metric, "metric":
 type Row = (String, f64, String, f64);
 
 impl Check for Parity {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         let pairs = PAIRS.iter().flat_map(|name| ["generated", "reference"].map(|side| format!("{name}.{side}.npy")));
         let files = pairs.chain(["logits.npy".to_owned()]).map(|name| format!("metrics/{name}"));
         inputs::files(context, files.chain([GOLDEN.to_owned()]))
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let golden = context.golden(GOLDEN)?;
         let mut rows = Vec::new();
         match self.metric {
@@ -92,20 +92,19 @@ impl Check for Parity {
 }
 
 impl Parity {
-    fn of_pair(&self, context: &Context, name: &str, golden: &Value) -> Result<Vec<Row>, Failure> {
+    fn of_pair(&self, context: &Context, name: &str, golden: &Value) -> Result<Vec<Row>, Error> {
         let [x, y] = [
             context.features(&format!("metrics/{name}.generated.npy")),
             context.features(&format!("metrics/{name}.reference.npy")),
         ];
         let (x, y) = (x?, y?);
         let bar = context.bar.as_ref();
-        let row = |what: &str, ours: f64, tool: &str, theirs: &Value| -> Result<Row, Failure> {
+        let row = |what: &str, ours: f64, tool: &str, theirs: &Value| -> Result<Row, Error> {
             Ok((format!("{name}, {what}"), ours, tool.to_owned(), number(theirs)?))
         };
         let tools = |metric: &str| {
             let tools = golden[metric][name]["tools"].as_object();
-            tools
-                .ok_or_else(|| Failure::input(format!("{GOLDEN}: no tools for {metric} of {name}"), "restore the file"))
+            tools.ok_or_else(|| Error::input(format!("{GOLDEN}: no tools for {metric} of {name}"), "restore the file"))
         };
         match self.metric {
             Metric::FrechetDistance => {
@@ -136,6 +135,6 @@ impl Parity {
     }
 }
 
-fn number(value: &Value) -> Result<f64, Failure> {
-    value.as_f64().ok_or_else(|| Failure::input(format!("{GOLDEN}: a number is missing"), "restore the file"))
+fn number(value: &Value) -> Result<f64, Error> {
+    value.as_f64().ok_or_else(|| Error::input(format!("{GOLDEN}: a number is missing"), "restore the file"))
 }

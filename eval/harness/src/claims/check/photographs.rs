@@ -1,19 +1,19 @@
 //! Check: distances between crops of photographs and their disturbed copies, on the features of a bundled network.
 
+use elbow_impls::Key;
+use elbow_reports::record::{Input, Style};
 use image::codecs::jpeg::JpegEncoder;
 use image::{RgbImage, imageops};
-use impls::Key;
 use rand_distr::{Distribution, StandardNormal};
-use reports::record::{Input, Style};
 use serde::Deserialize;
 
 use super::figures::{axis, curve, figure, plot, table};
 use super::inputs;
 use super::statistics::{largest, smallest};
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
-use crate::fid::{Convention, FeatureNetwork, FeatureProvenance, GaussianFit, Images};
 use crate::networks::bundled_network;
+use elbow_base::Error;
+use elbow_metrics::{Convention, FeatureNetwork, FeatureProvenance, GaussianFit, Images};
 
 const PHOTOS: [&str; 3] = ["photos/china.png", "photos/flower.png", "photos/grace_hopper.png"];
 /// GaussianFit of a crop; crops do not overlap.
@@ -53,13 +53,13 @@ enum Disturbance {
 }
 
 impl Check for Photographs {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         let mut inputs = vec![inputs::network(&lite0(context)?)];
         inputs.extend(inputs::files(context, PHOTOS)?);
         Ok(inputs)
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let (network, crops) = (lite0(context)?, crops(context)?);
         match self.measure {
             Measure::SmallestRise => self.rise(context, &network, &crops),
@@ -77,7 +77,7 @@ impl Photographs {
         ]
     }
 
-    fn rise(&self, context: &Context, network: &FeatureNetwork, crops: &[RgbImage]) -> Result<Outcome, Failure> {
+    fn rise(&self, context: &Context, network: &FeatureNetwork, crops: &[RgbImage]) -> Result<Outcome, Error> {
         let metric = network.metric_name();
         let side = |images: &[RgbImage]| side(network, images, context);
         let reference = side(crops)?;
@@ -107,15 +107,15 @@ impl Photographs {
     }
 
     /// The disturbed crops under each convention, and the crops as they are under one convention against another.
-    fn conventions(&self, context: &Context, network: &FeatureNetwork, crops: &[RgbImage]) -> Result<Outcome, Failure> {
+    fn conventions(&self, context: &Context, network: &FeatureNetwork, crops: &[RgbImage]) -> Result<Outcome, Error> {
         let (disturbance, label, level) = self
             .levels()
             .into_iter()
             .find_map(|(disturbance, label, levels)| Some((disturbance, label, *levels.first()?)))
-            .ok_or_else(|| Failure::input("conventions: no disturbance", "name noise, blur or jpeg in the claim"))?;
+            .ok_or_else(|| Error::input("conventions: no disturbance", "name noise, blur or jpeg in the claim"))?;
         let known = [Convention::Tf, Convention::Pytorch, Convention::Clean];
         // One name for all three: features of different conventions are compared on purpose.
-        let sides = |images: &[RgbImage]| -> Result<Vec<GaussianFit>, Failure> {
+        let sides = |images: &[RgbImage]| -> Result<Vec<GaussianFit>, Error> {
             known.iter().map(|&c| side(&network.with_convention(c), images, context)).collect()
         };
         let (changed, same) = (sides(&disturbed(crops, disturbance, level, context.seed)?)?, sides(crops)?);
@@ -153,15 +153,15 @@ impl Photographs {
     }
 }
 
-fn lite0(context: &Context) -> Result<FeatureNetwork, Failure> {
+fn lite0(context: &Context) -> Result<FeatureNetwork, Error> {
     bundled_network(context, "lite0")
 }
 
-fn crops(context: &Context) -> Result<Vec<RgbImage>, Failure> {
+fn crops(context: &Context) -> Result<Vec<RgbImage>, Error> {
     let mut crops = Vec::new();
     for photo in PHOTOS {
         let path = context.data_file(photo)?;
-        let unreadable = |e| Failure::input(format!("{}: {e}", path.display()), "restore the file");
+        let unreadable = |e| Error::input(format!("{}: {e}", path.display()), "restore the file");
         let photo = image::open(&path).map_err(unreadable)?.into_rgb8();
         let corners = |extent: u32| (0..=extent - SIDE).step_by(SIDE as usize);
         for top in corners(photo.height()) {
@@ -173,7 +173,7 @@ fn crops(context: &Context) -> Result<Vec<RgbImage>, Failure> {
     Ok(crops)
 }
 
-fn side(network: &FeatureNetwork, crops: &[RgbImage], context: &Context) -> Result<GaussianFit, Failure> {
+fn side(network: &FeatureNetwork, crops: &[RgbImage], context: &Context) -> Result<GaussianFit, Error> {
     let pixels = crops.iter().flat_map(|crop| crop.as_raw()).copied().collect();
     let images = Images::new(pixels, [SIDE as usize, SIDE as usize, 3]);
     Ok(GaussianFit::of_features(
@@ -182,7 +182,7 @@ fn side(network: &FeatureNetwork, crops: &[RgbImage], context: &Context) -> Resu
     )?)
 }
 
-fn disturbed(crops: &[RgbImage], disturbance: Disturbance, level: f64, seed: u64) -> Result<Vec<RgbImage>, Failure> {
+fn disturbed(crops: &[RgbImage], disturbance: Disturbance, level: f64, seed: u64) -> Result<Vec<RgbImage>, Error> {
     let one = |(index, crop): (usize, &RgbImage)| match disturbance {
         Disturbance::Noise => {
             let mut rng = Key::new(seed, "noise on photographs").fold(index as u64).rng();
@@ -195,7 +195,7 @@ fn disturbed(crops: &[RgbImage], disturbance: Disturbance, level: f64, seed: u64
         }
         Disturbance::Blur => Ok(imageops::blur(crop, level as f32)),
         Disturbance::Jpeg => {
-            let failed = |e: image::ImageError| Failure::internal(format!("JPEG: {e}"));
+            let failed = |e: image::ImageError| Error::internal(format!("JPEG: {e}"));
             let mut bytes = Vec::new();
             crop.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, level as u8)).map_err(failed)?;
             Ok(image::load_from_memory(&bytes).map_err(failed)?.into_rgb8())

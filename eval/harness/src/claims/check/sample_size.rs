@@ -1,16 +1,16 @@
 //! Check: distances as functions of the number of images, on Gaussian features whose true distance is known.
 
 use elbow_base::{Progress, Silent};
-use impls::{Key, Workers};
+use elbow_impls::{Key, Workers};
+use elbow_reports::record::{Figure, Series, Style};
 use rand_distr::{Distribution, StandardNormal};
-use reports::record::{Figure, Series, Style};
 use serde::Deserialize;
 
 use super::figures::{axis, figure, plot};
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
-use crate::fid::{FeatureProvenance, Features, GaussianFit, Statistics, extrapolated, kid, standard_error};
 use crate::likelihood::Estimate;
+use elbow_base::Error;
+use elbow_metrics::{FeatureProvenance, Features, GaussianFit, Statistics, extrapolated, kid, standard_error};
 
 /// Sets of `images` draws of N(shift, I) in `dimension` dimensions against the law N(0, I): the true squared distance is
 /// dimension shift^2.
@@ -46,7 +46,7 @@ impl Check for SampleSize {
         true
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let truth = self.dimension as f64 * self.shift.powi(2);
         let key = Key::new(context.seed, "gaussian features");
         let numbers: Vec<usize> = (0..self.sets).collect();
@@ -58,7 +58,7 @@ impl Check for SampleSize {
             found
         });
         bar.finish();
-        let found = found.into_iter().collect::<Result<Vec<[f64; 2]>, Failure>>()?;
+        let found = found.into_iter().collect::<Result<Vec<[f64; 2]>, Error>>()?;
         let values: Vec<f64> = found.iter().map(|[value, _]| *value).collect();
         let mean = Estimate::of(&values);
         let (quantity, units) = match self.measure {
@@ -93,7 +93,7 @@ impl Check for SampleSize {
 
 impl SampleSize {
     /// The number of one set, and its standard error where the measure needs it.
-    fn one(&self, key: &Key, bar: &dyn Progress) -> Result<[f64; 2], Failure> {
+    fn one(&self, key: &Key, bar: &dyn Progress) -> Result<[f64; 2], Error> {
         let x = self.draw(self.shift, &key.fold(0));
         let reference = self.law()?;
         match self.measure {
@@ -120,14 +120,14 @@ impl SampleSize {
         Features { dimension: self.dimension, values: (0..self.images * self.dimension).map(|_| value()).collect() }
     }
 
-    fn law(&self) -> Result<GaussianFit, Failure> {
+    fn law(&self) -> Result<GaussianFit, Error> {
         let covariance = faer::Mat::identity(self.dimension, self.dimension);
         let law = Statistics { mean: vec![0.0; self.dimension], covariance, n: None, provenance: None };
         Ok(GaussianFit::of_statistics(law)?)
     }
 
     /// The mean distances of blocks of the first set against 1/n, with the fitted line.
-    fn lines(&self, key: &Key, truth: f64) -> Result<Figure, Failure> {
+    fn lines(&self, key: &Key, truth: f64) -> Result<Figure, Error> {
         let x = self.draw(self.shift, &key.fold(0).fold(0));
         let found = extrapolated(
             &x,

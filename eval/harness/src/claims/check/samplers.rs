@@ -1,22 +1,22 @@
 //! Check: the samplers of one trained model, in network evaluations and in distance of the samples.
 
-use impls::Key;
-use impls::data::{Dataset, Split};
-use impls::schedule::MaskedSchedule;
-use reports::record::{Figure, Input, Panel};
+use elbow_impls::Key;
+use elbow_impls::data::{Dataset, Split};
+use elbow_impls::schedule::MaskedSchedule;
+use elbow_reports::record::{Figure, Input, Panel};
 use serde::Deserialize;
 
 use super::figures::{figure, first_images, log_axis, means, plot};
 use super::inputs;
 use super::reference_distance::ReferenceDistance;
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
-use crate::fid::{Features, Images, kid};
 use crate::images::of_dataset;
 use crate::likelihood::Estimate;
 use crate::networks::digits_classifier;
 use crate::runs::Trained;
 use crate::sampling::Request;
+use elbow_base::Error;
+use elbow_metrics::{Features, Images, kid};
 
 /// Samplers of one trained model.
 #[derive(Debug, Deserialize)]
@@ -75,13 +75,13 @@ struct Drawn<'a> {
 }
 
 impl Drawn<'_> {
-    fn last(&self) -> Result<&Point, Failure> {
-        self.points.last().ok_or_else(|| Failure::internal(format!("line {} names no steps", self.line.name)))
+    fn last(&self) -> Result<&Point, Error> {
+        self.points.last().ok_or_else(|| Error::internal(format!("line {} names no steps", self.line.name)))
     }
 }
 
 impl Check for Samplers {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         let mut inputs = inputs::presets(context, [&self.preset], &self.set)?;
         inputs.push(inputs::network(&digits_classifier(context)?));
         Ok(inputs)
@@ -91,7 +91,7 @@ impl Check for Samplers {
         !matches!(self.measure, Measure::Calls)
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let model = context.trained(&self.preset, &self.set)?;
         let train = context.open(&model.settings.data(Split::Train))?;
         let (network, images) = (digits_classifier(context)?, of_dataset(train.as_ref())?);
@@ -120,8 +120,8 @@ impl Check for Samplers {
 }
 
 impl Samplers {
-    fn decide(&self, context: &Context, lines: &[Drawn], metric: &str, tokens: usize) -> Result<Outcome, Failure> {
-        let line = |index: usize| lines.get(index).ok_or_else(|| Failure::internal("the claim names too few lines"));
+    fn decide(&self, context: &Context, lines: &[Drawn], metric: &str, tokens: usize) -> Result<Outcome, Error> {
+        let line = |index: usize| lines.get(index).ok_or_else(|| Error::internal("the claim names too few lines"));
         let difference = |a: &Point, b: &Point| Estimate::of_pairs(&a.distances, &b.distances);
         let blocks = format!("blocks of {} samples", self.block_size);
         let quantity = |name: &str| format!("{metric}: {name}");
@@ -135,7 +135,7 @@ impl Samplers {
             Measure::FirstMinusSecond => {
                 let [first, second] = [line(0)?, line(1)?];
                 if first.points.len() != second.points.len() {
-                    return Err(Failure::internal("the claim compares lines of different lengths"));
+                    return Err(Error::internal("the claim compares lines of different lengths"));
                 }
                 let named = first.points.iter().zip(&second.points).map(|(a, b)| {
                     let names =
@@ -149,7 +149,7 @@ impl Samplers {
                     kid(&line(a)?.last()?.features, &line(b)?.last()?.features, context.bar.as_ref())
                 };
                 let found = between(0, 1)?;
-                let name = |index: usize| -> Result<String, Failure> {
+                let name = |index: usize| -> Result<String, Error> {
                     Ok(format!("{} in {} steps", line(index)?.line.name, line(index)?.last()?.steps))
                 };
                 let mut outcome =
@@ -202,8 +202,8 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn point(&self, number: usize, line: &Line, steps: usize) -> Result<Point, Failure> {
-        let shape = self.data.image().ok_or_else(|| Failure::internal("the digits are images"))?;
+    fn point(&self, number: usize, line: &Line, steps: usize) -> Result<Point, Error> {
+        let shape = self.data.image().ok_or_else(|| Error::internal("the digits are images"))?;
         let count = self.check.blocks * self.check.block_size;
         // Each line has its own noise: KID compares independent sets.
         let seed = Key::new(self.context.seed, "samplers").fold(number as u64).number();

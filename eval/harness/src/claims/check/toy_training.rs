@@ -1,18 +1,18 @@
 //! Check: networks trained on a toy whose entropy is known; no bound may fall below it.
 
-use impls::Key;
-use impls::data::InMemory;
-use impls::schedule::MaskedSchedule;
-use impls::train::Settings;
-use reports::record::Input;
+use elbow_impls::Key;
+use elbow_impls::data::InMemory;
+use elbow_impls::schedule::MaskedSchedule;
+use elbow_impls::train::Settings;
+use elbow_reports::record::Input;
 use serde::Deserialize;
 
 use super::inputs;
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
 use crate::likelihood::{Estimate, Estimator, Question};
-use crate::theory::masked::{Enumeration, neg_elbo};
-use crate::theory::{Alphabet, Toy};
+use elbow_base::Error;
+use elbow_theory::masked::{Enumeration, neg_elbo};
+use elbow_theory::{Alphabet, Toy};
 
 /// Trains small networks on draws from a toy and compares three numbers: the Monte-Carlo NELBO, the exact NELBO
 /// (every pattern through the network), and the entropy.
@@ -47,7 +47,7 @@ struct Run {
 }
 
 impl Check for ToyTraining {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         inputs::toys(context, [&self.toy])
     }
 
@@ -55,11 +55,10 @@ impl Check for ToyTraining {
         true
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let toy = context.toy(&self.toy, Alphabet::Masked)?;
         let entropy = Enumeration::new(&toy)?.entropy();
-        let runs =
-            (0..self.seeds).map(|seed| self.train(context, &toy, seed)).collect::<Result<Vec<Run>, Failure>>()?;
+        let runs = (0..self.seeds).map(|seed| self.train(context, &toy, seed)).collect::<Result<Vec<Run>, Error>>()?;
         let of = |f: &dyn Fn(&Run) -> f64| Estimate::of(&runs.iter().map(f).collect::<Vec<_>>());
         let (quantity, measured) = match self.measure {
             Measure::Excess => ("exact NELBO − entropy", of(&|r| r.exact - entropy)),
@@ -78,7 +77,7 @@ impl Check for ToyTraining {
 }
 
 impl ToyTraining {
-    fn train(&self, context: &Context, toy: &Toy, seed: u64) -> Result<Run, Failure> {
+    fn train(&self, context: &Context, toy: &Toy, seed: u64) -> Result<Run, Error> {
         let seed = Key::new(context.seed, "toy training").fold(seed);
         let number = seed.number();
         let mut overrides = self.set.clone();

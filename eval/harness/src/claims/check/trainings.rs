@@ -2,26 +2,21 @@
 
 use std::path::PathBuf;
 
-use impls::data::{Dataset, InMemory, Split};
-use impls::network::{self, TokenDenoiser, ids_tensor, softmax};
-use impls::sampler_state::Samples;
-use impls::train::{Settings, TRAINING, Trainer};
+use elbow_impls::data::{Dataset, InMemory, Split};
+use elbow_impls::network::{self, TokenDenoiser, ids_tensor, softmax};
+use elbow_impls::sampler_state::Samples;
+use elbow_impls::train::{Settings, TRAINING, Trainer};
 
 use crate::claims::context::Context;
-use crate::failure::Failure;
 use crate::likelihood::{Bound, Estimator};
 use crate::runs::{Trained, run_training};
 use crate::sampling::{self, Request};
-use crate::theory::{PatternIndex, Toy};
+use elbow_base::Error;
+use elbow_theory::{PatternIndex, Toy};
 
 impl Context<'_> {
     /// Trains a network with a progress bar; nothing is written.
-    pub(super) fn train<'a>(
-        &self,
-        settings: &Settings,
-        data: &'a InMemory,
-        label: &str,
-    ) -> Result<Trainer<'a>, Failure> {
+    pub(super) fn train<'a>(&self, settings: &Settings, data: &'a InMemory, label: &str) -> Result<Trainer<'a>, Error> {
         let mut trainer = Trainer::new(settings, data, &self.devices)?;
         self.bar.start(settings.steps, &format!("train on {label}"));
         for _ in 0..settings.steps {
@@ -34,7 +29,7 @@ impl Context<'_> {
 
     /// A preset trained to the end, and the folder of its run. The folder's name holds everything that shapes the run:
     /// an older one is never mistaken for it, and all claims about one run train it once.
-    pub(super) fn trained_run(&self, preset: &str, set: &[String]) -> Result<(Trained, PathBuf), Failure> {
+    pub(super) fn trained_run(&self, preset: &str, set: &[String]) -> Result<(Trained, PathBuf), Error> {
         let settings = Settings::resolve(preset, set)?;
         let data = self.open(&settings.data(Split::Train))?;
         let run = self.out.join("runs").join(self.trained_name(preset, &settings, data.as_ref()));
@@ -43,7 +38,7 @@ impl Context<'_> {
     }
 
     /// A preset trained to the end.
-    pub(super) fn trained(&self, preset: &str, set: &[String]) -> Result<Trained, Failure> {
+    pub(super) fn trained(&self, preset: &str, set: &[String]) -> Result<Trained, Error> {
         Ok(self.trained_run(preset, set)?.0)
     }
 
@@ -51,7 +46,7 @@ impl Context<'_> {
     pub(super) fn trained_name(&self, preset: &str, settings: &Settings, data: &dyn Dataset) -> String {
         let device = self.device_name.clone();
         let shape = [settings.to_toml(), data.hash().to_owned(), format!("training {TRAINING}"), device].join("\n");
-        format!("{preset}-{}", &impls::hash::sha256(shape.as_bytes())[..12])
+        format!("{preset}-{}", &elbow_impls::hash::sha256(shape.as_bytes())[..12])
     }
 
     /// The bound of a trained model on the first `sequences` of some data (or all), by the estimator of least variance.
@@ -61,7 +56,7 @@ impl Context<'_> {
         data: &dyn Dataset,
         draws: usize,
         sequences: Option<usize>,
-    ) -> Result<Bound, Failure> {
+    ) -> Result<Bound, Error> {
         let question = model.question(data, Estimator::Auto, draws, sequences, self.seed)?;
         question.answer(&self.device, self.bar.as_ref())
     }
@@ -72,7 +67,7 @@ impl Context<'_> {
     }
 
     /// Samples of a trained model.
-    pub(super) fn sample(&self, model: &Trained, request: &Request) -> Result<Samples, Failure> {
+    pub(super) fn sample(&self, model: &Trained, request: &Request) -> Result<Samples, Error> {
         sampling::draw(&self.device, &model.settings, &model.model, request, self.bar.as_ref())
     }
 

@@ -4,10 +4,10 @@
 use burn::tensor::{Device, Float, Tensor};
 use elbow_harness::denoisers::MixtureDenoiser;
 use elbow_harness::likelihood::Estimate;
+use elbow_impls::Key;
+use elbow_impls::gaussian::{Churn, EpsPredictor, GaussianState, Level, LevelGrid, Prediction, ancestral, ddim, heun};
+use elbow_impls::network::{GaussianDenoiser, Input};
 use elbow_theory::gaussian::{Component, Mixture};
-use impls::Key;
-use impls::gaussian::{Churn, EpsPredictor, GaussianState, Level, LevelGrid, Prediction, ancestral, ddim, heun};
-use impls::network::{GaussianDenoiser, Input};
 use serde_json::Value;
 
 use crate::fixture::fixture;

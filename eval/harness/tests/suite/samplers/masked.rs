@@ -3,16 +3,16 @@
 use burn::tensor::Tensor;
 use elbow_base::Silent;
 use elbow_harness::sampling::{Request, draw};
+use elbow_impls::any_order::{first_hitting, one_by_one};
+use elbow_impls::d3pm::absorbing_ancestral;
+use elbow_impls::maskgit::confidence_decoding;
+use elbow_impls::md4::{Grid, ancestral};
+use elbow_impls::mdlm::ancestral_cached;
+use elbow_impls::network::{Input, TableDenoiser, TokenDenoiser};
+use elbow_impls::sampler_state::Predictor;
+use elbow_impls::schedule::MaskedSchedule;
+use elbow_impls::train::Settings;
 use elbow_theory::masked::sampler_law::{any_order_law, sampler_law};
-use impls::any_order::{first_hitting, one_by_one};
-use impls::d3pm::absorbing_ancestral;
-use impls::maskgit::confidence_decoding;
-use impls::md4::{Grid, ancestral};
-use impls::mdlm::ancestral_cached;
-use impls::network::{Input, TableDenoiser, TokenDenoiser};
-use impls::sampler_state::Predictor;
-use impls::schedule::MaskedSchedule;
-use impls::train::Settings;
 
 use super::{Bench, DRAWS, follows, rejects};
 

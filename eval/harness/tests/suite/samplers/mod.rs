@@ -5,8 +5,8 @@ mod masked;
 mod ode;
 mod others;
 
-use impls::Key;
-use impls::sampler_state::{Predictor, Samples, TokenState};
+use elbow_impls::Key;
+use elbow_impls::sampler_state::{Predictor, Samples, TokenState};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use crate::fixture::Bench;

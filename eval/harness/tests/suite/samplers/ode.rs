@@ -4,11 +4,11 @@ use burn::tensor::{Device, Float, Tensor, TensorData};
 use elbow_base::Silent;
 use elbow_harness::likelihood::ode::{Field, NetworkField, Trace, log_density};
 use elbow_harness::likelihood::{Dequantisation, Dequantised, Estimate, OdeQuestion};
+use elbow_impls::data::{InMemory, Tokens};
+use elbow_impls::gaussian::{Decoder, Gaussian, Level, Prediction};
+use elbow_impls::network::{GaussianDenoiser, Input};
+use elbow_impls::{Key, Weighting};
 use elbow_theory::gaussian::{Component, Mixture};
-use impls::data::{InMemory, Tokens};
-use impls::gaussian::{Decoder, Gaussian, Level, Prediction};
-use impls::network::{GaussianDenoiser, Input};
-use impls::{Key, Weighting};
 
 use super::gaussian::{REJECT, denoiser, golden, mixture, number, numbers};
 

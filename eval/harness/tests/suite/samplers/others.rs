@@ -1,17 +1,17 @@
 //! Samplers of the other processes, long texts, guidance.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use elbow_impls::Key;
+use elbow_impls::any_order::one_by_one;
+use elbow_impls::autoregressive::left_to_right;
+use elbow_impls::d3pm::{D3pmUniform, ReverseKernel, absorbing_ancestral, uniform_ancestral};
+use elbow_impls::genmd4::{powers, vector_ancestral};
+use elbow_impls::md4::Grid;
+use elbow_impls::mdlm::semi_autoregressive;
+use elbow_impls::network::{Input, TableDenoiser, TokenDenoiser};
+use elbow_impls::sampler_state::{Predictor, Samples, TokenState};
+use elbow_impls::schedule::MaskedSchedule;
 use elbow_theory::masked::sampler_law::{any_order_law, sampler_law};
-use impls::Key;
-use impls::any_order::one_by_one;
-use impls::autoregressive::left_to_right;
-use impls::d3pm::{D3pmUniform, ReverseKernel, absorbing_ancestral, uniform_ancestral};
-use impls::genmd4::{powers, vector_ancestral};
-use impls::md4::Grid;
-use impls::mdlm::semi_autoregressive;
-use impls::network::{Input, TableDenoiser, TokenDenoiser};
-use impls::sampler_state::{Predictor, Samples, TokenState};
-use impls::schedule::MaskedSchedule;
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use super::{ALARM, Bench, DRAWS, follows, rejects};

@@ -5,16 +5,16 @@ mod program;
 
 use std::path::{Path, PathBuf};
 
-use impls::train::{DataShape, Plan};
-use reports::record::Input;
+use elbow_impls::train::{DataShape, Plan};
+use elbow_reports::record::Input;
 use serde::Deserialize;
 
 use super::figures::{figure, ranking};
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::{Failure, Remedy};
 use crate::likelihood::Estimate;
 use crate::provenance;
 use crate::timing::{Case, measure_machine};
+use elbow_base::{Error, Remedy};
 use peer_comparison::PeerComparison;
 use program::{Run, THREADS};
 
@@ -66,12 +66,12 @@ enum Measure {
 
 impl Check for SideBySide {
     /// The peers' scripts and their packages.
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         if context.peers.is_none() {
             return Ok(Vec::new());
         }
         let folder = Path::new(PEERS);
-        let entries = std::fs::read_dir(folder).map_err(Failure::reading(folder))?;
+        let entries = std::fs::read_dir(folder).map_err(Error::reading(folder))?;
         let mut scripts: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
         scripts.retain(|path| path.extension().is_some_and(|end| end == "py"));
         scripts.push(folder.with_file_name("requirements.txt"));
@@ -79,13 +79,13 @@ impl Check for SideBySide {
         scripts.iter().map(|path| provenance::file_input(path)).collect()
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let python = context.peers.as_ref().ok_or_else(|| {
-            Failure::environment("no Python for the peers", "run `just bench compare`, or name one")
+            Error::environment("no Python for the peers", "run `just bench compare`, or name one")
                 .mended_by(Remedy::Peers)
         })?;
         if context.device_name != "cpu" {
-            return Err(Failure::input("the peers compute on the CPU", "use the CPU").mended_by(Remedy::Device));
+            return Err(Error::input("the peers compute on the CPU", "use the CPU").mended_by(Remedy::Device));
         }
         let comparison = PeerComparison::new(self, context, python)?;
         let name = self.peer.join(" ");
@@ -128,7 +128,7 @@ impl Check for SideBySide {
 
 impl SideBySide {
     /// The runs of ours and of the peer's.
-    fn in_turns(&self, context: &Context, title: &str, comparison: &PeerComparison) -> Result<[Vec<Run>; 2], Failure> {
+    fn in_turns(&self, context: &Context, title: &str, comparison: &PeerComparison) -> Result<[Vec<Run>; 2], Error> {
         context.bar.start(2 * self.rounds as u64, title);
         let (mut ours, mut peers) = (Vec::new(), Vec::new());
         for round in 0..self.rounds {
@@ -181,7 +181,7 @@ fn mean(runs: &[Run], number: impl Fn(&Run) -> f64) -> Estimate {
 }
 
 /// The share of the machine's best matrix product that the steps of each program reach.
-fn shares_of_the_machine(outcome: &mut Outcome, case: &Case, sides: [(&str, &[Run]); 2]) -> Result<(), Failure> {
+fn shares_of_the_machine(outcome: &mut Outcome, case: &Case, sides: [(&str, &[Run]); 2]) -> Result<(), Error> {
     let plan = Plan::new(&case.settings, &DataShape::of(case.data.as_ref()))?;
     let operations = plan.total_operations / case.settings.steps as f64;
     let machine = measure_machine();
@@ -196,7 +196,7 @@ fn shares_of_the_machine(outcome: &mut Outcome, case: &Case, sides: [(&str, &[Ru
 }
 
 /// Refuses a comparison of programs whose checks differ: they did not do the same work.
-fn same_work(ours: &[Run], peers: &[Run]) -> Result<(), Failure> {
+fn same_work(ours: &[Run], peers: &[Run]) -> Result<(), Error> {
     for (ours, peer) in ours.iter().zip(peers) {
         let (a, b) = (&ours.timing, &peer.timing);
         let apart = (a.check - b.check).abs();
@@ -209,7 +209,7 @@ fn same_work(ours: &[Run], peers: &[Run]) -> Result<(), Failure> {
                 "the two did not do the same work: their checks are {} ({}) and {} ({})",
                 a.check, a.note, b.check, b.note
             );
-            return Err(Failure::environment(what, "compare the two programs, and their versions"));
+            return Err(Error::environment(what, "compare the two programs, and their versions"));
         }
     }
     Ok(())

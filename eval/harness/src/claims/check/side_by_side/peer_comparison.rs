@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::program::{Program, onnx_runtime};
 use super::{PEERS, SideBySide, Task};
 use crate::claims::context::Context;
-use crate::failure::Failure;
 use crate::timing::Case;
+use elbow_base::Error;
 
 /// Number of images in the comparison of features.
 const IMAGES: usize = 100;
@@ -41,13 +41,13 @@ impl Problem {
 
 impl PeerComparison {
     /// Writes the problem and makes both command lines.
-    pub fn new(check: &SideBySide, context: &Context, python: &Path) -> Result<Self, Failure> {
+    pub fn new(check: &SideBySide, context: &Context, python: &Path) -> Result<Self, Error> {
         let folder = context.out.join("bench");
         context.make_folder(&folder)?;
         if !Path::new(PEERS).is_dir() {
-            return Err(Failure::environment(format!("{PEERS} is not here"), "run in the root of the repository"));
+            return Err(Error::environment(format!("{PEERS} is not here"), "run in the root of the repository"));
         }
-        let elbow = text(&std::env::current_exe().map_err(|e| Failure::internal(e.to_string()))?);
+        let elbow = text(&std::env::current_exe().map_err(|e| Error::internal(e.to_string()))?);
         let problem = check.problem(context, python, &elbow, &folder)?;
         let files = problem.files.iter().map(|path| text(path));
         let seconds = ["--seconds".to_owned(), check.seconds.to_string()];
@@ -72,10 +72,10 @@ impl PeerComparison {
 }
 
 impl SideBySide {
-    fn problem(&self, context: &Context, python: &Path, elbow: &str, folder: &Path) -> Result<Problem, Failure> {
+    fn problem(&self, context: &Context, python: &Path, elbow: &str, folder: &Path) -> Result<Problem, Error> {
         match self.task {
             Task::Step | Task::Sample => {
-                let preset = self.preset.as_ref().ok_or_else(|| Failure::internal("the claim names no preset"))?;
+                let preset = self.preset.as_ref().ok_or_else(|| Error::internal("the claim names no preset"))?;
                 let place = folder.join(preset);
                 let case = Case::write(&context.hushed(), preset, &[], &place)?;
                 let verb = if self.task == Task::Step { "step" } else { "sample" };
@@ -112,19 +112,19 @@ impl SideBySide {
 }
 
 /// Runs a peer's script that writes a file or a folder, unless it is there.
-fn prepare(python: &Path, script: &str, place: &Path, options: &[&str]) -> Result<(), Failure> {
+fn prepare(python: &Path, script: &str, place: &Path, options: &[&str]) -> Result<(), Error> {
     if place.exists() {
         return Ok(());
     }
     // It has another name until it is complete.
     let part = place.with_extension("part");
     if part.is_dir() {
-        std::fs::remove_dir_all(&part).map_err(Failure::writing(&part))?;
+        std::fs::remove_dir_all(&part).map_err(Error::writing(&part))?;
     }
     let mut words = vec![text(python), text(&Path::new(PEERS).join(script)), text(&part)];
     words.extend(options.iter().map(|&option| option.to_owned()));
     Program { words, units: None }.finish()?;
-    std::fs::rename(&part, place).map_err(Failure::writing(place))
+    std::fs::rename(&part, place).map_err(Error::writing(place))
 }
 
 fn text(path: &Path) -> String {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::failure::Failure;
 use crate::timing::Timing;
+use elbow_base::Error;
 
 /// Cores and threads of every program.
 pub const THREADS: usize = 2;
@@ -30,7 +30,7 @@ pub struct Run {
 }
 
 /// The native library that the peers' environment holds.
-pub fn onnx_runtime(python: &Path) -> Result<String, Failure> {
+pub fn onnx_runtime(python: &Path) -> Result<String, Error> {
     let script = "import onnxruntime, pathlib; \
                   print(next((pathlib.Path(onnxruntime.__file__).parent / 'capi').glob('libonnxruntime.so.*')))";
     let words = vec![python.display().to_string(), "-c".into(), script.into()];
@@ -39,9 +39,9 @@ pub fn onnx_runtime(python: &Path) -> Result<String, Failure> {
 
 impl Program {
     /// Runs the program once and reads the timing that it prints.
-    pub fn run(&self) -> Result<Run, Failure> {
+    pub fn run(&self) -> Result<Run, Error> {
         let (output, process, memory) = self.finish()?;
-        let unreadable = |what: String| Failure::internal(format!("{}: {what}", self.words.join(" ")));
+        let unreadable = |what: String| Error::internal(format!("{}: {what}", self.words.join(" ")));
         let start = output.find('{').ok_or_else(|| unreadable("it printed no JSON".into()))?;
         let answer: Value = serde_json::from_str(&output[start..]).map_err(|e| unreadable(e.to_string()))?;
         let timing = match self.units {
@@ -56,10 +56,10 @@ impl Program {
     }
 
     /// Runs the program to its end: output, wall-clock seconds and peak resident bytes.
-    pub fn finish(&self) -> Result<(String, f64, f64), Failure> {
+    pub fn finish(&self) -> Result<(String, f64, f64), Error> {
         let failed = |what: String| {
             let fix = "install eval/benches/compare/requirements.txt, as `just bench compare` does";
-            Failure::environment(format!("{}: {what}", self.words.join(" ")), fix)
+            Error::environment(format!("{}: {what}", self.words.join(" ")), fix)
         };
         let clock = Instant::now();
         let mut command = Command::new(&self.words[0]);

@@ -1,11 +1,11 @@
 //! Texts under an autoregressive model: generative perplexity, with the entropy that it must be read with.
 
-use impls::data::{Dataset, Tokens};
+use elbow_impls::data::{Dataset, Tokens};
 
 use crate::claims::context::Context;
-use crate::failure::Failure;
 use crate::likelihood::{Estimate, Generative, generative};
 use crate::runs::Trained;
+use elbow_base::Error;
 
 /// The autoregressive model that judges texts.
 pub(super) struct Judge<'a> {
@@ -23,14 +23,14 @@ pub(super) struct Judged {
 
 impl Judge<'_> {
     /// Judges some texts.
-    pub fn judge(&self, tokens: &Tokens) -> Result<Judged, Failure> {
+    pub fn judge(&self, tokens: &Tokens) -> Result<Judged, Error> {
         let (device, bar) = (&self.context.device, self.context.bar.as_ref());
         let numbers = generative(self.model.model.tokens()?, self.data, tokens, device, bar)?;
         Ok(Judged { numbers, first: self.decode(tokens.rows().next().unwrap_or(&[])) })
     }
 
     /// Judges the first `count` windows of held-out text.
-    pub fn held_out(&self, count: usize) -> Result<Judged, Failure> {
+    pub fn held_out(&self, count: usize) -> Result<Judged, Error> {
         self.judge(&self.data.select(&(0..count.min(self.data.len())).collect::<Vec<_>>())?)
     }
 

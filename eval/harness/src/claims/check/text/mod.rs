@@ -6,9 +6,9 @@ mod nucleus;
 
 use std::collections::BTreeMap;
 
-use impls::data::{Dataset, Split};
-use impls::train::Settings;
-use reports::record::{Figure, Input};
+use elbow_impls::data::{Dataset, Split};
+use elbow_impls::train::Settings;
+use elbow_reports::record::{Figure, Input};
 use serde::Deserialize;
 
 use super::figures::{figure, ranking};
@@ -16,10 +16,10 @@ use super::independent_pixels_baseline::IndependentBaseline;
 use super::inputs;
 use super::statistics::paired_bits;
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
 use crate::likelihood::{Bound, Estimate};
 use crate::provenance;
 use crate::runs::Trained;
+use elbow_base::Error;
 
 /// Models of letters, trained on one text and evaluated on it and on another.
 #[derive(Debug, Deserialize)]
@@ -75,7 +75,7 @@ impl Cell {
 }
 
 impl Check for Texts {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         let mut inputs = Vec::new();
         for text in &self.texts {
             inputs.extend(inputs::presets(context, &self.presets, &self.set_for(text))?);
@@ -91,7 +91,7 @@ impl Check for Texts {
         true
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         match self.measure {
             Measure::NucleusEntropy => self.nucleus(context),
             _ => self.likelihood(context),
@@ -105,7 +105,7 @@ impl Texts {
         self.set.iter().cloned().chain([format!("dataset={text}")]).collect()
     }
 
-    fn likelihood(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn likelihood(&self, context: &Context) -> Result<Outcome, Error> {
         let (cells, made) = self.cells(context)?;
         let (letters, length) = self.letters(context)?;
         let (differences, quantity): (_, fn(&str) -> String) = match self.measure {
@@ -138,7 +138,7 @@ impl Texts {
     }
 
     /// The bound of every model on every text, and the weights of the models.
-    fn cells(&self, context: &Context) -> Result<(Vec<Cell>, Vec<Input>), Failure> {
+    fn cells(&self, context: &Context) -> Result<(Vec<Cell>, Vec<Input>), Error> {
         let (mut cells, mut made) = (Vec::new(), Vec::new());
         for preset in &self.presets {
             for trained in &self.texts {
@@ -169,7 +169,7 @@ impl Texts {
     }
 
     /// The test split of a text, in a model's alphabet and window.
-    fn test(&self, context: &Context, model: &Trained, text: &str) -> Result<Box<dyn Dataset>, Failure> {
+    fn test(&self, context: &Context, model: &Trained, text: &str) -> Result<Box<dyn Dataset>, Error> {
         let mut spec = model.settings.data(Split::Test);
         text.clone_into(&mut spec.set);
         let data = context.open(&spec)?;
@@ -178,8 +178,8 @@ impl Texts {
     }
 
     /// Nats of each test window with independent letters of the same text, by text, and the letters of a window.
-    fn letters(&self, context: &Context) -> Result<(BTreeMap<String, Vec<f64>>, usize), Failure> {
-        let preset = self.presets.first().ok_or_else(|| Failure::internal("the claim names no preset"))?;
+    fn letters(&self, context: &Context) -> Result<(BTreeMap<String, Vec<f64>>, usize), Error> {
+        let preset = self.presets.first().ok_or_else(|| Error::internal("the claim names no preset"))?;
         let (mut costs, mut length) = (BTreeMap::new(), 0);
         for text in &self.texts {
             let settings = Settings::resolve(preset, &self.set_for(text))?;

@@ -1,15 +1,15 @@
 //! Every model of letters side by side: bits per character at home and away, samples, infilling, published numbers.
 
-use impls::train::{ObjectiveConfig, Settings};
-use reports::record::{Figure, Panel};
+use elbow_impls::train::{ObjectiveConfig, Settings};
+use elbow_reports::record::{Figure, Panel};
 use serde::Deserialize;
 
 use super::super::figures::{figure, table};
 use super::generative_perplexity::{Judge, number};
 use super::{Cell, Texts, implementation};
 use crate::claims::context::Context;
-use crate::failure::Failure;
 use crate::sampling::{Request, infilling};
+use elbow_base::Error;
 
 /// Published bits per character on text8, with their protocol.
 const PUBLISHED: &str = include_str!("../../../../../published/text8.toml");
@@ -33,13 +33,13 @@ struct PublishedModel {
 
 impl Texts {
     /// The figure of all models, trained on the first text.
-    pub(super) fn models(&self, context: &Context, cells: &[Cell]) -> Result<Figure, Failure> {
-        let home = self.texts.first().ok_or_else(|| Failure::internal("the claim names no text"))?;
+    pub(super) fn models(&self, context: &Context, cells: &[Cell]) -> Result<Figure, Error> {
+        let home = self.texts.first().ok_or_else(|| Error::internal("the claim names no text"))?;
         let is_judge = |preset: &&String| {
             Settings::resolve(preset, &[]).is_ok_and(|known| matches!(known.objective, ObjectiveConfig::Ar(_)))
         };
         let judge_preset = self.presets.iter().find(is_judge);
-        let judge_preset = judge_preset.ok_or_else(|| Failure::internal("the claim names no judge"))?;
+        let judge_preset = judge_preset.ok_or_else(|| Error::internal("the claim names no judge"))?;
         let judge = context.trained(judge_preset, &self.set_for(home))?;
         let data = self.test(context, &judge, home)?;
         let judging = Judge { context, model: &judge, data: data.as_ref() };
@@ -83,7 +83,7 @@ impl Texts {
     }
 
     /// Fillings of a text with gaps by the first model.
-    fn infilled(&self, text: &str, home: &str, judge: &Judge) -> Result<Panel, Failure> {
+    fn infilled(&self, text: &str, home: &str, judge: &Judge) -> Result<Panel, Error> {
         let Judge { context, data, .. } = *judge;
         let model = context.trained(&self.presets[0], &self.set_for(home))?;
         let request = Request { known: Some(infilling(text, data)?), ..context.request(&model, 4, data.length()) };
@@ -96,8 +96,8 @@ impl Texts {
 }
 
 /// The published table.
-fn published() -> Result<Panel, Failure> {
-    let published: Published = toml::from_str(PUBLISHED).map_err(|e| Failure::internal(e.message()))?;
+fn published() -> Result<Panel, Error> {
+    let published: Published = toml::from_str(PUBLISHED).map_err(|e| Error::internal(e.message()))?;
     let row = |model: PublishedModel| {
         let sign = if model.bound { "≤ " } else { "" };
         vec![model.name, format!("{sign}{:.2}", model.bits_per_character)]

@@ -5,15 +5,15 @@ use super::super::inputs;
 use super::Texts;
 use super::generative_perplexity::{Judge, number};
 use crate::claims::context::{Context, Outcome};
-use crate::failure::Failure;
 use crate::likelihood::Estimate;
 use crate::sampling::Request;
+use elbow_base::Error;
 
 impl Texts {
-    pub(super) fn nucleus(&self, context: &Context) -> Result<Outcome, Failure> {
-        let text = self.texts.first().ok_or_else(|| Failure::internal("the claim names no text"))?;
+    pub(super) fn nucleus(&self, context: &Context) -> Result<Outcome, Error> {
+        let text = self.texts.first().ok_or_else(|| Error::internal("the claim names no text"))?;
         let [model, judge] = &self.presets[..] else {
-            return Err(Failure::internal("the claim must name a model and a judge"));
+            return Err(Error::internal("the claim must name a model and a judge"));
         };
         let model = context.trained(model, &self.set_for(text))?;
         let judge = context.trained(judge, &self.set_for(text))?;
@@ -28,7 +28,7 @@ impl Texts {
         }
         found.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (Some((low, least)), Some((high, most))) = (found.first(), found.last()) else {
-            return Err(Failure::internal("the claim names no nucleus"));
+            return Err(Error::internal("the claim names no nucleus"));
         };
         // The same random numbers at every nucleus: the samples are paired.
         let difference = Estimate::of_pairs(&least.numbers.entropies, &most.numbers.entropies);

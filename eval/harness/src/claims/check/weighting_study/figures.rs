@@ -1,6 +1,6 @@
 //! The figures of the study.
 
-use reports::record::{Figure, Panel, Series};
+use elbow_reports::record::{Figure, Panel, Series};
 
 use super::super::figures::{self, axis, figure, means, plot, ranking};
 use super::profile::Level;

@@ -1,21 +1,21 @@
 //! One training with all its measurements, kept beside its checkpoint.
 
-use impls::data::Dataset;
-use impls::md4::Grid;
-use impls::schedule::MaskedSchedule;
-use impls::train::Settings;
+use elbow_impls::data::Dataset;
+use elbow_impls::md4::Grid;
+use elbow_impls::schedule::MaskedSchedule;
+use elbow_impls::train::Settings;
 use serde::{Deserialize, Serialize};
 
 use super::super::reference_distance::ReferenceDistance;
 use super::WeightingStudy;
 use super::profile::{Level, profile};
-use crate::failure::Failure;
-use crate::fid::{BadImagePolicy, Balls, ImageScan, Images, entropy, kid, prdc};
 use crate::likelihood::Estimator;
 use crate::runs::{Trained, run_training};
 use crate::sampling::{self, Request, Sampler};
 use crate::workspace::Workspace;
+use elbow_base::Error;
 use elbow_base::atomic_file;
+use elbow_metrics::{BadImagePolicy, Balls, ImageScan, Images, entropy, kid, prdc};
 
 /// The numbers of one training.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,11 +53,11 @@ impl WeightingStudy {
         name: &str,
         [train, test]: [&dyn Dataset; 2],
         reference: &ReferenceDistance,
-    ) -> Result<MeasuredRun, Failure> {
+    ) -> Result<MeasuredRun, Error> {
         let run = workspace.out.join("runs").join(name);
         let numbers = [Some(self.draws), self.sequences, Some(self.samples), Some(self.steps), self.references];
         let protocol = format!("{numbers:?} {} {}", workspace.seed, reference.network.hash());
-        let kept = run.join(format!("measured-{}.json", &impls::hash::sha256(protocol.as_bytes())[..12]));
+        let kept = run.join(format!("measured-{}.json", &elbow_impls::hash::sha256(protocol.as_bytes())[..12]));
         if let Ok(text) = std::fs::read(&kept)
             && let Ok(measured) = serde_json::from_slice(&text)
         {
@@ -70,7 +70,7 @@ impl WeightingStudy {
             .answer(&workspace.device, workspace.bar.as_ref())?;
         let levels = profile(&run, [train, test], self.sequences, &workspace.device, workspace.seed)?;
         let measured = self.samples(workspace, &model, train, reference, (bound.bits_per_dim.value, levels))?;
-        let text = serde_json::to_vec(&measured).map_err(|e| Failure::internal(e.to_string()))?;
+        let text = serde_json::to_vec(&measured).map_err(|e| Error::internal(e.to_string()))?;
         atomic_file::write(&kept, &text)?;
         Ok(measured)
     }
@@ -83,14 +83,14 @@ impl WeightingStudy {
         train: &dyn Dataset,
         reference: &ReferenceDistance,
         (nelbo, levels): (f64, Vec<Level>),
-    ) -> Result<MeasuredRun, Failure> {
+    ) -> Result<MeasuredRun, Error> {
         let plain = Request::new(&model.settings, &model.model, self.samples, train.length(), model.settings.seed);
         let sampler = if model.settings.is_gaussian() { plain.sampler } else { Sampler::Ancestral };
         let request =
             Request { sampler, steps: self.steps, grid: Grid::Cosine, schedule: MaskedSchedule::Linear, ..plain };
         let bar = workspace.bar.as_ref();
         let drawn = sampling::draw(&workspace.device, &model.settings, &model.model, &request, bar)?;
-        let shape = train.image().ok_or_else(|| Failure::internal("weightings are compared on images"))?;
+        let shape = train.image().ok_or_else(|| Error::internal("weightings are compared on images"))?;
         let images = Images::from_tokens(&drawn.tokens, train.values(), shape);
         let found = reference.network.outputs_of(&images, bar)?;
         let survey = ImageScan::take(&images, [1, 1], BadImagePolicy::Error, bar)?;

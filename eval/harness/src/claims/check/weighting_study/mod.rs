@@ -4,20 +4,20 @@ mod figures;
 mod measured_run;
 mod profile;
 
-use impls::Workers;
-use impls::data::Split;
-use impls::train::Settings;
-use reports::record::Input;
+use elbow_impls::Workers;
+use elbow_impls::data::Split;
+use elbow_impls::train::Settings;
+use elbow_reports::record::Input;
 use serde::Deserialize;
 
 use super::inputs;
 use super::reference_distance::ReferenceDistance;
 use crate::claims::context::{Check, Context, Outcome};
-use crate::failure::Failure;
 use crate::images::of_dataset;
 use crate::likelihood::Estimate;
 use crate::networks::bundled_network;
 use crate::provenance;
+use elbow_base::Error;
 use measured_run::MeasuredRun;
 
 /// Trainings of one family of diffusion that differ in their weighting alone, and what is claimed of them.
@@ -97,12 +97,15 @@ impl MeasuredArm {
 }
 
 impl Check for WeightingStudy {
-    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Failure> {
+    fn inputs(&self, context: &Context) -> Result<Vec<Input>, Error> {
         let settings = self.settings(context)?;
         let all: Vec<String> = settings.iter().map(Settings::to_toml).collect();
         let data = context.open(&settings[0].data(Split::Train))?;
         Ok(vec![
-            Input { name: format!("{} trainings", all.len()), sha256: impls::hash::sha256(all.join("\n").as_bytes()) },
+            Input {
+                name: format!("{} trainings", all.len()),
+                sha256: elbow_impls::hash::sha256(all.join("\n").as_bytes()),
+            },
             provenance::data_input(data.as_ref()),
             inputs::network(&bundled_network(context, &self.network)?),
         ])
@@ -112,7 +115,7 @@ impl Check for WeightingStudy {
         true
     }
 
-    fn run(&self, context: &Context) -> Result<Outcome, Failure> {
+    fn run(&self, context: &Context) -> Result<Outcome, Error> {
         let arms = self.measure(context)?;
         let pairs = self.pairs(&arms)?;
         // Every pair must hold, so the one that is furthest from it decides.
@@ -131,7 +134,7 @@ impl Check for WeightingStudy {
         }
         let weights: Vec<&str> = arms.iter().flat_map(|arm| &arm.runs).map(|run| run.weights.as_str()).collect();
         let name = format!("averaged weights of {} trainings", weights.len());
-        outcome.made.push(Input { name, sha256: impls::hash::sha256(weights.join("\n").as_bytes()) });
+        outcome.made.push(Input { name, sha256: elbow_impls::hash::sha256(weights.join("\n").as_bytes()) });
         if self.figures {
             let metric = bundled_network(context, &self.network)?.metric_name();
             outcome.figures = figures::draw(self, &arms, &metric);
@@ -142,7 +145,7 @@ impl Check for WeightingStudy {
 
 impl WeightingStudy {
     /// The settings of every training, seed after seed within an arm.
-    fn settings(&self, context: &Context) -> Result<Vec<Settings>, Failure> {
+    fn settings(&self, context: &Context) -> Result<Vec<Settings>, Error> {
         let mut all = Vec::new();
         for arm in &self.arms {
             for seed in 0..self.seeds {
@@ -154,10 +157,10 @@ impl WeightingStudy {
         Ok(all)
     }
     /// The paired difference of each arm of `lower` from each arm of `than`, over trainings.
-    fn pairs(&self, arms: &[MeasuredArm]) -> Result<Vec<(String, Estimate)>, Failure> {
-        let values = |name: &String| -> Result<Vec<f64>, Failure> {
+    fn pairs(&self, arms: &[MeasuredArm]) -> Result<Vec<(String, Estimate)>, Error> {
+        let values = |name: &String| -> Result<Vec<f64>, Error> {
             let arm = arms.iter().find(|arm| arm.name == *name);
-            let arm = arm.ok_or_else(|| Failure::internal(format!("the claim names no arm {name:?}")))?;
+            let arm = arm.ok_or_else(|| Error::internal(format!("the claim names no arm {name:?}")))?;
             Ok(arm.runs.iter().map(|run| self.quantity.of(run)).collect())
         };
         let mut pairs = Vec::new();
@@ -170,10 +173,10 @@ impl WeightingStudy {
     }
 
     /// Trains and measures every arm, two or more trainings side by side.
-    fn measure(&self, context: &Context) -> Result<Vec<MeasuredArm>, Failure> {
+    fn measure(&self, context: &Context) -> Result<Vec<MeasuredArm>, Error> {
         let settings = self.settings(context)?;
         if (1..settings.len()).any(|i| settings[..i].contains(&settings[i])) {
-            return Err(Failure::internal("two arms of the claim are the same training"));
+            return Err(Error::internal("two arms of the claim are the same training"));
         }
         let train = context.open(&settings[0].data(Split::Train))?;
         let test = context.open(&settings[0].data(Split::Test))?;
@@ -192,7 +195,7 @@ impl WeightingStudy {
         });
         bar.finish();
         let mut done = done.into_iter();
-        let arm = |arm: &Arm| -> Result<MeasuredArm, Failure> {
+        let arm = |arm: &Arm| -> Result<MeasuredArm, Error> {
             let runs = done.by_ref().take(self.seeds as usize).collect::<Result<_, _>>()?;
             Ok(MeasuredArm { name: arm.name.clone(), is_gaussian: settings[0].is_gaussian(), runs })
         };

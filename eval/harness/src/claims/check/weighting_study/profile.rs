@@ -4,17 +4,17 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use elbow_base::bits_per_dim;
-use impls::any_order::K_DCE;
-use impls::data::Dataset;
-use impls::objective::Batch;
-use impls::schedule::{LogSnr, MaskedSchedule};
-use impls::train::Settings;
-use impls::train::optimizer::gradient_norm;
-use impls::{DiffusionModel, Key};
+use elbow_impls::any_order::K_DCE;
+use elbow_impls::data::Dataset;
+use elbow_impls::objective::Batch;
+use elbow_impls::schedule::{LogSnr, MaskedSchedule};
+use elbow_impls::train::Settings;
+use elbow_impls::train::optimizer::gradient_norm;
+use elbow_impls::{DiffusionModel, Key};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Failure;
 use crate::runs::Trained;
+use elbow_base::Error;
 
 /// One interval of noise levels, of equal share of the bound's own measure and of training's times.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ pub(super) fn profile(
     sequences: Option<usize>,
     device: &Device,
     seed: u64,
-) -> Result<Vec<Level>, Failure> {
+) -> Result<Vec<Level>, Error> {
     let device = &device.clone().autodiff();
     let trained = Trained::load(run, device)?;
     let settings = &trained.settings;
@@ -102,7 +102,7 @@ pub(super) fn profile(
 }
 
 /// The log-SNR at which training puts a sequence with this uniform number.
-fn training_log_snr(settings: &Settings, u: f64) -> Result<f64, Failure> {
+fn training_log_snr(settings: &Settings, u: f64) -> Result<f64, Error> {
     Ok(match settings.gaussian() {
         Some(gaussian) => gaussian.training_weight(u).log_snr,
         None => settings.objective.training_schedule().log_snr(u),
