@@ -111,7 +111,7 @@ fn library(name: &str) -> Option<*mut libc::c_void> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Kind;
+    use elbow_base::Kind;
 
     #[test]
     fn names_are_checked_before_machines() {

@@ -7,7 +7,7 @@ use elbow_impls::UnknownName;
 
 use crate::workspace::Workspace;
 use elbow_base::Error;
-use elbow_metrics::{self, Convention, FeatureNetwork, Runtime};
+use elbow_metrics::{Convention, FeatureNetwork, Runtime};
 
 /// The networks that have a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Network {
         runtime: Runtime,
     ) -> Result<FeatureNetwork, Error> {
         let (path, own) = self.place(workspace)?;
-        let unknown = || fid::Error::UnknownConvention(path.display().to_string());
+        let unknown = || elbow_metrics::Error::UnknownConvention(path.display().to_string());
         let convention = convention.or(own).ok_or_else(unknown)?;
         Ok(FeatureNetwork::load(&path, convention, runtime)?)
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::metrics::{FeatureSet, MetricOptions, MetricValue};
 use elbow_base::Error;
-use elbow_metrics::{self, FeatureProvenance, GaussianFit, ImageSet};
+use elbow_metrics::{FeatureProvenance, GaussianFit, ImageSet};
 
 /// The Frechet distance of two fitted Gaussians, with its standard error where the generated images have features.
 pub fn distance(
@@ -23,7 +23,7 @@ pub fn distance(
     let (error, over) = match generated {
         Some(set) if blocks >= 2 && set.outputs.features.len() >= 2 * blocks => {
             let key = Key::new(options.seed, "blocks of images");
-            let error = fid::standard_error(&set.outputs.features, reference, provenance, blocks, &key, bar)?;
+            let error = elbow_metrics::standard_error(&set.outputs.features, reference, provenance, blocks, &key, bar)?;
             (Some(error), format!("generated images, the reference fixed: {blocks} disjoint blocks left out in turn"))
         }
         Some(_) => (None, "no error: it needs two blocks, and two images in each".to_owned()),
@@ -54,7 +54,8 @@ pub fn at_infinity(
         return Err(Error::input(what, "leave two blocks or more for its error"));
     }
     let key = Key::new(options.seed, "extrapolated images");
-    let found = fid::extrapolated(&generated.outputs.features, reference, provenance, [cuts, blocks], &key, bar)?;
+    let found =
+        elbow_metrics::extrapolated(&generated.outputs.features, reference, provenance, [cuts, blocks], &key, bar)?;
     Ok(MetricValue {
         metric: format!("{}.infinity", provenance.metric),
         value: found.value,
@@ -82,7 +83,7 @@ pub fn per_class(provenance: &FeatureProvenance, sets: [&FeatureSet; 2]) -> Resu
         }
         let side =
             |set: &FeatureSet, rows: &[usize]| GaussianFit::of_features(&set.outputs.features.select(rows), provenance);
-        let named = |e: fid::Error| e.of(format_args!("class {class}"));
+        let named = |e: elbow_metrics::Error| e.of(format_args!("class {class}"));
         let value = side(sets[0], own).and_then(|a| a.to(&side(sets[1], other)?)).map_err(named)?;
         let rank_deficient = own.len().min(other.len()) <= sets[0].outputs.features.dimension;
         classes

@@ -10,7 +10,7 @@ use crate::runs::Trained;
 use crate::sampling::{self, Request};
 use crate::workspace::Workspace;
 use elbow_base::Error;
-use elbow_metrics::{self, Folder, Image, ImageSet, Images, Statistics, is_statistics};
+use elbow_metrics::{Folder, Image, ImageSet, Images, Statistics, is_statistics};
 
 /// One set of a comparison.
 pub enum ImageSource {
@@ -101,7 +101,7 @@ impl ImageSet for Drawn {
         self.images.len()
     }
 
-    fn image(&self, index: usize) -> fid::Result<Image> {
+    fn image(&self, index: usize) -> elbow_metrics::Result<Image> {
         self.images.image(index)
     }
 }

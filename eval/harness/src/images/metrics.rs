@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::likelihood::Estimate;
 use elbow_base::Error;
-use elbow_metrics::{self, Balls, Boundary, Entropy, ImageScan, NetworkOutputs};
+use elbow_metrics::{Balls, Boundary, Entropy, ImageScan, NetworkOutputs};
 
 /// A scanned set of images with its features.
 pub struct FeatureSet<'a> {
@@ -97,7 +97,7 @@ pub fn kid(
     [generated, reference]: [&FeatureSet; 2],
     bar: &dyn Progress,
 ) -> Result<Vec<MetricValue>, Error> {
-    let found = fid::kid(&generated.outputs.features, &reference.outputs.features, bar)?;
+    let found = elbow_metrics::kid(&generated.outputs.features, &reference.outputs.features, bar)?;
     let details = json!({ "kernel": "(x.y / d + 1)^3", "estimate": "unbiased, over all pairs" });
     let n = [generated.n(), reference.n()];
     Ok(vec![named("kid", label, found, "images of both sides, left out one at a time", &n, details)])
@@ -113,8 +113,8 @@ pub fn inception_score(
         let fix = "use a classifier that names its logits, as lite0 or the exported Inception";
         Error::input("this network has no output named logits", fix)
     })?;
-    let order = fid::shuffled(logits.len(), &Key::new(options.seed, "splits of images"));
-    let found = fid::inception_score(logits, &order, options.splits)?;
+    let order = elbow_metrics::shuffled(logits.len(), &Key::new(options.seed, "splits of images"));
+    let found = elbow_metrics::inception_score(logits, &order, options.splits)?;
     let details = json!({ "splits": options.splits, "order": "shuffled", "classes": logits.dimension });
     Ok(vec![named("is", label, found, "splits", &[generated.n()], details)])
 }
@@ -127,7 +127,7 @@ pub fn prdc(
     bar: &dyn Progress,
 ) -> Result<Vec<MetricValue>, Error> {
     let [pr, dc] = options.balls;
-    let found = fid::prdc(&generated.outputs.features, &reference.outputs.features, pr, dc, bar)?;
+    let found = elbow_metrics::prdc(&generated.outputs.features, &reference.outputs.features, pr, dc, bar)?;
     let n = [generated.n(), reference.n()];
     let over = ["generated images, the balls fixed", "reference images, the balls fixed"];
     Ok(vec![
@@ -140,7 +140,7 @@ pub fn prdc(
 
 /// Entropies of the generated images, with those of the reference beside them where it has images.
 pub fn entropies(generated: &FeatureSet, reference: Option<&FeatureSet>) -> Vec<MetricValue> {
-    let of = |set: &FeatureSet| fid::entropy(set.scan, set.outputs.logits.as_ref());
+    let of = |set: &FeatureSet| elbow_metrics::entropy(set.scan, set.outputs.logits.as_ref());
     let (ours, theirs) = (of(generated), reference.map(of));
     let plain = |metric: &str, value: f64, unit: &str, reference: Option<f64>| MetricValue {
         metric: metric.to_owned(),

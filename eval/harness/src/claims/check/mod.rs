@@ -39,7 +39,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error};
 use toml::{Table, Value};
 
 use crate::claims::context::Check;
-use crate::failure::nearest;
+use elbow_base::nearest;
 
 /// Makes a check out of the parameters in a claim's `[protocol]` table.
 type Parse = fn(Table) -> Result<Box<dyn Check>, toml::de::Error>;
