@@ -12,7 +12,6 @@ use clap::Subcommand;
 
 use elbow_base::Error;
 use elbow_harness::workspace::Workspace;
-use elbow_metrics::Error;
 
 #[derive(Subcommand)]
 pub enum Task {
@@ -41,23 +40,27 @@ pub fn run(workspace: &Workspace, task: &Task) -> Result<(), Error> {
 
 /// Names the flags of this command line in the advice of a library error.
 fn with_flags(mut failure: Error) -> Error {
-    let library = failure.source().and_then(|error| error.downcast_ref::<Error>());
+    let library = failure.source().and_then(|error| error.downcast_ref::<elbow_metrics::Error>());
     let advice = library.and_then(|error| match error.root() {
-        Error::UnreadableImages { .. } => Some("mend or remove them, or leave them out with --on-bad skip"),
-        Error::Undecodable(_) | Error::EmptyImage(_) => {
+        elbow_metrics::Error::UnreadableImages { .. } => {
+            Some("mend or remove them, or leave them out with --on-bad skip")
+        }
+        elbow_metrics::Error::Undecodable(_) | elbow_metrics::Error::EmptyImage(_) => {
             Some("remove or mend this file, or leave it out with --on-bad skip")
         }
-        Error::ChannelMismatch(..) => Some("use a network for colour images: --network lite0"),
-        Error::FreeInputSize(_) => Some("use --convention unit or signed"),
-        Error::UnknownConvention(_) => {
+        elbow_metrics::Error::ChannelMismatch(..) => Some("use a network for colour images: --network lite0"),
+        elbow_metrics::Error::FreeInputSize(_) => Some("use --convention unit or signed"),
+        elbow_metrics::Error::UnknownConvention(_) => {
             Some("say --convention unit, signed, tf, pytorch, clean or lite: the number depends on it")
         }
-        Error::NoCudaRuntime(_) => Some("name libonnxruntime.so of onnxruntime-gpu with --ort-lib"),
-        Error::CudaDevice(..) => Some("use --device cpu, or name the library of onnxruntime-gpu with --ort-lib"),
-        Error::UnloadableRuntime(..) => {
+        elbow_metrics::Error::NoCudaRuntime(_) => Some("name libonnxruntime.so of onnxruntime-gpu with --ort-lib"),
+        elbow_metrics::Error::CudaDevice(..) => {
+            Some("use --device cpu, or name the library of onnxruntime-gpu with --ort-lib")
+        }
+        elbow_metrics::Error::UnloadableRuntime(..) => {
             Some("correct --ort-lib or ORT_DYLIB_PATH, or leave both out to use the embedded tract")
         }
-        Error::UnknownCount => Some("make them with `elbow fid stats`"),
+        elbow_metrics::Error::UnknownCount => Some("make them with `elbow fid stats`"),
         _ => None,
     });
     if let Some(advice) = advice.map(str::to_owned) {
