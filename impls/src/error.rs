@@ -12,7 +12,7 @@ pub enum Error {
     #[error(transparent)]
     UnknownName(#[from] UnknownName),
     #[error(transparent)]
-    Base(#[from] elbow_base::Error),
+    Base(elbow_base::Error),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error("cannot write {}: {source}", path.display())]
@@ -86,6 +86,15 @@ impl From<Error> for elbow_base::Error {
                 Self::input(what, format!("{fetch}, or name the folder that has it")).mended_by(Remedy::Data)
             }
             Error::Format { .. } | Error::Setting(_) | Error::Diverged { .. } => Self::input(error.to_string(), ""),
+        }
+    }
+}
+
+impl From<elbow_base::Error> for Error {
+    fn from(error: elbow_base::Error) -> Self {
+        match error.unknown_name() {
+            Some(unknown) => Self::UnknownName(unknown.clone()),
+            None => Self::Base(error),
         }
     }
 }
