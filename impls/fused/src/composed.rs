@@ -4,8 +4,8 @@ use burn::tensor::activation::{gelu_approximate, log_softmax, relu, sigmoid, sil
 use burn::tensor::module::linear;
 use burn::tensor::{Bool, IndexingUpdateOp, Int, Tensor, TensorData};
 
-use crate::cross_entropy::Targets;
 use crate::rotary::{Rotary, angles};
+use crate::targets::Targets;
 
 /// [`crate::squared_relu`].
 pub fn squared_relu(x: Tensor<3>) -> Tensor<3> {

@@ -8,30 +8,11 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::simd::{View, product, product_of, softmax, vectorised};
+use super::targets::{Target, Targets};
 use super::{Operation, apply, composed, contiguous, dims, numbers, runs_on, tensor};
 
 /// Masked tokens whose logits are in the cache together.
 const BLOCK: usize = 128;
-
-/// The tokens for which the last layer is computed.
-#[derive(Debug)]
-pub struct Targets {
-    /// These tokens by their place within a position of the network: one place, or the pixels of a patch.
-    pub places: Vec<Vec<Target>>,
-    /// Number of tokens that the result has a row for: all of the batch, or those asked for.
-    pub tokens: usize,
-}
-
-/// One token for which the last layer is computed.
-#[derive(Clone, Copy, Debug)]
-pub struct Target {
-    /// Its position in the network, counted through the batch.
-    pub row: usize,
-    /// Its row in the result, below [`Targets::tokens`].
-    pub token: usize,
-    /// Its true value x_n, which the cross-entropy looks at and logits do not.
-    pub value: usize,
-}
 
 /// -log softmax(features W)\[x\] of masked tokens and 0 of the others, \[tokens\], nats. `features` is \[batch, positions, width\] and
 /// `weight` is \[width, places * outputs\]; of the outputs of a place the first `values` are logits of data values.

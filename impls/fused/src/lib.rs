@@ -14,14 +14,16 @@ mod norm;
 mod optimizer;
 mod rotary;
 mod simd;
+mod targets;
 
 pub use activation::{gated, gelu_tanh, squared_relu};
 pub use attention::self_attention;
-pub use cross_entropy::{Target, Targets, logits, masked_cross_entropy};
+pub use cross_entropy::{logits, masked_cross_entropy};
 pub use dense::dense;
 pub use norm::{modulated_norm, rms_norm};
 pub use optimizer::{AdamStep, adamw, blend, squared_norm};
 pub use rotary::Rotary;
+pub use targets::{Target, Targets};
 
 use std::fmt::Debug;
 

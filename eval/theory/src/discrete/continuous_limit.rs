@@ -9,7 +9,7 @@ use faer::Mat;
 
 use super::forward::Forward;
 use super::model::DiscreteModel;
-use super::reverse_kernel::ReverseParameterization;
+use super::reverse_parameterization::ReverseParameterization;
 use crate::quadrature::{Quadrature, integrate_line};
 
 /// The reweighted loss, the integral over t of w~(t) times the expected KL rate of all tokens, nats, with its

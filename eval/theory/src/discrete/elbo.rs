@@ -3,7 +3,8 @@
 use faer::Mat;
 
 use super::model::DiscreteModel;
-use super::reverse_kernel::{ReverseStep, kl, posterior};
+use super::reverse_kernel::{ReverseStep, kl};
+use super::reverse_parameterization::posterior;
 
 /// D(x) = E log q(x | z) of every outcome x, nats, where `cumulative` is q(z | x) and `marginal` q(z)
 /// [Demystifying, L^(i)].

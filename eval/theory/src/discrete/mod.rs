@@ -10,6 +10,7 @@ pub mod genmd4;
 mod matrix;
 mod model;
 mod reverse_kernel;
+mod reverse_parameterization;
 mod sampler_law;
 mod transition_file;
 
@@ -18,4 +19,5 @@ pub use continuous_limit::{token_integrand, weighted_loss};
 pub use forward::Forward;
 pub use gap::gaps;
 pub use model::DiscreteModel;
-pub use reverse_kernel::{ReverseParameterization, token_step};
+pub use reverse_kernel::token_step;
+pub use reverse_parameterization::ReverseParameterization;

@@ -3,7 +3,7 @@
 use faer::Mat;
 
 use super::forward::Forward;
-use super::reverse_kernel::ReverseParameterization;
+use super::reverse_parameterization::ReverseParameterization;
 use crate::error::Error;
 use crate::pattern_index::PatternIndex;
 use crate::toy::{DenoiserKind, Toy, temper};

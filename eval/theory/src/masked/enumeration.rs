@@ -9,7 +9,7 @@
 use rayon::prelude::*;
 
 use super::denoiser_table::DenoiserTable;
-use super::gap::RevealKl;
+use super::reveal_kl::RevealKl;
 use super::visible_set_sums;
 use crate::error::Error;
 use crate::pattern_index::PatternIndex;

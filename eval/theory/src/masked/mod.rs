@@ -11,6 +11,7 @@ pub mod estimators;
 mod gap;
 pub mod maskgit_normalisation;
 pub mod published_losses;
+mod reveal_kl;
 pub mod reveal_order;
 mod reverse_paths;
 pub mod sampler_law;
