@@ -1,4 +1,4 @@
-//! The report as one HTML file that needs nothing but itself.
+//! The report as one HTML file that needs no other file and no network.
 
 use minijinja::Environment;
 use minijinja::value::Serde;
@@ -10,7 +10,7 @@ use crate::palette;
 use crate::record::{Claim, Measured, Provenance, Row, Verdict};
 use crate::report::{self, Entry, Report, Suite};
 
-/// What the template is given.
+/// The values that the template is filled with.
 #[derive(Serialize)]
 struct Page<'a> {
     style: &'static str,

@@ -5,7 +5,6 @@
 
 #![warn(missing_docs)]
 
-mod axis;
 mod error;
 #[cfg(test)]
 mod example_rows;
@@ -22,6 +21,7 @@ pub mod record;
 mod renderer;
 mod report;
 mod row_file;
+mod scale;
 mod series;
 mod speedups;
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! A plot panel: axes, data and legend.
 
-use crate::axis::Scale;
 use crate::palette::Colour;
 use crate::record::{Axis, Series, Style};
 use crate::renderer::{Anchor, Drawing, Point, TextStyle};
+use crate::scale::Scale;
 use crate::series::{Frame, Look, standard_error};
 use crate::text::Face;
 

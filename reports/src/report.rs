@@ -124,7 +124,7 @@ pub fn revision(provenance: &record::Provenance) -> String {
     }
 }
 
-/// Why a row stands as it does, in one line: its reason, or what was measured against what was expected.
+/// Why a row has its verdict, in one line: its reason, or what was measured and what was expected.
 pub fn reason(row: &Row) -> String {
     match (&row.reason, &row.measured) {
         (Some(reason), _) => reason.clone(),

@@ -1,10 +1,10 @@
 //! Data series inside the frame of a plot: lines, markers, bars and error bars.
 
-use crate::axis::Scale;
 use crate::markers;
 use crate::palette::{Colour, SERIES};
 use crate::record::{Series, Style};
 use crate::renderer::{Drawing, Point};
+use crate::scale::Scale;
 
 const LINE: f32 = 1.6;
 const HAIRLINE: f32 = 1.0;

@@ -39,11 +39,13 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Failure> 
 pub fn render(workspace: &Workspace, rows: &[reports::record::Row]) -> Result<Rendered, Failure> {
     let folder = workspace.out.join("report");
     reports::render(rows, &folder).map_err(|e| {
-        let what = format!("cannot write the report: {e:#}");
+        let what = format!("cannot write the report: {e}");
         // Rows that cannot be drawn are a defect of what made them.
-        match e.chain().any(|cause| cause.is::<std::io::Error>()) {
-            true => Failure::environment(what, "choose a writable folder with --out, or free some room"),
-            false => Failure::internal(what),
+        match e {
+            reports::Error::Io { .. } => {
+                Failure::environment(what, "choose a writable folder with --out, or free some room")
+            }
+            _ => Failure::internal(what),
         }
     })
 }
