@@ -201,7 +201,7 @@ fn legend(series: &[Series], looks: &[Look], top: f64) -> (Vec<LegendEntry>, f64
     (entries, bottom)
 }
 
-/// Every so many ticks that their labels keep apart.
+/// Every tick, or every second, third, ... where labels would touch otherwise.
 fn thin(ticks: Vec<(f64, String)>, width: f64) -> Vec<(f64, String)> {
     let apart = |stride: usize| {
         let kept: Vec<_> = ticks.iter().step_by(stride).collect();
