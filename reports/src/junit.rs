@@ -104,10 +104,10 @@ mod tests {
         assert_eq!(
             document.lines().map(str::trim).filter(marks).collect::<Vec<_>>(),
             [
-                format!("<failure message=\"{reason}\" type=\"refuted\"/>"),
-                format!("<error message=\"{reason}\" type=\"error\"/>"),
                 format!("<skipped message=\"blocked: {reason}\"/>"),
+                format!("<error message=\"{reason}\" type=\"error\"/>"),
                 format!("<skipped message=\"not run: {reason}\"/>"),
+                format!("<failure message=\"{reason}\" type=\"refuted\"/>"),
             ]
         );
     }

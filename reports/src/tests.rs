@@ -122,10 +122,10 @@ fn degenerate_bars_are_drawn() {
 fn every_series_has_its_colour_in_both_pictures() {
     let series = STYLES.map(|style| example_rows::series(style, &[1.0, 2.0, 3.0], &[3.0, 1.0, 2.0]));
     let (page, png) = draw(vec![example_rows::plot(false, series.into())]);
-    for index in 0..STYLES.len() {
+    for (index, style) in STYLES.into_iter().enumerate() {
         let colour = Colour::Series(index);
-        assert!(png.pixels().any(|pixel| pixel.0 == colour.light()), "{:?}", STYLES[index]);
-        assert!(page.contains(&format!(":var(--{})\"", colour.variable())), "{:?}", STYLES[index]);
+        assert!(png.pixels().any(|pixel| pixel.0 == colour.light()), "{style:?}");
+        assert!(page.contains(&format!(":var(--{})\"", colour.variable())), "{style:?}");
     }
 }
 
