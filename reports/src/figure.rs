@@ -77,14 +77,14 @@ fn draw_panel(panel: &Panel) -> Result<(PanelView, Option<RgbImage>), String> {
             let drawing = Plot::new(title, x, y, series).draw();
             let labels: Vec<&str> = series.iter().map(|one| one.label.as_str()).collect();
             let view = PanelView::Plot {
-                svg: drawing.svg(),
+                svg: drawing.svg()?,
                 view_box: drawing.view_box(),
                 width: drawing.width,
                 alt: format!("{title}. {} against {}. Series: {}.", y.label, x.label, labels.join(", "))
                     .trim_start_matches(". ")
                     .into(),
             };
-            Ok((view, Some(drawing.bitmap())))
+            Ok((view, Some(drawing.bitmap()?)))
         }
         Panel::Images { title, width, height, channels, columns, images } => {
             let grid = Grid { width: *width, height: *height, channels: *channels, columns: *columns, images };
@@ -97,7 +97,7 @@ fn draw_panel(panel: &Panel) -> Result<(PanelView, Option<RgbImage>), String> {
                 height: small.height(),
                 alt: format!("{title}: {} images of {width} by {height} pixels, {columns} a row", images.len()),
             };
-            Ok((view, Some(titled(title, &grid.draw(DENSITY as usize)?))))
+            Ok((view, Some(titled(title, &grid.draw(DENSITY as usize)?)?)))
         }
         Panel::Table { title, header, rows } => {
             Ok((PanelView::Table { title: title.clone(), header: header.clone(), rows: rows.clone() }, None))
@@ -106,14 +106,14 @@ fn draw_panel(panel: &Panel) -> Result<(PanelView, Option<RgbImage>), String> {
 }
 
 /// An image grid below its title.
-fn titled(title: &str, grid: &RgbImage) -> RgbImage {
+fn titled(title: &str, grid: &RgbImage) -> Result<RgbImage, String> {
     let width = (grid.width() / DENSITY).max(plot::WIDTH as u32 / 2);
     let inset = plot::MARGIN as u32 * DENSITY;
-    let strip = Title::new(title, f64::from(width)).draw().bitmap();
+    let strip = Title::new(title, f64::from(width)).draw().bitmap()?;
     let mut canvas = blank(strip.width().max(grid.width() + 2 * inset), strip.height() + grid.height() + 2 * inset);
     imageops::replace(&mut canvas, &strip, 0, 0);
     imageops::replace(&mut canvas, grid, inset.into(), (strip.height() + inset).into());
-    canvas
+    Ok(canvas)
 }
 
 fn side_by_side(panels: &[RgbImage]) -> RgbImage {

@@ -1,9 +1,13 @@
 //! Geometry of data series: markers, dash patterns, clipping.
 
-use crate::renderer::Point;
+use crate::renderer::{Dashes, Point};
 
-/// Dash and gap lengths of dashed series, in page pixels.
-pub const DASHES: [&[f32]; 3] = [&[7.0, 4.0], &[2.0, 3.0], &[9.0, 3.0, 2.0, 3.0]];
+/// The patterns of dashed series.
+pub const DASHES: [Dashes; 3] = [
+    Dashes { length: 7, gap: 4, dotted: false },
+    Dashes { length: 2, gap: 3, dotted: false },
+    Dashes { length: 9, gap: 8, dotted: true },
+];
 
 /// Outline of the `shape`-th marker around `(x, y)`. The shapes differ, so that series can be told apart without colour.
 pub fn marker(shape: usize, (x, y): Point, radius: f64) -> Vec<Point> {

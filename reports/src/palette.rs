@@ -1,6 +1,6 @@
 //! The colours of figures, in a light and a dark version.
 //!
-//! Bitmaps have the light colours. Inline SVG names CSS variables, so that it follows the theme of the page.
+//! Figures are drawn in the light colours. Inline SVG then names CSS variables instead, so that it follows the theme of the page.
 
 /// A colour by its role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,25 +39,17 @@ const COLOURS: [(&str, u32, u32); 5 + SERIES] = [
 ];
 
 impl Colour {
-    fn index(self) -> usize {
-        match self {
+    /// Red, green and blue on white.
+    pub fn light(self) -> [u8; 3] {
+        let index = match self {
             Colour::Page => 0,
             Colour::Text => 1,
             Colour::Muted => 2,
             Colour::Frame => 3,
             Colour::Grid => 4,
             Colour::Series(index) => 5 + index % SERIES,
-        }
-    }
-
-    /// The name of its CSS variable, without the leading `--`.
-    pub fn variable(self) -> &'static str {
-        COLOURS[self.index()].0
-    }
-
-    /// Red, green and blue on white.
-    pub fn light(self) -> [u8; 3] {
-        let [_, red, green, blue] = COLOURS[self.index()].1.to_be_bytes();
+        };
+        let [_, red, green, blue] = COLOURS[index].1.to_be_bytes();
         [red, green, blue]
     }
 }
@@ -65,6 +57,17 @@ impl Colour {
 /// CSS declarations of all colours of one theme.
 pub fn declarations(dark: bool) -> String {
     COLOURS.iter().map(|(name, light, night)| format!("--{name}: #{:06X};", if dark { night } else { light })).collect()
+}
+
+/// Replaces the light colours of an SVG by their CSS variables.
+pub fn follow_theme(mut svg: String) -> String {
+    for (name, light, _) in COLOURS {
+        for property in ["fill", "stroke"] {
+            // Text content cannot match: its quotation marks are escaped.
+            svg = svg.replace(&format!("{property}=\"#{light:06X}\""), &format!("style=\"{property}:var(--{name})\""));
+        }
+    }
+    svg
 }
 
 #[cfg(test)]
@@ -101,7 +104,7 @@ mod tests {
     fn every_role_has_a_colour_of_its_own() {
         let series = (0..SERIES).map(Colour::Series);
         let all = [Colour::Page, Colour::Text, Colour::Muted, Colour::Frame, Colour::Grid].into_iter().chain(series);
-        let seen: std::collections::BTreeSet<_> = all.map(|colour| (colour.light(), colour.variable())).collect();
+        let seen: std::collections::HashSet<_> = all.map(Colour::light).collect();
         assert_eq!(seen.len(), COLOURS.len());
         for (name, light, dark) in COLOURS {
             assert!(declarations(false).contains(&format!("--{name}: #{light:06X};")), "{name}");

@@ -1,8 +1,10 @@
 //! A plot panel: axes, data and legend.
 
+use plotters::style::text_anchor::HPos;
+
 use crate::palette::Colour;
 use crate::record::{Axis, Series, Style};
-use crate::renderer::{Anchor, Drawing, Point, TextStyle};
+use crate::renderer::{Drawing, Point, TextStyle};
 use crate::scale::Scale;
 use crate::series::{Frame, Look, standard_error};
 use crate::text::Face;
@@ -40,7 +42,7 @@ impl Title {
     }
 
     fn draw_on(&self, drawing: &mut Drawing) {
-        text(drawing, &self.lines, (MARGIN, MARGIN), style(TITLE, Colour::Text, Anchor::Start));
+        text(drawing, &self.lines, (MARGIN, MARGIN), style(TITLE, Colour::Text, HPos::Left));
     }
 
     /// The title alone.
@@ -124,16 +126,16 @@ impl<'a> Plot<'a> {
         let frame = &self.frame;
         for (at, label) in &self.x_ticks {
             let (foot, head) = (frame.place((*at, 0.0)), frame.place((*at, 1.0)));
-            drawing.line(&[foot, head], Colour::Grid, 1.0, &[]);
-            drawing.text(label, (foot.0, foot.1 + 12.0), style(TICK, Colour::Muted, Anchor::Middle));
+            drawing.line(&[foot, head], Colour::Grid, 1.0, None);
+            drawing.text(label, (foot.0, foot.1 + 12.0), style(TICK, Colour::Muted, HPos::Center));
         }
         for (at, label) in &self.y_ticks {
             let (near, far) = (frame.place((0.0, *at)), frame.place((1.0, *at)));
-            drawing.line(&[near, far], Colour::Grid, 1.0, &[]);
-            drawing.text(label, (near.0 - 6.0, near.1), style(TICK, Colour::Muted, Anchor::End));
+            drawing.line(&[near, far], Colour::Grid, 1.0, None);
+            drawing.text(label, (near.0 - 6.0, near.1), style(TICK, Colour::Muted, HPos::Right));
         }
         let below = (frame.left + frame.width / 2.0, frame.top + HEIGHT + 20.0);
-        let label = style(LABEL, Colour::Text, Anchor::Middle);
+        let label = style(LABEL, Colour::Text, HPos::Center);
         text(drawing, &self.x_label, below, label);
         for (index, line) in self.y_label.iter().enumerate() {
             let x = MARGIN + (index as f64 + 0.5) * LEADING;
@@ -153,21 +155,21 @@ impl<'a> Plot<'a> {
             layer.for_each(|(look, series)| look.draw(&mut drawing, frame, series));
         }
         if self.series.iter().all(|series| frame.visible(series).is_empty()) {
-            drawing.text("no data", frame.place((0.5, 0.5)), style(LABEL, Colour::Muted, Anchor::Middle));
+            drawing.text("no data", frame.place((0.5, 0.5)), style(LABEL, Colour::Muted, HPos::Center));
         }
         // Last, so that lines along an edge do not hide it.
         let corners = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)];
-        drawing.line(&corners.map(|corner| frame.place(corner)), Colour::Frame, 1.0, &[]);
+        drawing.line(&corners.map(|corner| frame.place(corner)), Colour::Frame, 1.0, None);
         for LegendEntry { look, at: (x, y), label } in &self.legend {
             look.sample(&mut drawing, (*x, y + LEADING / 2.0));
             let place = (x + look.sample_width() + GAP, *y);
-            text(&mut drawing, label, place, style(LABEL, Colour::Text, Anchor::Start));
+            text(&mut drawing, label, place, style(LABEL, Colour::Text, HPos::Left));
         }
         drawing
     }
 }
 
-fn style(face: Face, colour: Colour, anchor: Anchor) -> TextStyle {
+fn style(face: Face, colour: Colour, anchor: HPos) -> TextStyle {
     TextStyle { face, colour, anchor, upwards: false }
 }
 

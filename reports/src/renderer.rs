@@ -1,15 +1,20 @@
-//! Drawings: shapes in page pixels, written as inline SVG and rasterised to a bitmap.
+//! Drawings: shapes in page pixels, drawn by `plotters` as inline SVG and as a bitmap.
 //!
 //! Both pictures show the same shapes. The SVG names CSS variables in place of colours, so that it follows the theme of the page, and
 //! leaves text to the browser; the bitmap has the light colours on white and the glyphs of the bundled font.
 
-use image::{Rgb, RgbImage};
-use minijinja::HtmlEscape;
-use tiny_skia::{Color, FillRule, LineJoin, Paint, Path, PathBuilder, Pixmap, Stroke, StrokeDash, Transform};
+use image::{Rgb, RgbImage, imageops};
+use plotters::coord::Shift;
+use plotters::drawing::DrawingAreaErrorKind;
+use plotters::element::{DashedPathElement, DottedPathElement};
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::palette::Colour;
+use crate::palette::{self, Colour};
 use crate::text::Face;
 
+/// Backend units per page pixel: backends know whole units only.
+const FINE: u32 = 6;
 /// Bitmap pixels per page pixel, for screens of high density.
 pub const DENSITY: u32 = 2;
 
@@ -26,18 +31,20 @@ pub struct Drawing {
     shapes: Vec<Shape>,
 }
 
+/// A shape in backend units.
 enum Shape {
-    Line { points: Vec<Point>, colour: Colour, width: f32, dashes: &'static [f32] },
-    Polygon { points: Vec<Point>, colour: Colour },
-    Text { text: String, at: Point, style: TextStyle },
+    Line { points: Vec<(i32, i32)>, colour: Colour, width: u32, dashes: Option<Dashes> },
+    Polygon { points: Vec<(i32, i32)>, colour: Colour },
+    Text { text: String, at: (i32, i32), style: TextStyle },
 }
 
-/// The end of a text that lies on its place.
+/// The pattern of a dashed line, in page pixels.
 #[derive(Clone, Copy)]
-pub enum Anchor {
-    Start,
-    Middle,
-    End,
+pub struct Dashes {
+    pub length: u32,
+    pub gap: u32,
+    /// Whether there is a dot in the middle of each gap.
+    pub dotted: bool,
 }
 
 /// Font, colour and direction of a text.
@@ -45,7 +52,8 @@ pub enum Anchor {
 pub struct TextStyle {
     pub face: Face,
     pub colour: Colour,
-    pub anchor: Anchor,
+    /// The end of the text that lies on its place.
+    pub anchor: HPos,
     /// Bottom to top instead of left to right.
     pub upwards: bool,
 }
@@ -56,141 +64,134 @@ impl Drawing {
         Drawing { width: width.ceil() as u32, height: height.ceil() as u32, shapes: Vec::new() }
     }
 
-    /// A line of straight pieces; `dashes` are lengths of dashes and gaps in turn, none for a solid line.
-    pub fn line(&mut self, points: &[Point], colour: Colour, width: f32, dashes: &'static [f32]) {
-        let mut points: Vec<Point> = points.iter().copied().map(round).collect();
+    /// A line of straight pieces, solid without `dashes`.
+    pub fn line(&mut self, points: &[Point], colour: Colour, width: f64, dashes: Option<Dashes>) {
+        let mut points: Vec<_> = points.iter().copied().map(on_grid).collect();
         points.dedup();
         if points.len() > 1 {
-            self.shapes.push(Shape::Line { points, colour, width, dashes });
+            self.shapes.push(Shape::Line { points, colour, width: grid(width).unsigned_abs(), dashes });
         }
     }
 
     /// A filled polygon.
     pub fn polygon(&mut self, points: &[Point], colour: Colour) {
-        self.shapes.push(Shape::Polygon { points: points.iter().copied().map(round).collect(), colour });
+        self.shapes.push(Shape::Polygon { points: points.iter().copied().map(on_grid).collect(), colour });
     }
 
     /// One line of text, centred on `at` across its baseline.
     pub fn text(&mut self, text: &str, at: Point, style: TextStyle) {
-        self.shapes.push(Shape::Text { text: text.to_owned(), at: round(at), style });
+        self.shapes.push(Shape::Text { text: text.to_owned(), at: on_grid(at), style });
+    }
+
+    /// Width and height in backend units.
+    fn size(&self) -> (u32, u32) {
+        (self.width * FINE, self.height * FINE)
     }
 
     /// The `viewBox` of [`Drawing::svg`].
     pub fn view_box(&self) -> String {
-        format!("0 0 {} {}", self.width, self.height)
+        format!("0 0 {} {}", self.size().0, self.size().1)
     }
 
     /// The content of an SVG element.
-    pub fn svg(&self) -> String {
-        self.shapes.iter().map(Shape::svg).collect()
+    pub fn svg(&self) -> Result<String, String> {
+        let mut element = String::new();
+        self.draw(SVGBackend::with_string(&mut element, self.size()), false)?;
+        let content = element.split_once(">\n").map_or("", |(_, content)| content.trim_end_matches("</svg>\n"));
+        Ok(palette::follow_theme(content.replace("opacity=\"1\" ", "")))
     }
 
     /// The drawing on white at [`DENSITY`].
-    pub fn bitmap(&self) -> RgbImage {
-        let (width, height) = (self.width * DENSITY, self.height * DENSITY);
-        let Some(mut canvas) = Pixmap::new(width, height) else { return RgbImage::new(width, height) };
-        canvas.fill(Color::WHITE);
-        for shape in &self.shapes {
-            shape.rasterise(&mut canvas);
-        }
-        RgbImage::from_fn(width, height, |x, y| {
-            let pixel = canvas.pixels()[(y * width + x) as usize];
-            Rgb([pixel.red(), pixel.green(), pixel.blue()])
-        })
+    pub fn bitmap(&self) -> Result<RgbImage, String> {
+        let (width, height) = self.size();
+        let mut canvas = RgbImage::from_pixel(width, height, Rgb([255; 3]));
+        self.draw(BitMapBackend::with_buffer(&mut canvas, (width, height)), true)?;
+        // Averaging smooths the edges, which the backend draws hard.
+        Ok(imageops::thumbnail(&canvas, self.width * DENSITY, self.height * DENSITY))
+    }
+
+    fn draw<B: DrawingBackend>(&self, backend: B, glyphs: bool) -> Result<(), String> {
+        let area = backend.into_drawing_area();
+        let drawn = self.shapes.iter().try_for_each(|shape| shape.draw(&area, glyphs));
+        drawn.and_then(|()| area.present()).map_err(|error| error.to_string())
     }
 }
 
 impl Shape {
-    fn svg(&self) -> String {
-        let list = |points: &[Point]| points.iter().map(|(x, y)| format!("{x},{y}")).collect::<Vec<_>>().join(" ");
+    /// Draws on any backend; `glyphs` are the pixels of a text, which is left to the backend otherwise.
+    fn draw<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, Shift>,
+        glyphs: bool,
+    ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
         match self {
-            Shape::Line { points, colour, width, dashes } => {
-                let colour = colour.variable();
-                let dashes: Vec<String> = dashes.iter().map(f32::to_string).collect();
-                let dashes = match dashes.is_empty() {
-                    true => String::new(),
-                    false => format!(" stroke-dasharray=\"{}\"", dashes.join(" ")),
-                };
-                format!(
-                    "<polyline fill=\"none\" style=\"stroke:var(--{colour})\" stroke-width=\"{width}\"{dashes} points=\"{}\"/>\n",
-                    list(points)
-                )
+            Shape::Polygon { points, colour } => area.draw(&Polygon::new(points.clone(), paint(*colour).filled())),
+            Shape::Line { points, colour, width, dashes: None } => {
+                area.draw(&PathElement::new(points.clone(), paint(*colour).stroke_width(*width)))
             }
-            Shape::Polygon { points, colour } => {
-                format!("<polygon style=\"fill:var(--{})\" points=\"{}\"/>\n", colour.variable(), list(points))
+            Shape::Line { points, colour, width, dashes: Some(Dashes { length, gap, dotted }) } => {
+                let style = paint(*colour).stroke_width(*width);
+                let (points, length, gap) = (points.iter().copied(), length * FINE, gap * FINE);
+                area.draw(&DashedPathElement::new(points.clone(), length, gap, style))?;
+                if !dotted {
+                    return Ok(());
+                }
+                let radius = width / 2;
+                let dot = move |at| Circle::new(at, radius, style.filled());
+                area.draw(&DottedPathElement::new(points, length + gap / 2, length + gap, dot))
             }
-            Shape::Text { text, at: (x, y), style } => {
-                let anchor = match style.anchor {
-                    Anchor::Start => "start",
-                    Anchor::Middle => "middle",
-                    Anchor::End => "end",
-                };
-                let weight = if style.face.bold { " font-weight=\"bold\"" } else { "" };
-                let turn = if style.upwards { format!(" transform=\"rotate(270 {x} {y})\"") } else { String::new() };
-                format!(
-                    "<text x=\"{x}\" y=\"{y}\" dy=\"0.5ex\" text-anchor=\"{anchor}\" font-size=\"{}\"{weight}{turn} \
-                     style=\"fill:var(--{})\">{}</text>\n",
-                    style.face.em,
-                    style.colour.variable(),
-                    HtmlEscape(text)
-                )
-            }
-        }
-    }
-
-    fn rasterise(&self, canvas: &mut Pixmap) {
-        let (path, colour, stroke) = match self {
-            Shape::Line { points, colour, width, dashes } => {
-                let dash = StrokeDash::new(dashes.to_vec(), 0.0);
-                let stroke = Stroke { width: *width, line_join: LineJoin::Round, dash, ..Stroke::default() };
-                (path(points), *colour, Some(stroke))
-            }
-            Shape::Polygon { points, colour } => (path(points), *colour, None),
-            Shape::Text { text, at, style } => (style.outline(text, *at), style.colour, None),
-        };
-        // A text of blanks has nothing to show.
-        let Some(path) = path else { return };
-        let [red, green, blue] = colour.light();
-        let mut paint = Paint::default();
-        paint.set_color_rgba8(red, green, blue, 255);
-        let scale = Transform::from_scale(DENSITY as f32, DENSITY as f32);
-        match stroke {
-            Some(stroke) => canvas.stroke_path(&path, &paint, &stroke, scale, None),
-            None => canvas.fill_path(&path, &paint, FillRule::Winding, scale, None),
+            Shape::Text { text, at, style } if glyphs => style
+                .pixels(text, *at)
+                .try_for_each(|(at, coverage)| area.draw_pixel(at, &paint(style.colour).mix(coverage.into()))),
+            Shape::Text { text, at, style } => area.draw_text(text, &style.font(), *at),
         }
     }
 }
 
 impl TextStyle {
-    /// The glyphs of a text that is centred on `at`.
-    fn outline(self, text: &str, at: Point) -> Option<Path> {
-        let width = self.face.width(text);
-        let start = match self.anchor {
-            Anchor::Start => 0.0,
-            Anchor::Middle => -width / 2.0,
-            Anchor::End => -width,
+    fn face(self) -> Face {
+        Face { em: self.face.em * f64::from(FINE), ..self.face }
+    }
+
+    fn transform(self) -> FontTransform {
+        if self.upwards { FontTransform::Rotate270 } else { FontTransform::None }
+    }
+
+    fn font(self) -> plotters::style::TextStyle<'static> {
+        let weight = if self.face.bold { FontStyle::Bold } else { FontStyle::Normal };
+        // The SVG backend divides the size of a font by 1.24.
+        let font = FontDesc::new(FontFamily::SansSerif, self.face().em * 1.24, weight).transform(self.transform());
+        font.color(&paint(self.colour)).pos(Pos::new(self.anchor, VPos::Center))
+    }
+
+    /// The pixels of a text that is centred on `at`, with their coverage.
+    fn pixels(self, text: &str, at: (i32, i32)) -> impl Iterator<Item = ((i32, i32), f32)> {
+        let face = self.face();
+        let left = match self.anchor {
+            HPos::Left => 0.0,
+            HPos::Center => -face.width(text) / 2.0,
+            HPos::Right => -face.width(text),
         };
         // Half the height of a small letter, as the SVG's 0.5ex.
-        let baseline = 0.27 * self.face.em;
-        self.face.outline(text, |x, y| {
-            let (along, down) = (x + start, y + baseline);
-            let (dx, dy) = if self.upwards { (down, -along) } else { (along, down) };
-            (at.0 + dx, at.1 + dy)
+        let baseline = 0.27 * face.em;
+        face.pixels(text).into_iter().map(move |((x, y), coverage)| {
+            let (dx, dy) = self.transform().transform(x + left.round() as i32, y + baseline.round() as i32);
+            ((at.0 + dx, at.1 + dy), coverage)
         })
     }
 }
 
-/// Tenths of a page pixel are finer than the bitmap and keep the page small.
-fn round((x, y): Point) -> Point {
-    ((x * 10.0).round() / 10.0, (y * 10.0).round() / 10.0)
+fn on_grid((x, y): Point) -> (i32, i32) {
+    (grid(x), grid(y))
 }
 
-fn path(points: &[Point]) -> Option<Path> {
-    let (first, rest) = points.split_first()?;
-    let mut path = PathBuilder::new();
-    path.move_to(first.0 as f32, first.1 as f32);
-    rest.iter().for_each(|(x, y)| path.line_to(*x as f32, *y as f32));
-    path.finish()
+fn grid(length: f64) -> i32 {
+    (length * f64::from(FINE)).round() as i32
+}
+
+fn paint(colour: Colour) -> RGBColor {
+    let [red, green, blue] = colour.light();
+    RGBColor(red, green, blue)
 }
 
 #[cfg(test)]
@@ -209,26 +210,33 @@ mod tests {
     #[test]
     fn shapes_lie_at_their_place_in_both_pictures() {
         let mut drawing = Drawing::new(20.0, 10.0);
-        drawing.line(&[(2.0, 3.0), (2.04, 3.0), (12.0, 3.0)], Colour::Text, 2.0, &[]);
+        drawing.line(&[(2.0, 3.0), (2.04, 3.0), (12.0, 3.0)], Colour::Text, 2.0, None);
         drawing.polygon(&[(14.0, 5.0), (18.0, 5.0), (18.0, 9.0), (14.0, 9.0)], Colour::Series(1));
-        let picture = drawing.bitmap();
+        let picture = drawing.bitmap().expect("a bitmap");
         assert_eq!(picture.dimensions(), (40, 20));
-        assert_eq!(inked(&picture), Some([4, 4, 35, 17]));
+        // The backend fills the units along the far edges as well: a sixth of a page pixel.
+        assert_eq!(inked(&picture), Some([4, 4, 36, 18]));
         assert_eq!(picture.get_pixel(10, 5).0, Colour::Text.light());
         assert_eq!(picture.get_pixel(30, 12).0, Colour::Series(1).light());
-        let svg = drawing.svg();
-        assert!(svg.contains("style=\"stroke:var(--plot-text)\" stroke-width=\"2\" points=\"2,3 12,3\""), "{svg}");
-        assert!(svg.contains("<polygon style=\"fill:var(--series-1)\" points=\"14,5 18,5 18,9 14,9\"/>"), "{svg}");
+        let svg = drawing.svg().expect("an SVG");
+        assert!(svg.contains("style=\"stroke:var(--plot-text)\" stroke-width=\"12\" points=\"12,18 72,18 \""), "{svg}");
+        assert!(
+            svg.contains("<polygon style=\"fill:var(--series-1)\" points=\"84,30 108,30 108,54 84,54 \"/>"),
+            "{svg}"
+        );
     }
 
     #[test]
     fn dashes_leave_gaps() {
-        let mut drawing = Drawing::new(20.0, 4.0);
-        drawing.line(&[(0.0, 2.0), (20.0, 2.0)], Colour::Text, 2.0, &[6.0, 4.0]);
-        let picture = drawing.bitmap();
-        let dark = |x: u32| picture.get_pixel(x * DENSITY, 4).0 != [255; 3];
-        assert_eq!([1, 5, 7, 9, 11, 15, 17].map(dark), [true, true, false, false, true, true, false]);
-        assert!(drawing.svg().contains(" stroke-dasharray=\"6 4\" "));
+        for dotted in [false, true] {
+            let mut drawing = Drawing::new(20.0, 4.0);
+            drawing.line(&[(0.0, 2.0), (20.0, 2.0)], Colour::Text, 2.0, Some(Dashes { length: 6, gap: 4, dotted }));
+            let picture = drawing.bitmap().expect("a bitmap");
+            let dark = |x: f64| picture.get_pixel((x * f64::from(DENSITY)) as u32, 4).0 != [255; 3];
+            assert_eq!([1.0, 5.0, 6.5, 9.5, 11.0, 15.0, 16.5].map(dark), [true, true, false, false, true, true, false]);
+            assert_eq!((dark(8.0), dark(18.0)), (dotted, dotted));
+            assert_eq!(drawing.svg().map(|svg| svg.matches("<polyline").count()), Ok(2));
+        }
     }
 
     #[test]
@@ -237,24 +245,24 @@ mod tests {
             let mut drawing = Drawing::new(100.0, 100.0);
             let style = TextStyle { face: Face { em: 12.0, bold: true }, colour: Colour::Text, anchor, upwards };
             drawing.text("<MMM", (50.0, 50.0), style);
-            assert!(drawing.svg().contains(">&lt;MMM</text>"));
-            inked(&drawing.bitmap()).expect("a visible text").map(|edge| edge / DENSITY)
+            assert!(drawing.svg().is_ok_and(|svg| svg.contains(">\n&lt;MMM\n</text>")));
+            inked(&drawing.bitmap().expect("a bitmap")).expect("a visible text").map(|edge| edge / DENSITY)
         };
-        let [left, top, right, bottom] = inked(Anchor::Start, false);
+        let [left, top, right, bottom] = inked(HPos::Left, false);
         assert!((50..53).contains(&left) && right > 80 && top > 40 && bottom < 56);
-        assert!((47..50).contains(&inked(Anchor::End, false)[2]));
-        let [left, _, right, bottom] = inked(Anchor::Start, true);
+        assert!((47..50).contains(&inked(HPos::Right, false)[2]));
+        let [left, _, right, bottom] = inked(HPos::Left, true);
         assert!((47..50).contains(&bottom) && left > 40 && right < 56);
-        let [left, _, right, _] = inked(Anchor::Middle, false);
+        let [left, _, right, _] = inked(HPos::Center, false);
         assert!((left + right).abs_diff(100) < 3);
     }
 
     #[test]
     fn nothing_is_drawn_of_nothing() {
         let mut drawing = Drawing::new(10.0, 10.0);
-        drawing.line(&[], Colour::Text, 1.0, &[]);
-        drawing.line(&[(5.0, 5.0), (5.0, 5.0)], Colour::Text, 1.0, &[]);
-        assert_eq!(inked(&drawing.bitmap()), None);
-        assert_eq!(Drawing::new(10.0, 0.0).bitmap().dimensions(), (20, 0));
+        drawing.line(&[], Colour::Text, 1.0, None);
+        drawing.line(&[(5.0, 5.0), (5.0, 5.0)], Colour::Text, 1.0, None);
+        assert_eq!(inked(&drawing.bitmap().expect("a bitmap")), None);
+        assert_eq!(Drawing::new(10.0, 0.0).bitmap().map(|picture| picture.dimensions()), Ok((20, 0)));
     }
 }

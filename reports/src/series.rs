@@ -6,8 +6,8 @@ use crate::record::{Series, Style};
 use crate::renderer::{Drawing, Point};
 use crate::scale::Scale;
 
-const LINE: f32 = 1.6;
-const HAIRLINE: f32 = 1.0;
+const LINE: f64 = 1.6;
+const HAIRLINE: f64 = 1.0;
 /// Radius of a marker.
 const MARKER: f64 = 3.0;
 /// Width of the rim of a hollow marker.
@@ -105,10 +105,8 @@ impl Look {
     }
 
     fn stroke(self, drawing: &mut Drawing, path: &[Point]) {
-        let dashes: &[f32] = match self.style {
-            Style::Dashed => markers::DASHES[self.ordinal % markers::DASHES.len()],
-            _ => &[],
-        };
+        let dashed = self.style == Style::Dashed;
+        let dashes = dashed.then(|| markers::DASHES[self.ordinal % markers::DASHES.len()]);
         drawing.line(path, self.colour(), LINE, dashes);
     }
 
@@ -210,10 +208,10 @@ impl Look {
         let colour = if self.style == Style::Bars { Colour::Text } else { self.colour() };
         let turn = |along, across| if frame.sideways { (along, across) } else { (across, along) };
         let ends = [low.max(0.0), high.min(1.0)].map(|along| frame.place(turn(along, across)));
-        drawing.line(&ends, colour, HAIRLINE, &[]);
+        drawing.line(&ends, colour, HAIRLINE, None);
         let (dx, dy) = turn(0.0, CAP);
         for (x, y) in ends {
-            drawing.line(&[(x - dx, y - dy), (x + dx, y + dy)], colour, HAIRLINE, &[]);
+            drawing.line(&[(x - dx, y - dy), (x + dx, y + dy)], colour, HAIRLINE, None);
         }
     }
 }
@@ -246,7 +244,7 @@ mod tests {
     fn draw(frame: &Frame, series: &Series) -> image::RgbImage {
         let mut drawing = Drawing::new(120.0, 120.0);
         Look::of(std::slice::from_ref(series))[0].draw(&mut drawing, frame, series);
-        drawing.bitmap()
+        drawing.bitmap().expect("a bitmap")
     }
 
     /// Whether the picture has the colour of the first series at a place.

@@ -1,13 +1,11 @@
-//! Text in figures: the bundled font, its metrics, line breaking, and glyph outlines.
+//! Text in figures: the bundled font, its metrics, line breaking, and the pixels of glyphs.
 //!
-//! The font is bundled so that lines break, and bitmaps look, the same on every machine.
+//! The font is bundled so that lines break, and bitmaps look, the same on every machine. The text drawing of `plotters` leaves out
+//! side bearings, which would tear accents off their letters.
 
 use std::sync::LazyLock;
 
-use ab_glyph::{Font, FontRef, GlyphId, OutlineCurve, PxScale, ScaleFont};
-use tiny_skia::{Path, PathBuilder};
-
-use crate::renderer::Point;
+use ab_glyph::{Font, FontRef, GlyphId, PxScale, ScaleFont, point};
 
 static REGULAR: LazyLock<FontRef<'static>> = LazyLock::new(|| load(include_bytes!("../assets/DejaVuSans.ttf")));
 static BOLD: LazyLock<FontRef<'static>> = LazyLock::new(|| load(include_bytes!("../assets/DejaVuSans-Bold.ttf")));
@@ -16,7 +14,7 @@ fn load(bytes: &'static [u8]) -> FontRef<'static> {
     FontRef::try_from_slice(bytes).expect("the bundled font is a valid TrueType file")
 }
 
-/// Size in page pixels and weight of a text.
+/// Size in pixels, of a page or a bitmap, and weight of a text.
 #[derive(Clone, Copy)]
 pub struct Face {
     pub em: f64,
@@ -28,15 +26,15 @@ impl Face {
         if self.bold { &BOLD } else { &REGULAR }
     }
 
-    fn units_per_em(self) -> f32 {
-        self.font().units_per_em().unwrap_or(1000.0)
+    fn scale(self) -> PxScale {
+        // `PxScale` is the height of a line, not of an em.
+        let units = self.font().units_per_em().unwrap_or(1000.0);
+        PxScale::from(self.em as f32 * self.font().height_unscaled() / units)
     }
 
     /// Each glyph of `text` with the position of its origin, and the position behind the last.
     fn layout(self, text: &str) -> (Vec<(GlyphId, f32)>, f32) {
-        // `PxScale` is the height of a line, not of an em.
-        let line = self.font().height_unscaled() / self.units_per_em();
-        let font = self.font().as_scaled(PxScale::from(self.em as f32 * line));
+        let font = self.font().as_scaled(self.scale());
         let mut glyphs: Vec<(GlyphId, f32)> = Vec::new();
         let mut end = 0.0;
         for character in text.chars() {
@@ -70,45 +68,19 @@ impl Face {
         lines
     }
 
-    /// The glyphs of a text, to be filled; none where no glyph is visible.
-    ///
-    /// `place` maps (x, y) from the start of the baseline, y down, onto the drawing.
-    pub fn outline(self, text: &str, place: impl Fn(f64, f64) -> Point) -> Option<Path> {
-        let scale = self.em as f32 / self.units_per_em();
-        let mut path = PathBuilder::new();
+    /// Each pixel that the glyphs of a text cover, relative to the start of the baseline, with its coverage.
+    pub fn pixels(self, text: &str) -> Vec<((i32, i32), f32)> {
+        let mut pixels = Vec::new();
         for (glyph, left) in self.layout(text).0 {
-            let place = |point: ab_glyph::Point| {
-                let (x, y) = place((left + point.x * scale).into(), (-point.y * scale).into());
-                (x as f32, y as f32)
-            };
-            let mut end = None;
-            for curve in self.font().outline(glyph).into_iter().flat_map(|outline| outline.curves) {
-                let (OutlineCurve::Line(start, _) | OutlineCurve::Quad(start, ..) | OutlineCurve::Cubic(start, ..)) =
-                    curve;
-                if end != Some(start) {
-                    let (x, y) = place(start);
-                    path.move_to(x, y);
-                }
-                match curve {
-                    OutlineCurve::Line(_, to) => {
-                        let (x, y) = place(to);
-                        path.line_to(x, y);
-                        end = Some(to);
-                    }
-                    OutlineCurve::Quad(_, control, to) => {
-                        let ((x1, y1), (x, y)) = (place(control), place(to));
-                        path.quad_to(x1, y1, x, y);
-                        end = Some(to);
-                    }
-                    OutlineCurve::Cubic(_, first, second, to) => {
-                        let ((x1, y1), (x2, y2), (x, y)) = (place(first), place(second), place(to));
-                        path.cubic_to(x1, y1, x2, y2, x, y);
-                        end = Some(to);
-                    }
-                }
-            }
+            let glyph = glyph.with_scale_and_position(self.scale(), point(left, 0.0));
+            let Some(outline) = self.font().outline_glyph(glyph) else { continue };
+            let corner = outline.px_bounds().min;
+            outline.draw(|x, y, coverage| {
+                let at = (x as i32 + corner.x as i32, y as i32 + corner.y as i32);
+                pixels.push((at, coverage.clamp(0.0, 1.0)));
+            });
         }
-        path.finish()
+        pixels
     }
 }
 
@@ -130,9 +102,9 @@ mod tests {
 
     #[test]
     fn a_combining_accent_lies_over_its_letter() {
-        let path = FACE.outline("w\u{303}", |x, y| (x, y)).expect("visible glyphs");
-        let accent = path.points().iter().filter(|point| point.y < -7.0);
-        let right = accent.map(|point| f64::from(point.x)).fold(f64::MIN, f64::max);
+        let pixels = FACE.pixels("w\u{303}").into_iter();
+        let accent = pixels.filter(|((_, y), coverage)| *y < -7 && *coverage > 0.1);
+        let right = accent.map(|((x, _), _)| f64::from(x)).fold(f64::MIN, f64::max);
         assert!(right > 0.0, "there is an accent");
         assert!(right < FACE.width("w"));
     }
