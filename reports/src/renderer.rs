@@ -3,9 +3,9 @@
 //! Both pictures show the same shapes. The SVG names CSS variables in place of colours, so that it follows the theme of the page, and
 //! leaves text to the browser; the bitmap has the light colours on white and the glyphs of the bundled font.
 
+use std::vec::IntoIter;
+
 use image::{Rgb, RgbImage, imageops};
-use plotters::coord::Shift;
-use plotters::drawing::DrawingAreaErrorKind;
 use plotters::element::{DashedPathElement, DottedPathElement};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -31,11 +31,15 @@ pub struct Drawing {
     shapes: Vec<Shape>,
 }
 
-/// A shape in backend units.
+/// A place in backend units.
+type Place = (i32, i32);
+
 enum Shape {
-    Line { points: Vec<(i32, i32)>, colour: Colour, width: u32, dashes: Option<Dashes> },
-    Polygon { points: Vec<(i32, i32)>, colour: Colour },
-    Text { text: String, at: (i32, i32), style: TextStyle },
+    Line(PathElement<Place>),
+    Dashes(DashedPathElement<IntoIter<Place>, u32>),
+    Dots(DottedPathElement<IntoIter<Place>, u32, Circle<Place, u32>>),
+    Polygon(Polygon<Place>),
+    Text { text: String, at: Place, style: TextStyle },
 }
 
 /// The pattern of a dashed line, in page pixels.
@@ -66,16 +70,28 @@ impl Drawing {
 
     /// A line of straight pieces, solid without `dashes`.
     pub fn line(&mut self, points: &[Point], colour: Colour, width: f64, dashes: Option<Dashes>) {
-        let mut points: Vec<_> = points.iter().copied().map(on_grid).collect();
+        let mut points: Vec<Place> = points.iter().copied().map(on_grid).collect();
         points.dedup();
-        if points.len() > 1 {
-            self.shapes.push(Shape::Line { points, colour, width: grid(width).unsigned_abs(), dashes });
+        if points.len() < 2 {
+            return;
+        }
+        let width = grid(width).unsigned_abs();
+        let style = paint(colour).stroke_width(width);
+        let Some(Dashes { length, gap, dotted }) = dashes else {
+            return self.shapes.push(Shape::Line(PathElement::new(points, style)));
+        };
+        let (length, gap) = (length * FINE, gap * FINE);
+        self.shapes.push(Shape::Dashes(DashedPathElement::new(points.clone(), length, gap, style)));
+        if dotted {
+            let dot = move |at| Circle::new(at, width / 2, style.filled());
+            self.shapes.push(Shape::Dots(DottedPathElement::new(points, length + gap / 2, length + gap, dot)));
         }
     }
 
     /// A filled polygon.
     pub fn polygon(&mut self, points: &[Point], colour: Colour) {
-        self.shapes.push(Shape::Polygon { points: points.iter().copied().map(on_grid).collect(), colour });
+        let points: Vec<Place> = points.iter().copied().map(on_grid).collect();
+        self.shapes.push(Shape::Polygon(Polygon::new(points, paint(colour))));
     }
 
     /// One line of text, centred on `at` across its baseline.
@@ -110,41 +126,20 @@ impl Drawing {
         Ok(imageops::thumbnail(&canvas, self.width * DENSITY, self.height * DENSITY))
     }
 
+    /// Draws on any backend; `glyphs` are the pixels of texts, which are left to the backend otherwise.
     fn draw<B: DrawingBackend>(&self, backend: B, glyphs: bool) -> Result<(), String> {
         let area = backend.into_drawing_area();
-        let drawn = self.shapes.iter().try_for_each(|shape| shape.draw(&area, glyphs));
-        drawn.and_then(|()| area.present()).map_err(|error| error.to_string())
-    }
-}
-
-impl Shape {
-    /// Draws on any backend; `glyphs` are the pixels of a text, which is left to the backend otherwise.
-    fn draw<B: DrawingBackend>(
-        &self,
-        area: &DrawingArea<B, Shift>,
-        glyphs: bool,
-    ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-        match self {
-            Shape::Polygon { points, colour } => area.draw(&Polygon::new(points.clone(), paint(*colour).filled())),
-            Shape::Line { points, colour, width, dashes: None } => {
-                area.draw(&PathElement::new(points.clone(), paint(*colour).stroke_width(*width)))
-            }
-            Shape::Line { points, colour, width, dashes: Some(Dashes { length, gap, dotted }) } => {
-                let style = paint(*colour).stroke_width(*width);
-                let (points, length, gap) = (points.iter().copied(), length * FINE, gap * FINE);
-                area.draw(&DashedPathElement::new(points.clone(), length, gap, style))?;
-                if !dotted {
-                    return Ok(());
-                }
-                let radius = width / 2;
-                let dot = move |at| Circle::new(at, radius, style.filled());
-                area.draw(&DottedPathElement::new(points, length + gap / 2, length + gap, dot))
-            }
+        let drawn = self.shapes.iter().try_for_each(|shape| match shape {
+            Shape::Line(line) => area.draw(line),
+            Shape::Dashes(line) => area.draw(line),
+            Shape::Dots(line) => area.draw(line),
+            Shape::Polygon(polygon) => area.draw(polygon),
             Shape::Text { text, at, style } if glyphs => style
                 .pixels(text, *at)
                 .try_for_each(|(at, coverage)| area.draw_pixel(at, &paint(style.colour).mix(coverage.into()))),
             Shape::Text { text, at, style } => area.draw_text(text, &style.font(), *at),
-        }
+        });
+        drawn.and_then(|()| area.present()).map_err(|error| error.to_string())
     }
 }
 
@@ -165,7 +160,7 @@ impl TextStyle {
     }
 
     /// The pixels of a text that is centred on `at`, with their coverage.
-    fn pixels(self, text: &str, at: (i32, i32)) -> impl Iterator<Item = ((i32, i32), f32)> {
+    fn pixels(self, text: &str, at: Place) -> impl Iterator<Item = (Place, f32)> {
         let face = self.face();
         let left = match self.anchor {
             HPos::Left => 0.0,
@@ -181,7 +176,7 @@ impl TextStyle {
     }
 }
 
-fn on_grid((x, y): Point) -> (i32, i32) {
+fn on_grid((x, y): Point) -> Place {
     (grid(x), grid(y))
 }
 
