@@ -34,6 +34,7 @@ pub struct Drawing {
 /// A place in backend units.
 type Place = (i32, i32);
 
+/// An element of `plotters`, or a text.
 enum Shape {
     Line(PathElement<Place>),
     Dashes(DashedPathElement<IntoIter<Place>, u32>),

@@ -6,7 +6,7 @@ use crate::record::{Series, Style};
 use crate::renderer::{Drawing, Point};
 use crate::scale::Scale;
 
-const LINE: f64 = 1.6;
+const LINE: f64 = 1.5;
 const HAIRLINE: f64 = 1.0;
 /// Radius of a marker.
 const MARKER: f64 = 3.0;
