@@ -1,4 +1,4 @@
-//! Numbers as a reader wants them: no more digits than the standard error supports.
+//! Numbers as text, with no more digits than the standard error supports.
 
 use crate::record::{Interval, Measured};
 

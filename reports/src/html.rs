@@ -1,17 +1,16 @@
-//! The report as one HTML file that needs nothing but itself.
+//! The report as one HTML file that needs no other file and no network.
 
-use anyhow::Result;
 use minijinja::Environment;
 use minijinja::value::Serde;
 use serde::Serialize;
 
-use crate::figure::Drawn;
+use crate::figure::DrawnFigure;
 use crate::format;
 use crate::palette;
 use crate::record::{Claim, Measured, Provenance, Row, Verdict};
 use crate::report::{self, Entry, Report, Suite};
 
-/// What the template is given.
+/// The values that the template is filled with.
 #[derive(Serialize)]
 struct Page<'a> {
     style: &'static str,
@@ -42,7 +41,7 @@ struct ClaimView<'a> {
     analysis: Vec<&'a str>,
     measured: Option<MeasuredView<'a>>,
     details: Vec<DetailView<'a>>,
-    figures: &'a [Drawn],
+    figures: &'a [DrawnFigure],
     key: &'a str,
     seconds: String,
     provenance: &'a Provenance,
@@ -75,7 +74,7 @@ struct DetailView<'a> {
 }
 
 /// The whole page.
-pub fn render(report: &Report) -> Result<String> {
+pub fn render(report: &Report) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     // The name decides that values are escaped.
     environment.add_template("report.html", include_str!("template.html"))?;
@@ -90,11 +89,11 @@ pub fn render(report: &Report) -> Result<String> {
         suites: report.suites.iter().map(view_suite).collect(),
     };
     let template = environment.get_template("report.html")?;
-    Ok(template.render(Serde(&page))?)
+    template.render(Serde(&page))
 }
 
 fn view_suite<'a>(suite: &'a Suite) -> SuiteView<'a> {
-    SuiteView { name: suite.name, title: suite.title, claims: suite.entries.iter().map(view_claim).collect() }
+    SuiteView { name: suite.name, title: &suite.title, claims: suite.entries.iter().map(view_claim).collect() }
 }
 
 fn view_claim<'a>(entry: &'a Entry) -> ClaimView<'a> {
@@ -152,7 +151,7 @@ fn paragraphs(text: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
+    use crate::example_rows;
 
     fn page(rows: &[Row]) -> String {
         render(&Report::new(rows).expect("valid rows")).expect("a valid template")
@@ -161,7 +160,7 @@ mod tests {
     #[test]
     fn text_of_rows_never_becomes_markup() {
         let evil = "<script>alert(1)</script>\"'&";
-        let mut row = sample::row("a", Verdict::Error);
+        let mut row = example_rows::row("a", Verdict::Error);
         let (claim, figure) = (&mut row.claim, &mut row.figures[0]);
         for field in [
             &mut claim.id,
@@ -204,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_page_needs_nothing_else_and_every_link_has_its_target() {
-        let rows = [sample::row("a", Verdict::Verified), sample::row("b", Verdict::NotRun)];
+        let rows = [example_rows::row("a", Verdict::Verified), example_rows::row("b", Verdict::NotRun)];
         let page = page(&rows);
         for outside in ["http-equiv", "<link", "<script", "src=\"http", "url(http", "@import"] {
             assert!(!page.contains(outside), "{outside}");

@@ -1,72 +1,64 @@
 //! JUnit XML, which every CI system shows: a suite of claims is a test suite, a claim a test case.
 
-use std::fmt::{self, Write};
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use crate::format;
 use crate::record::{Row, Verdict};
 use crate::report::{self, Report, Suite};
 
-/// The whole document.
-pub fn render(report: &Report) -> Result<String, fmt::Error> {
-    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let rows: Vec<&Row> = report.rows().collect();
-    writeln!(xml, "<testsuites name=\"elbow\" {}>", totals(&rows))?;
-    for suite in &report.suites {
-        write_suite(&mut xml, suite)?;
-    }
-    xml.push_str("</testsuites>\n");
-    Ok(xml)
+/// The whole document. Characters that XML forbids are left out.
+pub fn render(report: &Report) -> Result<String, SerializeError> {
+    let mut document = quick_junit::Report::new("elbow");
+    document.set_time(duration(report.rows()));
+    document.add_test_suites(report.suites.iter().map(test_suite));
+    document.to_string()
 }
 
-fn write_suite(xml: &mut String, suite: &Suite) -> fmt::Result {
-    let rows: Vec<&Row> = suite.entries.iter().map(|entry| entry.row).collect();
-    writeln!(xml, "  <testsuite name=\"{}\" {}>", escape(suite.name), totals(&rows))?;
-    for row in rows {
-        writeln!(
-            xml,
-            "    <testcase classname=\"elbow.{}\" name=\"{}\" time=\"{:.3}\">",
-            escape(suite.name),
-            escape(&row.claim.id),
-            row.seconds
-        )?;
-        if let Some(element) = element(row.verdict) {
-            let reason = escape(&report::reason(row));
-            let kind = row.verdict;
-            match element {
-                "skipped" => writeln!(xml, "      <skipped message=\"{kind}: {reason}\"/>")?,
-                _ => writeln!(xml, "      <{element} type=\"{kind}\" message=\"{reason}\"/>")?,
-            }
+fn test_suite(suite: &Suite) -> TestSuite {
+    let rows = || suite.entries.iter().map(|entry| entry.row);
+    let mut tests = TestSuite::new(suite.name);
+    tests.set_time(duration(rows()));
+    tests.add_test_cases(rows().map(test_case));
+    tests
+}
+
+fn test_case(row: &Row) -> TestCase {
+    let mut test = TestCase::new(&row.claim.id, status(row));
+    test.set_classname(format!("elbow.{}", row.claim.suite));
+    test.set_time(duration([row]));
+    test.set_system_out(account(row));
+    test
+}
+
+/// Claims that stand succeed; an open claim is skipped.
+fn status(row: &Row) -> TestCaseStatus {
+    let (verdict, reason) = (row.verdict.to_string(), report::reason(row));
+    let broken = |kind| {
+        let mut status = TestCaseStatus::non_success(kind);
+        status.set_type(&verdict).set_message(&reason);
+        status
+    };
+    match row.verdict {
+        Verdict::Verified | Verdict::Consistent => TestCaseStatus::success(),
+        Verdict::Refuted => broken(NonSuccessKind::Failure),
+        Verdict::Error => broken(NonSuccessKind::Error),
+        Verdict::NotRun | Verdict::Blocked => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(format!("{verdict}: {reason}"));
+            status
         }
-        writeln!(xml, "      <system-out>{}</system-out>", escape(&account(row)))?;
-        xml.push_str("    </testcase>\n");
-    }
-    xml.push_str("  </testsuite>\n");
-    Ok(())
-}
-
-/// The element that marks a verdict; claims that stand have none.
-fn element(verdict: Verdict) -> Option<&'static str> {
-    match verdict {
-        Verdict::Verified | Verdict::Consistent => None,
-        Verdict::Refuted => Some("failure"),
-        Verdict::Error => Some("error"),
-        Verdict::NotRun | Verdict::Blocked => Some("skipped"),
     }
 }
 
-fn totals(rows: &[&Row]) -> String {
-    let count = |name| rows.iter().filter(|row| element(row.verdict) == Some(name)).count();
-    format!(
-        "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.3}\"",
-        rows.len(),
-        count("failure"),
-        count("error"),
-        count("skipped"),
-        rows.iter().map(|row| row.seconds).sum::<f64>()
-    )
+fn duration<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Duration {
+    let seconds = rows.into_iter().map(|row| row.seconds).sum();
+    // A recorded time that is no time counts as none.
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
-/// Title, verdict, expectation and measurement, a line each.
+/// Title, verdict, expectation and measurement, one line each.
 fn account(row: &Row) -> String {
     let mut lines =
         vec![row.claim.title.clone(), format!("verdict: {}", row.verdict), format!("expected: {}", row.claim.expected)];
@@ -84,97 +76,71 @@ fn account(row: &Row) -> String {
     lines.join("\n")
 }
 
-/// Escapes text for content and for attributes. Characters that XML forbids become `�`.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '"' => escaped.push_str("&quot;"),
-            '\t' | '\n' => escaped.push(character),
-            '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
-            _ => escaped.push(character),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
+    use crate::example_rows;
 
-    /// Panics unless tags nest, attributes are quoted, and references are known. Returns the elements.
-    fn check(xml: &str) -> Vec<String> {
-        let mut rest = xml.split_once("?>").expect("a declaration").1;
-        let (mut open, mut seen) = (Vec::new(), Vec::new());
-        while let Some((text, after)) = rest.split_once('<') {
-            check_text(text);
-            let (tag, after) = after.split_once('>').expect("a closed tag");
-            rest = after;
-            if let Some(name) = tag.strip_prefix('/') {
-                assert_eq!(open.pop().as_deref(), Some(name));
-                continue;
-            }
-            let (tag, empty) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));
-            let name = tag.split(' ').next().expect("a name").to_string();
-            let parts: Vec<&str> = tag.split('"').collect();
-            assert_eq!(parts.len() % 2, 1, "unbalanced quotation marks: {tag}");
-            parts.iter().for_each(|part| check_text(part));
-            seen.push(name.clone());
-            if !empty {
-                open.push(name);
-            }
-        }
-        assert!(open.is_empty(), "left open: {open:?}");
-        assert_eq!(rest.trim(), "");
-        seen
+    fn document(rows: &[Row]) -> String {
+        render(&Report::new(rows).expect("valid rows")).expect("a document")
     }
 
-    fn check_text(text: &str) {
-        for after in text.split('&').skip(1) {
-            let known = ["lt;", "gt;", "amp;", "quot;"];
-            assert!(known.iter().any(|name| after.starts_with(name)), "{text}");
-        }
-        assert!(text.chars().all(|c| c >= ' ' || c == '\n' || c == '\t'), "{text:?}");
+    /// Renders rows of one suite and reads the document back.
+    fn suite(rows: &[Row]) -> TestSuite {
+        let mut document = quick_junit::Report::deserialize_from_str(&document(rows)).expect("JUnit XML");
+        assert_eq!((document.name.as_deref(), document.test_suites.len()), (Some("elbow"), 1));
+        document.test_suites.remove(0)
     }
 
     #[test]
-    fn verdicts_become_junit_elements() {
-        let verdicts = [
-            Verdict::Verified,
-            Verdict::Consistent,
-            Verdict::Refuted,
-            Verdict::NotRun,
-            Verdict::Blocked,
-            Verdict::Error,
-        ];
-        let rows: Vec<Row> = verdicts
-            .into_iter()
-            .enumerate()
-            .map(|(index, verdict)| sample::row(&format!("claim-{index}"), verdict))
-            .collect();
-        let xml = render(&Report::new(&rows).expect("valid rows")).expect("a string takes all");
-        let seen = check(&xml);
-        let count = |name: &str| seen.iter().filter(|element| *element == name).count();
-        assert_eq!(count("testcase"), 6);
-        assert_eq!((count("failure"), count("error"), count("skipped")), (1, 1, 2));
-        assert!(xml.contains("tests=\"6\" failures=\"1\" errors=\"1\" skipped=\"2\""));
-        assert!(xml.contains("<skipped message=\"blocked: "));
+    fn verdicts_become_statuses() {
+        let rows = Verdict::ALL.map(|verdict| example_rows::row(&format!("{verdict:?}"), verdict));
+        let suite = suite(&rows);
+        assert_eq!((suite.name.as_str(), suite.time), ("theory", Some(Duration::from_millis(6 * 1250))));
+        assert_eq!((suite.tests, suite.failures, suite.errors, suite.skipped), (6, 1, 1, 2));
+        let document = document(&rows);
+        let marks = |line: &&str| ["<failure", "<error", "<skipped"].iter().any(|start| line.starts_with(start));
+        let reason = "measured 1.3052 ± 0.0012 nats, expected = 1.305 within 3 standard errors";
+        assert_eq!(
+            document.lines().map(str::trim).filter(marks).collect::<Vec<_>>(),
+            [
+                format!("<skipped message=\"blocked: {reason}\"/>"),
+                format!("<error message=\"{reason}\" type=\"error\"/>"),
+                format!("<skipped message=\"not run: {reason}\"/>"),
+                format!("<failure message=\"{reason}\" type=\"refuted\"/>"),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_output_says_what_was_found() {
+        let suite = suite(&[example_rows::row("a", Verdict::Verified)]);
+        let test = &suite.test_cases[0];
+        assert_eq!(test.classname.as_deref(), Some("elbow.theory"));
+        assert_eq!(test.time, Some(Duration::from_millis(1250)));
+        assert_eq!(
+            test.system_out.as_deref(),
+            Some(
+                "Title of a\nverdict: verified\nexpected: = 1.305 within 3 standard errors\n\
+                 measured: mean loss = 1.3052 ± 0.0012 nats (n = 1000 test images)\n\
+                 interval: [1.30200, 1.30800], confidence 99 %\nreproduce: elbow run a"
+            )
+        );
     }
 
     #[test]
     fn hostile_text_stays_text() {
-        let mut row = sample::row("a", Verdict::Refuted);
+        let mut row = example_rows::row("a", Verdict::Refuted);
         row.claim.id = "a\"/><x y='<&\u{1}".into();
         row.claim.title = "]]> <script>&nbsp;\u{0}\u{b}".into();
-        row.reason = Some("\" injected=\"1\n\"".into());
-        let rows = [row];
-        let xml = render(&Report::new(&rows).expect("a valid row")).expect("a string takes all");
-        let seen = check(&xml);
-        assert_eq!(seen, ["testsuites", "testsuite", "testcase", "failure", "system-out"]);
-        assert!(xml.contains("&lt;script&gt;&amp;nbsp;"));
+        row.reason = Some("\" injected=\"1\"".into());
+        row.seconds = f64::NAN;
+        let suite = suite(&[row]);
+        assert_eq!(suite.tests, 1);
+        let test = &suite.test_cases[0];
+        assert_eq!(test.name.as_str(), "a\"/><x y='<&");
+        assert!(test.system_out.as_deref().is_some_and(|text| text.starts_with("]]> <script>&nbsp;\n")));
+        let TestCaseStatus::NonSuccess { message, .. } = &test.status else { panic!("{:?}", test.status) };
+        assert_eq!(message.as_deref(), Some("\" injected=\"1\""));
     }
 }

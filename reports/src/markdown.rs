@@ -64,12 +64,12 @@ fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
+    use crate::example_rows;
 
     #[test]
     fn cells_cannot_break_the_table() {
         assert_eq!(cell("|E L^(i)| <b>\n\n*x*  `y`"), r"\|E L^(i)\| \<b\> \*x\* \`y\`");
-        let mut row = sample::row("a", Verdict::Verified);
+        let mut row = example_rows::row("a", Verdict::Verified);
         row.claim.title = "one | two\nthree".into();
         row.claim.expected = "| |\r\n| |".into();
         let rows = [row];
@@ -84,10 +84,10 @@ mod tests {
 
     #[test]
     fn open_claims_are_listed_with_their_reasons() {
-        let mut blocked = sample::row("b", Verdict::Blocked);
+        let mut blocked = example_rows::row("b", Verdict::Blocked);
         blocked.reason = Some("the data set is absent".into());
         blocked.measured = None;
-        let rows = [sample::row("a", Verdict::Verified), blocked, sample::row("c", Verdict::Refuted)];
+        let rows = [example_rows::row("a", Verdict::Verified), blocked, example_rows::row("c", Verdict::Refuted)];
         let text = render(&Report::new(&rows).expect("valid rows"));
         assert!(text.contains("\n3 claims: 1 verified, 1 refuted, 1 blocked.\n"), "{text}");
         assert!(text.contains("## Blocked\n\n- **Title of b** (b): the data set is absent\n"));

@@ -1,16 +1,12 @@
 //! A plot panel: axes, data and legend.
-//!
-//! The axes are drawn here rather than by `plotters`, whose charts bend lines along the frame instead of
-//! clipping them and cannot choose short labels on logarithmic axes.
 
-use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::HPos;
 
-use crate::axis::Scale;
-use crate::palette::Ink;
-use crate::pen::{Drawing, Drawn, Pen, Point, Setting};
+use crate::palette::Colour;
 use crate::record::{Axis, Series, Style};
-use crate::series::{Frame, Look};
+use crate::renderer::{Drawing, Point, TextStyle};
+use crate::scale::Scale;
+use crate::series::{Frame, Look, standard_error};
 use crate::text::Face;
 
 /// Width of a panel in page pixels.
@@ -44,15 +40,16 @@ impl Title {
             lines => MARGIN + lines as f64 * LEADING + 2.0,
         }
     }
-}
 
-impl Drawing for Title {
-    fn size(&self) -> (u32, u32) {
-        (self.width.ceil() as u32, self.height().ceil() as u32)
+    fn draw_on(&self, drawing: &mut Drawing) {
+        text(drawing, &self.lines, (MARGIN, MARGIN), style(TITLE, Colour::Text, HPos::Left));
     }
 
-    fn draw<DB: DrawingBackend>(&self, pen: &Pen<DB>) -> Drawn<DB> {
-        lines(pen, &self.lines, (MARGIN, MARGIN), set(TITLE, Ink::Text, HPos::Left))
+    /// The title alone.
+    pub fn draw(&self) -> Drawing {
+        let mut drawing = Drawing::new(self.width, self.height());
+        self.draw_on(&mut drawing);
+        drawing
     }
 }
 
@@ -66,9 +63,16 @@ pub struct Plot<'a> {
     frame: Frame,
     series: &'a [Series],
     looks: Vec<Look>,
-    /// Series, upper left corner and lines of each legend entry.
-    legend: Vec<(usize, Point, Vec<String>)>,
+    legend: Vec<LegendEntry>,
     height: f64,
+}
+
+/// The label of one series below the plot.
+struct LegendEntry {
+    look: Look,
+    /// Upper left corner.
+    at: Point,
+    label: Vec<String>,
 }
 
 impl<'a> Plot<'a> {
@@ -77,7 +81,7 @@ impl<'a> Plot<'a> {
         let bar_gap = bar_gap(series);
         let sideways = !y.names.is_empty();
         let x_scale = match sideways {
-            true => Scale::new(x, with_errors(series, |one| &one.x)),
+            true => Scale::new(x, series.iter().flat_map(|one| with_errors(one, &one.x)).flatten()),
             false => Scale::new(x, x_values(series, bar_gap)),
         };
         let y_scale = match sideways {
@@ -118,82 +122,70 @@ impl<'a> Plot<'a> {
         }
     }
 
-    fn axes<DB: DrawingBackend>(&self, pen: &Pen<DB>) -> Drawn<DB> {
+    fn axes(&self, drawing: &mut Drawing) {
         let frame = &self.frame;
         for (at, label) in &self.x_ticks {
             let (foot, head) = (frame.place((*at, 0.0)), frame.place((*at, 1.0)));
-            pen.line(&[foot, head], Ink::Grid, 1.0)?;
-            let place = (foot.0, foot.1 + 12.0);
-            pen.text(label, place, set(TICK, Ink::Muted, HPos::Center))?;
+            drawing.line(&[foot, head], Colour::Grid, 1.0, None);
+            drawing.text(label, (foot.0, foot.1 + 12.0), style(TICK, Colour::Muted, HPos::Center));
         }
         for (at, label) in &self.y_ticks {
             let (near, far) = (frame.place((0.0, *at)), frame.place((1.0, *at)));
-            pen.line(&[near, far], Ink::Grid, 1.0)?;
-            let place = (near.0 - 6.0, near.1);
-            pen.text(label, place, set(TICK, Ink::Muted, HPos::Right))?;
+            drawing.line(&[near, far], Colour::Grid, 1.0, None);
+            drawing.text(label, (near.0 - 6.0, near.1), style(TICK, Colour::Muted, HPos::Right));
         }
         let below = (frame.left + frame.width / 2.0, frame.top + HEIGHT + 20.0);
-        lines(pen, &self.x_label, below, set(LABEL, Ink::Text, HPos::Center))?;
-        let upwards = Setting { upwards: true, ..set(LABEL, Ink::Text, HPos::Center) };
+        let label = style(LABEL, Colour::Text, HPos::Center);
+        text(drawing, &self.x_label, below, label);
         for (index, line) in self.y_label.iter().enumerate() {
             let x = MARGIN + (index as f64 + 0.5) * LEADING;
-            pen.text(line, (x, frame.top + HEIGHT / 2.0), upwards)?;
+            drawing.text(line, (x, frame.top + HEIGHT / 2.0), TextStyle { upwards: true, ..label });
         }
-        Ok(())
-    }
-}
-
-impl Drawing for Plot<'_> {
-    fn size(&self) -> (u32, u32) {
-        (WIDTH as u32, self.height.ceil() as u32)
     }
 
-    fn draw<DB: DrawingBackend>(&self, pen: &Pen<DB>) -> Drawn<DB> {
+    /// The whole panel.
+    pub fn draw(&self) -> Drawing {
+        let mut drawing = Drawing::new(WIDTH, self.height);
         let frame = &self.frame;
-        self.title.draw(pen)?;
-        self.axes(pen)?;
+        self.title.draw_on(&mut drawing);
+        self.axes(&mut drawing);
         // Bars first: they would cover everything else.
         for bars in [true, false] {
             let layer = self.looks.iter().zip(self.series).filter(|(_, series)| is_bars(series) == bars);
-            for (look, series) in layer {
-                look.draw(pen, frame, series)?;
-            }
+            layer.for_each(|(look, series)| look.draw(&mut drawing, frame, series));
         }
-        if !self.series.iter().any(|series| frame.shows(series)) {
-            let centre = frame.place((0.5, 0.5));
-            pen.text("no data", centre, set(LABEL, Ink::Muted, HPos::Center))?;
+        if self.series.iter().all(|series| frame.visible(series).is_empty()) {
+            drawing.text("no data", frame.place((0.5, 0.5)), style(LABEL, Colour::Muted, HPos::Center));
         }
         // Last, so that lines along an edge do not hide it.
         let corners = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)];
-        pen.line(&corners.map(|corner| frame.place(corner)), Ink::Frame, 1.0)?;
-        for (index, (x, y), label) in &self.legend {
-            let look = self.looks[*index];
-            look.sample(pen, (*x, y + LEADING / 2.0))?;
+        drawing.line(&corners.map(|corner| frame.place(corner)), Colour::Frame, 1.0, None);
+        for LegendEntry { look, at: (x, y), label } in &self.legend {
+            look.sample(&mut drawing, (*x, y + LEADING / 2.0));
             let place = (x + look.sample_width() + GAP, *y);
-            lines(pen, label, place, set(LABEL, Ink::Text, HPos::Left))?;
+            text(&mut drawing, label, place, style(LABEL, Colour::Text, HPos::Left));
         }
-        Ok(())
+        drawing
     }
 }
 
-fn set(face: Face, ink: Ink, across: HPos) -> Setting {
-    Setting { face, ink, across, upwards: false }
+fn style(face: Face, colour: Colour, anchor: HPos) -> TextStyle {
+    TextStyle { face, colour, anchor, upwards: false }
 }
 
 /// Lines of text below one another; `at` is on the upper edge of the first.
-fn lines<DB: DrawingBackend>(pen: &Pen<DB>, lines: &[String], at: Point, set: Setting) -> Drawn<DB> {
-    lines.iter().enumerate().try_for_each(|(index, line)| {
-        let y = at.1 + (index as f64 + 0.5) * LEADING;
-        pen.text(line, (at.0, y), set)
-    })
+fn text(drawing: &mut Drawing, lines: &[String], at: Point, style: TextStyle) {
+    for (index, line) in lines.iter().enumerate() {
+        drawing.text(line, (at.0, at.1 + (index as f64 + 0.5) * LEADING), style);
+    }
 }
 
 /// The entries of the legend from `top` down, and where it ends. Series without a label have none.
-fn legend(series: &[Series], looks: &[Look], top: f64) -> (Vec<(usize, Point, Vec<String>)>, f64) {
+fn legend(series: &[Series], looks: &[Look], top: f64) -> (Vec<LegendEntry>, f64) {
     let (start, end) = (2.0 * MARGIN, WIDTH - MARGIN);
     let mut entries = Vec::new();
     let (mut x, mut y, mut bottom) = (start, top, top);
-    for (index, (one, look)) in series.iter().zip(looks).enumerate() {
+    for (one, &look) in series.iter().zip(looks) {
         let indent = look.sample_width() + GAP;
         let label = LABEL.wrap(&one.label, end - start - indent);
         if label.is_empty() {
@@ -205,13 +197,13 @@ fn legend(series: &[Series], looks: &[Look], top: f64) -> (Vec<(usize, Point, Ve
             (x, y) = (start, bottom);
         }
         bottom = bottom.max(y + label.len() as f64 * LEADING);
-        entries.push((index, (x, y), label));
+        entries.push(LegendEntry { look, at: (x, y), label });
         x += width + 2.0 * MARGIN;
     }
     (entries, bottom)
 }
 
-/// Every so many ticks that their labels keep apart.
+/// Every tick, or every second, third, ... where labels would touch otherwise.
 fn thin(ticks: Vec<(f64, String)>, width: f64) -> Vec<(f64, String)> {
     let apart = |stride: usize| {
         let kept: Vec<_> = ticks.iter().step_by(stride).collect();
@@ -250,22 +242,17 @@ fn y_values(series: &[Series], x: Scale) -> impl Iterator<Item = f64> {
     let visible = move |value: f64| x.position(value).is_some_and(|at| (0.0..=1.0).contains(&at));
     let feet = series.iter().filter(is_bars).map(|_| 0.0);
     let points = series.iter().flat_map(move |one| {
-        let points = one.x.iter().zip(&one.y).enumerate();
-        points.filter(move |(_, (x, _))| visible(**x)).flat_map(|(index, (_, &y))| {
-            let error = one.error.as_ref().and_then(|all| all.get(index)).copied();
-            let error = error.filter(|error| error.is_finite()).unwrap_or(0.0);
-            [y - error, y + error]
-        })
+        let shown = one.x.iter().map(move |&x| visible(x));
+        with_errors(one, &one.y).zip(shown).filter(|(_, shown)| *shown).map(|(ends, _)| ends)
     });
-    points.chain(feet)
+    points.flatten().chain(feet)
 }
 
-/// Some coordinates with their errors to both sides.
-fn with_errors(series: &[Series], of: impl Fn(&Series) -> &Vec<f64>) -> impl Iterator<Item = f64> {
-    series.iter().flat_map(move |one| {
-        let error = |index: usize| one.error.as_ref().and_then(|all| all.get(index)).copied().unwrap_or(0.0);
-        let ends = of(one).iter().enumerate().flat_map(move |(index, &at)| [at - error(index), at + error(index)]);
-        ends.collect::<Vec<_>>()
+/// Coordinates of a series, each with one standard error either way.
+fn with_errors(series: &Series, values: &[f64]) -> impl Iterator<Item = [f64; 2]> {
+    values.iter().enumerate().map(|(index, value)| {
+        let error = standard_error(series, index).unwrap_or(0.0);
+        [value - error, value + error]
     })
 }
 

@@ -1,23 +1,24 @@
-//! The result row: what one finished claim leaves behind, and all that a report may know.
+//! The result row: what a finished claim leaves behind, and all that a report is rendered from.
 //!
-//! Rows are stored one JSON document a line (`results.jsonl`), append-only. A later row of the same
-//! claim supersedes an earlier one. Numbers that do not exist are absent, never NaN: JSON has none.
+//! Numbers that do not exist are absent, never NaN: JSON has none.
 
 use std::fmt;
-use std::fs;
-use std::path::Path;
 
-use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+
+pub use crate::row_file::{latest, read_rows};
 
 /// Version of the row's layout. It grows when a field is added, renamed or changes its meaning.
 pub const SCHEMA: u32 = 1;
+
+/// The suites of claims, in the order of a report.
+pub const SUITES: [&str; 7] = ["theory", "weighting", "likelihood", "sampling", "fid", "text", "speed"];
 
 /// One finished claim.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
-    /// [`SCHEMA`] at the time of writing.
+    /// The [`SCHEMA`] that the row was written in.
     pub schema: u32,
     /// The claim as it stood when it was judged.
     pub claim: Claim,
@@ -33,7 +34,7 @@ pub struct Row {
     pub figures: Vec<Figure>,
     /// Wall-clock seconds that the check took.
     pub seconds: f64,
-    /// Content key: hash of everything that shapes the result. Equal keys mean an equal result.
+    /// Content key: the hash of everything that shapes the result. Equal keys mean an equal result.
     pub key: String,
     /// Where the number comes from.
     pub provenance: Provenance,
@@ -43,9 +44,11 @@ pub struct Row {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
+    /// The name of the claim file without `.toml`.
     pub id: String,
+    /// A short heading.
     pub title: String,
-    /// `theory`, `likelihood`, `weighting`, `sampling`, `fid`, `text` or `speed`.
+    /// One of [`SUITES`].
     pub suite: String,
     /// `exact`, `fast`, `slow`, `gpu` or `peers`.
     pub tier: String,
@@ -69,6 +72,7 @@ pub struct Claim {
 pub struct Measured {
     /// What the number is: "largest |E L^(i+1) - E L^(i) - g_i|".
     pub quantity: String,
+    /// The number, in `unit`.
     pub value: f64,
     /// Standard error of `value`; absent for exact values.
     pub standard_error: Option<f64>,
@@ -86,7 +90,9 @@ pub struct Measured {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interval {
+    /// Lower end.
     pub low: f64,
+    /// Upper end.
     pub high: f64,
     /// Coverage after the correction for multiplicity, for example 0.9917.
     pub confidence: f64,
@@ -96,13 +102,17 @@ pub struct Interval {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Detail {
+    /// What the number is.
     pub name: String,
+    /// The number, in `unit`.
     pub value: f64,
+    /// Standard error of `value`; absent for exact values.
     pub standard_error: Option<f64>,
+    /// As in [`Measured::unit`].
     pub unit: String,
 }
 
-/// The outcome of a claim. Never green by absence.
+/// The outcome of a claim. What was not checked is never verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -121,9 +131,9 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Every verdict, best first.
+    /// Every verdict, in the order of a summary.
     pub const ALL: [Self; 6] =
-        [Self::Verified, Self::Consistent, Self::Refuted, Self::NotRun, Self::Blocked, Self::Error];
+        [Self::Verified, Self::Consistent, Self::Refuted, Self::Error, Self::Blocked, Self::NotRun];
 }
 
 impl fmt::Display for Verdict {
@@ -143,18 +153,23 @@ impl fmt::Display for Verdict {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provenance {
+    /// Version of the program; never empty.
     pub version: String,
+    /// The commit that the program was built from, in hexadecimal.
     pub git_revision: String,
     /// True where the working tree differed from the revision when the program was built.
     pub git_dirty: bool,
     /// SHA-256 of the program that made the row.
     pub program_hash: String,
+    /// Root of the keyed randomness.
     pub seed: u64,
+    /// Where the check ran: `cpu`, `cuda:0`, ...
     pub device: String,
+    /// Worker threads.
     pub threads: u64,
     /// SHA-256 of the claim file.
     pub claim_hash: String,
-    /// Hashes of what else went in: data set, toy, preset, checkpoint, feature network ("name", "sha256").
+    /// What else went in: data set, toy, preset, checkpoint, feature network.
     pub inputs: Vec<Input>,
     /// UTC, RFC 3339, second resolution.
     pub finished: String,
@@ -164,7 +179,9 @@ pub struct Provenance {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
+    /// File name or title.
     pub name: String,
+    /// SHA-256 of the content, in hexadecimal.
     pub sha256: String,
 }
 
@@ -174,8 +191,11 @@ pub struct Input {
 pub struct Figure {
     /// File-name safe and unique within a report, for example `cascade`.
     pub id: String,
+    /// A short heading.
     pub title: String,
+    /// What the figure shows and how to read it.
     pub caption: String,
+    /// From left to right.
     pub panels: Vec<Panel>,
 }
 
@@ -183,26 +203,50 @@ pub struct Figure {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Panel {
-    /// Curves, points, steps or bars over a numeric axis.
-    Plot { title: String, x: Axis, y: Axis, series: Vec<Series> },
-    /// A grid of equally sized 8-bit images, row-major, `channels` interleaved (1 grey, 3 RGB).
-    Images {
+    /// Curves, points or bars over a numeric axis.
+    Plot {
+        /// Heading; may be empty.
         title: String,
+        /// Horizontal axis.
+        x: Axis,
+        /// Vertical axis.
+        y: Axis,
+        /// In the order of the legend.
+        series: Vec<Series>,
+    },
+    /// A grid of equally sized 8-bit images.
+    Images {
+        /// Heading; may be empty.
+        title: String,
+        /// Pixels per row of an image.
         width: usize,
+        /// Pixels per column of an image.
         height: usize,
+        /// 1 for grey, 3 for RGB.
         channels: usize,
+        /// Images per row of the grid.
         columns: usize,
-        /// One entry an image, `width * height * channels` bytes each.
+        /// One entry per image: \[height, width, channels\] bytes, row-major.
         images: Vec<Vec<u8>>,
     },
     /// A table of ready-formatted cells.
-    Table { title: String, header: Vec<String>, rows: Vec<Vec<String>> },
+    Table {
+        /// Heading; may be empty.
+        title: String,
+        /// Column headings.
+        header: Vec<String>,
+        /// One entry per row, with one cell per column.
+        rows: Vec<Vec<String>>,
+    },
 }
 
+/// An axis of a plot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Axis {
+    /// What the axis shows, with its unit.
     pub label: String,
+    /// Whether the scale is logarithmic.
     pub log: bool,
     /// Fixed range; the data's own where absent.
     pub range: Option<(f64, f64)>,
@@ -211,68 +255,35 @@ pub struct Axis {
     pub names: Vec<String>,
 }
 
+/// Points of a plot that belong together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Series {
+    /// Entry of the legend; none where empty.
     pub label: String,
+    /// How the points are drawn.
     pub style: Style,
+    /// Horizontal coordinates, one per point.
     pub x: Vec<f64>,
+    /// Vertical coordinates, one per point.
     pub y: Vec<f64>,
     /// Standard errors of `y` (of `x` where the rows of the y axis have names), drawn as bars of one standard error
     /// either way.
     pub error: Option<Vec<f64>>,
 }
 
+/// How the points of a series are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Style {
+    /// A solid line.
     Line,
+    /// A dashed line.
     Dashed,
+    /// A marker per point.
     Points,
+    /// A solid line with a marker per point.
     LinePoints,
+    /// A bar per point, from zero.
     Bars,
-}
-
-/// Reads `results.jsonl`, oldest first.
-///
-/// A torn last line (the program was killed while it wrote) is dropped; any other bad line, and any row
-/// without a version, is an error that names the line.
-pub fn read_rows(path: &Path) -> Result<Vec<Row>> {
-    let reading = || format!("cannot read {}", path.display());
-    let bytes = fs::read(path).with_context(reading)?;
-    // The tear may go through a character.
-    let whole = match std::str::from_utf8(&bytes) {
-        Err(error) if error.error_len().is_none() => error.valid_up_to(),
-        _ => bytes.len(),
-    };
-    let text = std::str::from_utf8(&bytes[..whole]).with_context(reading)?;
-    let lines: Vec<&str> = text.lines().collect();
-    let mut rows = Vec::with_capacity(lines.len());
-    for (index, line) in lines.iter().enumerate() {
-        let torn = index + 1 == lines.len() && !text.ends_with('\n');
-        match serde_json::from_str::<Row>(line) {
-            Ok(row) if row.schema != SCHEMA => bail!(
-                "{}, line {}: row schema {} where this program reads {SCHEMA}",
-                path.display(),
-                index + 1,
-                row.schema
-            ),
-            Ok(row) if row.provenance.version.is_empty() => {
-                bail!("{}, line {}: a row without a version", path.display(), index + 1)
-            }
-            Ok(row) => rows.push(row),
-            Err(_) if torn => break,
-            Err(error) => bail!("{}, line {}: {error}", path.display(), index + 1),
-        }
-    }
-    Ok(rows)
-}
-
-/// The newest row of each claim, sorted by suite and id: what a report shows.
-pub fn latest(rows: &[Row]) -> Vec<&Row> {
-    let mut newest = std::collections::BTreeMap::new();
-    for row in rows {
-        newest.insert((row.claim.suite.as_str(), row.claim.id.as_str()), row);
-    }
-    newest.into_values().collect()
 }

@@ -1,27 +1,11 @@
-//! What a report shows, in its order: the newest row of each claim, by suite, with its figures.
+//! The contents of a report: the newest row of each claim, by suite, with its figures.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result, bail};
-
-use crate::figure::{self, Drawn};
-use crate::ratios;
-use crate::record::{self, Row, Verdict};
-
-/// Suites with their titles, in the order of a report. Suites that are not named here come last.
-const SUITES: [(&str, &str); 7] = [
-    ("theory", "Theory"),
-    ("weighting", "Weighting"),
-    ("likelihood", "Likelihood"),
-    ("sampling", "Sampling"),
-    ("fid", "FID"),
-    ("text", "Text"),
-    ("speed", "Speed"),
-];
-
-/// All verdicts, in the order of a summary.
-const VERDICTS: [Verdict; 6] =
-    [Verdict::Verified, Verdict::Consistent, Verdict::Refuted, Verdict::Error, Verdict::Blocked, Verdict::NotRun];
+use crate::Error;
+use crate::figure::{self, DrawnFigure};
+use crate::record::{self, Row, SUITES, Verdict};
+use crate::speedups;
 
 /// The contents of a report.
 pub struct Report<'a> {
@@ -31,19 +15,19 @@ pub struct Report<'a> {
 /// The claims of one suite.
 pub struct Suite<'a> {
     pub name: &'a str,
-    pub title: &'a str,
+    pub title: String,
     pub entries: Vec<Entry<'a>>,
 }
 
 /// One claim with its drawn figures.
 pub struct Entry<'a> {
     pub row: &'a Row,
-    pub figures: Vec<Drawn>,
+    pub figures: Vec<DrawnFigure>,
 }
 
 impl<'a> Report<'a> {
-    /// Orders the newest rows and draws their figures.
-    pub fn new(rows: &'a [Row]) -> Result<Report<'a>> {
+    /// Orders the newest rows and draws their figures. Suites that [`SUITES`] does not name come last.
+    pub fn new(rows: &'a [Row]) -> Result<Report<'a>, Error> {
         let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
         let mut suites: BTreeMap<(usize, &str), Suite> = BTreeMap::new();
         for row in record::latest(rows) {
@@ -51,38 +35,40 @@ impl<'a> Report<'a> {
             let mut figures = Vec::new();
             for figure in &row.figures {
                 if let Some(owner) = owners.insert(&figure.id, &claim.id) {
-                    bail!("claims {owner} and {} both have a figure {}", claim.id, figure.id);
+                    let (first, second) = (owner.to_owned(), claim.id.clone());
+                    return Err(Error::SharedFigure { figure: figure.id.clone(), first, second });
                 }
-                figures.push(figure::draw(figure).with_context(|| format!("claim {}", claim.id))?);
+                figures.push(draw(figure, row)?);
             }
-            let place = SUITES.iter().position(|(name, _)| *name == claim.suite);
-            let (place, title) = match place {
-                Some(place) => (place, SUITES[place].1),
-                None => (SUITES.len(), claim.suite.as_str()),
-            };
+            let place = SUITES.iter().position(|name| *name == claim.suite).unwrap_or(SUITES.len());
             suites
                 .entry((place, &claim.suite))
-                .or_insert_with(|| Suite { name: &claim.suite, title, entries: Vec::new() })
+                .or_insert_with(|| Suite { name: &claim.suite, title: title(&claim.suite), entries: Vec::new() })
                 .entries
                 .push(Entry { row, figures });
         }
-        for ((_, name), suite) in &mut suites {
-            if let Some(overview) = ratios::overview(name, suite.entries.iter().map(|entry| entry.row)) {
-                suite.entries[0].figures.insert(0, figure::draw(&overview)?);
+        for suite in suites.values_mut() {
+            if let Some(speedups) = speedups::figure(suite.name, suite.entries.iter().map(|entry| entry.row)) {
+                let first = &mut suite.entries[0];
+                first.figures.insert(0, draw(&speedups, first.row)?);
             }
         }
         Ok(Report { suites: suites.into_values().collect() })
     }
 
+    /// The claims in order.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry<'a>> {
+        self.suites.iter().flat_map(|suite| &suite.entries)
+    }
+
     /// The rows in order.
     pub fn rows(&self) -> impl Iterator<Item = &'a Row> {
-        let entries = self.suites.iter().flat_map(|suite| &suite.entries);
-        entries.map(|entry| entry.row)
+        self.entries().map(|entry| entry.row)
     }
 
     /// How many claims have each verdict that occurs.
     pub fn counts(&self) -> Vec<(Verdict, usize)> {
-        VERDICTS
+        Verdict::ALL
             .into_iter()
             .map(|verdict| (verdict, self.rows().filter(|row| row.verdict == verdict).count()))
             .filter(|(_, count)| *count > 0)
@@ -116,6 +102,19 @@ impl<'a> Report<'a> {
     }
 }
 
+fn draw(figure: &record::Figure, row: &Row) -> Result<DrawnFigure, Error> {
+    figure::draw(figure).map_err(|problem| Error::Figure { claim: row.claim.id.clone(), problem })
+}
+
+/// The heading of a suite.
+fn title(suite: &str) -> String {
+    match suite.split_at_checked(1) {
+        Some(_) if suite == "fid" => "FID".to_owned(),
+        Some((first, rest)) => first.to_uppercase() + rest,
+        None => suite.to_owned(),
+    }
+}
+
 /// The start of the revision, with a note where the working tree differed from it.
 pub fn revision(provenance: &record::Provenance) -> String {
     let short: String = provenance.git_revision.chars().take(12).collect();
@@ -125,7 +124,7 @@ pub fn revision(provenance: &record::Provenance) -> String {
     }
 }
 
-/// Why a row stands as it does, in one line: its reason, or what was measured against what was expected.
+/// Why a row has its verdict, in one line: its reason, or what was measured and what was expected.
 pub fn reason(row: &Row) -> String {
     match (&row.reason, &row.measured) {
         (Some(reason), _) => reason.clone(),

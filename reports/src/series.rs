@@ -1,18 +1,19 @@
-//! Drawing of data series inside the frame of a plot.
+//! Data series inside the frame of a plot: lines, markers, bars and error bars.
 
-use plotters::prelude::DrawingBackend;
-
-use crate::axis::Scale;
-use crate::marks;
-use crate::palette::{Ink, SERIES};
-use crate::pen::{Drawn, Pen, Point};
+use crate::markers;
+use crate::palette::{Colour, SERIES};
 use crate::record::{Series, Style};
+use crate::renderer::{Drawing, Point};
+use crate::scale::Scale;
 
-const LINE: f64 = 1.6;
+const LINE: f64 = 1.5;
 const HAIRLINE: f64 = 1.0;
+/// Radius of a marker.
 const MARKER: f64 = 3.0;
 /// Width of the rim of a hollow marker.
 const HOLLOW: f64 = 1.2;
+/// Half the length of the line across the end of an error bar.
+const CAP: f64 = 3.0;
 /// Width of a legend's sample of a line, and of a marker or bar.
 const LONG: f64 = 26.0;
 const SHORT: f64 = 10.0;
@@ -43,10 +44,17 @@ impl Frame {
         series.x.iter().zip(&series.y).map(|(&x, &y)| self.x.position(x).zip(self.y.position(y))).collect()
     }
 
-    /// Whether any point of the series lies in the frame.
-    pub fn shows(&self, series: &Series) -> bool {
-        self.positions(series).into_iter().flatten().any(|point| inside(point).is_some())
+    /// The points of a series that lie in the frame, by index, with their places.
+    pub fn visible(&self, series: &Series) -> Vec<(usize, Point)> {
+        let inside = |(x, y): &Point| (0.0..=1.0).contains(x) && (0.0..=1.0).contains(y);
+        let positions = self.positions(series).into_iter().enumerate();
+        positions.filter_map(|(index, at)| Some((index, self.place(at.filter(inside)?)))).collect()
     }
+}
+
+/// The standard error of a point; none where it is absent or not a number.
+pub fn standard_error(series: &Series, index: usize) -> Option<f64> {
+    series.error.as_ref()?.get(index).copied().filter(|error| error.is_finite())
 }
 
 /// What tells one series of a panel from the others.
@@ -75,8 +83,8 @@ impl Look {
             .collect()
     }
 
-    fn ink(self) -> Ink {
-        Ink::Series(self.index)
+    fn colour(self) -> Colour {
+        Colour::Series(self.index)
     }
 
     fn joined(self) -> bool {
@@ -87,7 +95,7 @@ impl Look {
     fn sparse(self) -> bool {
         match self.style {
             Style::Line => self.ordinal > 0,
-            Style::Dashed => self.ordinal >= marks::patterns(),
+            Style::Dashed => self.ordinal >= markers::DASHES.len(),
             _ => false,
         }
     }
@@ -96,20 +104,18 @@ impl Look {
         matches!(self.style, Style::Points | Style::LinePoints)
     }
 
-    fn stroke<DB: DrawingBackend>(self, pen: &Pen<DB>, path: &[Point]) -> Drawn<DB> {
-        if self.style != Style::Dashed {
-            return pen.line(path, self.ink(), LINE);
-        }
-        marks::dash(path, marks::pattern(self.ordinal)).iter().try_for_each(|piece| pen.line(piece, self.ink(), LINE))
+    fn stroke(self, drawing: &mut Drawing, path: &[Point]) {
+        let dashed = self.style == Style::Dashed;
+        let dashes = dashed.then(|| markers::DASHES[self.ordinal % markers::DASHES.len()]);
+        drawing.line(path, self.colour(), LINE, dashes);
     }
 
-    fn mark<DB: DrawingBackend>(self, pen: &Pen<DB>, at: Point) -> Drawn<DB> {
-        pen.polygon(&marks::marker(self.index, at, MARKER), self.ink())?;
+    fn mark(self, drawing: &mut Drawing, at: Point) {
+        drawing.polygon(&markers::marker(self.index, at, MARKER), self.colour());
         // The second half of the colours has the shapes of the first, hollow.
         if self.index % SERIES >= SERIES / 2 {
-            pen.polygon(&marks::marker(self.index, at, MARKER - HOLLOW), Ink::Page)?;
+            drawing.polygon(&markers::marker(self.index, at, MARKER - HOLLOW), Colour::Page);
         }
-        Ok(())
     }
 
     /// How wide the sample of a legend is.
@@ -118,64 +124,55 @@ impl Look {
     }
 
     /// The sample of a legend, from `at` to the right.
-    pub fn sample<DB: DrawingBackend>(self, pen: &Pen<DB>, at: Point) -> Drawn<DB> {
+    pub fn sample(self, drawing: &mut Drawing, at: Point) {
         let width = self.sample_width();
         let middle = (at.0 + width / 2.0, at.1);
         if self.style == Style::Bars {
             let corners = rectangle((middle.0 - 5.0, at.1 - 5.0), (middle.0 + 5.0, at.1 + 5.0));
-            return pen.polygon(&corners, self.ink());
+            return drawing.polygon(&corners, self.colour());
         }
         if self.joined() {
-            self.stroke(pen, &[at, (at.0 + width, at.1)])?;
+            self.stroke(drawing, &[at, (at.0 + width, at.1)]);
         }
         if self.sparse() || self.every_point() {
-            self.mark(pen, middle)?;
+            self.mark(drawing, middle);
         }
-        Ok(())
     }
 
     /// The series itself.
-    pub fn draw<DB: DrawingBackend>(self, pen: &Pen<DB>, frame: &Frame, series: &Series) -> Drawn<DB> {
+    pub fn draw(self, drawing: &mut Drawing, frame: &Frame, series: &Series) {
         if self.style == Style::Bars {
-            return self.bars(pen, frame, series);
+            return self.bars(drawing, frame, series);
         }
         let positions = frame.positions(series);
         for (index, position) in positions.iter().enumerate() {
-            match position {
-                Some((_, y)) if frame.sideways => self.side_bar(pen, frame, series, index, *y)?,
-                Some((x, _)) => self.error_bar(pen, frame, series, index, *x)?,
-                None => {}
+            if let Some((x, y)) = *position {
+                self.error_bar(drawing, frame, series, index, if frame.sideways { y } else { x });
             }
         }
         if self.joined() {
-            for run in marks::clip(&positions) {
+            for run in markers::clip(&positions) {
                 let path: Vec<Point> = run.into_iter().map(|point| frame.place(point)).collect();
-                self.stroke(pen, &path)?;
+                self.stroke(drawing, &path);
                 if self.sparse() {
                     // Shifted from line to line, so that markers of close lines keep apart.
                     let shift = (self.ordinal as f64 + 0.5) / self.count as f64;
                     let parts = (0..SPARSE).map(|part| (part as f64 + shift) / SPARSE as f64);
-                    for place in marks::along(&path, parts) {
-                        self.mark(pen, place)?;
-                    }
+                    markers::along(&path, parts).into_iter().for_each(|place| self.mark(drawing, place));
                 }
             }
         }
-        for (index, position) in positions.iter().enumerate() {
+        let exists = |index: Option<usize>| index.and_then(|index| *positions.get(index)?).is_some();
+        for (index, place) in frame.visible(series) {
             // A point without neighbours has no line; it must be seen all the same.
-            let lonely = [index.checked_sub(1), Some(index + 1)]
-                .into_iter()
-                .all(|near| near.and_then(|near| *positions.get(near)?).is_none());
-            if let Some(point) = position.and_then(inside)
-                && (self.every_point() || lonely)
-            {
-                self.mark(pen, frame.place(point))?;
+            let lonely = !exists(index.checked_sub(1)) && !exists(Some(index + 1));
+            if self.every_point() || lonely {
+                self.mark(drawing, place);
             }
         }
-        Ok(())
     }
 
-    fn bars<DB: DrawingBackend>(self, pen: &Pen<DB>, frame: &Frame, series: &Series) -> Drawn<DB> {
+    fn bars(self, drawing: &mut Drawing, frame: &Frame, series: &Series) {
         let bottom = frame.y.position(0.0).unwrap_or(0.0).clamp(0.0, 1.0);
         for (index, (&x, &y)) in series.x.iter().zip(&series.y).enumerate() {
             let half = frame.bar_gap / 2.0;
@@ -192,71 +189,121 @@ impl Look {
                 continue;
             }
             let corner = |x: f64, y: f64| frame.place((x.clamp(0.0, 1.0), y.clamp(0.0, 1.0)));
-            let corners = rectangle(corner(left, top), corner(right, bottom));
-            pen.polygon(&corners, self.ink())?;
-            self.error_bar(pen, frame, series, index, (left + right) / 2.0)?;
+            drawing.polygon(&rectangle(corner(left, top), corner(right, bottom)), self.colour());
+            self.error_bar(drawing, frame, series, index, (left + right) / 2.0);
         }
-        Ok(())
     }
 
-    /// One standard error of x either way at the height `y`.
-    fn side_bar<DB: DrawingBackend>(
-        self,
-        pen: &Pen<DB>,
-        frame: &Frame,
-        series: &Series,
-        index: usize,
-        y: f64,
-    ) -> Drawn<DB> {
-        let error = series.error.as_ref().and_then(|all| all.get(index));
-        let (Some(&error), Some(&x)) = (error, series.x.get(index)) else { return Ok(()) };
-        let ends = [x - error, x + error].map(|x| frame.x.position(x).unwrap_or(0.0).clamp(0.0, 1.0));
-        let ends = ends.map(|x| frame.place((x, y)));
-        pen.line(&ends, self.ink(), HAIRLINE)?;
-        for (x, y) in ends {
-            pen.line(&[(x, y - 3.0), (x, y + 3.0)], self.ink(), HAIRLINE)?;
-        }
-        Ok(())
-    }
-
-    /// One standard error either way at the position `x`.
-    fn error_bar<DB: DrawingBackend>(
-        self,
-        pen: &Pen<DB>,
-        frame: &Frame,
-        series: &Series,
-        index: usize,
-        x: f64,
-    ) -> Drawn<DB> {
-        let error = series.error.as_ref().and_then(|all| all.get(index));
-        let (Some(&error), Some(&y)) = (error, series.y.get(index)) else {
-            return Ok(());
-        };
-        let Some(high) = frame.y.position(y + error) else {
-            return Ok(());
-        };
+    /// One standard error either way, at the position `across` on the other axis.
+    fn error_bar(self, drawing: &mut Drawing, frame: &Frame, series: &Series, index: usize, across: f64) {
+        let (scale, values) = if frame.sideways { (frame.x, &series.x) } else { (frame.y, &series.y) };
+        let (Some(error), Some(&value)) = (standard_error(series, index), values.get(index)) else { return };
+        let Some(high) = scale.position(value + error) else { return };
         // On a logarithmic axis a bar may reach below zero: it ends at the frame.
-        let low = frame.y.position(y - error).unwrap_or(0.0);
-        if !(0.0..=1.0).contains(&x) || high < 0.0 || low > 1.0 {
-            return Ok(());
+        let low = scale.position(value - error).unwrap_or(0.0);
+        if !(0.0..=1.0).contains(&across) || high < 0.0 || low > 1.0 {
+            return;
         }
         // Bars are filled with the colour of the series: the error must stand out from it.
-        let ink = if self.style == Style::Bars { Ink::Text } else { self.ink() };
-        let low = frame.place((x, low.max(0.0)));
-        let high = frame.place((x, high.min(1.0)));
-        pen.line(&[low, high], ink, HAIRLINE)?;
-        for (x, y) in [low, high] {
-            pen.line(&[(x - 3.0, y), (x + 3.0, y)], ink, HAIRLINE)?;
+        let colour = if self.style == Style::Bars { Colour::Text } else { self.colour() };
+        let turn = |along, across| if frame.sideways { (along, across) } else { (across, along) };
+        let ends = [low.max(0.0), high.min(1.0)].map(|along| frame.place(turn(along, across)));
+        drawing.line(&ends, colour, HAIRLINE, None);
+        let (dx, dy) = turn(0.0, CAP);
+        for (x, y) in ends {
+            drawing.line(&[(x - dx, y - dy), (x + dx, y + dy)], colour, HAIRLINE, None);
         }
-        Ok(())
     }
-}
-
-fn inside(point: Point) -> Option<Point> {
-    let within = |part: f64| (0.0..=1.0).contains(&part);
-    (within(point.0) && within(point.1)).then_some(point)
 }
 
 fn rectangle(from: Point, to: Point) -> [Point; 4] {
     [from, (to.0, from.1), to, (from.0, to.1)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example_rows;
+    use crate::record::Axis;
+
+    /// A frame of 100 by 100 pixels at (10, 10), from 1 to 100 on x and from 0 to 10 on y.
+    fn frame(log_x: bool) -> Frame {
+        let axis = |log, range| Axis { label: String::new(), log, range: Some(range), names: Vec::new() };
+        Frame {
+            left: 10.0,
+            top: 10.0,
+            width: 100.0,
+            height: 100.0,
+            x: Scale::new(&axis(log_x, (1.0, 100.0)), [].into_iter()),
+            y: Scale::new(&axis(false, (0.0, 10.0)), [].into_iter()),
+            bar_gap: 1.0,
+            sideways: false,
+        }
+    }
+
+    fn draw(frame: &Frame, series: &Series) -> image::RgbImage {
+        let mut drawing = Drawing::new(120.0, 120.0);
+        Look::of(std::slice::from_ref(series))[0].draw(&mut drawing, frame, series);
+        drawing.bitmap().expect("a bitmap")
+    }
+
+    /// Whether the picture has the colour of the first series at a place.
+    fn coloured(picture: &image::RgbImage, (x, y): Point) -> bool {
+        let at = |length: f64| (length * f64::from(crate::renderer::DENSITY)) as u32;
+        picture.get_pixel(at(x), at(y)).0 == Colour::Series(0).light()
+    }
+
+    #[test]
+    fn only_points_that_have_a_place_in_the_frame_are_marked() {
+        let frame = frame(true);
+        let series = example_rows::series(
+            Style::Points,
+            &[1.0, 10.0, 100.0, 0.0, -1.0, 1000.0, 10.0, f64::NAN],
+            &[0.0, 5.0, 10.0, 5.0, 5.0, 5.0, 11.0, 5.0],
+        );
+        assert_eq!(frame.visible(&series), [(0, (10.0, 110.0)), (1, (60.0, 60.0)), (2, (110.0, 10.0))]);
+        let picture = draw(&frame, &series);
+        for (_, place) in frame.visible(&series) {
+            assert!(coloured(&picture, place), "{place:?}");
+        }
+        // Nothing farther from these places than a marker is large.
+        for (x, y, pixel) in picture.enumerate_pixels() {
+            let distance =
+                |(_, (left, top)): &(usize, Point)| (f64::from(x) / 2.0 - left).hypot(f64::from(y) / 2.0 - top);
+            let near = frame.visible(&series).iter().any(|point| distance(point) < 2.0 * MARKER);
+            assert!(near || pixel.0 == [255; 3], "{x}, {y}");
+        }
+    }
+
+    #[test]
+    fn a_line_passes_between_its_points_and_ends_at_the_frame() {
+        let picture = draw(&frame(false), &example_rows::series(Style::Line, &[1.0, 199.0], &[5.0, 5.0]));
+        assert!([11.0, 60.0, 109.0].into_iter().all(|x| coloured(&picture, (x, 60.0))));
+        assert!(!coloured(&picture, (112.0, 60.0)));
+    }
+
+    #[test]
+    fn bars_stand_on_zero() {
+        let series = example_rows::series(Style::Bars, &[50.5], &[5.0]);
+        let picture = draw(&Frame { bar_gap: 50.0, ..frame(false) }, &series);
+        assert!(coloured(&picture, (60.0, 109.0)) && coloured(&picture, (60.0, 61.0)));
+        assert!(!coloured(&picture, (60.0, 58.0)) && !coloured(&picture, (30.0, 100.0)));
+    }
+
+    /// Where the picture of a point at the centre, with its error, has ink along a line through the centre.
+    fn ink(frame: &Frame, x: f64, y: f64, place: impl Fn(f64) -> Point) -> Vec<f64> {
+        let mut series = example_rows::series(Style::Points, &[x], &[y]);
+        series.error = Some(vec![2.0]);
+        let picture = draw(frame, &series);
+        let inked = |(x, y): Point| picture.get_pixel((x * 2.0) as u32, (y * 2.0) as u32).0 != [255; 3];
+        [37.0, 41.0, 79.0, 83.0].into_iter().filter(|&along| inked(place(along))).collect()
+    }
+
+    #[test]
+    fn error_bars_reach_one_standard_error_either_way() {
+        let upright = frame(false);
+        assert_eq!(ink(&upright, 50.5, 5.0, |y| (60.0, y)), [41.0, 79.0]);
+        let sideways = Frame { sideways: true, x: upright.y, y: upright.x, ..upright };
+        assert_eq!(ink(&sideways, 5.0, 50.5, |x| (x, 60.0)), [41.0, 79.0]);
+    }
 }

@@ -1,11 +1,14 @@
-//! Tests of whole reports and of the row file.
+//! Tests of whole reports.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use crate::record::{self, Axis, Figure, Panel, Row, Series, Style, Verdict};
-use crate::{render, sample};
+use image::RgbImage;
+
+use crate::palette::Colour;
+use crate::record::{Figure, Panel, Series, Style, Verdict};
+use crate::{Error, example_rows, render};
 
 /// All files below a folder with their bytes.
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -28,8 +31,8 @@ fn folder() -> tempfile::TempDir {
 }
 
 /// Renders one figure and returns the page and the PNG file.
-fn draw(panels: Vec<Panel>) -> (String, image::RgbImage) {
-    let mut row = sample::row("a", Verdict::Verified);
+fn draw(panels: Vec<Panel>) -> (String, RgbImage) {
+    let mut row = example_rows::row("a", Verdict::Verified);
     row.figures[0].panels = panels;
     let dir = folder();
     let rendered = render(&[row], dir.path()).expect("a drawable figure");
@@ -47,7 +50,7 @@ const STYLES: [Style; 5] = [Style::Line, Style::Dashed, Style::Points, Style::Li
 
 #[test]
 fn the_same_rows_give_the_same_bytes() {
-    let rows = [sample::row("b", Verdict::Refuted), sample::row("a", Verdict::Verified)];
+    let rows = [example_rows::row("b", Verdict::Refuted), example_rows::row("a", Verdict::Verified)];
     let (first, second) = (folder(), folder());
     let rendered = render(&rows, first.path()).expect("valid rows");
     assert_eq!(rendered.figures.len(), 2);
@@ -63,9 +66,9 @@ fn the_same_rows_give_the_same_bytes() {
 
 #[test]
 fn a_later_row_supersedes_an_earlier_one() {
-    let mut old = sample::row("a", Verdict::Refuted);
+    let mut old = example_rows::row("a", Verdict::Refuted);
     old.claim.title = "Old title".into();
-    let rows = [old, sample::row("a", Verdict::Verified)];
+    let rows = [old, example_rows::row("a", Verdict::Verified)];
     let dir = folder();
     render(&rows, dir.path()).expect("valid rows");
     for name in ["index.html", "report.md", "junit.xml"] {
@@ -76,8 +79,8 @@ fn a_later_row_supersedes_an_earlier_one() {
     }
 }
 
-#[test]
-fn degenerate_data_of_every_style_and_scale_is_drawn() {
+/// Draws points that are few, equal, missing, not finite or huge, on both scales.
+fn draw_degenerate(style: Style) {
     let data: [(&[f64], &[f64]); 8] = [
         (&[], &[]),
         (&[1.0], &[1.0]),
@@ -89,113 +92,104 @@ fn degenerate_data_of_every_style_and_scale_is_drawn() {
         (&[1.0, 2.0, 3.0], &[1.0]),
     ];
     for log in [false, true] {
-        for style in STYLES {
-            for (x, y) in data {
-                let plain = sample::series(style, x, y);
-                let panel = sample::plot(log, vec![with_error(plain.clone(), 2.0), plain]);
-                let (page, png) = draw(vec![panel]);
-                let context = format!("{style:?}, log: {log}, {x:?}, {y:?}");
-                assert!(!page.contains("NaN") && !page.contains("inf"), "{context}");
-                assert!(png.pixels().any(|pixel| pixel.0[0] < 128), "{context}: blank");
-            }
+        for (x, y) in data {
+            let plain = example_rows::series(style, x, y);
+            let panel = example_rows::plot(log, vec![with_error(plain.clone(), 2.0), plain]);
+            let (page, png) = draw(vec![panel]);
+            let context = format!("log: {log}, {x:?}, {y:?}");
+            assert!(!page.contains("NaN") && !page.contains("inf"), "{context}");
+            assert!(png.pixels().any(|pixel| pixel.0[0] < 128), "{context}: blank");
         }
     }
 }
 
 #[test]
-fn what_cannot_be_shown_is_said_or_left_out() {
-    let points = |x: &[f64], y: &[f64]| {
-        let (page, _) = draw(vec![sample::plot(true, vec![sample::series(Style::Points, x, y)])]);
-        // Markers are the only polygons of such a plot.
-        (page.matches("<polygon").count(), page.contains(">\nno data\n<"))
-    };
-    let with_legend = 1;
-    assert_eq!(points(&[1.0, 2.0, 3.0], &[1.0, 2.0, 3.0]), (3 + with_legend, false));
-    assert_eq!(points(&[1.0, 0.0, 3.0], &[1.0, 2.0, -3.0]), (1 + with_legend, false));
-    assert_eq!(points(&[-1.0, 0.0], &[1.0, 2.0]), (with_legend, true));
+fn degenerate_lines_are_drawn() {
+    [Style::Line, Style::Dashed].into_iter().for_each(draw_degenerate);
 }
 
 #[test]
-fn a_fixed_range_cuts_the_data_off() {
-    let mut panel = sample::plot(false, vec![sample::series(Style::Points, &[0.0, 5.0], &[0.5, 0.5])]);
-    if let Panel::Plot { x, .. } = &mut panel {
-        *x = Axis { range: Some((-1.0, 1.0)), ..x.clone() };
+fn degenerate_points_are_drawn() {
+    [Style::Points, Style::LinePoints].into_iter().for_each(draw_degenerate);
+}
+
+#[test]
+fn degenerate_bars_are_drawn() {
+    draw_degenerate(Style::Bars);
+}
+
+#[test]
+fn every_series_has_its_colour_in_both_pictures() {
+    let series = STYLES.map(|style| example_rows::series(style, &[1.0, 2.0, 3.0], &[3.0, 1.0, 2.0]));
+    let (page, png) = draw(vec![example_rows::plot(false, series.into())]);
+    for (index, style) in STYLES.into_iter().enumerate() {
+        let colour = Colour::Series(index);
+        assert!(png.pixels().any(|pixel| pixel.0 == colour.light()), "{style:?}");
+        assert!(page.contains(&format!(":var(--series-{index})\"")), "{style:?}");
     }
-    let (page, _) = draw(vec![panel]);
-    assert_eq!(page.matches("<polygon").count(), 2, "one point and the legend's sample");
+}
+
+#[test]
+fn titles_and_labels_of_plots_are_text_of_the_page() {
+    let (page, _) = draw(vec![example_rows::plot(true, vec![])]);
+    for text in ["A plot", "step i", "loss in nats", "no data"] {
+        assert!(page.contains(&format!(">\n{text}\n</text>")), "{text}");
+    }
 }
 
 #[test]
 fn bitmaps_hold_all_panels_but_tables() {
-    let plot = || sample::plot(false, vec![sample::series(Style::Line, &[0.0, 1.0], &[0.0, 1.0])]);
+    let plot = || example_rows::plot(false, vec![example_rows::series(Style::Line, &[0.0, 1.0], &[0.0, 1.0])]);
     let table = || Panel::Table { title: String::new(), header: vec!["a".into()], rows: vec![] };
     let (_, one) = draw(vec![plot(), table()]);
     let (_, two) = draw(vec![plot(), plot()]);
     assert!(two.width() > 2 * one.width());
     assert_eq!(two.height(), one.height());
 
-    let mut row = sample::row("a", Verdict::Verified);
+    let mut row = example_rows::row("a", Verdict::Verified);
     row.figures[0].panels = vec![table()];
     let dir = folder();
     let rendered = render(&[row], dir.path()).expect("a table is a figure");
     assert!(rendered.figures.is_empty());
 }
 
+/// Renders a row with broken figures, which must leave no file.
+fn refused(change: impl Fn(&mut Vec<Figure>)) -> Error {
+    let mut row = example_rows::row("a", Verdict::Verified);
+    change(&mut row.figures);
+    let dir = folder();
+    let error = render(&[row], dir.path()).expect_err("a broken figure");
+    assert!(files(dir.path()).is_empty(), "a half-written report");
+    error
+}
+
 #[test]
-fn broken_figures_are_refused_by_name() {
-    let report = |change: &dyn Fn(&mut Vec<Figure>)| {
-        let mut row = sample::row("a", Verdict::Verified);
-        change(&mut row.figures);
-        let dir = folder();
-        let error = render(&[row], dir.path()).expect_err("a broken figure");
-        assert!(files(dir.path()).is_empty(), "a half-written report");
-        format!("{error:#}")
-    };
-    let escaped = report(&|figures| figures[0].id = "../a".into());
-    assert!(escaped.contains("claim a") && escaped.contains("\"../a\""), "{escaped}");
-    let twice = report(&|figures| figures.push(figures[0].clone()));
-    assert!(twice.contains("both have a figure figure-a"), "{twice}");
-    let short = report(&|figures| {
+fn a_figure_id_that_leaves_the_folder_is_refused() {
+    let error = refused(|figures| figures[0].id = "../a".into());
+    assert_eq!(error.to_string(), "claim a: the figure id \"../a\" is not safe as a file name");
+}
+
+#[test]
+fn two_figures_of_one_id_are_refused() {
+    let error = refused(|figures| figures.push(figures[0].clone()));
+    assert_eq!(error.to_string(), "claims a and a both have a figure figure-a");
+}
+
+#[test]
+fn a_short_image_is_refused() {
+    let error = refused(|figures| {
         if let Panel::Images { images, .. } = &mut figures[0].panels[1] {
             images[2].pop();
         }
     });
-    assert!(short.contains("figure figure-a, panel 1: image 2 has 3 bytes instead of 4"), "{short}");
+    assert_eq!(error.to_string(), "claim a: figure figure-a, panel 1: image 2 has 3 bytes instead of 4");
 }
 
-/// Writes text as a row file and reads it.
-fn read(text: &str) -> anyhow::Result<Vec<Row>> {
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
     let dir = folder();
-    let path = dir.path().join("results.jsonl");
-    fs::write(&path, text)?;
-    record::read_rows(&path)
-}
-
-#[test]
-fn only_a_torn_last_line_is_dropped() {
-    let rows = [sample::row("a", Verdict::Verified), sample::row("b", Verdict::Blocked)];
-    let [first, second] = rows.clone().map(|row| serde_json::to_string(&row).expect("finite numbers"));
-    let whole = format!("{first}\n{second}\n");
-    assert_eq!(read(&whole).expect("two rows"), rows);
-    assert_eq!(read(&whole[..whole.len() - 1]).expect("the line end alone is torn"), rows);
-    assert_eq!(read(&whole[..whole.len() - 9]).expect("one row"), rows[..1]);
-    let middle = read(&format!("{}\n{second}\n", &first[..40])).expect_err("a bad first line");
-    assert!(middle.to_string().contains("line 1"), "{middle}");
-    let ended = read(&format!("{first}\n{{}}\n")).expect_err("a bad whole line");
-    assert!(ended.to_string().contains("line 2"), "{ended}");
-}
-
-#[test]
-fn rows_of_another_schema_or_of_no_version_are_refused() {
-    let line = |change: &dyn Fn(&mut Row)| {
-        let mut row = sample::row("a", Verdict::Verified);
-        change(&mut row);
-        format!("{}\n", serde_json::to_string(&row).expect("finite numbers"))
-    };
-    let newer = read(&line(&|row| row.schema += 1)).expect_err("a newer schema");
-    assert!(newer.to_string().contains("row schema 2 where this program reads 1"), "{newer}");
-    let nameless = read(&line(&|row| row.provenance.version.clear())).expect_err("no version");
-    assert!(nameless.to_string().contains("a row without a version"), "{nameless}");
-    let unknown = line(&|_| ()).replace("\"seconds\":", "\"surprise\":1,\"seconds\":");
-    assert!(read(&unknown).expect_err("an unknown field").to_string().contains("surprise"));
+    let file = dir.path().join("file");
+    fs::write(&file, "").expect("writable");
+    let error = render(&[], &file).expect_err("a file in the place of a folder");
+    assert!(matches!(&error, Error::Io { action: "create", path, .. } if path.starts_with(&file)), "{error}");
 }

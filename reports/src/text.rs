@@ -1,7 +1,7 @@
-//! Text in figures: the bundled font, its metrics, line breaking, and glyph rasterisation.
+//! Text in figures: the bundled font, its metrics, line breaking, and the pixels of glyphs.
 //!
-//! The text drawing of `plotters` drops side bearings, which tears accents off their letters, and has
-//! no font of its own. Hence this small replacement; the font is the same on every machine.
+//! The font is bundled so that lines break, and bitmaps look, the same on every machine. The text drawing of `plotters` leaves out
+//! side bearings, which would tear accents off their letters.
 
 use std::sync::LazyLock;
 
@@ -14,7 +14,7 @@ fn load(bytes: &'static [u8]) -> FontRef<'static> {
     FontRef::try_from_slice(bytes).expect("the bundled font is a valid TrueType file")
 }
 
-/// Size and weight of a text; `em` is in the pixels of the caller's canvas.
+/// Size in pixels, of a page or a bitmap, and weight of a text.
 #[derive(Clone, Copy)]
 pub struct Face {
     pub em: f64,
@@ -26,26 +26,26 @@ impl Face {
         if self.bold { &BOLD } else { &REGULAR }
     }
 
+    fn scale(self) -> PxScale {
+        // `PxScale` is the height of a line, not of an em.
+        let units = self.font().units_per_em().unwrap_or(1000.0);
+        PxScale::from(self.em as f32 * self.font().height_unscaled() / units)
+    }
+
     /// Each glyph of `text` with the position of its origin, and the position behind the last.
     fn layout(self, text: &str) -> (Vec<(GlyphId, f32)>, f32) {
         let font = self.font().as_scaled(self.scale());
         let mut glyphs: Vec<(GlyphId, f32)> = Vec::new();
-        let mut pen = 0.0;
+        let mut end = 0.0;
         for character in text.chars() {
             let glyph = font.glyph_id(character);
             if let Some(&(before, _)) = glyphs.last() {
-                pen += font.kern(before, glyph);
+                end += font.kern(before, glyph);
             }
-            glyphs.push((glyph, pen));
-            pen += font.h_advance(glyph);
+            glyphs.push((glyph, end));
+            end += font.h_advance(glyph);
         }
-        (glyphs, pen)
-    }
-
-    fn scale(self) -> PxScale {
-        let font = self.font();
-        let units = font.units_per_em().unwrap_or(1000.0);
-        PxScale::from(self.em as f32 * font.height_unscaled() / units)
+        (glyphs, end)
     }
 
     /// Width of one line.
@@ -68,18 +68,19 @@ impl Face {
         lines
     }
 
-    /// Calls `dot` with each covered pixel, relative to the start of the baseline, and its coverage.
-    pub fn rasterise(self, text: &str, mut dot: impl FnMut(i32, i32, f32)) {
-        for (glyph, x) in self.layout(text).0 {
-            let glyph = glyph.with_scale_and_position(self.scale(), point(x, 0.0));
-            if let Some(outline) = self.font().outline_glyph(glyph) {
-                let corner = outline.px_bounds().min;
-                outline.draw(|x, y, coverage| {
-                    let (x, y) = (x as i32 + corner.x as i32, y as i32 + corner.y as i32);
-                    dot(x, y, coverage.clamp(0.0, 1.0));
-                });
-            }
+    /// Each pixel that the glyphs of a text cover, relative to the start of the baseline, with its coverage.
+    pub fn pixels(self, text: &str) -> Vec<((i32, i32), f32)> {
+        let mut pixels = Vec::new();
+        for (glyph, left) in self.layout(text).0 {
+            let glyph = glyph.with_scale_and_position(self.scale(), point(left, 0.0));
+            let Some(outline) = self.font().outline_glyph(glyph) else { continue };
+            let corner = outline.px_bounds().min;
+            outline.draw(|x, y, coverage| {
+                let at = (x as i32 + corner.x as i32, y as i32 + corner.y as i32);
+                pixels.push((at, coverage.clamp(0.0, 1.0)));
+            });
         }
+        pixels
     }
 }
 
@@ -101,14 +102,11 @@ mod tests {
 
     #[test]
     fn a_combining_accent_lies_over_its_letter() {
-        let mut accent_right = i32::MIN;
-        FACE.rasterise("w\u{303}", |x, y, coverage| {
-            if y < -7 && coverage > 0.1 {
-                accent_right = accent_right.max(x);
-            }
-        });
-        assert!(accent_right > 0, "there is an accent");
-        assert!(f64::from(accent_right) < FACE.width("w"));
+        let pixels = FACE.pixels("w\u{303}").into_iter();
+        let accent = pixels.filter(|((_, y), coverage)| *y < -7 && *coverage > 0.1);
+        let right = accent.map(|((x, _), _)| f64::from(x)).fold(f64::MIN, f64::max);
+        assert!(right > 0.0, "there is an accent");
+        assert!(right < FACE.width("w"));
     }
 
     #[test]

@@ -8,12 +8,15 @@ use elbow_base::{Error, Remedy};
 
 /// Renders rows into OUT/report.
 pub fn render(workspace: &Workspace, rows: &[Row]) -> Result<Rendered, Error> {
-    elbow_reports::render(rows, &workspace.out.join("report")).map_err(|e| {
-        let what = format!("cannot write the report: {e:#}");
-        // Rows that cannot be drawn are a defect of what made them.
-        match e.chain().any(|cause| cause.is::<std::io::Error>()) {
-            true => Error::environment(what, "free some room, or choose a writable folder").mended_by(Remedy::Output),
-            false => Error::internal(what),
+    elbow_reports::render(rows, &workspace.out.join("report")).map_err(|error| {
+        let what = format!("cannot write the report: {error}");
+        match error {
+            elbow_reports::Error::Write(cause) => cause.of("cannot write the report"),
+            elbow_reports::Error::Io { .. } => {
+                Error::environment(what, "free some room, or choose a writable folder").mended_by(Remedy::Output)
+            }
+            // Rows that cannot be drawn are a defect of what made them.
+            _ => Error::internal(what),
         }
     })
 }

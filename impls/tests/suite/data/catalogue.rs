@@ -37,7 +37,10 @@ fn what_is_missing_is_named() {
     let folders = [PathBuf::from("nowhere"), folder.path().to_owned()];
     let searched = format!("nowhere or {}", folder.path().display());
     for set in SETS {
-        fails(open(&spec(set.name, None, None), &folders), &[set.name, set.places[0], &searched, "name the folder that has it"]);
+        fails(
+            open(&spec(set.name, None, None), &folders),
+            &[set.name, set.places[0], &searched, "name the folder that has it"],
+        );
         assert!(set.find(&folders).is_err() && !set.about.is_empty());
     }
     assert_eq!(SETS.iter().map(|set| set.name).collect::<HashSet<_>>().len(), SETS.len());

@@ -1,4 +1,4 @@
-//! Rows for tests.
+//! Example rows for tests.
 
 use crate::record::*;
 

@@ -1,21 +1,15 @@
-//! Geometry of data series: clipping, dashes, markers.
+//! Geometry of data series: markers, dash patterns, clipping.
 
-use crate::pen::Point;
+use crate::renderer::{Dashes, Point};
 
-/// Dash and gap lengths of dashed series, in page pixels.
-const DASHES: [&[f64]; 3] = [&[7.0, 4.0], &[2.0, 3.0], &[9.0, 3.0, 2.0, 3.0]];
+/// The patterns of dashed series.
+pub const DASHES: [Dashes; 3] = [
+    Dashes { length: 7, gap: 4, dotted: false },
+    Dashes { length: 2, gap: 3, dotted: false },
+    Dashes { length: 9, gap: 8, dotted: true },
+];
 
-/// The dash pattern of the `ordinal`-th dashed series.
-pub fn pattern(ordinal: usize) -> &'static [f64] {
-    DASHES[ordinal % DASHES.len()]
-}
-
-/// How many dashed series have a pattern of their own.
-pub fn patterns() -> usize {
-    DASHES.len()
-}
-
-/// Outline of the `shape`-th marker around `(x, y)`. The shapes differ, so that series do without colour.
+/// Outline of the `shape`-th marker around `(x, y)`. The shapes differ, so that series can be told apart without colour.
 pub fn marker(shape: usize, (x, y): Point, radius: f64) -> Vec<Point> {
     // Corners, angle of the first in quarter turns from the right, size that looks equally large.
     let (corners, turn, size) = match shape % 5 {
@@ -70,37 +64,6 @@ fn clip_segment(from: Point, to: Point) -> Option<(Point, Point)> {
     (enter <= leave).then_some((start, stop))
 }
 
-/// The drawn pieces of a dashed polyline.
-pub fn dash(path: &[Point], pattern: &[f64]) -> Vec<Vec<Point>> {
-    let mut pieces: Vec<Vec<Point>> = path.first().map(|&first| vec![first]).into_iter().collect();
-    let mut lengths = pattern.iter().copied().cycle();
-    let mut left = lengths.next().unwrap_or(f64::INFINITY);
-    let mut drawing = true;
-    for pair in path.windows(2) {
-        let (mut from, to) = (pair[0], pair[1]);
-        loop {
-            let length = (to.0 - from.0).hypot(to.1 - from.1);
-            if length <= left {
-                left -= length;
-                if drawing && let Some(piece) = pieces.last_mut() {
-                    piece.push(to);
-                }
-                break;
-            }
-            let part = left / length;
-            from = (from.0 + part * (to.0 - from.0), from.1 + part * (to.1 - from.1));
-            match pieces.last_mut() {
-                Some(piece) if drawing => piece.push(from),
-                _ => pieces.push(vec![from]),
-            }
-            drawing = !drawing;
-            left = lengths.next().unwrap_or(f64::INFINITY);
-        }
-    }
-    pieces.retain(|piece| piece.len() > 1);
-    pieces
-}
-
 /// The places at the given parts of the path's length.
 pub fn along(path: &[Point], parts: impl Iterator<Item = f64>) -> Vec<Point> {
     let length = |pair: &[Point]| (pair[1].0 - pair[0].0).hypot(pair[1].1 - pair[0].1);
@@ -140,14 +103,6 @@ mod tests {
         assert_eq!(clip(&line), [vec![(0.0, 0.5), (0.5, 0.5), (0.5, 1.0)], vec![(0.1, 0.1), (0.2, 0.2), (0.2, 0.4)],]);
         assert!(clip(&[Some((2.0, 0.0)), Some((3.0, 1.0))]).is_empty());
         assert!(clip(&[Some((-1.0, 1.5)), Some((2.0, 1.5))]).is_empty());
-    }
-
-    #[test]
-    fn dashes_cover_their_share_and_cross_corners() {
-        let path = [(0.0, 0.0), (5.0, 0.0), (5.0, 15.0)];
-        let pieces = dash(&path, &[6.0, 4.0]);
-        assert_eq!(pieces, [vec![(0.0, 0.0), (5.0, 0.0), (5.0, 1.0)], vec![(5.0, 5.0), (5.0, 11.0)],]);
-        assert!(dash(&[], &[6.0, 4.0]).is_empty());
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! One picture of all ratios of a suite: how many times as much as ours the others take.
+//! The figure of all speedups of a suite: what other programs take, over what ours takes.
 
 use crate::record::{Axis, Figure, Panel, Row, Series, Style};
 
 /// The unit of a ratio to ours.
 const UNIT: &str = "times";
 
-/// The ratios among the rows of a suite; none where there are fewer than two.
-pub fn overview<'a>(suite: &str, rows: impl Iterator<Item = &'a Row>) -> Option<Figure> {
+/// The figure of the rows that measured a ratio; none where there are fewer than two.
+pub fn figure<'a>(suite: &str, rows: impl Iterator<Item = &'a Row>) -> Option<Figure> {
     let ratio = |row: &'a Row| {
         let found = row.measured.as_ref().filter(|found| found.unit == UNIT && found.value > 0.0)?;
         Some((row.claim.id.clone(), found.value, found.standard_error.unwrap_or(0.0)))

@@ -1,15 +1,15 @@
-//! Axes: from data to positions between 0 and 1, and ticks with short labels.
+//! The scale of an axis: a map from data to positions between 0 and 1, and ticks with short labels.
 
 use crate::record::Axis;
 
 /// Beyond this even the width of a range overflows; below its inverse, steps underflow.
 const HUGE: f64 = 1e300;
-/// About as many ticks an axis.
+/// About how many ticks an axis has.
 const TICKS: i32 = 5;
 /// Free room between data and frame, as a part of the data's range.
 const PADDING: f64 = 0.05;
 
-/// A linear or logarithmic map of an axis to 0..1. Always has a positive width.
+/// A linear or logarithmic map of an axis to 0..1, of positive width.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
     log: bool,

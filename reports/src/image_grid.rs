@@ -1,8 +1,7 @@
-//! Grids of small images, enlarged without smoothing: every pixel of a sample stays visible.
+//! Grids of small images, enlarged without smoothing, so that every pixel of a sample stays visible.
 
 use std::io::Cursor;
 
-use anyhow::{Context, Result, ensure};
 use image::{ImageFormat, Rgb, RgbImage};
 
 /// Images are enlarged to about this many pixels.
@@ -22,7 +21,7 @@ pub struct Grid<'a> {
 
 impl Grid<'_> {
     /// The grid with a thin line around each image, `density` times as large as on a page.
-    pub fn draw(&self, density: usize) -> Result<RgbImage> {
+    pub fn draw(&self, density: usize) -> Result<RgbImage, String> {
         self.check()?;
         let scale = CELL.div_ceil(self.width.max(self.height)) * density;
         let gap = GAP * density;
@@ -30,8 +29,8 @@ impl Grid<'_> {
         let columns = self.columns.min(self.images.len());
         let rows = self.images.len().div_ceil(self.columns);
         let mut canvas = RgbImage::from_pixel(
-            u32::try_from(columns * cell_width + gap).context("the grid is too wide")?,
-            u32::try_from(rows * cell_height + gap).context("the grid is too high")?,
+            u32::try_from(columns * cell_width + gap).map_err(|_| "the grid is too wide")?,
+            u32::try_from(rows * cell_height + gap).map_err(|_| "the grid is too high")?,
             GAP_COLOUR,
         );
         for (index, pixels) in self.images.iter().enumerate() {
@@ -47,18 +46,18 @@ impl Grid<'_> {
         Ok(canvas)
     }
 
-    fn check(&self) -> Result<()> {
-        let Grid { width, height, channels, columns, images } = self;
-        ensure!(matches!(channels, 1 | 3), "{channels} channels where 1 or 3 can be shown");
-        ensure!(*columns > 0, "a grid of no columns");
-        ensure!(*width > 0 && *height > 0, "images of {width} by {height} pixels");
-        ensure!(!images.is_empty(), "a grid of no images");
+    fn check(&self) -> Result<(), String> {
+        let Grid { width, height, channels, columns, images } = *self;
         let bytes = width * height * channels;
-        for (index, image) in images.iter().enumerate() {
-            let length = image.len();
-            ensure!(length == bytes, "image {index} has {length} bytes instead of {bytes}");
+        let short = images.iter().position(|image| image.len() != bytes);
+        match (width.min(height), channels, columns, short) {
+            (_, 0 | 2 | 4.., _, _) => Err(format!("{channels} channels where 1 or 3 can be shown")),
+            (_, _, 0, _) => Err("a grid of no columns".to_owned()),
+            (0, ..) => Err(format!("images of {width} by {height} pixels")),
+            _ if images.is_empty() => Err("a grid of no images".to_owned()),
+            (.., Some(index)) => Err(format!("image {index} has {} bytes instead of {bytes}", images[index].len())),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn colour(&self, pixels: &[u8], x: usize, y: usize) -> Rgb<u8> {
@@ -71,9 +70,9 @@ impl Grid<'_> {
 }
 
 /// The bytes of a PNG file.
-pub fn png(image: &RgbImage) -> Result<Vec<u8>> {
+pub fn png(image: &RgbImage) -> Result<Vec<u8>, String> {
     let mut file = Cursor::new(Vec::new());
-    image.write_to(&mut file, ImageFormat::Png)?;
+    image.write_to(&mut file, ImageFormat::Png).map_err(|error| error.to_string())?;
     Ok(file.into_inner())
 }
 
@@ -110,7 +109,7 @@ mod tests {
             (grid(3, 1, &[]), "no images"),
             (grid(3, 1, &short[..]), "image 1 has 11 bytes instead of 12"),
         ] {
-            let error = bad.draw(1).expect_err(reason).to_string();
+            let error = bad.draw(1).expect_err(reason);
             assert!(error.contains(reason), "{error}");
         }
     }
