@@ -45,7 +45,7 @@ bench-compare *ARGS:
 
 [private]
 bench-kernels *ARGS:
-    cargo bench --package tests --bench kernels -- {{ ARGS }}
+    cargo bench --package elbow-tests --bench kernels -- {{ ARGS }}
 
 # What continuous integration runs
 ci:
