@@ -65,11 +65,6 @@ pub fn mask_under(
     mask_bernoulli(batch, times, values, |row, _| schedule.mask_probability(times[row]), key, device)
 }
 
-/// Masks this many tokens of each row, uniformly chosen. The network's time is the share of masked tokens.
-pub fn mask_exactly(batch: &Batch, counts: &[usize], values: usize, key: &Key, device: &Device) -> Result<MaskedBatch> {
-    PermutationStream::new(batch.len(), batch.x.length(), key).mask_next(batch, counts, values, device)
-}
-
 /// A random order of the positions of each row, then another one, and so on. Windows that follow one another mask every
 /// position about as often as the others, and each is a uniformly chosen set: no position is preferred.
 pub struct PermutationStream {
@@ -134,15 +129,10 @@ impl MaskedBatch {
         Ok(Self { input: batch.input(z, times, device), targets, times: times.to_vec() })
     }
 
-    /// -log mu_theta(z)\[n, x_n\] where token n is masked and 0 elsewhere, \[batch, length\].
-    pub fn cross_entropies(&self, denoiser: &dyn TokenDenoiser) -> Tensor<2> {
-        let own = denoiser.masked_costs(&self.input, &self.targets);
-        own.unwrap_or_else(|| self.costs(denoiser, negative_log))
-    }
-
-    /// The same summed over each sequence, \[batch\].
+    /// The sum over masked n of -log mu_theta(z)\[n, x_n\], nats, \[batch\].
     pub fn cross_entropy(&self, denoiser: &dyn TokenDenoiser) -> Tensor<1> {
-        row_sums(self.cross_entropies(denoiser))
+        let own = denoiser.masked_costs(&self.input, &self.targets);
+        row_sums(own.unwrap_or_else(|| self.costs(denoiser, negative_log)))
     }
 
     /// What `cost` makes of log mu_theta, \[batch, length, V\], and x where token n is masked, and 0 elsewhere:

@@ -20,7 +20,9 @@ pub enum Objective {
 /// An objective with a denoiser of its family: what has a loss and a bound.
 #[derive(Clone, Copy)]
 pub enum DiffusionModel<'a> {
+    /// Masked, uniform and autoregressive models.
     Tokens(&'a dyn TokenObjective, &'a dyn TokenDenoiser),
+    /// VDM, flow matching and EDM.
     Gaussian(&'a Gaussian, &'a dyn GaussianDenoiser),
 }
 

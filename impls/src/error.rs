@@ -6,28 +6,38 @@ use elbow_base::Remedy;
 pub use elbow_base::UnknownName;
 use thiserror::Error;
 
-/// What can go wrong with files, settings and training.
+/// An error of files, settings or training. Its message names the fields.
+#[allow(missing_docs)]
 #[derive(Debug, Error)]
 pub enum Error {
+    /// A name that is not among the known ones.
     #[error(transparent)]
     UnknownName(#[from] UnknownName),
+    /// An error of the crates below.
     #[error(transparent)]
     Base(elbow_base::Error),
+    /// A file that cannot be read.
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
+    /// A file that cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: std::io::Error },
+    /// A file with other content than expected.
     #[error("{}: {message}", path.display())]
     Format { path: PathBuf, message: String },
+    /// A setting that is missing or does not fit.
     #[error("{0}")]
     Setting(String),
+    /// A data set that is in none of the folders.
     #[error("{what}: {fetch}, or name the folder that has it")]
     MissingData { what: String, fetch: String },
     /// A folder that holds another run.
     #[error("{}: {message}", run.display())]
     OtherRun { run: PathBuf, message: &'static str },
+    /// A device that cannot be used.
     #[error("device {name:?} is not available: {message}")]
     Device { name: String, message: String },
+    /// A training step whose loss or gradient is not finite.
     #[error(
         "step {step}: the loss is {loss} and the gradient's norm {gradient_norm} (batch key {key}): lower learning_rate or \
          raise warmup_steps; last good checkpoint: {kept}"
@@ -46,12 +56,13 @@ impl Error {
         move |source| Self::Write { path: path.to_owned(), source }
     }
 
-    /// A file whose content is not what it should be.
+    /// A file with other content than expected.
     pub fn format(path: &Path, message: impl Into<String>) -> Self {
         Self::Format { path: path.to_owned(), message: message.into() }
     }
 }
 
+/// A result with this crate's error.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl From<elbow_arrays::Error> for Error {

@@ -13,6 +13,8 @@
 //! | [`data`] | data sets behind one trait |
 //! | [`train`] | the training loop: settings, optimiser, EMA, checkpoints, keyed randomness |
 
+#![warn(missing_docs)]
+
 pub mod any_order;
 pub mod autoregressive;
 pub mod batch;

@@ -1,7 +1,7 @@
 //! An objective over tokens, in two steps: `corrupt` draws time and noise, `loss_of` is the published formula.
 //!
-//! All that is random lies in the [`Corruption`]: a loss of the same corruption is the same number, whoever drew it. So the
-//! golden values of other programs are compared with the loss that trains, and an exact mean is a sum over corruptions.
+//! The [`Corruption`] holds all randomness: the loss of a given corruption is deterministic. So the golden values of other
+//! programs are compared with the loss that trains, and an exact mean is a sum over corruptions.
 
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;

@@ -19,6 +19,7 @@ pub struct TokenState {
     pub length: usize,
     /// V, the mask's id.
     pub mask: u32,
+    /// One stream of random numbers per row.
     pub rngs: Vec<ChaCha8Rng>,
 }
 
@@ -81,6 +82,7 @@ impl TokenState {
 /// Finished sequences, with the network evaluations that they took.
 #[derive(Clone, Debug)]
 pub struct Samples {
+    /// The sequences.
     pub tokens: Tokens,
     /// Network evaluations per sequence (NFE). A guided evaluation counts twice: it runs the network twice.
     pub evaluations: Vec<u64>,
@@ -125,6 +127,7 @@ pub struct TokenPredictions {
 }
 
 impl<'a> Predictor<'a> {
+    /// Unguided mu_theta of a denoiser, with all of its mass, trained under the linear schedule.
     pub fn new(denoiser: &'a dyn TokenDenoiser, device: &'a Device) -> Self {
         let (class, evaluations, training_schedule) = (Vec::new(), Vec::new(), MaskedSchedule::Linear);
         Self { denoiser, device, class, guidance: 1.0, nucleus: 1.0, training_schedule, evaluations, network_calls: 0 }
@@ -173,17 +176,7 @@ impl<'a> Predictor<'a> {
         self.predict_tokens(&state.z, state.length, queried, times, self.values())
     }
 
-    /// The same with the mask's logit, where the network has one.
-    pub fn predict_with_mask(
-        &mut self,
-        state: &TokenState,
-        queried: Vec<Vec<usize>>,
-        times: impl Fn(usize) -> f64,
-    ) -> TokenPredictions {
-        self.predict_tokens(&state.z, state.length, queried, times, self.values() + 1)
-    }
-
-    /// The same for any tokens, over the first `most` logits.
+    /// The same for any tokens, over the first `most` logits: V + 1 with the mask's, where the network has one.
     pub fn predict_tokens(
         &mut self,
         z: &[u32],

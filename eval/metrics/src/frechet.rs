@@ -1,7 +1,7 @@
 //! The Frechet distance of two Gaussians, FID when they are fitted to Inception features.
 //!
 //! d^2 = ||mu_1 - mu_2||^2 + tr S_1 + tr S_2 - 2 tr (S_1 S_2)^(1/2), with means mu \[d\] and covariances S \[d, d\]
-//! (`[FID (6)]`, Heusel et al. 2017).
+//! (Heusel et al. 2017).
 //!
 //! The trace of the square root is computed by two algorithms that must agree: (i) the square roots of the eigenvalues
 //! of the symmetric A S_2 A^T, where S_1 = A^T A is checked; (ii) the nuclear norm of A B^T, where S_2 = B^T B. The
@@ -79,7 +79,7 @@ impl GaussianFit {
         Ok(Self { statistics, root, root_error })
     }
 
-    /// The Frechet distance `[FID (6)]` to another Gaussian, by the nuclear norm alone.
+    /// The Frechet distance [FID (6)] to another Gaussian, by the nuclear norm alone.
     pub fn to(&self, other: &Self) -> Result<f64> {
         self.statistics.check_comparable(&other.statistics)?;
         let (mean_part, spread) = parts(&self.statistics, &other.statistics);
@@ -108,7 +108,7 @@ impl GaussianFit {
         Ok(eigenvalues.iter().map(|v| v.max(0.0).sqrt()).sum())
     }
 
-    /// The Frechet distance `[FID (6)]` to another Gaussian, by both algorithms; fails where they disagree.
+    /// The Frechet distance [FID (6)] to another Gaussian, by both algorithms; fails where they disagree.
     pub fn distance(&self, other: &Self) -> Result<Distance> {
         let (first, second) = (&self.statistics, &other.statistics);
         first.check_comparable(second)?;
@@ -134,7 +134,7 @@ fn check_agreement(nuclear: f64, eigenvalues: f64, spread: f64) -> Result<()> {
     }
 }
 
-/// The Frechet distance `[FID (6)]` of two sets of features \[n, d\] and \[m, d\].
+/// The Frechet distance [FID (6)] of two sets of features \[n, d\] and \[m, d\].
 pub fn between_features(a: &Features, b: &Features, provenance: &FeatureProvenance) -> Result<Distance> {
     GaussianFit::of_features(a, provenance)?.distance(&GaussianFit::of_features(b, provenance)?)
 }

@@ -5,7 +5,7 @@ use elbow_base::Estimate;
 use crate::features::Features;
 use crate::{Error, Result};
 
-/// The Inception Score `[IS]`: the mean over equal parts of the images, with the standard error over parts.
+/// The Inception Score [Inception Score, mean KL]: the mean over equal parts of the images, with the standard error over parts.
 ///
 /// A part's score is exp(mean_x KL(p(y|x) || p(y))), where p(y|x) is the softmax of `logits` \[n, classes\] and p(y)
 /// its mean over the part. `order` lists the images, which are cut into `splits` parts in this order. Other tools

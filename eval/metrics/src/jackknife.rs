@@ -91,7 +91,7 @@ pub struct Extrapolated {
     pub points: Vec<(usize, f64)>,
 }
 
-/// The Frechet distance at infinitely many generated images `[FID-infinity]` (Chong and Forsyth 2020,
+/// The Frechet distance at infinitely many generated images [FID, infinitely many images] (Chong and Forsyth 2020,
 /// arXiv:1911.07023).
 ///
 /// Fits distance = value + slope / n to the mean distances of the generated images in 1, 2, ..., `cuts` disjoint blocks

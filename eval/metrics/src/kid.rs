@@ -11,7 +11,7 @@ use crate::jackknife::spread_of_left_out;
 use crate::pairwise_distances::{inner_products, own_products};
 use crate::{Error, Result};
 
-/// KID `[KID]` of features \[n, d\] and \[m, d\], with the jackknife's standard error over the images of both sets.
+/// KID [KID, unbiased MMD] of features \[n, d\] and \[m, d\], with the jackknife's standard error over the images of both sets.
 ///
 /// KID = sum_{i != j} k(x_i, x_j) / (n (n - 1)) + sum_{i != j} k(y_i, y_j) / (m (m - 1)) - 2 sum_{i, j} k(x_i, y_j) /
 /// (n m).

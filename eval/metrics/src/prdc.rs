@@ -64,7 +64,7 @@ pub struct Prdc {
     pub coverage: Estimate,
 }
 
-/// Precision and recall `[Precision and recall]`, density and coverage `[Density and coverage]`, of features \[n, d\]
+/// Precision and recall [Precision and recall, balls], density and coverage [Density and coverage, balls], of features \[n, d\]
 /// and \[m, d\].
 pub fn prdc(
     generated: &Features,

@@ -7,7 +7,7 @@ use tempfile::NamedTempFile;
 
 use crate::error::Error;
 
-/// A file in the making, in the folder of its place (made if it is not there). [`persist`] gives it its name.
+/// An unfinished file in the folder of `path`, which is made if it does not exist. [`persist`] gives the file its name.
 pub fn beside(path: &Path) -> Result<NamedTempFile, Error> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(Error::writing(folder))?;

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use thiserror::Error as ThisError;
 
-/// A name that is none of those known.
+/// A name that is not among the known ones.
 #[derive(Clone, Debug, ThisError, PartialEq, Eq)]
 #[error("unknown {kind} {name:?}: choose one of {}", known.join(", "))]
 pub struct UnknownName {
-    /// What the name is of: "schedule", "weighting".
+    /// The kind of thing that is named: "schedule", "weighting".
     pub kind: &'static str,
     /// The unknown name.
     pub name: String,
@@ -19,21 +19,21 @@ pub struct UnknownName {
 }
 
 impl UnknownName {
-    /// `name` is none of `known`.
+    /// The error for a `name` that is not among `known`.
     pub fn new<S: AsRef<str>>(kind: &'static str, name: &str, known: &[S]) -> Self {
         let known = known.iter().map(|k| k.as_ref().to_owned()).collect();
         Self { kind, name: name.to_owned(), known }
     }
 }
 
-/// Who can mend an error.
+/// Where the cause of an error lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// The user: bad usage or bad input.
+    /// In the usage or the input.
     Input,
-    /// The environment lacks something: a library, weights, a device, room on the disk.
+    /// In the environment, which lacks a library, weights, a device, or room on the disk.
     Environment,
-    /// The authors: a defect of this program.
+    /// In this program, which has a defect.
     Internal,
 }
 
@@ -59,7 +59,7 @@ pub enum Remedy {
 /// An error of the evaluation suite: one line of what and where, one line of what to do.
 #[derive(Debug)]
 pub struct Error {
-    /// Who can mend it.
+    /// Where the cause lies.
     pub kind: Kind,
     /// What went wrong, and where.
     pub what: String,

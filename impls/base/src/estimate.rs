@@ -6,9 +6,11 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 /// The mean of independent units, with its standard error and their number.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Estimate {
+    /// The mean.
     pub value: f64,
     /// Standard deviation over the units (n - 1), divided by sqrt(n).
     pub standard_error: f64,
+    /// Number of units.
     pub n: u64,
 }
 

@@ -8,6 +8,15 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 
 /// A point in the tree of random streams.
+///
+/// ```
+/// use elbow_base::key::{Key, open_uniform};
+///
+/// let first = |key: &Key| open_uniform(&mut key.rng());
+/// let step = Key::new(7, "mask").fold(3);
+/// assert_eq!(first(&step), first(&Key::new(7, "mask").fold(3)));
+/// assert_ne!(first(&step), first(&Key::new(7, "times").fold(3)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key([u8; 32]);
 

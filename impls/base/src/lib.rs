@@ -1,5 +1,7 @@
 //! What every crate of elbow shares: keyed randomness, hashes, estimates with errors, atomic files, errors, progress.
 
+#![warn(missing_docs)]
+
 pub mod atomic_file;
 mod error;
 mod estimate;

@@ -1,34 +1,24 @@
 //! How long work reports its progress.
 
-/// Receives the progress of long work. The command line shows a bar.
+/// Receives the progress of long work, and by default shows nothing. The command line shows a bar.
 pub trait Progress: Sync {
     /// Begins a piece of work of `length` units.
-    fn start(&self, length: u64, what: &str);
+    fn start(&self, _length: u64, _what: &str) {}
 
     /// Moves on by this many units.
-    fn advance(&self, units: u64);
+    fn advance(&self, _units: u64) {}
 
     /// Sets the position, for work that resumes in the middle, with a message.
-    fn set(&self, position: u64, message: String);
+    fn set(&self, _position: u64, _message: String) {}
 
     /// Ends the piece of work.
-    fn finish(&self);
+    fn finish(&self) {}
 
     /// Shows a line beside the progress.
-    fn say(&self, line: &str);
+    fn say(&self, _line: &str) {}
 }
 
 /// Progress that is not shown.
 pub struct Silent;
 
-impl Progress for Silent {
-    fn start(&self, _length: u64, _what: &str) {}
-
-    fn advance(&self, _units: u64) {}
-
-    fn set(&self, _position: u64, _message: String) {}
-
-    fn finish(&self) {}
-
-    fn say(&self, _line: &str) {}
-}
+impl Progress for Silent {}

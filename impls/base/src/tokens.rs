@@ -19,11 +19,12 @@ impl Tokens {
         self.ids.len() / self.length
     }
 
+    /// Whether there are no sequences.
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
 
-    /// Tokens a sequence.
+    /// Tokens per sequence.
     pub fn length(&self) -> usize {
         self.length
     }
@@ -38,6 +39,7 @@ impl Tokens {
         &self.ids
     }
 
+    /// The sequences, in order.
     pub fn rows(&self) -> impl Iterator<Item = &[u32]> {
         self.ids.chunks(self.length)
     }

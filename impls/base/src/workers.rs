@@ -14,14 +14,14 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// One worker a core, and no more than `most`.
+    /// One worker per core, and no more than `most`.
     pub fn new(most: usize) -> Self {
         let cores = thread::available_parallelism().map_or(1, |n| n.get());
         let pool = || ThreadPoolBuilder::new().num_threads(1).build().expect("a thread can be started");
         Self { pools: (0..cores.min(most).max(1)).map(|_| pool()).collect() }
     }
 
-    /// `work` of every item; item i is done by worker i mod the number of workers.
+    /// Applies `work` to every item; item i is done by worker i mod the number of workers.
     pub fn map<T: Sync, R: Send>(&self, items: &[T], work: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
         let count = self.pools.len();
         let mut parts: Vec<_> = thread::scope(|scope| {

@@ -35,7 +35,7 @@ fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
-/// The larger of x and 0; what is no number stays so, unlike under `f32::max`.
+/// The larger of x and 0; NaN stays NaN, unlike under `f32::max`.
 #[inline(always)]
 fn relu(x: f32) -> f32 {
     if x <= 0.0 { 0.0 } else { x }

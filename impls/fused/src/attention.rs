@@ -82,7 +82,7 @@ impl Operation<2> for Attention {
         let bias = self.bias(&saved.relative, length);
         let rows = numbers(&saved.qkv).par_chunks(length * joined).zip(of_qkv.par_chunks_mut(length * joined));
         let rows = rows.zip(saved.log_sums.par_chunks(self.heads * length));
-        // Of each sequence by itself: their sum does not depend on the number of threads.
+        // One gradient per sequence: their sum does not depend on the number of threads.
         let of_bias: Vec<Vec<f32>> = rows
             .zip(numbers(&gradient).par_chunks(length * width))
             .map_init(
@@ -119,7 +119,7 @@ impl Attention {
 }
 
 vectorised! {
-    /// All heads of a sequence.
+    /// The attention of all heads of one sequence.
     fn attend_heads(attention: &Attention, head: &mut Head, bias: &[Vec<f32>], qkv: &[f32], mixed: &mut [f32], log_sums: &mut [f32]) {
         let width = qkv.len() / head.length / 3;
         for (number, log_sums) in log_sums.chunks_exact_mut(head.length).enumerate() {
@@ -134,7 +134,7 @@ vectorised! {
     }
 }
 
-/// What came in and its gradient: q, k and v, the sums of the scores, the gradient of the result, those of q, k and v, and
+/// Inputs and their gradients: q, k and v, the log-sums of the scores, the gradient of the result, those of q, k and v, and
 /// those of the relative scores.
 type Parts<'a> = (&'a [f32], &'a [f32], &'a [f32], &'a mut [f32], &'a mut [f32]);
 
@@ -266,7 +266,7 @@ impl Head {
         }
     }
 
-    /// The scores of what a row sees; the others become 0.
+    /// The scores of the positions that a row sees; the others become 0.
     #[inline(always)]
     fn seen(&mut self, row: usize, causal: bool) -> &mut [f32] {
         let (seen, others) =
@@ -284,12 +284,12 @@ impl Head {
 
 /// Gradients of one head.
 struct Slopes {
-    /// Of what comes out, of q, k and v: \[length, padded\].
+    /// Gradients of the result, of q, k and v: \[length, padded\].
     out: Vec<f32>,
     q: Vec<f32>,
     k: Vec<f32>,
     v: Vec<f32>,
-    /// Of the probabilities, then of the scores: \[length, across\].
+    /// Gradients of the probabilities, then of the scores: \[length, across\].
     p: Vec<f32>,
 }
 
@@ -300,7 +300,7 @@ impl Slopes {
         Self { out: rows(), q: rows(), k: rows(), v: rows(), p }
     }
 
-    /// From the gradient of what comes out; those of the relative scores are added to `of_bias`.
+    /// Computes them from the gradient of the result; those of the relative scores are added to `of_bias`.
     #[inline(always)]
     fn of(&mut self, head: &Head, gradient: &[f32], number: usize, width: usize, mut of_bias: Option<&mut [f32]>) {
         let Head { length, size, padded, across, .. } = *head;

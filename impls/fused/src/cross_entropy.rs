@@ -67,7 +67,7 @@ struct MaskedCrossEntropy {
 struct Saved {
     features: FlexTensor,
     weight: FlexTensor,
-    /// Probabilities of the hidden tokens' values, place after place.
+    /// Probabilities of the masked tokens' values, place after place.
     probabilities: Arc<Vec<Vec<f32>>>,
 }
 

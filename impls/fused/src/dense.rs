@@ -42,7 +42,7 @@ fn backward(x: &FlexTensor, weight: &FlexTensor, gradient: &FlexTensor) -> [Flex
     [tensor(of_x, [batch, length, from]), tensor(of_weight, [from, to])]
 }
 
-/// The shape of what comes out.
+/// The shape of the result.
 fn shape(x: &FlexTensor, weight: &FlexTensor) -> [usize; 3] {
     let ([batch, length, _], [_, to]) = (dims::<3>(x), dims::<2>(weight));
     [batch, length, to]

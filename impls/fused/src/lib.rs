@@ -5,6 +5,8 @@
 //! of the processor. On other devices the same functions run [`composed`] operations of burn. Values and gradients of both agree
 //! to rounding (`tests/parity.rs`).
 
+#![warn(missing_docs)]
+
 mod activation;
 mod attention;
 pub mod composed;
@@ -54,10 +56,10 @@ pub fn runs_on(device: &Device) -> bool {
 
 /// An operation of `N` tensors with its derivative.
 trait Operation<const N: usize>: Clone + Debug + Send + 'static {
-    /// What the derivative needs beside the gradient.
+    /// The tensors that the derivative needs beside the gradient.
     type Saved: Clone + Debug + Send + 'static;
 
-    /// The result, and what is kept for the derivative where one will be asked for.
+    /// The result, and with `keep` the tensors for the derivative.
     fn forward(&self, inputs: [FlexTensor; N], keep: bool) -> (FlexTensor, Option<Self::Saved>);
 
     /// The gradients of the inputs from that of the result.

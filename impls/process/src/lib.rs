@@ -7,6 +7,8 @@
 //! | [`time_sampling`] | how the times of a batch are drawn |
 //! | [`gaussian`] | noise levels of a sampler, and the reverse posterior between two of them |
 
+#![warn(missing_docs)]
+
 pub mod gaussian;
 pub mod schedule;
 mod table;

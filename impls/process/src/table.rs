@@ -95,7 +95,7 @@ impl Table {
         self.y[i] + (self.y[i + 1] - self.y[i]) * rising + h * s * r * (r * self.slope[i] - s * self.slope[i + 1])
     }
 
-    /// dy/dx; at the ends, of the inside.
+    /// dy/dx; one-sided at the ends.
     pub fn derivative(&self, x: f64) -> f64 {
         let [first, last] = self.domain();
         let (i, h, s) = self.place(x.clamp(first, last));

@@ -50,6 +50,7 @@ impl FromStr for DceForm {
 /// The objective.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnyOrder {
+    /// The law of the number of masked tokens.
     pub form: DceForm,
 }
 
@@ -109,9 +110,9 @@ impl TokenObjective for AnyOrder {
         Ok(z?.into())
     }
 
-    /// [RADD section 3] The weight of the form times the sum over masked n of -log mu_theta(z)\[n, x_n\].
+    /// The weight of the form times the sum over masked n of -log mu_theta(z)\[n, x_n\] (RADD, section 3).
     fn loss_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Tensor<1>> {
-        Ok(z.cross_entropy(denoiser) * rows_tensor(&self.weights(z), &z.input.z.device()))
+        Ok(z.cross_entropy(denoiser) * rows_tensor(self.weights(z), &z.input.z.device()))
     }
 
     fn nelbo_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Vec<BoundTerms>> {

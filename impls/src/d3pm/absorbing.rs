@@ -39,8 +39,7 @@ impl D3pmAbsorbing {
         let values = denoiser.values();
         let total = f64::from(self.steps);
         let row = |f: &dyn Fn(f64) -> f64| {
-            let numbers: Vec<f64> = z.times.iter().map(|t| f((t * total).round())).collect();
-            rows_tensor(&numbers, &device).unsqueeze_dim::<2>(1)
+            rows_tensor(z.times.iter().map(|t| f((t * total).round())), &device).unsqueeze_dim::<2>(1)
         };
         let cross_entropy = z.targets.zero_visible(negative_log(log_x.clone(), &z.targets.ids(&device)));
         if outputs == values {
@@ -62,7 +61,7 @@ impl TokenObjective for D3pmAbsorbing {
         Ok(mask_under(&MaskedSchedule::Linear, batch, &times, denoiser.values(), key, device)?.into())
     }
 
-    /// [D3PM section 3.4] The variational cost plus a multiple of the cross-entropy.
+    /// The variational cost plus a multiple of the cross-entropy (D3PM, section 3.4).
     fn loss_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Tensor<1>> {
         let [cost, cross_entropy] = self.costs(denoiser, z);
         Ok(hybrid_loss(cost, cross_entropy, self.hybrid_ce_weight))

@@ -22,8 +22,8 @@ pub use absorbing::D3pmAbsorbing;
 pub use sampler::{absorbing_ancestral, uniform_ancestral};
 pub use uniform::{D3pmUniform, ReverseKernel};
 
-/// [D3PM section 3.4] The variational cost plus `weight` times the cross-entropy, summed over tokens: \[batch, length\] to
-/// \[batch\].
+/// The variational cost plus `weight` times the cross-entropy, summed over tokens, \[batch, length\] to \[batch\] (D3PM,
+/// section 3.4).
 fn hybrid_loss(cost: Tensor<2>, cross_entropy: Tensor<2>, weight: f64) -> Tensor<1> {
     // Added only where it counts: 0 times an infinite cross-entropy is not 0.
     row_sums(if weight > 0.0 { cost + cross_entropy.mul_scalar(weight) } else { cost })

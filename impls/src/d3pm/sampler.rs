@@ -16,7 +16,7 @@ pub fn absorbing_ancestral(mut predictor: Predictor, steps: usize, mut state: To
     for i in (1..=steps).rev() {
         let (s, t) = ((i - 1) as f64 / steps as f64, i as f64 / steps as f64);
         let all = state.all_masked();
-        let mu = predictor.predict_with_mask(&state, all.clone(), |_| t);
+        let mu = predictor.predict_tokens(&state.z, state.length, all.clone(), |_| t, values + 1);
         for (row, masked) in all.into_iter().enumerate() {
             for position in masked {
                 let mut weights = mu.probabilities(row, position);

@@ -15,7 +15,9 @@ use crate::time_sampling::step_of;
 /// How a reverse kernel is made from a denoiser: see [`super`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReverseKernel {
+    /// q(z_t | z_s) times the denoiser's mean of q(z_s | x), normalised.
     D3pm,
+    /// The denoiser's mean of the posteriors q(z_s | z_t, x).
     Mixture,
 }
 
@@ -29,6 +31,7 @@ pub struct D3pmUniform {
     pub schedule: MaskedSchedule,
     /// T; none for continuous time.
     pub steps: Option<u32>,
+    /// How the reverse kernel is made from the denoiser.
     pub kernel: ReverseKernel,
     /// lambda, the weight of the auxiliary cross-entropy of every token.
     pub hybrid_ce_weight: f64,
@@ -81,8 +84,7 @@ impl D3pmUniform {
         let device = z.device();
         let share = 1.0 / values as f64;
         let row = |f: &dyn Fn(f64, f64) -> f64| {
-            let numbers: Vec<f64> = s.iter().zip(t).map(|(&s, &t)| f(s, t)).collect();
-            rows_tensor(&numbers, &device).reshape([-1, 1, 1])
+            rows_tensor(s.iter().zip(t).map(|(&s, &t)| f(s, t)), &device).reshape([-1, 1, 1])
         };
         let (alpha, lost) = (|t: f64| self.schedule.alpha(t), |t: f64| self.schedule.mask_probability(t));
         // 1 - alpha_t/alpha_s = (alpha_s - alpha_t)/alpha_s, with the digits of the differences.
@@ -94,10 +96,10 @@ impl D3pmUniform {
         }
     }
 
-    /// p_theta(z_s = j | z_t), \[batch, length, V\].
+    /// p_theta(z_s = j | z_t), \[batch, length, V\] [D3PM (4)].
     fn reverse_kernel(&self, mu: Tensor<3>, factors: PosteriorFactors) -> Tensor<3> {
         match self.kernel {
-            // [D3PM (4)] The sum over x of q(z_s, z_t | x) mu(x): the posterior is linear in x but for its normaliser.
+            // The sum over x of q(z_s, z_t | x) mu(x): the posterior is linear in x but for its normaliser.
             ReverseKernel::D3pm => factors.q_posterior(mu),
             ReverseKernel::Mixture => {
                 let PosteriorFactors { likelihood, uniform, kept } = factors;
@@ -120,10 +122,7 @@ impl D3pmUniform {
     fn rate_cost(&self, mu: Tensor<3>, z: &Tensor<2, Int>, x: &Tensor<2, Int>, times: &[f64]) -> Tensor<2> {
         let values = mu.dims()[2];
         let device = mu.device();
-        let row = |f: &dyn Fn(f64) -> f64| {
-            let numbers: Vec<f64> = times.iter().map(|&t| f(t)).collect();
-            rows_tensor(&numbers, &device).reshape([-1, 1, 1])
-        };
+        let row = |f: &dyn Fn(f64) -> f64| rows_tensor(times.iter().map(|&t| f(t)), &device).reshape([-1, 1, 1]);
         let (gain, rest) =
             (row(&|t| values as f64 * self.schedule.alpha(t)), row(&|t| self.schedule.mask_probability(t)));
         let here = z.clone().unsqueeze_dim::<3>(2);
@@ -157,7 +156,7 @@ struct PosteriorFactors {
 }
 
 impl PosteriorFactors {
-    /// [D3PM (3)] q(z_s | z_t, x), \[batch, length, V\], of the law `x` over the values: one-hot for a token.
+    /// q(z_s | z_t, x), \[batch, length, V\], for a law `x` over the values, one-hot for a token [D3PM (3)].
     fn q_posterior(&self, x: Tensor<3>) -> Tensor<3> {
         let weights = self.likelihood.clone() * (x * self.kept.clone() + self.uniform.clone());
         weights.clone() / weights.sum_dim(2)
@@ -189,7 +188,7 @@ impl TokenObjective for D3pmUniform {
         Ok(MaskedBatch::predicting_all(batch, &z, &times, values, device)?.into())
     }
 
-    /// [D3PM section 3.4] The variational cost plus a multiple of the cross-entropy.
+    /// The variational cost plus a multiple of the cross-entropy (D3PM, section 3.4).
     fn loss_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Tensor<1>> {
         let [cost, cross_entropy] = self.costs(denoiser, z)?;
         Ok(hybrid_loss(cost, cross_entropy, self.hybrid_ce_weight))

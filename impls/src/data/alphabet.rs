@@ -8,13 +8,13 @@ use tokenizers::Tokenizer;
 use super::file;
 use crate::error::{Error, Result, UnknownName};
 
-/// Stands for a token outside of the alphabet: a mask.
+/// The text of an id outside of the alphabet, such as the mask.
 const UNREADABLE: &str = "\u{fffd}";
 const SPELLED: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 /// About how much text is given to a tokenizer at a time: its intermediate results take many times as much memory.
 const PIECE: usize = 1 << 20;
 
-/// What the tokens of a text are.
+/// The tokens of a text.
 pub enum Alphabet {
     /// 27 symbols: the space 0 and the letters 1..=26.
     Text8,
@@ -47,8 +47,8 @@ impl Alphabet {
         }
     }
 
-    /// Number of values V. Of a tokenizer: one above its highest id, added tokens included, which is the size of its
-    /// vocabulary unless ids are left out.
+    /// Number of values V. A tokenizer's is one above its highest id, added tokens included: the size of its vocabulary
+    /// unless ids are left out.
     pub fn values(&self) -> usize {
         match self {
             Self::Text8 => 27,
@@ -82,7 +82,7 @@ impl Alphabet {
         }
     }
 
-    /// Hands over the tokens of prepared text, piece by piece. A tokenizer gets pieces of about a MiB that end with a
+    /// Passes on the tokens of prepared text, piece by piece. A tokenizer gets pieces of about a MiB that end with a
     /// line, so that memory stays bounded; it adds no special tokens.
     pub(super) fn encode(&self, text: &[u8], mut take: impl FnMut(&[u32])) -> std::result::Result<(), String> {
         match self {
@@ -115,7 +115,7 @@ impl Alphabet {
         Ok(ids)
     }
 
-    /// The text of tokens. What is no text, as a mask, is written as U+FFFD.
+    /// The text of tokens; U+FFFD for ids that have no text, such as the mask.
     pub fn decode(&self, ids: &[u32]) -> String {
         let text_of_run = |known: bool, run: &[u32]| match (known, self) {
             (false, _) => UNREADABLE.repeat(run.len()),

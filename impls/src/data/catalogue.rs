@@ -10,21 +10,23 @@ use crate::error::{Error, Result, UnknownName};
 pub struct Spec {
     /// A name in [`SETS`], or the path of a text or of a file of images.
     pub set: String,
+    /// The part of the set.
     pub split: Split,
     /// For texts only: see [`Alphabet::parse`].
     pub alphabet: Option<String>,
-    /// For texts only: tokens a window.
+    /// For texts only: tokens per window.
     pub length: Option<usize>,
 }
 
-/// A data set that has a name.
+/// A named data set.
 pub struct Set {
+    /// The name in settings.
     pub name: &'static str,
-    /// One line for a person.
+    /// One line for a listing.
     pub about: &'static str,
     /// The file or folder, inside a data folder, that holds the set; the first that exists is read.
     pub places: &'static [&'static str],
-    /// Of images: their shape, known without the file.
+    /// The shape of a set of images, known without its files.
     shape: Option<DataShape>,
     /// What to do where it is missing.
     fetch: &'static str,
@@ -46,7 +48,7 @@ impl Set {
     }
 }
 
-/// Every data set that has a name.
+/// Every named data set.
 pub static SETS: &[Set] = &[
     Set {
         name: "digits",

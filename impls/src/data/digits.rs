@@ -9,7 +9,7 @@ const PIXELS: usize = 64;
 const LEVELS: u8 = 17;
 const CLASSES: u8 = 10;
 
-/// Reads one split of `digits.csv.gz`: a row an image, 64 levels 0..=16 and the label 0..=9. Every sixth image
+/// Reads one split of `digits.csv.gz`: one row per image, 64 levels 0..=16 and the label 0..=9. Every sixth image
 /// (index mod 6 = 5 in file order) is a test image: 1498 and 299.
 pub fn load(path: &Path, split: Split) -> Result<Images> {
     let wants_test = split.choose(&[(Split::Train, false), (Split::Test, true)])?;

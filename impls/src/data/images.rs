@@ -1,9 +1,9 @@
-//! Labelled images that are held in memory, a byte a token.
+//! Labelled images that are held in memory, one byte per token.
 
-use super::{Dataset, Split, Tokens};
+use super::{DataShape, Dataset, Split, Tokens};
 use crate::error::Result;
 
-/// Images with labels. What the readers of [`super::digits`], [`super::idx`] and [`super::cifar`] make.
+/// Images with labels, as the readers of [`super::digits`], [`super::idx`] and [`super::cifar`] give them.
 pub struct Images {
     pub(super) set: String,
     pub(super) split: Split,
@@ -30,16 +30,13 @@ impl Dataset for Images {
         format!("{}:{}", self.set, self.split)
     }
 
-    fn values(&self) -> usize {
-        self.levels
+    fn shape(&self) -> DataShape {
+        let length = self.shape.iter().product();
+        DataShape { values: self.levels, length, classes: self.classes, image: Some(self.shape) }
     }
 
     fn len(&self) -> usize {
         self.labels.len()
-    }
-
-    fn length(&self) -> usize {
-        self.shape.iter().product()
     }
 
     fn select(&self, indices: &[usize]) -> Result<Tokens> {
@@ -48,19 +45,11 @@ impl Dataset for Images {
         Ok(Tokens::new(rows.map(|&level| level.into()).collect(), length))
     }
 
-    fn classes(&self) -> usize {
-        self.classes
-    }
-
     fn labels(&self, indices: &[usize]) -> Vec<u32> {
         match self.classes {
             0 => Vec::new(),
             _ => indices.iter().map(|&i| self.labels[i].into()).collect(),
         }
-    }
-
-    fn image(&self) -> Option<[usize; 3]> {
-        Some(self.shape)
     }
 
     fn hash(&self) -> &str {

@@ -1,6 +1,6 @@
-//! A data set made in memory: draws from a known distribution, for checks against exact numbers.
+//! A data set in memory, such as draws from a known distribution for checks against exact numbers.
 
-use super::{Dataset, Tokens};
+use super::{DataShape, Dataset, Tokens};
 use crate::error::Result;
 use crate::hash::sha256;
 
@@ -39,26 +39,18 @@ impl Dataset for InMemory {
         self.name.clone()
     }
 
-    fn values(&self) -> usize {
-        self.values
+    fn shape(&self) -> DataShape {
+        DataShape { values: self.values, length: self.tokens.length(), classes: self.classes, image: None }
     }
 
     fn len(&self) -> usize {
         self.tokens.len()
     }
 
-    fn length(&self) -> usize {
-        self.tokens.length()
-    }
-
     fn select(&self, indices: &[usize]) -> Result<Tokens> {
         let length = self.tokens.length();
         let rows = indices.iter().flat_map(|&i| &self.tokens.ids()[i * length..(i + 1) * length]);
         Ok(Tokens::new(rows.copied().collect(), length))
-    }
-
-    fn classes(&self) -> usize {
-        self.classes
     }
 
     fn labels(&self, indices: &[usize]) -> Vec<u32> {

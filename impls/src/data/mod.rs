@@ -6,7 +6,7 @@
 //! | [`digits`], [`idx`], [`cifar`] | images that fit in memory |
 //! | [`npz`] | images that are read from disk as they are needed: downsampled ImageNet, samples of ADM |
 //! | [`text`], [`alphabet`] | windows of a text in the text8 alphabet, in bytes, or in the tokens of a tokenizer |
-//! | [`memory`] | made data sets |
+//! | [`memory`] | sequences made in memory |
 
 pub mod alphabet;
 pub mod catalogue;
@@ -38,18 +38,26 @@ pub trait Dataset: Send + Sync {
     /// Name with split: `fashion-mnist:train`.
     fn name(&self) -> String;
 
-    /// Number of data values V.
-    fn values(&self) -> usize;
+    /// Values, tokens per sequence, classes, and the size of images.
+    fn shape(&self) -> DataShape;
 
     /// Number of sequences.
     fn len(&self) -> usize;
 
+    /// Whether there are no sequences.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Tokens a sequence.
-    fn length(&self) -> usize;
+    /// Number of data values V.
+    fn values(&self) -> usize {
+        self.shape().values
+    }
+
+    /// Tokens per sequence.
+    fn length(&self) -> usize {
+        self.shape().length
+    }
 
     /// The sequences with these indices, in this order. Fails where a set that lies on disk cannot be read.
     fn select(&self, indices: &[usize]) -> Result<Tokens>;
@@ -61,7 +69,7 @@ pub trait Dataset: Send + Sync {
 
     /// Number of classes; 0 where there are no labels.
     fn classes(&self) -> usize {
-        0
+        self.shape().classes
     }
 
     /// The classes 0..`classes` of the sequences with these indices; empty where there are no labels.
@@ -71,7 +79,7 @@ pub trait Dataset: Send + Sync {
 
     /// Height, width and channels where a sequence is an image; its tokens are in this order, channels innermost.
     fn image(&self) -> Option<[usize; 3]> {
-        None
+        self.shape().image
     }
 
     /// How tokens are written as text, where a sequence is text.
@@ -79,8 +87,8 @@ pub trait Dataset: Send + Sync {
         None
     }
 
-    /// SHA-256 of what was read, in hexadecimal. One file: of the file as it lies on disk. Several files: of their
-    /// hashes. Files that are read as they are needed: of the size and the first and last MiB of each.
+    /// SHA-256 of the data, in hexadecimal: the hash of a single file as it lies on disk, a hash of the hashes of several
+    /// files, and for files that are read as they are needed a hash of size, first and last MiB.
     fn hash(&self) -> &str;
 }
 
@@ -101,6 +109,6 @@ pub struct DataShape {
 impl DataShape {
     /// The shape of this data set.
     pub fn of(data: &dyn Dataset) -> Self {
-        Self { values: data.values(), length: data.length(), classes: data.classes(), image: data.image() }
+        data.shape()
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use elbow_arrays::{Array, ByteRows, NpzReader};
 
 use super::images::interleave;
-use super::{Dataset, Split, Tokens, file};
+use super::{DataShape, Dataset, Split, Tokens, file};
 use crate::error::{Error, Result};
 use crate::hash::sha256;
 
@@ -18,7 +18,7 @@ const CLASSES: usize = 1000;
 /// every array.
 const ENDS: u64 = 1 << 20;
 
-/// Images of one or more archives, 256 levels a channel.
+/// Images of one or more archives, 256 levels per channel.
 pub struct Npz {
     name: String,
     archives: Vec<Archive>,
@@ -43,8 +43,8 @@ impl Npz {
     }
 
     /// Reads one archive, as ImageNet's or as ADM's: `arr_0`, uint8 \[n, height, width, channels\], and its classes
-    /// `arr_1`, 0 and up, if it has them. Planes before pixels, \[n, 1 or 3, height, width\], and grey images,
-    /// \[n, height, width\], are read too, and so is an npy file of such an array.
+    /// `arr_1`, 0 and up, if it has them. Also read are planes before pixels, \[n, 1 or 3, height, width\], grey images,
+    /// \[n, height, width\], and an npy file of such an array.
     pub fn file(path: &Path, split: Split) -> Result<Self> {
         split.choose(&[(Split::All, ())])?;
         Self::open(format!("{}:{split}", file::stem(path)), [path.to_owned()])
@@ -177,16 +177,13 @@ impl Dataset for Npz {
         self.name.clone()
     }
 
-    fn values(&self) -> usize {
-        256
+    fn shape(&self) -> DataShape {
+        let image = self.archives[0].shape;
+        DataShape { values: 256, length: image.iter().product(), classes: self.classes, image: Some(image) }
     }
 
     fn len(&self) -> usize {
         self.archives.iter().map(|archive| archive.count).sum()
-    }
-
-    fn length(&self) -> usize {
-        self.archives[0].shape.iter().product()
     }
 
     fn select(&self, indices: &[usize]) -> Result<Tokens> {
@@ -203,19 +200,11 @@ impl Dataset for Npz {
         Ok(Tokens::new(ids, image.len()))
     }
 
-    fn classes(&self) -> usize {
-        self.classes
-    }
-
     fn labels(&self, indices: &[usize]) -> Vec<u32> {
         match self.labels.is_empty() {
             true => Vec::new(),
             false => indices.iter().map(|&i| self.labels[i]).collect(),
         }
-    }
-
-    fn image(&self) -> Option<[usize; 3]> {
-        Some(self.archives[0].shape)
     }
 
     fn hash(&self) -> &str {

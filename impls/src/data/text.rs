@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Alphabet, Dataset, Split, Tokens, file};
+use super::{Alphabet, DataShape, Dataset, Split, Tokens, file};
 use crate::error::{Error, Result};
 
 /// How the tokens of a data set are written as text, and how much text they stand for.
@@ -15,64 +15,55 @@ pub struct Text {
 }
 
 impl Text {
+    /// The alphabet of the tokens.
     pub fn alphabet(&self) -> &Alphabet {
         &self.alphabet
     }
 
-    /// The text of tokens. What is no text, as a mask, is written as U+FFFD.
+    /// The text of tokens; U+FFFD for ids that have no text, such as the mask.
     pub fn decode(&self, ids: &[u32]) -> String {
         self.alphabet.decode(ids)
     }
 
-    /// Bytes of text a token, over the whole split: nats a token, over this and ln 2, are bits a byte.
+    /// Bytes of text per token, over the whole split: nats per token, divided by this and ln 2, are bits per byte.
     pub fn bytes_per_token(&self) -> f64 {
         self.bytes as f64 / self.tokens as f64
     }
 
-    /// Characters (Unicode scalar values) a token, over the whole split.
+    /// Characters (Unicode scalar values) per token, over the whole split.
     pub fn characters_per_token(&self) -> f64 {
         self.characters as f64 / self.tokens as f64
     }
 }
 
-/// Token numbers, each in as few bytes as the number of values allows: text8 has a hundred million of them.
-enum Ids {
-    U8(Vec<u8>),
-    U16(Vec<u16>),
-    U32(Vec<u32>),
+/// Token ids, each in as few bytes as the number of values allows: text8 has a hundred million of them.
+struct Ids {
+    bytes: Vec<u8>,
+    /// Bytes per id.
+    size: usize,
 }
 
 impl Ids {
     fn new(values: usize) -> Self {
-        match values {
-            0..=0x100 => Self::U8(Vec::new()),
-            0x101..=0x1_0000 => Self::U16(Vec::new()),
-            _ => Self::U32(Vec::new()),
-        }
+        let size = match values {
+            0..=0x100 => 1,
+            0x101..=0x1_0000 => 2,
+            _ => 4,
+        };
+        Self { bytes: Vec::new(), size }
     }
 
     fn extend(&mut self, ids: &[u32]) {
-        match self {
-            Self::U8(all) => all.extend(ids.iter().map(|&id| id as u8)),
-            Self::U16(all) => all.extend(ids.iter().map(|&id| id as u16)),
-            Self::U32(all) => all.extend_from_slice(ids),
-        }
+        ids.iter().for_each(|id| self.bytes.extend_from_slice(&id.to_le_bytes()[..self.size]));
     }
 
     fn len(&self) -> usize {
-        match self {
-            Self::U8(all) => all.len(),
-            Self::U16(all) => all.len(),
-            Self::U32(all) => all.len(),
-        }
+        self.bytes.len() / self.size
     }
 
-    fn copy(&self, from: usize, length: usize, to: &mut Vec<u32>) {
-        match self {
-            Self::U8(all) => to.extend(all[from..from + length].iter().map(|&id| u32::from(id))),
-            Self::U16(all) => to.extend(all[from..from + length].iter().map(|&id| u32::from(id))),
-            Self::U32(all) => to.extend_from_slice(&all[from..from + length]),
-        }
+    fn window(&self, from: usize, length: usize) -> impl Iterator<Item = u32> {
+        let ids = self.bytes[from * self.size..(from + length) * self.size].chunks_exact(self.size);
+        ids.map(|id| id.iter().rev().fold(0, |sum, &byte| sum << 8 | u32::from(byte)))
     }
 }
 
@@ -140,22 +131,18 @@ impl Dataset for TextData {
         self.name.clone()
     }
 
-    fn values(&self) -> usize {
-        self.text.values
+    fn shape(&self) -> DataShape {
+        DataShape { values: self.text.values, length: self.length, classes: 0, image: None }
     }
 
     fn len(&self) -> usize {
         self.ids.len() / self.length
     }
 
-    fn length(&self) -> usize {
-        self.length
-    }
-
     fn select(&self, indices: &[usize]) -> Result<Tokens> {
         let mut ids = Vec::with_capacity(indices.len() * self.length);
         for &index in indices {
-            self.ids.copy(index * self.length, self.length, &mut ids);
+            ids.extend(self.ids.window(index * self.length, self.length));
         }
         Ok(Tokens::new(ids, self.length))
     }

@@ -22,7 +22,9 @@ use elbow_process::gaussian::Level;
 pub struct Gaussian {
     /// The noise schedule. It must have ends.
     pub schedule: GaussianSchedule,
+    /// The weighting of training; bounds have the weights of the ELBO.
     pub weighting: Weighting,
+    /// The meaning of the network's output.
     pub prediction: Prediction,
     /// T; none for continuous time.
     pub steps: Option<u32>,
@@ -43,6 +45,7 @@ pub struct GaussianCorruption {
     pub eps: Vec<f64>,
     /// eps of z_0, for a loss or a bound with a reconstruction.
     pub eps_0: Option<Vec<f64>>,
+    /// Device of the tensors.
     pub device: Device,
 }
 
@@ -74,7 +77,9 @@ impl GaussianCorruption {
 /// A noise level, and the weight of |eps - eps_hat|^2 there.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NoiseLevelWeight {
+    /// log(alpha^2 / sigma^2).
     pub log_snr: f64,
+    /// The loss weight.
     pub weight: f64,
 }
 
@@ -83,7 +88,7 @@ pub(super) fn normals(rng: &mut ChaCha8Rng, count: usize) -> Vec<f64> {
     (0..count).map(|_| StandardNormal.sample(rng)).collect()
 }
 
-/// |eps - eps_hat|^2 of each row at its log-SNR, \[batch\].
+/// |eps - eps_hat|^2 of each row at its log-SNR, \[batch\] [VDM, diffusion loss].
 ///
 /// It is computed from the network's own target, as |F - target|^2 times a factor of the level, so that single precision is
 /// enough on the device.
@@ -111,7 +116,8 @@ pub fn squared_errors(
     difference.square().sum_dim(1).squeeze_dim::<1>(1) * rows_tensor(&factors, &corruption.device)
 }
 
-/// [VDM (11)] The reconstruction: -log p(x | z_0) of each sequence, nats, for z_0 = alpha x + sigma eps_0 at the `first` level.
+/// The reconstruction term -log p(x | z_0) of each sequence, nats, for z_0 = alpha x + sigma eps_0 at the `first` level
+/// [VDM, reconstruction].
 pub fn reconstruction_loss(values: usize, corruption: &GaussianCorruption, first: Level) -> Result<Vec<f64>> {
     let (decoder, eps_0) = (Decoder { values }, corruption.eps_0()?);
     let nats = |at: usize| {
@@ -122,7 +128,7 @@ pub fn reconstruction_loss(values: usize, corruption: &GaussianCorruption, first
     Ok((0..corruption.batch.len()).map(|row| (row * length..(row + 1) * length).map(nats).sum()).collect())
 }
 
-/// [VDM (11)] The prior term: KL(q(z_1 | x) || N(0, I)) of each sequence, nats, at the `last` level.
+/// The prior term KL(q(z_1 | x) || N(0, I)) of each sequence, nats, at the `last` level [VDM, prior].
 pub fn prior_loss(corruption: &GaussianCorruption, last: Level) -> Vec<f64> {
     corruption.x.chunks(corruption.length()).map(|x| x.iter().map(|&x| prior_kl(x, last)).sum()).collect()
 }
@@ -133,8 +139,8 @@ impl Gaussian {
         Self { schedule, weighting, prediction, steps: None, levels: None, learned: false }
     }
 
-    /// The noise level of a uniform number in training with its weight: 1/2 w(lambda) over the density of lambda, or w times
-    /// that of a step.
+    /// The noise level of a uniform number in training with its weight, 1/2 w(lambda) over the density of lambda, or w times
+    /// the weight of a discrete step [Kingma and Gao, weighted loss].
     pub fn training_weight(&self, u: f64) -> NoiseLevelWeight {
         if let Some(steps) = self.steps {
             let NoiseLevelWeight { log_snr, weight } = discrete_step_weight(&self.schedule, steps, u);
@@ -147,8 +153,8 @@ impl Gaussian {
         NoiseLevelWeight { log_snr, weight }
     }
 
-    /// [VDM section 5.1] The same for the bound under a schedule. In continuous time it does not depend on the schedule
-    /// between the ends: the log-SNR is uniform.
+    /// The noise level and weight of the bound under a schedule. In continuous time they do not depend on the schedule
+    /// between the ends (VDM, section 5.1): the log-SNR is uniform.
     pub fn bound_weight(&self, schedule: &GaussianSchedule, u: f64) -> Result<NoiseLevelWeight> {
         if let Some(steps) = self.steps {
             return Ok(discrete_step_weight(schedule, steps, u));
@@ -183,9 +189,8 @@ impl Gaussian {
         }
         let levels: Vec<_> = corruption.batch.u.iter().map(|&u| self.training_weight(u)).collect();
         let log_snrs: Vec<f64> = levels.iter().map(|level| level.log_snr).collect();
-        let weights: Vec<f64> = levels.iter().map(|level| level.weight).collect();
         let errors = squared_errors(&self.prediction, denoiser, corruption, &log_snrs);
-        Ok(errors * rows_tensor(&weights, &corruption.device))
+        Ok(errors * rows_tensor(levels.iter().map(|level| level.weight), &corruption.device))
     }
 
     /// The training loss of a fresh corruption, \[batch\].
@@ -205,7 +210,7 @@ impl Gaussian {
         GaussianCorruption::new(batch, values, eps, Some(eps_0), device)
     }
 
-    /// [VDM sections 4 and 5] The diffusion term of each sequence, nats, in continuous time or in T steps.
+    /// The diffusion term of each sequence, nats, in continuous time or in T steps [VDM, diffusion loss].
     pub fn diffusion_loss(
         &self,
         denoiser: &dyn GaussianDenoiser,
@@ -218,7 +223,7 @@ impl Gaussian {
         Ok(errors.into_iter().zip(levels).map(|(error, level)| level.weight * error).collect())
     }
 
-    /// [VDM (11)] The bound's terms of each sequence: reconstruction, prior and diffusion.
+    /// The bound's terms of each sequence, nats: reconstruction, prior and diffusion (VDM, equation 11).
     pub fn nelbo_of(
         &self,
         denoiser: &dyn GaussianDenoiser,
@@ -262,8 +267,8 @@ impl Gaussian {
     }
 }
 
-/// [VDM section 4] The step i of T that a uniform number stands for: the log-SNR at t = i/T, and the weight of the KL of the
-/// step to s = t - 1/T, 1/2 T expm1(gamma_t - gamma_s).
+/// The step i of T that a uniform number stands for: the log-SNR at t = i/T, and the weight of the KL of the step to
+/// s = t - 1/T, 1/2 T expm1(gamma_t - gamma_s) [VDM, finite T].
 fn discrete_step_weight(schedule: &GaussianSchedule, steps: u32, u: f64) -> NoiseLevelWeight {
     let i = f64::from(step_of(u, steps));
     let log_snr = |i: f64| schedule.log_snr(i / f64::from(steps));

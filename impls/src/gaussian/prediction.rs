@@ -28,10 +28,11 @@ pub enum Prediction {
 /// The input and the output of a network at one noise level: its output F for the input c_in z at the time c_noise means
 /// eps_hat = skip z + out F.
 ///
-/// [EDM Table 1] writes the same for the denoised x_hat of y = z / alpha: see [`Self::c_skip`] and [`Self::c_out`]. Losses and
+/// EDM's Table 1 writes the same for the denoised x_hat of y = z / alpha: see [`Self::c_skip`] and [`Self::c_out`]. Losses and
 /// samplers work with eps_hat, where no difference of large numbers is taken at low noise.
 #[derive(Clone, Copy, Debug)]
 pub struct Preconditioning {
+    /// The noise level.
     pub level: Level,
     /// Coefficient of z in eps_hat.
     pub skip: f64,
@@ -45,7 +46,7 @@ pub struct Preconditioning {
 }
 
 impl Prediction {
-    /// The network's input and output at a log-SNR.
+    /// The network's input and output at a log-SNR; c_in among them [EDM, preconditioning].
     pub fn at(&self, log_snr: f64) -> Preconditioning {
         let level = Level::of_log_snr(log_snr);
         let (alpha, sigma) = (level.alpha, level.sigma);
@@ -57,7 +58,7 @@ impl Prediction {
                 let path = 1.0 / (alpha + sigma);
                 (path, alpha * path, 1.0)
             }
-            // [EDM Table 1] With s = sigma / alpha: c_skip = S^2 / (s^2 + S^2), c_out = s S / sqrt(s^2 + S^2),
+            // EDM, Table 1, with s = sigma / alpha: c_skip = S^2 / (s^2 + S^2), c_out = s S / sqrt(s^2 + S^2),
             // c_in = 1 / sqrt(s^2 + S^2).
             Self::Edm { sigma_data } => {
                 let spread = alpha * sigma_data;
@@ -85,12 +86,13 @@ impl Preconditioning {
         self.out * self.out
     }
 
-    /// c_skip of x_hat = c_skip y + c_out F, y = z / alpha: (y - s eps_hat) has 1 - sigma skip of y.
+    /// c_skip of x_hat = c_skip y + c_out F, y = z / alpha: (y - s eps_hat) has 1 - sigma skip of y
+    /// [EDM, preconditioning].
     pub fn c_skip(&self) -> f64 {
         1.0 - self.level.sigma * self.skip
     }
 
-    /// c_out of the same: -s out.
+    /// c_out of the same: -s out [EDM, preconditioning].
     pub fn c_out(&self) -> f64 {
         -self.level.sigma / self.level.alpha * self.out
     }

@@ -17,6 +17,7 @@ use elbow_process::gaussian::{Kernel, Level};
 pub struct GaussianState {
     /// The variance-preserving z, row after row.
     pub z: Vec<f64>,
+    /// Coordinates per row.
     pub length: usize,
     rngs: Vec<ChaCha8Rng>,
 }
@@ -71,6 +72,7 @@ pub struct EpsPredictor<'a> {
 }
 
 impl<'a> EpsPredictor<'a> {
+    /// Unguided eps_hat of a denoiser.
     pub fn new(denoiser: &'a dyn GaussianDenoiser, prediction: Prediction, device: &'a Device) -> Self {
         Self { denoiser, prediction, device, class: Vec::new(), guidance: 1.0, evaluations: 0 }
     }
@@ -143,7 +145,7 @@ pub fn ddim(predictor: &mut EpsPredictor, log_snrs: &[f64], state: &mut Gaussian
     }
 }
 
-/// [EDM algorithm 2] Noise that Heun's sampler adds before a step.
+/// Noise that Heun's sampler adds before a step (EDM, algorithm 2).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Churn {
     /// S_churn; 0 for the probability-flow ODE.
@@ -168,8 +170,8 @@ impl Churn {
     }
 }
 
-/// [EDM algorithms 1 and 2] Heun's second-order steps for dy/ds = eps_hat, y = z / alpha, s = sigma / alpha, with churn: two
-/// evaluations per step, one where the step ends without noise.
+/// Heun's second-order steps for dy/ds = eps_hat, y = z / alpha, s = sigma / alpha, with churn (EDM, algorithms 1 and 2):
+/// two evaluations per step, one where the step ends without noise.
 pub fn heun(predictor: &mut EpsPredictor, log_snrs: &[f64], churn: Churn, state: &mut GaussianState) {
     let of_s = |s: f64| Level::of_log_snr(-2.0 * s.ln());
     let length = state.length;

@@ -15,7 +15,8 @@ use crate::objective::{Batch, BoundTerms, TokenObjective};
 pub struct GenMd4;
 
 impl GenMd4 {
-    /// t L(x, z_t), \[batch\]: the sum over masked n of -w_x log mu_x - w_x + sum_v w_v mu_v, since r_v = w_v / t.
+    /// t L(x, z_t), \[batch\]: the sum over masked n of -w_x log mu_x - w_x + sum_v w_v mu_v, since r_v = w_v / t
+    /// [GenMD4, continuous time].
     pub fn cost(denoiser: &dyn TokenDenoiser, z: &MaskedBatch, w: &Tensor<1>) -> Tensor<1> {
         row_sums(z.costs(denoiser, |log_mu, x| {
             let [_, _, values] = log_mu.dims();
@@ -28,8 +29,7 @@ impl GenMd4 {
     /// log q(z_t | x), \[batch\]: w_x ln t for a masked token, ln(1 - t^(w_x)) for a visible one.
     pub fn log_probability(z: &MaskedBatch, w: &Tensor<1>) -> Tensor<1> {
         let device = w.device();
-        let ln_t: Vec<f64> = z.times.iter().map(|t| t.ln()).collect();
-        let masked = of_tokens(w, z) * rows_tensor(&ln_t, &device).unsqueeze_dim::<2>(1);
+        let masked = of_tokens(w, z) * rows_tensor(z.times.iter().map(|t| t.ln()), &device).unsqueeze_dim::<2>(1);
         // 1 - t^w is kept away from 0, where single precision has no digits left; w > 0 and t < 1 keep it positive.
         let visible = (masked.clone().exp().neg() + 1.0).clamp_min(1e-7).log();
         row_sums(visible.mask_where(z.targets.mask(&device), masked))
@@ -58,7 +58,7 @@ impl TokenObjective for GenMd4 {
         Ok(Corruption { z: draw(0)?, second: Some(draw(1)?) })
     }
 
-    /// [MD4 section 6] The surrogate whose gradient is that of E L, \[batch\]:
+    /// The surrogate whose gradient is that of E L, \[batch\] [GenMD4, RLOO]:
     /// (L1 + L2)/2 + stop((L1 - L2)/2) (log q(z1|x) - log q(z2|x)).
     ///
     /// The second part is added as f - stop(f): it has the gradient, and the value stays (L1 + L2)/2.
@@ -67,8 +67,7 @@ impl TokenObjective for GenMd4 {
             return Err(Error::Setting("the loss of GenMD4 compares two draws of z_t, and was given one".into()));
         };
         let w = softplus(theta(denoiser)?, 1.0);
-        let per_time: Vec<f64> = first.times.iter().map(|t| 1.0 / t).collect();
-        let per_time = rows_tensor(&per_time, &w.device());
+        let per_time = rows_tensor(first.times.iter().map(|t| 1.0 / t), &w.device());
         let loss = |z: &MaskedBatch| Self::cost(denoiser, z, &w) * per_time.clone();
         let (l1, l2) = (loss(first), loss(second));
         let score = Self::log_probability(first, &w) - Self::log_probability(second, &w);

@@ -6,13 +6,13 @@ use burn::tensor::{Device, Int, Tensor};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::any_order::K_DCE;
-use crate::corruption::{Corruption, mask_exactly, row_sums};
+use crate::corruption::{Corruption, PermutationStream, row_sums};
 use crate::error::Result;
 use crate::key::Key;
 use crate::network::{TokenDenoiser, negative_log, rows_tensor};
 use crate::objective::{Batch, BoundTerms, TokenObjective};
 
-/// [MaskGIT section 3.3] The law of the mask rate, as the rate of a uniform number.
+/// The law of the mask rate, as the rate of a uniform number (MaskGIT, section 3.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaskRates {
     /// cos(pi u / 2): MaskGIT.
@@ -58,7 +58,9 @@ crate::names!(Normaliser, "normaliser": PerRow = "per-row", Global = "global");
 /// The objective.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MaskGit {
+    /// The law of the mask rate.
     pub rates: MaskRates,
+    /// The number by which the sum of cross-entropies is divided.
     pub normaliser: Normaliser,
     /// eps of the smoothed target (1 - eps) onehot + eps/V.
     pub label_smoothing: f64,
@@ -89,18 +91,18 @@ impl MaskGit {
 
 impl TokenObjective for MaskGit {
     fn corrupt(&self, denoiser: &dyn TokenDenoiser, batch: &Batch, key: &Key, device: &Device) -> Result<Corruption> {
-        Ok(mask_exactly(batch, &self.counts(batch), denoiser.values(), key, device)?.into())
+        let mut orders = PermutationStream::new(batch.len(), batch.x.length(), key);
+        Ok(orders.mask_next(batch, &self.counts(batch), denoiser.values(), device)?.into())
     }
 
-    /// [MaskGIT section 3.1] The smoothed cross-entropies of the masked tokens: their mean, or their sum under the global
-    /// normaliser.
+    /// The smoothed cross-entropies of the masked tokens: their mean, or their sum under the global normaliser (MaskGIT,
+    /// section 3.1).
     fn loss_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Tensor<1>> {
         let cost = row_sums(z.costs(denoiser, |log_mu, x| self.smoothed(log_mu, x)));
         Ok(match self.normaliser {
+            // A row without masks costs 0.
             Normaliser::PerRow => {
-                // A row without masks costs 0.
-                let weights: Vec<f64> = z.targets.counts().map(|count| 1.0 / count.max(1) as f64).collect();
-                cost * rows_tensor(&weights, &z.input.z.device())
+                cost * rows_tensor(z.targets.counts().map(|count| 1.0 / count.max(1) as f64), &z.input.z.device())
             }
             Normaliser::Global => cost,
         })

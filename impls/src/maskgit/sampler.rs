@@ -5,7 +5,7 @@ use std::f64::consts::FRAC_PI_2;
 use crate::key::{categorical, open_uniform};
 use crate::sampler_state::{Predictor, Samples, TokenState};
 
-/// [MaskGIT section 3.2] Fills the masks of `state` in `steps` rounds.
+/// Fills the masks of `state` in `steps` rounds (MaskGIT, section 3.2).
 ///
 /// Each round draws a value for every mask, and keeps the most confident: confidence = ln p(value) + temperature (1 - r) Gumbel,
 /// r = round / steps (MaskGIT: temperature 4.5). With M masks at the start, floor(M cos(pi r / 2)) stay masked, at least one and

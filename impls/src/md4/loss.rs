@@ -14,7 +14,9 @@ use crate::weighting::Weighting;
 /// The objective: a masking schedule, a weighting, and the number of steps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Md4 {
+    /// alpha(t).
     pub schedule: MaskedSchedule,
+    /// w~ of training; the bound has weight 1.
     pub weighting: Weighting,
     /// T; none for continuous time.
     pub steps: Option<u32>,
@@ -56,8 +58,8 @@ impl Md4 {
     }
 }
 
-/// [MD4 section 4] E -log p(x | z_0) of a sequence of `length` tokens, nats: length (1 - alpha(0)) ln V for V = `values`, since
-/// what is still masked at t = 0 is decoded uniformly.
+/// E -log p(x | z_0) of a sequence of `length` tokens, nats: length (1 - alpha(0)) ln V for V = `values`, since a token that
+/// is still masked at t = 0 is decoded uniformly.
 pub fn reconstruction_loss(schedule: &MaskedSchedule, length: usize, values: usize) -> f64 {
     length as f64 * (values as f64).ln() * schedule.mask_probability(0.0)
 }
@@ -82,14 +84,13 @@ impl TokenObjective for Md4 {
         Ok(mask_under(&self.schedule, batch, &times, denoiser.values(), key, device)?.into())
     }
 
-    /// [MD4 (5)] w~(t) r(t) sum over masked n of -log mu_theta(z_t)\[n, x_n\]
+    /// w~(t) r(t) sum over masked n of -log mu_theta(z_t)\[n, x_n\] [MD4 (5)].
     ///
-    /// Its mean over t ~ U(0, 1) and z_t is the reweighted continuous-time loss (Shi and Titsias 2025); with
-    /// the `elbo` weighting it is the diffusion term of the NELBO. With any other weighting its value is not a bound on the
-    /// likelihood.
+    /// Its mean over t ~ U(0, 1) and z_t is the reweighted continuous-time loss [Demystifying, masked L_w~]: the diffusion term
+    /// of the NELBO under the `elbo` weighting, and no bound on the likelihood under any other.
     fn loss_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Tensor<1>> {
-        let weights: Vec<f64> = z.times.iter().map(|&t| self.training_weight(t)).collect();
-        Ok(z.cross_entropy(denoiser) * rows_tensor(&weights, &z.input.z.device()))
+        let weights = z.times.iter().map(|&t| self.training_weight(t));
+        Ok(z.cross_entropy(denoiser) * rows_tensor(weights, &z.input.z.device()))
     }
 
     /// The same cross-entropies, multiplied in double precision (1/t is large near t = 0).

@@ -33,8 +33,8 @@ crate::names!(Grid, "grid": Uniform = "uniform", Cosine = "cosine");
 /// Fills the masks of `state` by `steps` ancestral steps.
 ///
 /// A step first decides which masked tokens to reveal (probability xi, double precision), then draws their values
-/// from mu_theta(z_t). A sequence of which a step reveals nothing is not shown to the network, and of the others only the
-/// logits of the revealed tokens are computed. With a linear schedule, a uniform grid and N masks
+/// from mu_theta(z_t). The network is evaluated for sequences with a revealed token only, and its last layer for the
+/// revealed tokens only. With a linear schedule, a uniform grid and N masks
 /// that leaves T (1 - (1 - 1/T)^N) evaluations on average.
 pub fn ancestral(
     mut predictor: Predictor,

@@ -17,8 +17,11 @@ const FIRST_TIME: f64 = 1e-3;
 /// The times that are drawn, and the terms that are counted: see [`super`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
+    /// t in \[1e-3, 1\], no reconstruction, no prior.
     Published,
+    /// t in (0, 1), with the prior.
     Exact,
+    /// Like `Published`, with ln(1 - alpha) uniform.
     Importance,
 }
 
@@ -27,6 +30,7 @@ crate::names!(Protocol, "protocol": Published = "published", Exact = "exact", Im
 /// The objective.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mdlm {
+    /// The times that are drawn, and the terms that are counted.
     pub protocol: Protocol,
 }
 
@@ -56,10 +60,10 @@ impl TokenObjective for Mdlm {
         Ok(mask_under(&SCHEDULE, batch, &times, denoiser.values(), key, device)?.into())
     }
 
-    /// [MDLM section 3.4] sigma'/(e^sigma - 1) sum over masked n of -log mu_theta(z_t)\[n, x_n\].
+    /// sigma'/(e^sigma - 1) sum over masked n of -log mu_theta(z_t)\[n, x_n\] (MDLM, section 3.4).
     fn loss_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Tensor<1>> {
-        let weights: Vec<f64> = z.times.iter().map(|&t| self.weight(t)).collect();
-        Ok(z.cross_entropy(denoiser) * rows_tensor(&weights, &z.input.z.device()))
+        let weights = z.times.iter().map(|&t| self.weight(t));
+        Ok(z.cross_entropy(denoiser) * rows_tensor(weights, &z.input.z.device()))
     }
 
     fn nelbo_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Vec<BoundTerms>> {

@@ -5,7 +5,7 @@ use burn::tensor::{Int, Tensor};
 
 use crate::network::{MaskedTargets, without_mask};
 
-/// [MDLM section 3.2.3] One cost per token under the SUBS parameterisation, \[batch, length\].
+/// One cost per token under the SUBS parameterisation, \[batch, length\] [MDLM, SUBS].
 ///
 /// - Zero masking probabilities: the logit of the mask, the last where there is one, is dropped before the softmax, so that
 ///   log mu_theta, \[batch, length, V\], is a distribution over the data values.

@@ -1,4 +1,4 @@
-//! What a network is told beside the corrupted sequence: the diffusion time, and a class.
+//! The inputs of a network beside the corrupted sequence: the diffusion time, and a class.
 
 use burn::module::Module;
 use burn::nn::{Embedding, Linear};
@@ -11,7 +11,7 @@ use super::init::Init;
 use super::state_dict::StateDict;
 use crate::error::Result;
 
-/// What a network is conditioned on.
+/// The conditioning of a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConditioningShape {
     /// Whether it sees the diffusion time.

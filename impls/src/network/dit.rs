@@ -20,7 +20,7 @@ use elbow_fused::Rotary;
 use elbow_fused::gelu_tanh;
 use elbow_fused::self_attention;
 
-/// Sinusoids of the noise level.
+/// Number of sinusoids of the noise level.
 pub(super) const FREQUENCIES: usize = 256;
 
 /// The size of a [`Dit`].
@@ -30,13 +30,17 @@ pub struct DitShape {
     pub values: usize,
     /// Tokens per sequence. No weight depends on it; the work and the memory do.
     pub length: usize,
+    /// Width of the residual stream.
     pub width: usize,
+    /// Attention heads.
     pub heads: usize,
+    /// Blocks.
     pub layers: usize,
     /// Width of the conditioning vector (published: 128).
     pub condition: usize,
     /// Whether the network sees the noise level. Where not, it sees sigma = 0: the path and its parameters stay.
     pub time: bool,
+    /// Share of coordinates dropped in training.
     pub dropout: f64,
 }
 

@@ -106,7 +106,7 @@ impl Work {
         self.kept += 4 * rows * hidden;
     }
 
-    /// The masks of this many applications of dropout, of so many numbers each.
+    /// The masks of several applications of dropout, of this many numbers each.
     fn dropout(&mut self, rate: f64, applications: usize, numbers: usize) {
         self.kept += if rate > 0.0 { applications * numbers } else { 0 };
     }

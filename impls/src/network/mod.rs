@@ -10,14 +10,16 @@ mod flops;
 mod init;
 mod learned_schedule;
 mod masked_targets;
+mod modality;
 mod model;
 mod patches;
 mod residual;
-mod signal;
 pub mod state_dict;
 pub mod table;
 mod transformer;
 mod unet;
+
+use std::borrow::Borrow;
 
 use burn::tensor::kind::Basic;
 use burn::tensor::{Device, Float, Int, Tensor, TensorData};
@@ -29,9 +31,9 @@ pub use conditioning::ConditioningShape;
 pub use dit::{Dit, DitShape};
 pub use learned_schedule::LearnedSchedule;
 pub use masked_targets::{MaskedTargets, QueryPositions, negative_log};
+pub use modality::{Patches, Signal};
 pub use model::{GaussianModel, Model, NetworkShape, TokenModel};
 pub use patches::PatchTransformerShape;
-pub use signal::{Patches, Signal};
 pub use table::TableDenoiser;
 pub use transformer::{Perceptron, Positions, Transformer, TransformerShape};
 pub use unet::{UNet, UNetShape};
@@ -142,7 +144,9 @@ pub trait GaussianDenoiser: Send + Sync {
 /// A denoiser of either family.
 #[derive(Clone, Copy)]
 pub enum Denoiser<'a> {
+    /// Over tokens.
     Tokens(&'a dyn TokenDenoiser),
+    /// Over points.
     Gaussian(&'a dyn GaussianDenoiser),
 }
 
@@ -213,8 +217,8 @@ pub fn ids_tensor(ids: &[u32], length: usize, device: &Device) -> Tensor<2, Int>
 }
 
 /// Numbers, one per row, as a tensor: \[batch\].
-pub fn rows_tensor(numbers: &[f64], device: &Device) -> Tensor<1> {
-    let numbers: Vec<f32> = numbers.iter().map(|&x| x as f32).collect();
+pub fn rows_tensor<N: Borrow<f64>>(numbers: impl IntoIterator<Item = N>, device: &Device) -> Tensor<1> {
+    let numbers: Vec<f32> = numbers.into_iter().map(|x| *x.borrow() as f32).collect();
     let count = numbers.len();
     Tensor::from_data(TensorData::new(numbers, [count]), device)
 }

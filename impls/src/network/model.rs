@@ -14,8 +14,11 @@ use crate::key::Key;
 /// Which network, and how large.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NetworkShape {
+    /// MD4's transformer and its variants.
     Transformer(TransformerShape),
+    /// MDLM's diffusion transformer.
     Dit(DitShape),
+    /// The U-Nets of VDM and MD4.
     UNet(UNetShape),
 }
 
@@ -95,7 +98,9 @@ pub struct GaussianModel {
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant)] // one per run
 pub enum Model {
+    /// Over tokens.
     Tokens(TokenModel),
+    /// Over points.
     Gaussian(GaussianModel),
 }
 

@@ -17,8 +17,11 @@ pub(super) const PATCH: usize = 2;
 /// The size of a [`PatchTransformer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PatchTransformerShape {
+    /// Width of the residual stream.
     pub width: usize,
+    /// Attention heads.
     pub heads: usize,
+    /// Blocks.
     pub layers: usize,
 }
 

@@ -97,7 +97,7 @@ impl StateDict {
         self.tensors.remove(name);
     }
 
-    /// Complains about tensors that nobody took.
+    /// An error where tensors are left.
     pub fn finish(self) -> Result<()> {
         match self.tensors.is_empty() {
             true => Ok(()),

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{Input, TokenDenoiser};
 
-/// mu_theta as a table, one row of probabilities per pattern and position.
+/// mu_theta as a table: one row of probabilities per partially masked sequence and position.
 #[derive(Clone)]
 pub struct TableDenoiser {
     values: usize,

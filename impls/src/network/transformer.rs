@@ -54,6 +54,7 @@ crate::names!(Perceptron, "perceptron": Glu = "glu", SwiGlu = "swiglu", SquaredR
 pub struct TransformerShape {
     /// Data values V (the mask is an extra input id).
     pub values: usize,
+    /// Tokens, or points.
     pub signal: Signal,
     /// Outputs per token: V logits, V + 1 for an objective with one for the mask; 1 for points.
     pub outputs: usize,
@@ -63,14 +64,19 @@ pub struct TransformerShape {
     pub patches: Option<Patches>,
     /// Width of the residual stream; a multiple of `heads`.
     pub width: usize,
+    /// Attention heads.
     pub heads: usize,
+    /// Blocks.
     pub layers: usize,
     /// Hidden units of the perceptron.
     pub hidden: usize,
     /// Width of the token embedding, where it is not `width` and a dense layer follows (MD4 on text8: 64). Patches need one.
     pub embedding: Option<usize>,
+    /// The encoding of positions.
     pub positions: Positions,
+    /// The perceptron of the blocks.
     pub perceptron: Perceptron,
+    /// The time and the class, where the network sees them.
     pub conditioning: ConditioningShape,
     /// Whether position i sees positions 0..=i only.
     pub causal: bool,

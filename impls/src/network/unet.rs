@@ -26,6 +26,7 @@ use crate::key::Key;
 pub struct UNetShape {
     /// Data values V (the mask is an extra input id).
     pub values: usize,
+    /// Tokens, or points.
     pub signal: Signal,
     /// Height, width and channels of the images; a token is one channel of one pixel, in that order.
     pub image: [usize; 3],
@@ -37,7 +38,9 @@ pub struct UNetShape {
     pub layers: usize,
     /// The transformer in the middle; without it, self-attention between two residual blocks.
     pub patches: Option<PatchTransformerShape>,
+    /// The time and the class, where the network sees them.
     pub conditioning: ConditioningShape,
+    /// Share of coordinates dropped in training.
     pub dropout: f64,
 }
 
@@ -136,8 +139,8 @@ impl UNetShape {
         if level == 0 { self.width } else { 2 * self.width }
     }
 
-    /// Level, and channels in and out, of each residual block on the way down; the same on the way up, where a block reads the
-    /// last skip that is left too.
+    /// Level, and channels in and out, of each residual block on the way down, then on the way up, where a block also reads
+    /// the last remaining skip.
     pub(super) fn blocks(&self) -> [Vec<(usize, [usize; 2])>; 2] {
         let (mut down, mut up) = (Vec::new(), Vec::new());
         // Channels of what each skip carries.

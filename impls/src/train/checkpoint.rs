@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn_store::ModuleSnapshot;
 use burn_store::SafetensorsStore;
+use elbow_base::atomic_file;
 use serde::{Deserialize, Serialize};
 
 use crate::data::DataShape;
@@ -97,12 +97,12 @@ impl Checkpoint {
         let mut files = BTreeMap::new();
         for (name, bytes) in FILES.iter().zip([to_bytes(model)?, to_bytes(ema)?, optimizer]) {
             files.insert((*name).to_owned(), sha256(&bytes));
-            write_atomic(&new.join(name), &bytes)?;
+            atomic_file::write(&new.join(name), &bytes)?;
         }
         let (data, dataset_hash) = about;
         let state = State { step, data, dataset_hash: dataset_hash.to_owned(), files };
         let text = serde_json::to_string_pretty(&state).expect("plain fields always serialise");
-        write_atomic(&new.join("state.json"), text.as_bytes())?;
+        atomic_file::write(&new.join("state.json"), text.as_bytes())?;
         let old = self.beside("old");
         discard(&old)?;
         if self.dir.exists() {
@@ -157,13 +157,4 @@ fn discard(dir: &Path) -> Result<()> {
         fs::remove_dir_all(dir).map_err(Error::writing(dir))?;
     }
     Ok(())
-}
-
-/// Writes a file whole or not at all: beside its place, synchronised, then renamed.
-pub(super) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let beside = path.with_extension("tmp");
-    let mut file = fs::File::create(&beside).map_err(Error::writing(&beside))?;
-    file.write_all(bytes).map_err(Error::writing(&beside))?;
-    file.sync_all().map_err(Error::writing(&beside))?;
-    fs::rename(&beside, path).map_err(Error::writing(path))
 }

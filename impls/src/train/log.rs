@@ -4,10 +4,10 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use elbow_base::atomic_file;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::checkpoint::write_atomic;
 use super::tensorboard::EventWriter;
 use crate::error::{Error, Result};
 
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 pub struct Progress {
     /// Finished steps.
     pub step: u64,
-    /// The step's training loss under the run's weights, nats / ln 2 per token (maskgit: per hidden token).
+    /// The step's training loss under the run's weights, nats / ln 2 per token (maskgit: per masked token).
     /// Only with the weights of the bound itself is its mean a likelihood bound (the diffusion term, in bits/dim).
     pub weighted_loss: f64,
     /// The learning rate of the step.
@@ -33,11 +33,11 @@ pub(super) struct MetricsLog {
 }
 
 impl MetricsLog {
-    /// Keeps the rows up to the checkpoint's step: those after it will be computed again.
+    /// Opens the logs with the rows up to the checkpoint's step: later steps will be computed again.
     pub fn open(run: &Path, done: u64) -> Result<Self> {
         let path = run.join("metrics.jsonl");
         let kept: Vec<Map<String, Value>> = rows(run)?.into_iter().filter(|row| step(row) <= Some(done)).collect();
-        write_atomic(&path, kept.iter().map(line).collect::<String>().as_bytes())?;
+        atomic_file::write(&path, kept.iter().map(line).collect::<String>().as_bytes())?;
         let mut events = EventWriter::create(&run.join("events"))?;
         for row in &kept {
             events.scalars(step(row).unwrap_or(0), row)?;
@@ -86,10 +86,4 @@ fn rows(run: &Path) -> Result<Vec<Map<String, Value>>> {
 /// The training rows of a run.
 pub fn read_progress(run: &Path) -> Result<Vec<Progress>> {
     Ok(rows(run)?.into_iter().filter_map(|row| serde_json::from_value(Value::Object(row)).ok()).collect())
-}
-
-/// One number of a run's evaluations against the step: `nelbo`.
-pub fn read_evaluations(run: &Path, name: &str) -> Result<Vec<(u64, f64)>> {
-    let point = |row: Map<String, Value>| Some((step(&row)?, row.get(name)?.as_f64()?));
-    Ok(rows(run)?.into_iter().filter_map(point).collect())
 }

@@ -91,7 +91,7 @@ pub fn clip_by_global_norm<M: Module>(module: &M, gradients: &mut GradientsParam
     let mut norm = SquaredNorm { gradients, sum: 0.0, parts: Vec::new() };
     module.visit(&mut norm);
     let SquaredNorm { sum, parts, .. } = norm;
-    // One answer of the device, not one a parameter.
+    // One transfer from the device, not one per parameter.
     let others = if parts.is_empty() { 0.0 } else { Tensor::cat(parts, 0).sum().into_scalar::<f32>() };
     let norm = (sum + others).sqrt();
     if limit > 0.0 && norm > limit {
@@ -108,9 +108,9 @@ pub fn gradient_norm<M: Module>(model: &M, loss: Tensor<1>) -> f64 {
 
 struct SquaredNorm<'a> {
     gradients: &'a GradientsParams,
-    /// Of the CPU's tensors.
+    /// Sum over the tensors of the CPU.
     sum: f32,
-    /// Of the others.
+    /// Sums of the other devices' tensors.
     parts: Vec<Tensor<1>>,
 }
 
@@ -144,7 +144,7 @@ const COUNTS: &str = "counts";
 /// The optimiser's state as a safetensors document, with tensors named after the parameters
 /// (`network.Transformer.blocks.0.qkv.weight.momentum.moment_1`).
 ///
-/// burn names them after parameter ids, which are new in every process; the names are the same for ever.
+/// burn names them after parameter ids, which are new in every process; the names are the same in every process.
 pub fn to_safetensors<M: Module>(optimizer: &ModuleOptimizer, module: &M) -> Result<Vec<u8>, String> {
     let paths: HashMap<String, String> = parameters(module).into_iter().map(|(path, id)| (id, path)).collect();
     let rename = |name: &str| swap_prefix(name, &paths);

@@ -31,8 +31,8 @@ const KEYS: [&str; 51] = [
 ];
 
 /// Everything that decides a training run, valid and unchangeable: another run's settings are made by
-/// [`Settings::with`]. A setting that an implementation, a data set or a network has no use for is absent; one that it
-/// needs and that is missing, or the other way round, is an error.
+/// [`Settings::with`]. Settings that the implementation, the data set or the network needs are present, all others are
+/// absent; anything else is an error.
 #[derive(Clone, Debug)]
 pub struct Settings {
     values: SettingValues,
@@ -62,7 +62,7 @@ pub struct SettingValues {
     pub class_conditioning: bool,
     /// Width of the conditioning vector; needed where there is conditioning, and by a dit.
     pub condition_width: Option<usize>,
-    /// Probability that a sequence's class is hidden in training, for guidance (with `class_conditioning`).
+    /// Probability that a sequence's class is dropped in training, for guidance (with `class_conditioning`).
     pub label_dropout: Option<f64>,
     /// Probability that dropout sets a number to 0.
     pub dropout: f64,
@@ -117,6 +117,16 @@ crate::names!(Decay, "decay": Cosine = "cosine", Constant = "constant");
 impl Settings {
     /// Reads a bundled preset by name, or a TOML file by path, and applies `key=value` overrides. A key that the preset
     /// does not have is set if it is a setting at all, and taken away with the value `none`.
+    ///
+    /// ```
+    /// use elbow_impls::train::{ObjectiveConfig, Settings};
+    ///
+    /// let settings = Settings::resolve("md4-digits", &["weighting=sigmoid:2".into(), "steps=100".into()])?;
+    /// assert!(matches!(&settings.objective, ObjectiveConfig::Md4(md4) if md4.weighting.to_string() == "sigmoid:2"));
+    /// assert_eq!((settings.steps, settings.data.shape()?.values), (100, 17));
+    /// assert!(settings.with(&["protocol=exact".into()]).is_err(), "a setting of mdlm");
+    /// # Ok::<(), elbow_impls::Error>(())
+    /// ```
     pub fn resolve(preset: &str, overrides: &[String]) -> Result<Self> {
         let text = match PRESETS.iter().find(|(name, _)| *name == preset) {
             Some((_, text)) => (*text).to_owned(),
@@ -277,7 +287,7 @@ impl Serialize for Settings {
     }
 }
 
-/// Rejects a key that is no setting.
+/// Rejects an unknown key.
 fn check_known(key: &str) -> Result<()> {
     match KEYS.contains(&key) {
         true => Ok(()),

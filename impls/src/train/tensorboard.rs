@@ -7,9 +7,37 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use prost::Message;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+
+/// The fields in use of tensorflow/core/util/event.proto, by their numbers there.
+#[derive(Clone, PartialEq, Message)]
+struct Event {
+    #[prost(double, tag = "1")]
+    wall_time: f64,
+    #[prost(uint64, tag = "2")]
+    step: u64,
+    #[prost(string, tag = "3")]
+    file_version: String,
+    #[prost(message, optional, tag = "5")]
+    summary: Option<Summary>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Summary {
+    #[prost(message, repeated, tag = "1")]
+    value: Vec<Scalar>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Scalar {
+    #[prost(string, tag = "1")]
+    tag: String,
+    #[prost(float, optional, tag = "2")]
+    simple_value: Option<f32>,
+}
 
 /// The event file of a run. A resumed run writes it anew, from `metrics.jsonl`.
 pub(super) struct EventWriter {
@@ -43,56 +71,14 @@ impl EventWriter {
     }
 }
 
-/// Event { wall_time = 1, file_version = 3 }.
+/// The first event of a file.
 fn version(wall_time: f64) -> Vec<u8> {
-    let mut event = wall(wall_time);
-    bytes(&mut event, 3, b"brain.Event:2");
-    event
+    Event { wall_time, file_version: "brain.Event:2".into(), ..Event::default() }.encode_to_vec()
 }
 
-/// Event { wall_time = 1, step = 2, summary = 5 { value = 1 { tag = 1, simple_value = 2 } } }.
 fn scalar(wall_time: f64, step: u64, tag: &str, value: f32) -> Vec<u8> {
-    let mut inner = Vec::new();
-    bytes(&mut inner, 1, tag.as_bytes());
-    key(&mut inner, 2, 5);
-    inner.extend_from_slice(&value.to_le_bytes());
-    let mut summary = Vec::new();
-    bytes(&mut summary, 1, &inner);
-    let mut event = wall(wall_time);
-    if step > 0 {
-        key(&mut event, 2, 0);
-        varint(&mut event, step);
-    }
-    bytes(&mut event, 5, &summary);
-    event
-}
-
-/// The first field; a zero is left out, as protocol buffers do.
-fn wall(wall_time: f64) -> Vec<u8> {
-    let mut event = Vec::new();
-    if wall_time != 0.0 {
-        key(&mut event, 1, 1);
-        event.extend_from_slice(&wall_time.to_le_bytes());
-    }
-    event
-}
-
-fn key(out: &mut Vec<u8>, field: u64, wire: u64) {
-    varint(out, field << 3 | wire);
-}
-
-fn bytes(out: &mut Vec<u8>, field: u64, content: &[u8]) {
-    key(out, field, 2);
-    varint(out, content.len() as u64);
-    out.extend_from_slice(content);
-}
-
-fn varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
+    let summary = Summary { value: vec![Scalar { tag: tag.into(), simple_value: Some(value) }] };
+    Event { wall_time, step, summary: Some(summary), ..Event::default() }.encode_to_vec()
 }
 
 /// A TFRecord.

@@ -8,7 +8,7 @@ use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::Device;
 
-use super::checkpoint::{Checkpoint, write_atomic};
+use super::checkpoint::Checkpoint;
 use super::log::{MetricsLog, Progress};
 use super::settings::Settings;
 use super::{ema, optimizer};
@@ -19,7 +19,7 @@ use crate::key::{Key, open_uniform, permutation};
 use crate::network::Model;
 use crate::objective::Batch;
 use crate::time_sampling::TimeSampling;
-use elbow_base::Workers;
+use elbow_base::{Workers, atomic_file};
 
 /// A model in training.
 pub struct Trainer<'a> {
@@ -224,8 +224,8 @@ pub fn train(
         return Err(Error::OtherRun { run: run.to_owned(), message: "holds a run with other settings" });
     }
     let mut trainer = Trainer::new(settings, data, devices)?.resume(run)?;
-    // Not before the settings have proved to fit the data.
-    write_atomic(&config, settings.to_toml().as_bytes())?;
+    // Only once the settings are known to fit the data.
+    atomic_file::write(&config, settings.to_toml().as_bytes())?;
     let mut log = MetricsLog::open(run, trainer.steps_done())?;
     while trainer.steps_done() < settings.steps {
         let progress = trainer.advance()?;

@@ -1,11 +1,9 @@
 //! The arithmetic, the parameters and the activations of networks, counted from their shapes.
 
 use elbow_impls::network::{DitShape, NetworkShape, UNetShape};
-use elbow_impls::train::Settings;
 use serde_json::Value;
 
-use crate::networks::{self, flat, number};
-use crate::unet;
+use crate::{flat, golden, networks, number, resolve, unet};
 
 /// Operations equal the golden count, whole numbers that f64 holds exactly, and none of the wrong ones.
 fn agrees(name: &str, shape: NetworkShape, golden: &Value) {
@@ -19,16 +17,16 @@ fn agrees(name: &str, shape: NetworkShape, golden: &Value) {
 #[test]
 fn operations_are_those_that_pytorch_counts() {
     for name in ["flat", "flat-class", "pyramid"] {
-        let golden = unet::golden(&format!("{name}.json"));
+        let golden = golden(&format!("unet/{name}.json"));
         let shape = NetworkShape::UNet(unet::shape(&golden));
         assert_eq!(shape.parameters(), number(&golden["parameters"]), "{name}");
         agrees(name, shape, &golden["operations"]);
     }
-    let golden = unet::golden("parameters.json");
+    let golden = golden("unet/parameters.json");
     let golden = &golden["configurations"]["vdm-cifar10"];
     agrees("vdm-cifar10", NetworkShape::UNet(unet::shape(&golden["hyper"])), &golden["operations"]);
 
-    let golden = networks::golden("dit.json");
+    let golden = crate::golden("networks/dit.json");
     let of = |name: &str| number(&golden[name]);
     let dit = DitShape {
         values: of("mask"),
@@ -42,7 +40,7 @@ fn operations_are_those_that_pytorch_counts() {
     };
     agrees("dit", NetworkShape::Dit(dit), &golden["operations"]);
     for name in ["md4-transformer", "md4-transformer-outside", "md4-transformer-plain"] {
-        let golden = networks::golden(&format!("{name}.json"));
+        let golden = crate::golden(&format!("networks/{name}.json"));
         agrees(name, NetworkShape::Transformer(networks::md4_shape(&golden)), &golden["operations"]);
     }
 }
@@ -62,7 +60,7 @@ fn vectors(network: &str, tensor: &str) -> usize {
 
 #[test]
 fn published_configurations_are_counted_tensor_by_tensor() {
-    let golden = networks::golden("parameters.json");
+    let golden = golden("networks/parameters.json");
     for (name, configuration) in golden["configurations"].as_object().expect("configurations") {
         let shape = networks::published(configuration);
         assert_eq!(shape.parameters(), number(&configuration["total"]), "{name}");
@@ -89,8 +87,7 @@ fn published_configurations_are_counted_tensor_by_tensor() {
 }
 
 fn shape(preset: &str, overrides: &[&str]) -> NetworkShape {
-    let overrides: Vec<String> = overrides.iter().map(|&pair| pair.to_owned()).collect();
-    let settings = Settings::resolve(preset, &overrides).expect("a preset");
+    let settings = resolve(preset, overrides).expect("a preset");
     settings.network(&settings.data.shape().expect("digits")).expect("a network")
 }
 
@@ -136,7 +133,7 @@ fn the_activations_of_a_network_are_counted() {
 
     // A U-Net of 4x4 pixels, 8 channels: of a norm and its activation 5 tensors; one block down, two in the middle, two up,
     // which read 16 channels and keep them for their skip.
-    let golden = unet::golden("flat-class.json");
+    let golden = golden("unet/flat-class.json");
     let (inner, up) = (2.0 * 5.0 * 8.0, 5.0 * 16.0 + 5.0 * 8.0 + 16.0);
     let attention = 16.0 * (3.0 * 8.0 + 4.0 * 8.0) + 3.0 * 16.0 * 16.0;
     let ends = 16.0 * (1.0 + 5.0 * 8.0 + 1.0);

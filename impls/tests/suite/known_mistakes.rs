@@ -12,26 +12,22 @@ use elbow_impls::schedule::MaskedSchedule;
 use elbow_impls::time_sampling::TimeSampling;
 use elbow_impls::{Key, Weighting};
 
+use crate::FnTokens;
+
 /// The same logits at every position; the last may be the mask's.
-struct Constant {
-    values: usize,
-    logits: Vec<f32>,
+fn constant(values: usize, logits: impl Into<Vec<f32>>) -> impl TokenDenoiser {
+    let logits = logits.into();
+    let outputs = logits.len();
+    let row = TensorData::new(logits, [1, 1, outputs]);
+    let logits = move |input: &Input| {
+        let [batch, length] = input.z.dims();
+        Tensor::<3>::from_data(row.clone(), &input.z.device()).expand([batch, length, outputs])
+    };
+    FnTokens { values, logits, theta: None }
 }
 
-impl TokenDenoiser for Constant {
-    fn values(&self) -> usize {
-        self.values
-    }
-
-    fn sees_time(&self) -> bool {
-        false
-    }
-
-    fn logits(&self, input: &Input) -> Tensor<3> {
-        let [batch, length] = input.z.dims();
-        let row = Tensor::<1>::from_data(TensorData::new(self.logits.clone(), [self.logits.len()]), &input.z.device());
-        row.reshape([1, 1, self.logits.len()]).expand([batch, length, self.logits.len()])
-    }
+fn uniform(steps: Option<u32>, kernel: ReverseKernel) -> D3pmUniform {
+    D3pmUniform { schedule: MaskedSchedule::Linear, steps, kernel, hybrid_ce_weight: 0.0 }
 }
 
 fn batch(ids: &[u32], length: usize, u: &[f64]) -> Batch {
@@ -64,21 +60,15 @@ fn every_step_of_discrete_time_is_drawn_and_the_first_is_finite() {
         drawn.sort_unstable();
         assert!(drawn.into_iter().eq(1..=steps), "T = {steps}");
     }
-    let with_mask = Constant { values: 3, logits: vec![0.1, 0.2, 0.3, 2.0] };
-    let plain = Constant { values: 3, logits: vec![0.1, 0.2, 0.3] };
+    let with_mask = constant(3, [0.1, 0.2, 0.3, 2.0]);
+    let plain = constant(3, [0.1, 0.2, 0.3]);
     let first = batch(&[0, 1, 2, 0], 4, &[1e-12]);
     let key = Key::new(2, "masks");
     let md4 = Md4 { steps: Some(100), ..Md4::new(MaskedSchedule::Linear, Weighting::Elbo) };
-    let uniform = D3pmUniform {
-        schedule: MaskedSchedule::Linear,
-        steps: Some(100),
-        kernel: ReverseKernel::D3pm,
-        hybrid_ce_weight: 0.0,
-    };
     let found = [
         D3pmAbsorbing { steps: 100, hybrid_ce_weight: 0.0 }.nelbo(&with_mask, &first, &key, &device),
         md4.nelbo(&plain, &first, &key, &device),
-        uniform.nelbo(&plain, &first, &key, &device),
+        uniform(Some(100), ReverseKernel::D3pm).nelbo(&plain, &first, &key, &device),
     ]
     .map(|terms| terms.expect("a bound"));
     assert!(found.iter().flatten().all(|terms| terms.sum().is_finite()), "{found:?}");
@@ -88,7 +78,7 @@ fn every_step_of_discrete_time_is_drawn_and_the_first_is_finite() {
 fn a_visible_token_costs_nothing_even_where_the_network_excludes_it() {
     // 0 times infinity is not 0: multiplying by the mask does not remove an infinite cost.
     let device = Device::flex();
-    let certain = Constant { values: 2, logits: vec![0.0, f32::NEG_INFINITY] };
+    let certain = constant(2, [0.0, f32::NEG_INFINITY]);
     let data = batch(&[1, 0], 2, &[0.5]);
     let cost = |masked: [bool; 2]| {
         let z = MaskedBatch::new(&data, &[0.5], 2, masked.to_vec(), &device).expect("data values");
@@ -104,18 +94,12 @@ fn the_network_puts_no_mass_on_the_mask() {
     let device = Device::flex();
     let data = batch(&[0, 1, 2, 1], 4, &[0.7]);
     let cost = |mask: f32| {
-        let denoiser = Constant { values: 3, logits: vec![0.3, -0.2, 0.1, mask] };
-        let objective = Mdlm { protocol: Protocol::Exact };
-        (
-            bits(&objective.nelbo(&denoiser, &data, &Key::new(3, "masks"), &device).expect("a bound")),
-            bits(
-                &D3pmAbsorbing { steps: 10, hybrid_ce_weight: 0.0 }
-                    .nelbo(&denoiser, &data, &Key::new(3, "masks"), &device)
-                    .expect("a bound"),
-            ),
-        )
+        let denoiser = constant(3, [0.3, -0.2, 0.1, mask]);
+        let objectives: [&dyn TokenObjective; 2] =
+            [&Mdlm { protocol: Protocol::Exact }, &D3pmAbsorbing { steps: 10, hybrid_ce_weight: 0.0 }];
+        objectives.map(|o| bits(&o.nelbo(&denoiser, &data, &Key::new(3, "masks"), &device).expect("a bound")))
     };
-    let ((low, kept_low), (high, kept_high)) = (cost(-5.0), cost(8.0));
+    let ([low, kept_low], [high, kept_high]) = (cost(-5.0), cost(8.0));
     assert!((low[0] - high[0]).abs() < 1e-4, "{low:?} {high:?}");
     assert!((kept_low[0] - kept_high[0]).abs() > 1.0, "witness: D3PM keeps the mass ({kept_low:?} {kept_high:?})");
 }
@@ -134,7 +118,7 @@ fn the_published_interval_is_a_mean_and_not_the_integral() {
     let (published, exact) = (Mdlm { protocol: Protocol::Published }, Mdlm { protocol: Protocol::Exact });
     assert_eq!((published.time(0.0), published.time(1.0)), (1e-3, 1.0));
     assert_eq!((exact.time(1e-9), exact.time(0.5)), (1e-9, 0.5));
-    let denoiser = Constant { values: 4, logits: vec![0.0; 4] };
+    let denoiser = constant(4, [0.0; 4]);
     let data = batch(&[0, 1, 2, 3], 4, &[0.5]);
     let prior = |objective: Mdlm| {
         objective.nelbo(&denoiser, &data, &Key::new(5, "masks"), &Device::flex()).expect("a bound")[0].prior
@@ -148,12 +132,12 @@ fn the_published_interval_is_a_mean_and_not_the_integral() {
 fn a_probability_that_underflows_is_no_nan() {
     // Without an auxiliary loss its infinite cross-entropy must not become 0 times infinity.
     let device = Device::flex();
-    let certain = Constant { values: 3, logits: vec![0.0, -300.0, -300.0] };
+    let certain = constant(3, [0.0, -300.0, -300.0]);
     let data = batch(&[1, 2, 0, 1], 4, &[0.01]);
     for (kernel, steps) in
         [(ReverseKernel::D3pm, None), (ReverseKernel::D3pm, Some(10)), (ReverseKernel::Mixture, Some(10))]
     {
-        let uniform = D3pmUniform { schedule: MaskedSchedule::Linear, steps, kernel, hybrid_ce_weight: 0.0 };
+        let uniform = uniform(steps, kernel);
         let terms = uniform.nelbo(&certain, &data, &Key::new(8, "noise"), &device).expect("a bound");
         assert!(terms[0].sum().is_finite() && terms[0].sum() > 0.0, "{kernel} {steps:?}: {terms:?}");
         let loss = to_f64_vec(uniform.loss(&certain, &data, &Key::new(8, "noise"), &device).expect("a loss"));
@@ -174,7 +158,7 @@ fn the_cosine_grid_under_the_cosine_schedule_warps_twice() {
 #[test]
 fn costs_over_the_number_of_masks_are_not_the_bound() {
     // The mean of (sum of CE / t) / masks is about twice the bound a token for a uniform network: 1/t for each row with a mask.
-    let denoiser = Constant { values: 4, logits: vec![0.0; 4] };
+    let denoiser = constant(4, [0.0; 4]);
     let (device, n, length) = (Device::flex(), 4096, 8);
     let u = TimeSampling::Stratified.draw(n, &Key::new(6, "times"));
     let data = batch(&vec![0; n * length], length, &u);

@@ -1,47 +1,28 @@
 //! Networks against PyTorch and JAX on the same weights, and the sizes of the published ones (`fixtures/networks`).
 
-use std::path::{Path, PathBuf};
-
 use burn::tensor::{Device, Tensor, TensorData};
 use elbow_impls::Key;
 use elbow_impls::network::{
     ConditioningShape, Dit, DitShape, Input, Model, NetworkShape, PatchTransformerShape, Perceptron, Positions, Signal,
     Transformer, TransformerShape, UNetShape, ids_tensor,
 };
-use elbow_impls::train::{DataShape, Settings};
+use elbow_impls::train::DataShape;
 use serde_json::Value;
+
+use crate::{fixture, flat, golden, ids, number, resolve};
 
 /// Largest error of a logit. Measured: 8.4e-7 here, 9e-7 between the reference tools' own single and double precision.
 /// The smallest mistake that the fixtures list moves a logit by 2.4e-4.
 const TOLERANCE: f64 = 8e-6;
 
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/networks").join(name)
-}
-
-pub fn golden(name: &str) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(fixture(name)).expect("the fixture")).expect("JSON")
-}
-
-pub fn flat(value: &Value) -> Vec<f64> {
-    match value {
-        Value::Array(items) => items.iter().flat_map(flat).collect(),
-        number => vec![number.as_f64().expect("a number")],
-    }
-}
-
-pub fn number(value: &Value) -> usize {
-    value.as_u64().expect("a whole number") as usize
-}
-
 /// The golden input: tokens, times, classes.
 fn input(golden: &Value, device: &Device) -> Input {
     let rows = golden["z"].as_array().expect("rows");
-    let ids: Vec<u32> = flat(&golden["z"]).into_iter().map(|id| id as u32).collect();
+    let ids = ids(&golden["z"]);
     let times = golden.get("t").map_or(vec![0.0; rows.len()], flat);
     let input = Input::new(ids_tensor(&ids, ids.len() / rows.len(), device), &times);
     match golden.get("label") {
-        Some(label) => input.with_class(&flat(label).into_iter().map(|id| id as u32).collect::<Vec<_>>()),
+        Some(label) => input.with_class(&crate::ids(label)),
         None => input,
     }
 }
@@ -60,9 +41,10 @@ fn sigma(golden: &Value, device: &Device) -> Tensor<1> {
 
 #[test]
 fn imported_mdlm_weights_give_the_logits_of_pytorch() {
-    let (device, golden) = (Device::flex(), golden("dit.json"));
+    let (device, golden) = (Device::flex(), golden("networks/dit.json"));
     for file in ["dit.safetensors", "dit.pt"] {
-        let network = Dit::import(&fixture(file), 12, true, &device).expect("a published layout");
+        let network =
+            Dit::import(&fixture(&format!("networks/{file}")), 12, true, &device).expect("a published layout");
         let shape = network.shape();
         assert_eq!((shape.values, shape.width, shape.heads, shape.layers, shape.condition), (10, 32, 4, 2, 16));
         assert_eq!(Model::from(network.clone()).parameters(), number(&golden["parameters"]));
@@ -71,7 +53,8 @@ fn imported_mdlm_weights_give_the_logits_of_pytorch() {
         println!("{file}: {worst:.1e}");
         assert!(worst < TOLERANCE, "{file}: {worst:e}");
         // Without the noise level the network sees sigma = 0, whatever the time.
-        let blind = Model::from(Dit::import(&fixture(file), 12, false, &device).expect("the same"));
+        let blind =
+            Model::from(Dit::import(&fixture(&format!("networks/{file}")), 12, false, &device).expect("the same"));
         let blind = blind.tokens().expect("it reads tokens");
         let worst = error(blind.logits(&input), &golden["logits_without_time"]);
         assert!(worst < TOLERANCE, "{file} without time: {worst:e}");
@@ -83,7 +66,7 @@ fn imported_mdlm_weights_give_the_logits_of_pytorch() {
 #[test]
 fn every_imported_tensor_is_accounted_for() {
     let device = Device::flex();
-    let bytes = std::fs::read(fixture("dit.safetensors")).expect("the fixture");
+    let bytes = std::fs::read(fixture("networks/dit.safetensors")).expect("the fixture");
     let file = safetensors::SafeTensors::deserialize(&bytes).expect("valid");
     let folder = tempfile::tempdir().expect("a folder");
     let rewrite = |change: &dyn Fn(&str) -> Option<String>| {
@@ -144,9 +127,9 @@ pub fn md4_shape(golden: &Value) -> TransformerShape {
 fn md4_transformers_give_the_logits_of_jax() {
     let device = Device::flex();
     for name in ["md4-transformer", "md4-transformer-outside", "md4-transformer-plain"] {
-        let golden = golden(&format!("{name}.json"));
+        let golden = golden(&format!("networks/{name}.json"));
         let shape = md4_shape(&golden);
-        let path = fixture(&format!("{name}.safetensors"));
+        let path = fixture(&format!("networks/{name}.safetensors"));
         let import = |shape: &TransformerShape| {
             Model::from(Transformer::import(shape, &path, &device).expect("every tensor has its place"))
         };
@@ -218,7 +201,7 @@ pub fn published(configuration: &Value) -> NetworkShape {
 
 #[test]
 fn published_configurations_have_their_number_of_parameters() {
-    let golden = golden("parameters.json");
+    let golden = golden("networks/parameters.json");
     let all = golden["configurations"].as_object().expect("configurations");
     assert_eq!(all.len(), 12);
     for (name, configuration) in all {
@@ -230,7 +213,7 @@ fn published_configurations_have_their_number_of_parameters() {
 
 #[test]
 fn presets_of_the_papers_have_the_papers_sizes() {
-    let golden = golden("parameters.json");
+    let golden = golden("networks/parameters.json");
     let total = |name: &str| number(&golden["configurations"][name]["total"]);
     let text = |values| DataShape { values, length: 256, classes: 0, image: None };
     let image = |size| DataShape { values: 256, length: size * size * 3, classes: 1000, image: Some([size, size, 3]) };
@@ -243,7 +226,7 @@ fn presets_of_the_papers_have_the_papers_sizes() {
         ("md4-imagenet64-324m", image(64), total("md4-imagenet64-class-large") + 256),
         ("mdlm-owt", text(50257), total("mdlm-owt-small")),
     ] {
-        let settings = Settings::resolve(preset, &[]).expect("a valid preset");
+        let settings = resolve(preset, &[]).expect("a valid preset");
         let shape = settings.network(&data).expect("a network");
         let model =
             Model::new(&shape, settings.objective.learned_schedule(), &Key::new(0, "uncounted"), &Device::flex())
@@ -255,8 +238,8 @@ fn presets_of_the_papers_have_the_papers_sizes() {
 #[test]
 fn a_causal_network_does_not_see_what_comes_after() {
     let device = Device::flex();
-    let golden = golden("md4-transformer-plain.json");
-    let path = fixture("md4-transformer-plain.safetensors");
+    let golden = golden("networks/md4-transformer-plain.json");
+    let path = fixture("networks/md4-transformer-plain.safetensors");
     let logits = |causal: bool, changed: usize| -> Vec<f64> {
         let shape = TransformerShape { causal, ..md4_shape(&golden) };
         let model = Model::from(Transformer::import(&shape, &path, &device).expect("read"));
@@ -308,10 +291,11 @@ fn unets_have_a_row_of_logits_for_each_token_and_start_uniform() {
 #[test]
 fn dropout_is_keyed_and_absent_in_evaluation() {
     let device = Device::flex();
-    let golden = golden("md4-transformer.json");
+    let golden = golden("networks/md4-transformer.json");
     let shape = TransformerShape { dropout: 0.5, ..md4_shape(&golden) };
-    let model =
-        Model::from(Transformer::import(&shape, &fixture("md4-transformer.safetensors"), &device).expect("read"));
+    let model = Model::from(
+        Transformer::import(&shape, &fixture("networks/md4-transformer.safetensors"), &device).expect("read"),
+    );
     let network = model.tokens().expect("it reads tokens");
     let plain = input(&golden, &device);
     let with = |key: u64| Input { dropout: Some(Key::new(key, "dropout")), ..plain.clone() };

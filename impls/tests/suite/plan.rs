@@ -1,6 +1,5 @@
 //! What a run will take, against what is made of its settings.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::{Device, Float, Tensor};
@@ -10,12 +9,10 @@ use elbow_impls::network::{Denoiser, GaussianDenoiser, Input, Model, TokenDenois
 use elbow_impls::objective::Batch;
 use elbow_impls::train::{DataShape, PRESETS, Plan, Settings};
 
-use crate::networks::number;
-use crate::unet;
+use crate::{golden, number};
 
 fn resolve(preset: &str, overrides: &[&str]) -> Settings {
-    let overrides: Vec<String> = overrides.iter().map(|&pair| pair.to_owned()).collect();
-    Settings::resolve(preset, &overrides).expect("a valid preset")
+    crate::resolve(preset, overrides).expect("a valid preset")
 }
 
 /// The shape of a preset's data; of OpenWebText with GPT-2's vocabulary.
@@ -34,7 +31,7 @@ fn model(settings: &Settings) -> Model {
 
 #[test]
 fn shapes_without_files_are_those_of_the_files() {
-    let folders = [Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures")];
+    let folders = [crate::fixture("")];
     let cases: [(&str, &[&str]); 3] = [
         ("md4-digits", &[]),
         ("ar-shakespeare", &[]),
@@ -167,7 +164,7 @@ fn a_plan_has_the_totals_that_were_counted_by_hand() {
 fn a_plan_has_the_totals_of_pytorch() {
     let settings = resolve("vdm-cifar10", &[]);
     let plan = Plan::new(&settings, &data(&settings)).expect("a plan");
-    let golden = unet::golden("parameters.json");
+    let golden = golden("unet/parameters.json");
     let golden = &golden["configurations"]["vdm-cifar10"];
     assert_eq!(plan.parameters, number(&golden["total"]));
     assert_eq!(plan.forward_operations, number(&golden["operations"]["total"]) as f64);

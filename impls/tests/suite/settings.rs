@@ -11,6 +11,8 @@ use elbow_impls::time_sampling::TimeSampling;
 use elbow_impls::train::{NetworkConfig, ObjectiveConfig, PRESETS, Settings};
 use elbow_impls::{Error, Weighting};
 
+use crate::resolve;
+
 /// SHA-256 of each preset's settings as they are written. A run's folder is named by a hash of these bytes: where they
 /// change, trained runs are not found again.
 const WRITTEN: [(&str, &str); 30] = [
@@ -45,10 +47,6 @@ const WRITTEN: [(&str, &str); 30] = [
     ("vdm-digits", "167305de8c1be4fe200baa785bba7045cc62c4b430d68ba6a84bea35bf67f2df"),
     ("vdm-fashion-mnist", "d4eabb291bbd06d94a12a4c50fc09737de1a4fd80839cde14c1b81c42e976150"),
 ];
-
-fn resolve(preset: &str, changes: &[&str]) -> Result<Settings, Error> {
-    Settings::resolve(preset, &changes.iter().map(|&pair| pair.to_owned()).collect::<Vec<_>>())
-}
 
 #[test]
 fn presets_are_written_to_the_byte() {

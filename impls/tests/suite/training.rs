@@ -20,24 +20,14 @@ fn small() -> Settings {
 }
 
 fn small_with(changes: &[&str]) -> Settings {
-    let small = [
-        "width=16",
-        "heads=2",
-        "layers=1",
-        "hidden=32",
-        "batch_size=8",
-        "steps=6",
-        "warmup_steps=2",
-        "checkpoint_every=2",
-        "log_every=1",
-    ];
-    let overrides: Vec<String> = small.iter().chain(changes).map(|&pair| pair.to_owned()).collect();
-    Settings::resolve("md4-digits", &overrides).expect("a valid preset")
+    let small =
+        "width=16 heads=2 layers=1 hidden=32 batch_size=8 steps=6 warmup_steps=2 checkpoint_every=2 log_every=1";
+    let overrides: Vec<&str> = small.split(' ').chain(changes.iter().copied()).collect();
+    crate::resolve("md4-digits", &overrides).expect("a valid preset")
 }
 
 fn digits(split: Split) -> Images {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/digits/digits.csv.gz");
-    digit_file::load(&path, split).expect("the bundled digits")
+    digit_file::load(&crate::fixture("digits/digits.csv.gz"), split).expect("the bundled digits")
 }
 
 /// Looks at nothing; fails on a step before the one that it expects first.
@@ -69,18 +59,18 @@ fn the_split_is_as_documented() {
 
 #[test]
 fn resuming_from_a_checkpoint_is_bit_for_bit_the_uninterrupted_run() {
-    let (data, settings, device) = (digits(Split::Train), small(), Device::flex());
+    let (data, settings) = (digits(Split::Train), small());
     let (straight, stopped) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-    train(&settings, &data, std::slice::from_ref(&device), straight.path(), &mut From(0)).expect("trains");
+    train(&settings, &data, &[Device::flex()], straight.path(), &mut From(0)).expect("trains");
     // Stop in the middle, after a checkpoint and one more step that is lost.
-    let mut first = Trainer::new(&settings, &data, std::slice::from_ref(&device)).expect("starts");
+    let mut first = Trainer::new(&settings, &data, &[Device::flex()]).expect("starts");
     for _ in 0..4 {
         first.advance().expect("steps");
     }
     first.save(stopped.path()).expect("saves");
     first.advance().expect("steps");
     drop(first);
-    train(&settings, &data, std::slice::from_ref(&device), stopped.path(), &mut From(4)).expect("resumes");
+    train(&settings, &data, &[Device::flex()], stopped.path(), &mut From(4)).expect("resumes");
     for (name, (a, b)) in NAMES.iter().zip(files(straight.path()).iter().zip(files(stopped.path()))) {
         assert!(*a == b, "{name} of the resumed run differs");
     }
@@ -88,14 +78,14 @@ fn resuming_from_a_checkpoint_is_bit_for_bit_the_uninterrupted_run() {
 
 #[test]
 fn witness_a_resumed_step_is_the_runs_next_and_needs_the_optimisers_memory() {
-    let (data, settings, device) = (digits(Split::Train), small(), Device::flex());
+    let (data, settings) = (digits(Split::Train), small());
     let run = tempfile::tempdir().expect("a folder");
-    let mut straight = Trainer::new(&settings, &data, std::slice::from_ref(&device)).expect("starts");
+    let mut straight = Trainer::new(&settings, &data, &[Device::flex()]).expect("starts");
     for _ in 0..4 {
         straight.advance().expect("steps");
     }
     straight.save(run.path()).expect("saves");
-    let resume = || Trainer::new(&settings, &data, std::slice::from_ref(&device)).expect("starts").resume(run.path());
+    let resume = || Trainer::new(&settings, &data, &[Device::flex()]).expect("starts").resume(run.path());
     let mut resumed = resume().expect("resumes");
     let (a, b) = (straight.advance().expect("steps"), resumed.advance().expect("steps"));
     assert_eq!(a, b);
@@ -136,9 +126,9 @@ fn devices_that_share_a_step_give_the_weights_of_one() {
 
 #[test]
 fn a_damaged_checkpoint_is_refused() {
-    let (data, settings, device) = (digits(Split::Train), small(), Device::flex());
+    let (data, settings) = (digits(Split::Train), small());
     let run = tempfile::tempdir().expect("a folder");
-    train(&settings, &data, std::slice::from_ref(&device), run.path(), &mut From(0)).expect("trains");
+    train(&settings, &data, &[Device::flex()], run.path(), &mut From(0)).expect("trains");
     let path = run.path().join("checkpoint/ema.safetensors");
     let mut bytes = std::fs::read(&path).expect("written");
     let last = bytes.len() - 1;
@@ -173,18 +163,13 @@ fn an_untrained_network_has_exactly_the_uniform_nelbo() {
 
 /// Example A of the theory as a table: position 1 P(0|mm) = .6, P(0|m0) = .7, P(0|m1) = .3, and so on.
 fn example_a(device: &Device) -> TableDenoiser {
-    let row = |a: f64, b: f64| vec![a, 1.0 - a, b, 1.0 - b];
-    let rows = vec![
-        row(0.5, 0.5),
-        row(0.5, 0.5),
-        row(0.5, 0.75), // 00 01 0m
-        row(0.5, 0.5),
-        row(0.5, 0.5),
-        row(0.5, 0.35), // 10 11 1m
-        row(0.7, 0.5),
-        row(0.3, 0.5),
-        row(0.6, 0.5), // m0 m1 mm
+    // P(0) of both positions for 00 01 0m, 10 11 1m, m0 m1 mm.
+    let zeros = [
+        [[0.5, 0.5], [0.5, 0.5], [0.5, 0.75]],
+        [[0.5, 0.5], [0.5, 0.5], [0.5, 0.35]],
+        [[0.7, 0.5], [0.3, 0.5], [0.6, 0.5]],
     ];
+    let rows: Vec<_> = zeros.as_flattened().iter().map(|&[a, b]: &[f64; 2]| vec![a, 1.0 - a, b, 1.0 - b]).collect();
     TableDenoiser::new(2, 2, &rows, device)
 }
 

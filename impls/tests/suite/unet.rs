@@ -1,28 +1,18 @@
 //! VDM's U-Net against PyTorch on the same weights, and the size of the published one (`fixtures/unet`).
 
-use std::path::{Path, PathBuf};
-
 use burn::tensor::{Device, Tensor, TensorData};
 use elbow_impls::Key;
 use elbow_impls::network::{ConditioningShape, Input, Model, NetworkShape, Signal, UNet, UNetShape};
 use serde_json::Value;
 
-use crate::networks::{flat, number};
+use crate::{fixture, flat, golden, ids, number};
 
 /// Largest error of an output over PyTorch's own between single and double precision. Measured: 1.0.
 const TOLERANCE: f64 = 8.0;
 
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/unet").join(name)
-}
-
-pub fn golden(name: &str) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(fixture(name)).expect("the fixture")).expect("JSON")
-}
-
 pub fn shape(hyper: &Value) -> UNetShape {
     let of = |name: &str| number(&hyper[name]);
-    let exponents: Vec<u32> = flat(&hyper["fourier"]).into_iter().map(|k| k as u32).collect();
+    let exponents = ids(&hyper["fourier"]);
     let fourier = exponents.first().map(|&first| [first, exponents[exponents.len() - 1]]);
     let image: Vec<usize> = flat(&hyper["image"]).into_iter().map(|n| n as usize).collect();
     let width = of("width");
@@ -43,9 +33,9 @@ pub fn shape(hyper: &Value) -> UNetShape {
 fn vdm_u_nets_give_the_outputs_of_pytorch() {
     let device = Device::flex();
     for name in ["flat", "flat-class", "pyramid"] {
-        let golden = golden(&format!("{name}.json"));
+        let golden = golden(&format!("unet/{name}.json"));
         let shape = shape(&golden);
-        let path = fixture(&format!("{name}.safetensors"));
+        let path = fixture(&format!("unet/{name}.safetensors"));
         let model = Model::from(UNet::import(&shape, &path, &device).expect("every tensor has its place"));
         assert!(model.tokens().is_err(), "a network over points has no logits");
         let network = model.gaussian().expect("it reads points");
@@ -56,8 +46,7 @@ fn vdm_u_nets_give_the_outputs_of_pytorch() {
         let error = |times: &[f64]| {
             let mut input = Input::points(z.clone(), times);
             if golden["class"].is_array() {
-                let class: Vec<u32> = flat(&golden["class"]).into_iter().map(|id| id as u32).collect();
-                input = input.with_class(&class);
+                input = input.with_class(&ids(&golden["class"]));
             }
             let found: Vec<f64> = network.output(&input).into_data().iter::<f64>().collect();
             found.iter().zip(flat(&golden["output"])).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
@@ -74,7 +63,7 @@ fn vdm_u_nets_give_the_outputs_of_pytorch() {
 
 #[test]
 fn the_published_vdm_network_has_its_number_of_parameters() {
-    let golden = golden("parameters.json");
+    let golden = golden("unet/parameters.json");
     let configuration = &golden["configurations"]["vdm-cifar10"];
     let shape = NetworkShape::UNet(shape(&configuration["hyper"]));
     let model = Model::new(&shape, None, &Key::new(0, "uncounted"), &Device::flex()).expect("a model");

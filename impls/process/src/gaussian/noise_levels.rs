@@ -9,7 +9,14 @@ pub enum LevelGrid {
     Times(GaussianSchedule),
     /// EDM's: s^(1/rho) is linear in i for s = sigma/alpha, and a last step goes to s = 0 (Karras et al. 2022, equation
     /// 5).
-    Edm { rho: f64, sigma_min: f64, sigma_max: f64 },
+    Edm {
+        /// The exponent; larger values place more levels at low noise.
+        rho: f64,
+        /// The smallest s.
+        sigma_min: f64,
+        /// The largest s.
+        sigma_max: f64,
+    },
 }
 
 impl LevelGrid {

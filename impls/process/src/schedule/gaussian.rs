@@ -33,11 +33,13 @@ impl PartialEq for dyn NoiseSchedule {
 #[derive(Clone, Debug, PartialEq)]
 pub enum GaussianSchedule {
     /// Variance-preserving with gamma(t) = gamma_min + (gamma_max - gamma_min) t.
+    #[allow(missing_docs)]
     FixedLinear { gamma_min: f64, gamma_max: f64 },
     /// A curve from infinite to zero signal-to-noise ratio.
     Whole(Curve),
     /// The part of a curve between two noise levels, variance-preserving; its times are stretched to fill \[0, 1\]. A
-    /// bound needs an end where the decoder takes over, and one where the prior N(0, I) does.
+    /// bound needs an end gamma_min where the decoder takes over, and an end gamma_max where the prior N(0, I) does.
+    #[allow(missing_docs)]
     Clipped { curve: Curve, gamma_min: f64, gamma_max: f64 },
     /// A schedule from outside, such as `table:FILE`.
     Custom(Arc<dyn NoiseSchedule>),
@@ -51,6 +53,7 @@ pub enum Curve {
     /// Optimal transport (rectified flow): alpha = 1 - t, sigma = t.
     OptimalTransport,
     /// Variance-preserving with lambda ~ N(mean, std^2) for uniform times: EDM's law of noise levels is N(2.4, 2.4^2).
+    #[allow(missing_docs)]
     Normal { mean: f64, std: f64 },
 }
 
@@ -59,8 +62,6 @@ impl GaussianSchedule {
     pub const VDM: Self = Self::FixedLinear { gamma_min: -13.3, gamma_max: 5.0 };
     /// The cosine schedule, whole.
     pub const COSINE: Self = Self::Whole(Curve::Cosine);
-    /// Rectified flow's schedule, whole.
-    pub const OPTIMAL_TRANSPORT: Self = Self::Whole(Curve::OptimalTransport);
 
     /// A schedule from outside.
     pub fn custom(schedule: impl NoiseSchedule + 'static) -> Self {

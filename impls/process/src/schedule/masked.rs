@@ -34,6 +34,21 @@ impl PartialEq for dyn MaskSchedule {
 }
 
 /// The masking schedule alpha(t), decreasing from (about) 1 to (about) 0.
+///
+/// ```
+/// use elbow_process::schedule::{LogSnr, MaskedSchedule};
+///
+/// let cosine: MaskedSchedule = "cosine".parse()?;
+/// assert!((cosine.alpha(0.5) - (1.0 - 0.5f64.sqrt())).abs() < 1e-15);
+/// assert!((cosine.time_of_log_snr(cosine.log_snr(0.3)) - 0.3).abs() < 1e-12);
+///
+/// // alpha at some times, from a CSV file.
+/// let file = tempfile::NamedTempFile::new()?;
+/// std::fs::write(&file, "t,alpha\n0,1\n0.5,0.9\n1,0\n")?;
+/// let table: MaskedSchedule = format!("table:{}", file.path().display()).parse()?;
+/// assert_eq!(table.alpha(0.5), 0.9);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum MaskedSchedule {
     /// alpha = 1 - t.
@@ -55,8 +70,11 @@ pub enum MaskedSchedule {
 /// The schedules that MD4's authors clip.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Unclipped {
+    /// alpha = 1 - t.
     Linear,
+    /// alpha = 1 - cos(pi/2 (1 - t)).
     Cosine,
+    /// alpha = 1 - t^w.
     Poly(f64),
 }
 

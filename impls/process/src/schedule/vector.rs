@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::table::never_falls;
 use super::{LogSnr, sigmoid};
 use elbow_base::UnknownName;
 
@@ -102,8 +103,7 @@ impl LogSnr for VectorSchedule {
 
     /// By a scan: powers that differ very much make it fall somewhere.
     fn simple_is_monotone(&self) -> bool {
-        let weights: Vec<f64> = (1..=1000).map(|k| self.mean_simple(f64::from(k) / 1000.0)).collect();
-        weights.windows(2).all(|pair| pair[1] >= pair[0])
+        never_falls(|t| self.mean_simple(t))
     }
 }
 

@@ -15,7 +15,8 @@ use elbow_impls::objective::Batch;
 use elbow_impls::schedule::{GaussianSchedule, LogSnr};
 use serde_json::Value;
 
-use super::{error, flat, rejects};
+use super::{error, flat, ids, rejects};
+use crate::FnPoints;
 
 /// Largest error of a loss relative to max(1, |golden|), from single-precision targets. Measured: 5.1e-7.
 const TOLERANCE: f64 = 5e-6;
@@ -25,9 +26,7 @@ const TOLERANCE_DOUBLE: f64 = 4e-11;
 const PREDICTIONS: [&str; 5] = ["eps", "x", "v", "velocity", "edm:0.5"];
 
 pub fn golden() -> Vec<Value> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/gaussian-objectives/golden.json");
-    let document: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("the fixture")).expect("JSON");
-    document["cases"].as_array().expect("cases").clone()
+    crate::golden("gaussian-objectives/golden.json")["cases"].as_array().expect("cases").clone()
 }
 
 /// A denoiser whose output F does not depend on its input.
@@ -53,7 +52,7 @@ pub struct Case {
 
 impl Case {
     pub fn new(golden: Value) -> Self {
-        let tokens: Vec<u32> = flat(&golden["tokens"]).into_iter().map(|id| id as u32).collect();
+        let tokens = ids(&golden["tokens"]);
         let x = decoder(&golden).points(&tokens);
         let length = golden["length"].as_u64().expect("a length") as usize;
         Self {
@@ -168,21 +167,6 @@ fn reconstruction_and_prior_equal_the_golden_values() {
     }
 }
 
-/// The last input of a denoiser: z and times.
-struct Recorder(Mutex<(Vec<f64>, Vec<f64>)>);
-
-impl GaussianDenoiser for Recorder {
-    fn values(&self) -> usize {
-        2
-    }
-
-    fn output(&self, input: &Input<Float>) -> Tensor<2> {
-        let of = |data: TensorData| data.iter::<f64>().collect::<Vec<_>>();
-        *self.0.lock().expect("one thread") = (of(input.z.to_data()), of(input.time.to_data()));
-        input.z.zeros_like()
-    }
-}
-
 /// EDM's c_in, 1/sqrt(s^2 + S^2) of y = z/alpha; all others see the variance-preserving z. The time is VDM's, (gamma + 13.3)/18.3.
 #[test]
 fn networks_see_scaled_points_and_the_time_of_vdm() {
@@ -191,9 +175,14 @@ fn networks_see_scaled_points_and_the_time_of_vdm() {
         let log_snr: Vec<f64> = case.batch.u.iter().map(|u| 11.0 - 15.0 * u).collect();
         for name in PREDICTIONS {
             let prediction: Prediction = name.parse().expect("a prediction");
-            let recorder = Recorder(Mutex::default());
+            let seen = Mutex::default();
+            let record = |input: &Input<Float>| {
+                *seen.lock().expect("one thread") = (to_f64_vec(input.z.clone()), to_f64_vec(input.time.clone()));
+                input.z.zeros_like()
+            };
+            let recorder = FnPoints { values: 2, output: record, theta: None };
             squared_errors(&prediction, &recorder, &case.corruption(), &log_snr);
-            let (inputs, times) = recorder.0.into_inner().expect("one thread");
+            let (inputs, times) = seen.into_inner().expect("one thread");
             for (at, input) in inputs.iter().enumerate() {
                 let (gamma, time) = (-log_snr[at / length], times[at / length]);
                 let s = (0.5 * gamma).exp();

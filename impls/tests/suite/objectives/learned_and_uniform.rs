@@ -4,31 +4,26 @@ use burn::tensor::{Tensor, TensorData};
 use elbow_impls::corruption::{Corruption, MaskedBatch};
 use elbow_impls::d3pm::{D3pmAbsorbing, D3pmUniform, ReverseKernel};
 use elbow_impls::genmd4::GenMd4;
-use elbow_impls::network::{Input, TokenDenoiser, to_f64_vec};
+use elbow_impls::network::{Input, to_f64_vec};
 use elbow_impls::objective::TokenObjective;
 use elbow_impls::schedule::MaskedSchedule;
 
-use super::{Fixed, Golden, TOLERANCE, agrees, error, flat, rejects, text};
+use super::{Golden, TOLERANCE, agrees, error, flat, ids, rejects, text};
+use crate::FnTokens;
 
 #[test]
 fn genmd4_loss_surrogate_and_gradients() {
     let golden = Golden::load();
     let device = golden.device.clone().autodiff();
-    let on = |name: &str| Fixed {
-        logits: Tensor::<3>::from_data(golden.logits(name).logits.into_data(), &device).require_grad(),
-        values: 5,
-    };
+    let on = |name: &str| Tensor::<3>::from_data(golden.logits(name).logits.into_data(), &device).require_grad();
     let case = golden.cases("genmd4").find(|case| case["eps"].as_f64() == Some(0.0)).expect("unclipped");
     let theta: Vec<f32> = flat(golden.input("theta")).into_iter().map(|x| x as f32).collect();
     let theta = Tensor::<1>::from_data(TensorData::new(theta, [5]), &device).require_grad();
     let times = flat(golden.input("times"));
-    // Two masks, and two answers of the denoiser, which saw different things.
-    let both = TwoFaced {
-        first: on("logits"),
-        second: on("logits_2"),
-        masks: golden.masked("masked", &times).input.z,
-        theta: theta.clone(),
-    };
+    // Two draws of masks, with logits of their own.
+    let (first, second, masks) = (on("logits"), on("logits_2"), golden.masked("masked", &times).input.z.into_data());
+    let answer = |input: &Input| if input.z.to_data() == masks { first.clone() } else { second.clone() };
+    let both = FnTokens { values: 5, logits: answer, theta: Some(theta.clone()) };
     let draw = |masks: &str| golden.masked(masks, &times);
     for (masks, field) in [("masked", "per_sequence"), ("masked_2", "per_sequence_2")] {
         let terms = GenMd4.nelbo_of(&both, &draw(masks).into()).expect("a bound");
@@ -43,35 +38,8 @@ fn genmd4_loss_surrogate_and_gradients() {
     assert!(GenMd4.loss_of(&both, &draw("masked").into()).is_err(), "one draw has no surrogate");
     let gradients = surrogate.mean().backward();
     agrees("gradient of theta", &to_f64_vec(theta.grad(&gradients).expect("reached")), &case["gradient_theta"]);
-    let logits = both.first.logits.grad(&gradients).expect("reached");
+    let logits = first.grad(&gradients).expect("reached");
     agrees("gradient of the logits", &to_f64_vec(logits), &case["gradient_logits_1"]);
-}
-
-/// Two fixed answers, told apart by the masks, with a learned schedule.
-struct TwoFaced {
-    first: Fixed,
-    second: Fixed,
-    masks: Tensor<2, burn::tensor::Int>,
-    theta: Tensor<1>,
-}
-
-impl TokenDenoiser for TwoFaced {
-    fn values(&self) -> usize {
-        5
-    }
-
-    fn sees_time(&self) -> bool {
-        false
-    }
-
-    fn logits(&self, input: &Input) -> Tensor<3> {
-        let same = input.z.clone().into_data() == self.masks.clone().into_data();
-        if same { self.first.logits.clone() } else { self.second.logits.clone() }
-    }
-
-    fn value_schedule(&self) -> Option<Tensor<1>> {
-        Some(self.theta.clone())
-    }
 }
 
 #[test]
@@ -100,7 +68,7 @@ fn d3pm_absorbing_with_mass_on_the_mask() {
 #[test]
 fn d3pm_uniform_in_both_kernels_and_continuous_time() {
     let golden = Golden::load();
-    let z: Vec<u32> = flat(golden.input("z_uniform")).into_iter().map(|id| id as u32).collect();
+    let z = ids(golden.input("z_uniform"));
     let loss = |steps: Option<u32>, kernel: ReverseKernel, hybrid_ce_weight: f64| {
         let d3pm = D3pmUniform { schedule: MaskedSchedule::Linear, steps, kernel, hybrid_ce_weight };
         let times: Vec<f64> = golden.times().iter().map(|&u| d3pm.time(u)).collect();

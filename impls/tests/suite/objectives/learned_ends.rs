@@ -6,49 +6,18 @@ use elbow_impls::Weighting;
 use elbow_impls::gaussian::{Gaussian, GaussianCorruption, Prediction};
 use elbow_impls::network::{GaussianDenoiser, Input, to_f64_vec};
 
-use super::gaussian::{Case, Fixed, agrees, decoder, golden};
+use super::gaussian::{Case, agrees, decoder, golden};
+use crate::FnPoints;
 
 /// The same for a gradient through single-precision tensors. Measured: 9.4e-7.
 const TOLERANCE_GRADIENT: f64 = 9e-6;
 
-/// F(z, gamma) = 0.3 tanh(z) - 0.1 z sigmoid(-gamma), with learned ends.
-struct Learned {
-    values: usize,
-    theta: Tensor<1>,
-}
-
-impl GaussianDenoiser for Learned {
-    fn values(&self) -> usize {
-        self.values
-    }
-
-    fn output(&self, input: &Input<Float>) -> Tensor<2> {
-        // The time at which VDM's schedule has this gamma.
-        let gamma = input.time.clone().mul_scalar(18.3).add_scalar(-13.3);
-        let z = input.z.clone();
-        z.clone().tanh().mul_scalar(0.3) - z * sigmoid(gamma.neg()).unsqueeze_dim::<2>(1).mul_scalar(0.1)
-    }
-
-    fn learned_ends(&self) -> Option<Tensor<1>> {
-        Some(self.theta.clone())
-    }
-}
-
-/// The same F whatever it sees, with ends to learn.
-struct FixedLearned(Fixed, Tensor<1>, usize);
-
-impl GaussianDenoiser for FixedLearned {
-    fn values(&self) -> usize {
-        self.2
-    }
-
-    fn output(&self, input: &Input<Float>) -> Tensor<2> {
-        self.0.output(input)
-    }
-
-    fn learned_ends(&self) -> Option<Tensor<1>> {
-        Some(self.1.clone())
-    }
+/// F(z, gamma) = 0.3 tanh(z) - 0.1 z sigmoid(-gamma).
+fn output(input: &Input<Float>) -> Tensor<2> {
+    // The time at which VDM's schedule has this gamma.
+    let gamma = input.time.clone().mul_scalar(18.3).add_scalar(-13.3);
+    let z = input.z.clone();
+    z.clone().tanh().mul_scalar(0.3) - z * sigmoid(gamma.neg()).unsqueeze_dim::<2>(1).mul_scalar(0.1)
 }
 
 /// VDM with learned ends; the initial ones are not read.
@@ -65,7 +34,8 @@ fn the_learned_loss_is_the_whole_bound_in_any_number_of_steps() {
         let (gamma_min, gamma_max) = (number("gamma_min"), number("gamma_max"));
         let theta = vec![gamma_min as f32, (gamma_max - gamma_min).ln() as f32];
         let theta = Tensor::<1>::from_data(TensorData::new(theta, [2]), &device);
-        let denoiser = FixedLearned(Fixed(case.fixed.0.clone()), theta, decoder(&case.golden).values);
+        let output = |input: &Input<Float>| case.fixed.output(input);
+        let denoiser = FnPoints { values: decoder(&case.golden).values, output, theta: Some(theta) };
         let to_bits = 1.0 / (case.batch.x.length() as f64 * std::f64::consts::LN_2);
         for (steps, name) in [(None, "continuous"), (Some(4), "4"), (Some(1000), "1000")] {
             let found = to_f64_vec(learned(steps).loss_of(&denoiser, &case.corruption()).expect("learned ends"));
@@ -83,7 +53,7 @@ fn the_learned_ends_have_the_gradient_of_jax() {
             let number = |name: &str| golden[name].as_f64().expect("a number");
             let start = vec![number("gamma_min") as f32, number("slope") as f32];
             let theta = Tensor::<1>::from_data(TensorData::new(start, [2]), &device).require_grad();
-            let denoiser = Learned { values: decoder(&case.golden).values, theta: theta.clone() };
+            let denoiser = FnPoints { values: decoder(&case.golden).values, output, theta: Some(theta.clone()) };
             let corruption = GaussianCorruption { device: device.clone(), ..case.corruption() };
             let loss = learned(None).loss_of(&denoiser, &corruption).expect("learned ends").sum();
             let value = f64::from(loss.clone().into_scalar::<f32>());

@@ -6,14 +6,14 @@ mod learned_and_uniform;
 mod learned_ends;
 mod masked;
 
-use std::path::Path;
-
 use burn::tensor::{Device, Tensor, TensorData};
 use elbow_impls::corruption::{Corruption, MaskedBatch};
 use elbow_impls::data::Tokens;
 use elbow_impls::network::{Input, TokenDenoiser, to_f64_vec};
 use elbow_impls::objective::{Batch, TokenObjective};
 use serde_json::Value;
+
+use crate::{flat, ids};
 
 /// Largest error relative to max(1, |golden|). Measured: 2.4e-6 for uniform D3PM in steps, below 4e-7 for all others
 /// (single-precision tensors, double-precision weights).
@@ -47,9 +47,7 @@ struct Golden {
 
 impl Golden {
     fn load() -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/objectives/golden.json");
-        let text = std::fs::read_to_string(path).expect("the fixture");
-        Self { document: serde_json::from_str(&text).expect("JSON"), device: Device::flex() }
+        Self { document: crate::golden("objectives/golden.json"), device: Device::flex() }
     }
 
     fn input(&self, name: &str) -> &Value {
@@ -80,8 +78,7 @@ impl Golden {
     }
 
     fn batch(&self) -> Batch {
-        let ids = flat(self.input("x")).into_iter().map(|id| id as u32).collect();
-        Batch::new(Tokens::new(ids, 7), flat(self.input("times")))
+        Batch::new(Tokens::new(ids(self.input("x")), 7), self.times())
     }
 
     fn times(&self) -> Vec<f64> {
@@ -99,15 +96,6 @@ impl Golden {
     fn loss(&self, objective: &dyn TokenObjective, logits: &str, times: &[f64]) -> Vec<f64> {
         let corruption = Corruption::from(self.masked("masked", times));
         to_f64_vec(objective.loss_of(&self.logits(logits), &corruption).expect("a loss"))
-    }
-}
-
-/// Every number inside a value, in order.
-fn flat(value: &Value) -> Vec<f64> {
-    match value {
-        Value::Array(items) => items.iter().flat_map(flat).collect(),
-        Value::Null => vec![f64::NAN],
-        number => vec![number.as_f64().expect("a number")],
     }
 }
 

@@ -1,5 +1,4 @@
-//! What goes in and out of a network over pixels or positions: tokens to logits, or points to points; and how images are cut
-//! into patches.
+//! The modality of a network, tokens to logits or points to points, and the patches of an image.
 
 use std::f64::consts::TAU;
 
