@@ -1,5 +1,6 @@
 //! The reader of a flat TOML table: each key is taken out of it once, so that what is left has no meaning.
 
+use std::fmt::Display;
 use std::str::FromStr;
 
 use serde::Serialize;
@@ -37,11 +38,25 @@ impl Reader {
     }
 
     /// A value that has a name.
-    pub fn name<T: FromStr>(&mut self, key: &str) -> Result<T>
+    pub fn name<T: FromStr + Display>(&mut self, key: &str) -> Result<T>
     where
         Error: From<T::Err>,
     {
-        Ok(self.needed::<String>(key)?.parse()?)
+        let name: String = self.needed(key)?;
+        self.parsed(key, &name)
+    }
+
+    /// The value that `name` says. A table from a file is kept with the hash of its content: a run that goes on finds the table
+    /// that it began with, or an error.
+    pub fn parsed<T: FromStr + Display>(&mut self, key: &str, name: &str) -> Result<T>
+    where
+        Error: From<T::Err>,
+    {
+        let value: T = name.parse()?;
+        if name.contains("table:") {
+            self.taken.insert(key.to_owned(), value.to_string().into());
+        }
+        Ok(value)
     }
 
     /// T of discrete time; none for continuous time, `timesteps` = 0.

@@ -222,10 +222,13 @@ fn gaussian(from: &mut Reader, prediction: Prediction, steps: Option<u32>) -> Re
     let ends = name.strip_prefix("learned:").filter(|_| can_learn);
     let schedule: GaussianSchedule = match ends {
         Some(ends) => format!("fixed-linear:{ends}").parse()?,
-        None => name.parse()?,
+        None => from.parsed("schedule", &name)?,
     };
     let (weighting, learned) = (from.name::<Weighting>("weighting")?, ends.is_some());
-    let levels = from.optional::<String>("noise_levels")?.map(|name| name.parse::<GaussianSchedule>()).transpose()?;
+    let levels: Option<GaussianSchedule> = match from.optional::<String>("noise_levels")? {
+        Some(name) => Some(from.parsed("noise_levels", &name)?),
+        None => None,
+    };
     if let (&Weighting::Edm(one), Prediction::Edm { sigma_data: other }) = (&weighting, prediction)
         && one != other
     {

@@ -237,3 +237,19 @@ fn files_are_refused_with_their_path() {
     }
     assert!(matches!(resolve(name, &[]), Err(Error::Setting(message)) if message.contains(name)), "no TOML at all");
 }
+
+/// A run that goes on must not go on under another schedule.
+#[test]
+fn a_table_is_kept_with_the_hash_of_its_content() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("alpha.csv");
+    std::fs::write(&path, "t,alpha\n0,1\n0.3,0.6\n1,0\n").expect("writable");
+    let settings = resolve("md4-digits", &[&format!("schedule=table:{}", path.display())]).expect("a schedule");
+    let config = folder.path().join("config.toml");
+    std::fs::write(&config, settings.to_toml()).expect("writable");
+    assert!(settings.to_toml().contains("alpha.csv#"), "{}", settings.to_toml());
+    assert_eq!(Settings::load(&config).expect("the same table"), settings);
+    std::fs::write(&path, "t,alpha\n0,1\n0.3,0.5\n1,0\n").expect("writable");
+    let error = Settings::load(&config).expect_err("another table").to_string();
+    assert!(error.contains("the table has changed"), "{error}");
+}
