@@ -5,6 +5,7 @@ mod enumeration;
 mod fixture;
 mod gaussian;
 mod masked;
+mod open_schedules;
 mod pattern_index;
 mod properties;
 mod theorems;
