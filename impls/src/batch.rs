@@ -28,7 +28,7 @@ impl Batch {
         Self { x, class: Vec::new(), u, dropout: None }
     }
 
-    /// The same sequences elsewhere along the noise.
+    /// The batch with other places along the noise.
     pub fn at(&self, u: &[f64]) -> Self {
         Self { u: u.to_vec(), ..self.clone() }
     }
@@ -50,7 +50,7 @@ impl Batch {
         Self { x, class, u: self.u[range].to_vec(), dropout: self.dropout.clone() }
     }
 
-    /// What the denoiser sees of the corrupted tokens `z` at these times.
+    /// The denoiser's input for the corrupted tokens `z` at these times.
     pub fn input(&self, z: &[u32], times: &[f64], device: &Device) -> Input {
         self.accompany(Input::new(ids_tensor(z, self.x.length(), device), times))
     }

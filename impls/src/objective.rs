@@ -24,7 +24,7 @@ pub struct BoundTerms {
 }
 
 impl BoundTerms {
-    /// All terms together, nats.
+    /// The bound, nats.
     pub fn sum(&self) -> f64 {
         self.reconstruction + self.prior + self.diffusion
     }
@@ -43,8 +43,8 @@ pub trait TokenObjective: Send + Sync {
         self.loss_of(denoiser, &self.corrupt(denoiser, batch, key, device)?)
     }
 
-    /// What the sum of a batch's losses is divided by, to be the loss that is minimised and logged: the number of
-    /// tokens, unless the objective normalises otherwise.
+    /// The divisor of the sum of a batch's losses in the loss that is minimised and logged: the number of tokens, unless the
+    /// objective normalises otherwise.
     fn divisor(&self, batch: &Batch) -> f64 {
         (batch.len() * batch.x.length()) as f64
     }
@@ -74,7 +74,7 @@ pub trait TokenObjective: Send + Sync {
         self.nelbo_of(denoiser, &self.corrupt_for_bound(denoiser, batch, key, device)?)
     }
 
-    /// The choices that decide what the bound's number means, by name: interval of times, terms left out, steps.
+    /// The conventions of the bound by name: interval of times, terms left out, steps.
     fn protocol(&self) -> Vec<(&'static str, String)>;
 
     /// Whether the model is a masked one whose bound, for a denoiser that sees no time, is the mean over all orders of

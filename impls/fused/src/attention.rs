@@ -46,7 +46,7 @@ struct Attention {
     is_relative: bool,
 }
 
-/// What the derivative needs.
+/// The inputs and sums that the derivative needs.
 #[derive(Clone, Debug)]
 struct Saved {
     qkv: FlexTensor,
@@ -186,10 +186,11 @@ impl Turn {
 /// One head of one sequence, in rows padded with zeros to whole vectors.
 struct Head {
     length: usize,
-    /// Numbers of a query.
+    /// Numbers per query.
     size: usize,
-    /// The same and the length, padded.
+    /// `size`, padded.
     padded: usize,
+    /// `length`, padded.
     across: usize,
     /// Queries over sqrt(size), keys, values: \[length, padded\].
     q: Vec<f32>,

@@ -82,7 +82,7 @@ pub trait Dataset: Send + Sync {
         self.shape().image
     }
 
-    /// How tokens are written as text, where a sequence is text.
+    /// The text of the tokens, where a sequence is text.
     fn text(&self) -> Option<&Text> {
         None
     }

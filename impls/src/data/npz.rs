@@ -14,7 +14,7 @@ use crate::hash::sha256;
 
 /// ImageNet's classes; the archives number them from 1.
 const CLASSES: usize = 1000;
-/// How much of each end of a file enters the hash. The last part holds the archive's directory, with a checksum of
+/// Bytes of each end of a file that enter the hash. The last part holds the archive's directory, with a checksum of
 /// every array.
 const ENDS: u64 = 1 << 20;
 

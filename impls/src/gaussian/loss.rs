@@ -35,13 +35,13 @@ pub struct Gaussian {
     pub learned: bool,
 }
 
-/// Time and noise of a batch, drawn: all that is random in a loss of points.
+/// Time and noise of a batch, drawn: the randomness of a loss of points.
 pub struct GaussianCorruption {
     /// The sequences: their u, the place along the noise, with classes and dropout.
     pub batch: Batch,
     /// x, the clean points, row after row.
     pub x: Vec<f64>,
-    /// eps of z_t = alpha x + sigma eps, likewise.
+    /// eps of z_t = alpha x + sigma eps, row after row.
     pub eps: Vec<f64>,
     /// eps of z_0, for a loss or a bound with a reconstruction.
     pub eps_0: Option<Vec<f64>>,
@@ -90,7 +90,7 @@ pub(super) fn normals(rng: &mut ChaCha8Rng, count: usize) -> Vec<f64> {
 
 /// |eps - eps_hat|^2 of each row at its log-SNR, \[batch\] [VDM, diffusion loss].
 ///
-/// It is computed from the network's own target, as |F - target|^2 times a factor of the level, so that single precision is
+/// Computed from the network's own target, as |F - target|^2 times a factor of the level, so that single precision is
 /// enough on the device.
 pub fn squared_errors(
     prediction: &Prediction,
@@ -249,7 +249,7 @@ impl Gaussian {
         self.nelbo_of(denoiser, &self.corrupt_for_bound(denoiser.values(), batch, key, device))
     }
 
-    /// The choices that decide what the bound's number means, by name.
+    /// The conventions of the bound by name.
     pub fn protocol(&self) -> Vec<(&'static str, String)> {
         let interior = match (self.steps, self.learned) {
             (Some(steps), _) => format!("{steps} steps"),

@@ -93,7 +93,7 @@ impl TokenObjective for Md4 {
         Ok(z.cross_entropy(denoiser) * rows_tensor(weights, &z.input.z.device()))
     }
 
-    /// The same cross-entropies, multiplied in double precision (1/t is large near t = 0).
+    /// The cross-entropies are weighted in double precision, since 1/t is large near t = 0.
     fn nelbo_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Vec<BoundTerms>> {
         let ends = end_terms(&self.schedule, z.targets.length, denoiser.values());
         Ok(z.bound_terms(denoiser, ends, |row| self.bound_weight(z.times[row])))

@@ -9,7 +9,7 @@ use crate::sampler_state::{Predictor, Samples, TokenPredictions, TokenState};
 const LAST_TIME: f64 = 1e-5;
 
 /// Fills the masks of `state` by `steps` steps from t = 1 to 1e-5, each token revealed with probability (t - s)/t, and the
-/// most probable value for what is left ("noise removal").
+/// most probable value for the remaining masks ("noise removal").
 ///
 /// A denoiser that sees no time is not evaluated again for a sequence that did not change: its last prediction is used, and
 /// is not counted.

@@ -60,7 +60,7 @@ impl Work {
         self.operations += 2 * rows * from * to;
     }
 
-    /// A convolution with bias that keeps the size of the image; likewise.
+    /// A convolution with bias that keeps the size of the image.
     fn convolution(&mut self, pixels: usize, [from, to]: [usize; 2], side: usize) {
         self.dense(pixels, [side * side * from, to], true);
     }

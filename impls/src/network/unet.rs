@@ -183,7 +183,7 @@ impl UNet {
             Signal::Points { .. } => silu(condition),
         });
         let condition = condition.as_ref();
-        // Tokens: each channel with all that enters for it. Points: all channels of z, then of each wave (VDM's own code has
+        // Tokens: each channel with its embedding. Points: all channels of z, then of each wave (VDM's own code has
         // all sines before all cosines).
         let pixels = x.reshape([batch, height, width, channels, entering]);
         let pixels = match self.shape.signal {

@@ -42,7 +42,7 @@ pub struct Memory {
     pub moments: u64,
     /// The moving average of the weights.
     pub average: u64,
-    /// What the largest part (`batch_size` / `accumulation` sequences) leaves for its backward pass: an estimate,
+    /// Numbers that the largest part (`batch_size` / `accumulation` sequences) keeps for its backward pass: an estimate,
     /// [`crate::network::NetworkShape::activations`].
     pub activations: u64,
     /// The sum of these.

@@ -157,7 +157,7 @@ fn the_cosine_grid_under_the_cosine_schedule_warps_twice() {
 
 #[test]
 fn costs_over_the_number_of_masks_are_not_the_bound() {
-    // The mean of (sum of CE / t) / masks is about twice the bound a token for a uniform network: 1/t for each row with a mask.
+    // The mean of (sum of CE / t) / masks is about twice the bound per token for a uniform network: 1/t per row with a mask.
     let denoiser = constant(4, [0.0; 4]);
     let (device, n, length) = (Device::flex(), 4096, 8);
     let u = TimeSampling::Stratified.draw(n, &Key::new(6, "times"));

@@ -1,4 +1,4 @@
-//! What a run will take, against what is made of its settings.
+//! The plan of a run, against the model and the losses of its settings.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
