@@ -14,8 +14,8 @@ pub struct Batch {
     pub x: Tokens,
     /// The class of each sequence; empty for an unconditional model.
     pub class: Vec<u32>,
-    /// The place of each sequence along the noise, uniform on (0, 1): an objective turns it into a time, a step or a number
-    /// of masks.
+    /// The place of each sequence along the noise, uniform on (0, 1): an objective turns it into a time, a step or a
+    /// number of masks.
     pub u: Vec<f64>,
     /// Key of the dropout masks; none outside of training.
     pub dropout: Option<Key>,

@@ -82,13 +82,7 @@ impl PermutationStream {
     }
 
     /// Masks the next positions of each row, `counts` of them. The network's time is the share of masked tokens.
-    pub fn mask_next(
-        &mut self,
-        batch: &Batch,
-        counts: &[usize],
-        values: usize,
-        device: &Device,
-    ) -> Result<MaskedBatch> {
+    pub fn mask(&mut self, batch: &Batch, counts: &[usize], values: usize, device: &Device) -> Result<MaskedBatch> {
         let length = batch.x.length();
         let mut masked = vec![false; batch.len() * length];
         for (row, masked) in masked.chunks_mut(length).enumerate() {
@@ -110,8 +104,8 @@ impl PermutationStream {
 }
 
 impl MaskedBatch {
-    /// The batch with the tokens `masked` at these times. Data that contains the mask's id is an error: such a token would be
-    /// visible and counted as masked.
+    /// The batch with the tokens `masked` at these times. Data that contains the mask's id is an error: such a token
+    /// would be visible and counted as masked.
     pub fn new(batch: &Batch, times: &[f64], values: usize, masked: Vec<bool>, device: &Device) -> Result<Self> {
         let hide = |(&token, &hidden): (&u32, &bool)| if hidden { values as u32 } else { token };
         let z: Vec<u32> = batch.x.ids().iter().zip(&masked).map(hide).collect();
@@ -175,7 +169,7 @@ mod tests {
     fn windows(mut orders: PermutationStream) -> Vec<Vec<bool>> {
         let batch = Batch::new(Tokens::new(vec![0; LENGTH], LENGTH), vec![0.5]);
         COUNTS
-            .map(|count| orders.mask_next(&batch, &[count], 2, &Device::flex()).expect("data values").targets.masked)
+            .map(|count| orders.mask(&batch, &[count], 2, &Device::flex()).expect("data values").targets.masked)
             .to_vec()
     }
 

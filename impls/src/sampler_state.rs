@@ -127,8 +127,8 @@ impl<'a> Predictor<'a> {
         Self { denoiser, device, class, guidance: 1.0, nucleus: 1.0, training_schedule, evaluations, network_calls: 0 }
     }
 
-    /// Samples of these classes, guided: p ∝ p_cond^w p_uncond^(1-w), normalised for each token. w = 1 is the conditional
-    /// model, w = 0 the unconditional one.
+    /// Samples of these classes, guided: p ∝ p_cond^w p_uncond^(1-w), normalised for each token. w = 1 is the
+    /// conditional model, w = 0 the unconditional one.
     pub fn guided(self, class: Vec<u32>, guidance: f64) -> Self {
         Self { class, guidance, ..self }
     }
@@ -158,8 +158,8 @@ impl<'a> Predictor<'a> {
         self.denoiser
     }
 
-    /// The denoiser's distributions at some positions (in rising order) of each sequence, at one time per sequence. A sequence
-    /// without such positions is not shown to the network, and without any the network is not called.
+    /// The denoiser's distributions at some positions (in rising order) of each sequence, at one time per sequence. A
+    /// sequence without such positions is not shown to the network, and without any the network is not called.
     pub fn predict(
         &mut self,
         state: &TokenState,
@@ -240,8 +240,8 @@ impl TokenPredictions {
     }
 }
 
-/// The most probable of the first `values` outcomes that together have at least this share of their mass, with that mass; the
-/// rest of them become impossible. The mask, which may follow, keeps its own.
+/// The most probable of the first `values` outcomes that together have at least this share of their mass, with that
+/// mass; the rest of them become impossible. The mask, which may follow, keeps its own.
 fn nucleus(mut probabilities: Vec<f64>, values: usize, share: f64) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values).collect();
     order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]).then(a.cmp(&b)));

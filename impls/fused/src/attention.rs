@@ -12,9 +12,9 @@ use super::{Operation, apply, composed, dims, numbers, runs_on, tensor};
 
 /// softmax(q k^T / sqrt(size) + relative) v: \[batch, length, 3 width\] to \[batch, length, width\].
 ///
-/// `relative` is \[heads, 2 length - 1\], added by relative position i - j + length - 1. Queries and keys are first turned by
-/// `rotary`. With `causal`, position i sees 0..=i only. The derivative keeps one number per row of scores and computes the
-/// scores again.
+/// `relative` is \[heads, 2 length - 1\], added by relative position i - j + length - 1. Queries and keys are first
+/// turned by `rotary`. With `causal`, position i sees 0..=i only. The derivative keeps one number per row of scores and
+/// computes the scores again.
 pub fn self_attention(
     qkv: Tensor<3>,
     heads: usize,
@@ -134,8 +134,8 @@ vectorised! {
     }
 }
 
-/// Inputs and their gradients: q, k and v, the log-sums of the scores, the gradient of the result, those of q, k and v, and
-/// those of the relative scores.
+/// Inputs and their gradients: q, k and v, the log-sums of the scores, the gradient of the result, those of q, k and v,
+/// and those of the relative scores.
 type Parts<'a> = (&'a [f32], &'a [f32], &'a [f32], &'a mut [f32], &'a mut [f32]);
 
 vectorised! {

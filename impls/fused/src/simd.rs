@@ -11,8 +11,8 @@ const SHARED: usize = 1 << 22;
 
 /// A function compiled for each width of vectors, of which the processor's widest runs.
 ///
-/// Every function that it calls must be marked `#[inline(always)]` or be a small closure: code that stays a function of its own is
-/// compiled for the oldest processor.
+/// Every function that it calls must be marked `#[inline(always)]` or be a small closure: code that stays a function of
+/// its own is compiled for the oldest processor.
 macro_rules! vectorised {
     ($(#[$about:meta])* $visible:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $body:block) => {
         $(#[$about])*
@@ -144,12 +144,7 @@ pub struct Factor<'a, const TRANSPOSED: bool> {
 
 /// c = a b, for small matrices: a is m x k, b and c have rows of `across` numbers, a multiple of [`LANES`].
 #[inline(always)]
-pub fn multiply<const TRANSPOSED: bool>(
-    a: Factor<'_, TRANSPOSED>,
-    b: &[f32],
-    c: &mut [f32],
-    [m, k, across]: [usize; 3],
-) {
+pub fn multiply<const TRANSPOSED: bool>(a: Factor<TRANSPOSED>, b: &[f32], c: &mut [f32], [m, k, across]: [usize; 3]) {
     let whole = m - m % ROWS;
     for first in (0..whole).step_by(ROWS) {
         block::<ROWS, TRANSPOSED>(a, b, c, [first, k, across]);
@@ -161,7 +156,7 @@ pub fn multiply<const TRANSPOSED: bool>(
 
 #[inline(always)]
 fn block<const R: usize, const TRANSPOSED: bool>(
-    a: Factor<'_, TRANSPOSED>,
+    a: Factor<TRANSPOSED>,
     b: &[f32],
     c: &mut [f32],
     [first, k, across]: [usize; 3],

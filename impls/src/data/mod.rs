@@ -87,8 +87,8 @@ pub trait Dataset: Send + Sync {
         None
     }
 
-    /// SHA-256 of the data, in hexadecimal: the hash of a single file as it lies on disk, a hash of the hashes of several
-    /// files, and for files that are read as they are needed a hash of size, first and last MiB.
+    /// SHA-256 of the data, in hexadecimal: the hash of a single file as it lies on disk, a hash of the hashes of
+    /// several files, and for files that are read as they are needed a hash of size, first and last MiB.
     fn hash(&self) -> &str;
 }
 

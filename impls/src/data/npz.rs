@@ -43,8 +43,8 @@ impl Npz {
     }
 
     /// Reads one archive, as ImageNet's or as ADM's: `arr_0`, uint8 \[n, height, width, channels\], and its classes
-    /// `arr_1`, 0 and up, if it has them. Also read are planes before pixels, \[n, 1 or 3, height, width\], grey images,
-    /// \[n, height, width\], and an npy file of such an array.
+    /// `arr_1`, 0 and up, if it has them. Also read are planes before pixels, \[n, 1 or 3, height, width\], grey
+    /// images, \[n, height, width\], and an npy file of such an array.
     pub fn file(path: &Path, split: Split) -> Result<Self> {
         split.choose(&[(Split::All, ())])?;
         Self::open(format!("{}:{split}", file::stem(path)), [path.to_owned()])

@@ -27,8 +27,8 @@ pub(super) fn chunks<const PARTS: usize>(x: Tensor<2>) -> [Tensor<3>; PARTS] {
     std::array::from_fn(|i| x.clone().narrow(1, i * width, width).unsqueeze_dim(1))
 }
 
-/// x plus attention plus perceptron, each on a normed x: modulated and gated by adaLN-zero where `modulation` is there (its six
-/// parts, \[batch, 6 width\]), else after the two norms.
+/// x plus attention plus perceptron, each on a normed x: modulated and gated by adaLN-zero where `modulation` is there
+/// (its six parts, \[batch, 6 width\]), else after the two norms.
 pub(super) fn residual_block(
     x: Tensor<3>,
     modulation: Option<Tensor<2>>,

@@ -98,11 +98,11 @@ impl Dit {
         Self { vocab_embed, sigma_map, blocks, output_layer, shape: *shape }
     }
 
-    /// Reads the weights of a published checkpoint (`backbone.vocab_embed.embedding`, `backbone.blocks.0.norm1.weight`, ...):
-    /// the shape is that of the tensors, and every tensor must have its place.
+    /// Reads the weights of a published checkpoint (`backbone.vocab_embed.embedding`, `backbone.blocks.0.norm1.weight`,
+    /// ...): the shape is that of the tensors, and every tensor must have its place.
     ///
-    /// Neither the sequences' length nor whether the network was trained with the noise level (the published ones were not) is
-    /// in the file.
+    /// Neither the sequences' length nor whether the network was trained with the noise level (the published ones were
+    /// not) is in the file.
     pub fn import(path: &Path, length: usize, time: bool, device: &Device) -> Result<Self> {
         let mut file = StateDict::load(path)?;
         let name = |rest: &str| format!("backbone.{rest}");

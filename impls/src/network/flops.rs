@@ -65,8 +65,8 @@ impl Work {
         }
     }
 
-    /// Norms of `rows` vectors, perhaps modulated by a condition of this width. `gated`: before a branch whose output the
-    /// condition gates.
+    /// Norms of `rows` vectors, perhaps modulated by a condition of this width. `gated`: before a branch whose output
+    /// the condition gates.
     fn norms(&mut self, norms: usize, rows: usize, width: usize, condition: Option<usize>, gated: bool) {
         self.kept += 3 * norms * rows * width;
         if let Some(condition) = condition {

@@ -44,8 +44,8 @@ pub struct Memory {
     pub moments: u64,
     /// The moving average of the weights.
     pub average: u64,
-    /// Numbers that the largest part (`batch_size` / `accumulation` sequences) keeps for its backward pass: an estimate,
-    /// [`crate::network::NetworkShape::activations`].
+    /// Numbers that the largest part (`batch_size` / `accumulation` sequences) keeps for its backward pass: an
+    /// estimate, [`crate::network::NetworkShape::activations`].
     pub activations: u64,
     /// The sum of these.
     pub total: u64,

@@ -130,8 +130,8 @@ fn the_activations_of_a_network_are_counted() {
     let ends = 16.0 * 20.0 + 16.0 * 3.0 * 64.0 + 64.0;
     assert_eq!(vdm().activations(), 3.0 * block + ends);
 
-    // A U-Net of 4x4 pixels, 8 channels: of a norm and its activation 5 tensors; one block down, two in the middle, two up,
-    // which read 16 channels and keep them for their skip.
+    // A U-Net of 4x4 pixels, 8 channels: of a norm and its activation 5 tensors; one block down, two in the middle, two
+    // up, which read 16 channels and keep them for their skip.
     let golden = golden("unet/flat-class.json");
     let (inner, up) = (2.0 * 5.0 * 8.0, 5.0 * 16.0 + 5.0 * 8.0 + 16.0);
     let attention = 16.0 * (3.0 * 8.0 + 4.0 * 8.0) + 3.0 * 16.0 * 16.0;

@@ -50,8 +50,8 @@ fn rotated_times_are_as_many_as_the_sequences() {
 
 #[test]
 fn every_step_of_discrete_time_is_drawn_and_the_first_is_finite() {
-    // Times mapped into [1e-3, 1] before rounding up never give t = 1/1000; and at t = dt the formula with the mask's mass
-    // divides 0 by 0.
+    // Times mapped into [1e-3, 1] before rounding up never give t = 1/1000; and at t = dt the formula with the mask's
+    // mass divides 0 by 0.
     let device = Device::flex();
     for steps in [1u32, 10, 1000] {
         let d3pm = D3pmAbsorbing { steps, hybrid_ce_weight: 0.0 };

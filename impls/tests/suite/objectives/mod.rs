@@ -1,5 +1,5 @@
-//! The losses that train, at given x, z and t, against golden values of the papers' formulas, computed with JAX and PyTorch
-//! (`fixtures/objectives`).
+//! The losses that train, at given x, z and t, against golden values of the papers' formulas, computed with JAX and
+//! PyTorch (`fixtures/objectives`).
 
 mod gaussian;
 mod learned_and_uniform;
