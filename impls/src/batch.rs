@@ -14,8 +14,8 @@ pub struct Batch {
     pub x: Tokens,
     /// The class of each sequence; empty for an unconditional model.
     pub class: Vec<u32>,
-    /// The place of each sequence along the noise, uniform on (0, 1): an objective turns it into a time, a step or a number
-    /// of masks.
+    /// The place of each sequence along the noise, uniform on (0, 1): an objective turns it into a time, a step or a
+    /// number of masks.
     pub u: Vec<f64>,
     /// Key of the dropout masks; none outside of training.
     pub dropout: Option<Key>,
@@ -28,7 +28,7 @@ impl Batch {
         Self { x, class: Vec::new(), u, dropout: None }
     }
 
-    /// The same sequences elsewhere along the noise.
+    /// The batch with other places along the noise.
     pub fn at(&self, u: &[f64]) -> Self {
         Self { u: u.to_vec(), ..self.clone() }
     }
@@ -50,7 +50,7 @@ impl Batch {
         Self { x, class, u: self.u[range].to_vec(), dropout: self.dropout.clone() }
     }
 
-    /// What the denoiser sees of the corrupted tokens `z` at these times.
+    /// The denoiser's input for the corrupted tokens `z` at these times.
     pub fn input(&self, z: &[u32], times: &[f64], device: &Device) -> Input {
         self.accompany(Input::new(ids_tensor(z, self.x.length(), device), times))
     }

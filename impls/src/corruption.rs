@@ -11,7 +11,7 @@ use crate::network::{Input, MaskedTargets, TokenDenoiser, negative_log, to_f64_v
 use crate::objective::BoundTerms;
 use crate::schedule::MaskedSchedule;
 
-/// Time and noise of a batch, drawn: all that is random in a loss.
+/// Time and noise of a batch, drawn: the randomness of a loss.
 pub struct Corruption {
     /// z_t of each sequence.
     pub z: MaskedBatch,
@@ -25,7 +25,7 @@ impl From<MaskedBatch> for Corruption {
     }
 }
 
-/// A corrupted batch: what the denoiser sees, and which tokens it has to predict.
+/// A corrupted batch: the denoiser's input, and the tokens that it has to predict.
 pub struct MaskedBatch {
     /// z_t with its times, classes and dropout.
     pub input: Input,
@@ -70,7 +70,7 @@ pub fn mask_under(
 pub struct PermutationStream {
     rng: ChaCha8Rng,
     orders: Vec<Vec<usize>>,
-    /// Where in its order each row is.
+    /// The next place in the order of each row.
     next: Vec<usize>,
 }
 
@@ -82,13 +82,7 @@ impl PermutationStream {
     }
 
     /// Masks the next positions of each row, `counts` of them. The network's time is the share of masked tokens.
-    pub fn mask_next(
-        &mut self,
-        batch: &Batch,
-        counts: &[usize],
-        values: usize,
-        device: &Device,
-    ) -> Result<MaskedBatch> {
+    pub fn mask(&mut self, batch: &Batch, counts: &[usize], values: usize, device: &Device) -> Result<MaskedBatch> {
         let length = batch.x.length();
         let mut masked = vec![false; batch.len() * length];
         for (row, masked) in masked.chunks_mut(length).enumerate() {
@@ -110,8 +104,8 @@ impl PermutationStream {
 }
 
 impl MaskedBatch {
-    /// The batch with the tokens masked that `masked` says, at these times. Data that holds the mask's id is an error: the
-    /// loss of a model that may see the answer means nothing.
+    /// The batch with the tokens `masked` at these times. Data that contains the mask's id is an error: such a token
+    /// would be visible and counted as masked.
     pub fn new(batch: &Batch, times: &[f64], values: usize, masked: Vec<bool>, device: &Device) -> Result<Self> {
         let hide = |(&token, &hidden): (&u32, &bool)| if hidden { values as u32 } else { token };
         let z: Vec<u32> = batch.x.ids().iter().zip(&masked).map(hide).collect();
@@ -135,8 +129,7 @@ impl MaskedBatch {
         row_sums(own.unwrap_or_else(|| self.costs(denoiser, negative_log)))
     }
 
-    /// What `cost` makes of log mu_theta, \[batch, length, V\], and x where token n is masked, and 0 elsewhere:
-    /// \[batch, length\].
+    /// `cost` of log mu_theta, \[batch, length, V\], and x where token n is masked, and 0 elsewhere: \[batch, length\].
     pub fn costs(
         &self,
         denoiser: &dyn TokenDenoiser,
@@ -176,7 +169,7 @@ mod tests {
     fn windows(mut orders: PermutationStream) -> Vec<Vec<bool>> {
         let batch = Batch::new(Tokens::new(vec![0; LENGTH], LENGTH), vec![0.5]);
         COUNTS
-            .map(|count| orders.mask_next(&batch, &[count], 2, &Device::flex()).expect("data values").targets.masked)
+            .map(|count| orders.mask(&batch, &[count], 2, &Device::flex()).expect("data values").targets.masked)
             .to_vec()
     }
 

@@ -1,4 +1,4 @@
-//! Errors of the reference implementations. Each says what is wrong, where, and what to do.
+//! Errors of the reference implementations. Each names the defect, its place, and the remedy.
 
 use std::path::{Path, PathBuf};
 

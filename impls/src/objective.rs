@@ -1,7 +1,7 @@
 //! An objective over tokens, in two steps: `corrupt` draws time and noise, `loss_of` is the published formula.
 //!
-//! The [`Corruption`] holds all randomness: the loss of a given corruption is deterministic. So the golden values of other
-//! programs are compared with the loss that trains, and an exact mean is a sum over corruptions.
+//! The [`Corruption`] holds all randomness: the loss of a given corruption is deterministic. So the golden values of
+//! other programs are compared with the loss that trains, and an exact mean is a sum over corruptions.
 
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;
@@ -24,7 +24,7 @@ pub struct BoundTerms {
 }
 
 impl BoundTerms {
-    /// All terms together, nats.
+    /// The bound, nats.
     pub fn sum(&self) -> f64 {
         self.reconstruction + self.prior + self.diffusion
     }
@@ -43,8 +43,8 @@ pub trait TokenObjective: Send + Sync {
         self.loss_of(denoiser, &self.corrupt(denoiser, batch, key, device)?)
     }
 
-    /// What the sum of a batch's losses is divided by, to be the loss that is minimised and logged: the number of
-    /// tokens, unless the objective normalises otherwise.
+    /// The divisor of the sum of a batch's losses in the loss that is minimised and logged: the number of tokens,
+    /// unless the objective normalises otherwise.
     fn divisor(&self, batch: &Batch) -> f64 {
         (batch.len() * batch.x.length()) as f64
     }
@@ -64,17 +64,11 @@ pub trait TokenObjective: Send + Sync {
     fn nelbo_of(&self, denoiser: &dyn TokenDenoiser, corruption: &Corruption) -> Result<Vec<BoundTerms>>;
 
     /// One draw of the bound's terms of each sequence.
-    fn nelbo(
-        &self,
-        denoiser: &dyn TokenDenoiser,
-        batch: &Batch,
-        key: &Key,
-        device: &Device,
-    ) -> Result<Vec<BoundTerms>> {
-        self.nelbo_of(denoiser, &self.corrupt_for_bound(denoiser, batch, key, device)?)
+    fn nelbo(&self, model: &dyn TokenDenoiser, batch: &Batch, key: &Key, device: &Device) -> Result<Vec<BoundTerms>> {
+        self.nelbo_of(model, &self.corrupt_for_bound(model, batch, key, device)?)
     }
 
-    /// The choices that decide what the bound's number means, by name: interval of times, terms left out, steps.
+    /// The conventions of the bound by name: interval of times, terms left out, steps.
     fn protocol(&self) -> Vec<(&'static str, String)>;
 
     /// Whether the model is a masked one whose bound, for a denoiser that sees no time, is the mean over all orders of

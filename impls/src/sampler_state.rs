@@ -5,7 +5,7 @@ use burn::tensor::activation::log_softmax;
 use rand_chacha::ChaCha8Rng;
 
 use crate::data::Tokens;
-use crate::key::{Key, categorical, permutation};
+use crate::key::{Key, categorical};
 use crate::network::{Input, QueryPositions, TokenDenoiser, ids_tensor, softmax};
 use crate::schedule::{LogSnr, MaskedSchedule};
 
@@ -30,7 +30,7 @@ impl TokenState {
         Self { z: vec![mask as u32; count * length], length, mask: mask as u32, rngs }
     }
 
-    /// The same with some tokens known: infilling. `known` holds one entry per position, the same for all sequences;
+    /// Infilling: the state with some tokens known. `known` holds one entry per position, the same for all sequences;
     /// samplers of masked diffusion only ever change masks, so that known tokens stay.
     pub fn with_known(mut self, known: &[Option<u32>]) -> Self {
         for row in self.z.chunks_mut(self.length) {
@@ -59,12 +59,6 @@ impl TokenState {
     /// The masked positions of every sequence.
     pub fn all_masked(&self) -> Vec<Vec<usize>> {
         (0..self.rows()).map(|row| self.masked(row)).collect()
-    }
-
-    /// Masked positions of a sequence in a uniformly random order.
-    pub fn masked_shuffled(&mut self, row: usize) -> Vec<usize> {
-        let masked = self.masked(row);
-        permutation(&mut self.rngs[row], masked.len()).into_iter().map(|i| masked[i]).collect()
     }
 
     /// Writes a token.
@@ -107,7 +101,7 @@ pub struct Predictor<'a> {
     guidance: f64,
     /// Probability mass of the values kept (1 keeps all).
     nucleus: f64,
-    /// The schedule under which a network that sees the time was trained: it decides the time that the network is told.
+    /// The schedule under which a network that sees the time was trained: it decides the network's time.
     training_schedule: MaskedSchedule,
     evaluations: Vec<u64>,
     network_calls: u64,
@@ -133,8 +127,8 @@ impl<'a> Predictor<'a> {
         Self { denoiser, device, class, guidance: 1.0, nucleus: 1.0, training_schedule, evaluations, network_calls: 0 }
     }
 
-    /// Samples of these classes, guided: p ∝ p_cond^w p_uncond^(1-w), normalised for each token. w = 1 is the conditional
-    /// model, w = 0 the unconditional one.
+    /// Samples of these classes, guided: p ∝ p_cond^w p_uncond^(1-w), normalised for each token. w = 1 is the
+    /// conditional model, w = 0 the unconditional one.
     pub fn guided(self, class: Vec<u32>, guidance: f64) -> Self {
         Self { class, guidance, ..self }
     }
@@ -149,8 +143,7 @@ impl<'a> Predictor<'a> {
         Self { training_schedule: schedule, ..self }
     }
 
-    /// The network's time where each token is masked with this probability: on any grid of a sampler the network is told the
-    /// time at which it saw as many masks in training.
+    /// The time at which the network saw this share of masks in training: its time on any grid of a sampler.
     pub fn time_of_mask_probability(&self, masked: f64) -> f64 {
         self.training_schedule.time_of_log_snr((1.0 - masked).ln() - masked.ln()).clamp(0.0, 1.0)
     }
@@ -165,8 +158,8 @@ impl<'a> Predictor<'a> {
         self.denoiser
     }
 
-    /// The denoiser's distributions at some positions (in rising order) of each sequence, at one time per sequence. A sequence
-    /// without such positions is not shown to the network, and without any the network is not called.
+    /// The denoiser's distributions at some positions (in rising order) of each sequence, at one time per sequence. A
+    /// sequence without such positions is not shown to the network, and without any the network is not called.
     pub fn predict(
         &mut self,
         state: &TokenState,
@@ -176,7 +169,7 @@ impl<'a> Predictor<'a> {
         self.predict_tokens(&state.z, state.length, queried, times, self.values())
     }
 
-    /// The same for any tokens, over the first `most` logits: V + 1 with the mask's, where the network has one.
+    /// The distributions for any tokens `z`, over the first `most` logits: V + 1 with the mask's, where the network has one.
     pub fn predict_tokens(
         &mut self,
         z: &[u32],
@@ -247,8 +240,8 @@ impl TokenPredictions {
     }
 }
 
-/// The most probable of the first `values` outcomes that together have at least this share of their mass, with that mass; the
-/// rest of them become impossible. The mask, which may follow, keeps its own.
+/// The most probable of the first `values` outcomes that together have at least this share of their mass, with that
+/// mass; the rest of them become impossible. The mask, which may follow, keeps its own.
 fn nucleus(mut probabilities: Vec<f64>, values: usize, share: f64) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values).collect();
     order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]).then(a.cmp(&b)));

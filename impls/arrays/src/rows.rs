@@ -23,7 +23,7 @@ pub struct ByteRows {
     place: Place,
 }
 
-/// Where the rows lie.
+/// The place of the rows.
 enum Place {
     /// The file, and the offset of the first row in bytes.
     Disk(Mutex<File>, u64),

@@ -8,7 +8,7 @@ use npyz::{AutoSerialize, WriterBuilder};
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 
-/// An npz file in the making: written beside its place and renamed when whole.
+/// An unfinished npz file, written beside its path and renamed when whole.
 pub struct NpzWriter {
     path: PathBuf,
     zip: zip::ZipWriter<tempfile::NamedTempFile>,

@@ -1,4 +1,4 @@
-//! Errors that say what is wrong, where, and what to do.
+//! Errors that name the defect, its place, and the remedy.
 
 use std::fmt;
 use std::io;
@@ -19,6 +19,11 @@ pub struct UnknownName {
 }
 
 impl UnknownName {
+    /// The error for a `name` that is not in `known`, a list separated by ", ".
+    pub fn listed(kind: &'static str, name: &str, known: &str) -> Self {
+        Self::new(kind, name, &known.split(", ").collect::<Vec<_>>())
+    }
+
     /// The error for a `name` that is not among `known`.
     pub fn new<S: AsRef<str>>(kind: &'static str, name: &str, known: &[S]) -> Self {
         let known = known.iter().map(|k| k.as_ref().to_owned()).collect();
@@ -61,9 +66,9 @@ pub enum Remedy {
 pub struct Error {
     /// Where the cause lies.
     pub kind: Kind,
-    /// What went wrong, and where.
+    /// The defect, and its place.
     pub what: String,
-    /// What to do about it; may be empty.
+    /// The remedy; may be empty.
     pub advice: String,
     /// The choice that would mend it, where there is one.
     pub remedy: Option<Remedy>,
@@ -87,22 +92,22 @@ impl Error {
         Self { kind: Kind::Internal, what: what.into(), advice: advice.into(), remedy: None, source: None }
     }
 
-    /// The same error, which this choice would mend.
+    /// The error, mended by this choice.
     pub fn mended_by(self, remedy: Remedy) -> Self {
         Self { remedy: Some(remedy), ..self }
     }
 
-    /// The same error, found in this file.
+    /// The error with the name of a file in front.
     pub fn in_file(self, path: &Path) -> Self {
         self.of(path.display())
     }
 
-    /// The same error with the name of what it is about in front.
+    /// The error with the name of its subject in front.
     pub fn of(self, name: impl fmt::Display) -> Self {
         Self { what: format!("{name}: {}", self.what), ..self }
     }
 
-    /// The same error with the error of a library that it reports.
+    /// The error with the library's error that caused it.
     pub fn caused_by(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Box::new(source)), ..self }
     }
@@ -154,7 +159,7 @@ impl From<UnknownName> for Error {
     }
 }
 
-/// The known name that is nearest to `name`, if it is near at all.
+/// The known name nearest to `name`, within half of its length.
 pub fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a String> {
     let distance = |candidate: &&String| strsim::damerau_levenshtein(name, candidate);
     known.iter().min_by_key(distance).filter(|candidate| distance(candidate) <= name.len().max(3) / 2)

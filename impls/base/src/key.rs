@@ -73,7 +73,7 @@ pub fn categorical(rng: &mut impl Rng, weights: &[f64]) -> usize {
             return index;
         }
     }
-    // Rounding can leave a crumb: it belongs to the last outcome that is possible at all.
+    // Rounding can leave a remainder: it belongs to the last possible outcome.
     weights.iter().rposition(|w| *w > 0.0).unwrap_or(0)
 }
 

@@ -1,4 +1,4 @@
-//! What every crate of elbow shares: keyed randomness, hashes, estimates with errors, atomic files, errors, progress.
+//! Shared basics of the crates of elbow: keyed randomness, hashes, estimates with errors, atomic files, errors, progress.
 
 #![warn(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! How long work reports its progress.
+//! Progress of long work.
 
 /// Receives the progress of long work, and by default shows nothing. The command line shows a bar.
 pub trait Progress: Sync {

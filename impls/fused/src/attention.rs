@@ -12,9 +12,9 @@ use super::{Operation, apply, composed, dims, numbers, runs_on, tensor};
 
 /// softmax(q k^T / sqrt(size) + relative) v: \[batch, length, 3 width\] to \[batch, length, width\].
 ///
-/// `relative` is \[heads, 2 length - 1\], added by relative position i - j + length - 1. Queries and keys are first turned by
-/// `rotary`. With `causal`, position i sees 0..=i only. The derivative keeps one number per row of scores and computes the
-/// scores again.
+/// `relative` is \[heads, 2 length - 1\], added by relative position i - j + length - 1. Queries and keys are first
+/// turned by `rotary`. With `causal`, position i sees 0..=i only. The derivative keeps one number per row of scores and
+/// computes the scores again.
 pub fn self_attention(
     qkv: Tensor<3>,
     heads: usize,
@@ -46,7 +46,7 @@ struct Attention {
     is_relative: bool,
 }
 
-/// What the derivative needs.
+/// The inputs and sums that the derivative needs.
 #[derive(Clone, Debug)]
 struct Saved {
     qkv: FlexTensor,
@@ -134,8 +134,8 @@ vectorised! {
     }
 }
 
-/// Inputs and their gradients: q, k and v, the log-sums of the scores, the gradient of the result, those of q, k and v, and
-/// those of the relative scores.
+/// Inputs and their gradients: q, k and v, the log-sums of the scores, the gradient of the result, those of q, k and v,
+/// and those of the relative scores.
 type Parts<'a> = (&'a [f32], &'a [f32], &'a [f32], &'a mut [f32], &'a mut [f32]);
 
 vectorised! {
@@ -186,10 +186,11 @@ impl Turn {
 /// One head of one sequence, in rows padded with zeros to whole vectors.
 struct Head {
     length: usize,
-    /// Numbers of a query.
+    /// Numbers per query.
     size: usize,
-    /// The same and the length, padded.
+    /// `size`, padded.
     padded: usize,
+    /// `length`, padded.
     across: usize,
     /// Queries over sqrt(size), keys, values: \[length, padded\].
     q: Vec<f32>,

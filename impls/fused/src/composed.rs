@@ -1,4 +1,4 @@
-//! The same operations made of burn's elementary ones: they run on any device, and are what the tests compare with.
+//! The same operations composed of burn's elementary ones: they run on any device, and the tests compare with them.
 
 use burn::tensor::activation::{gelu_approximate, log_softmax, relu, sigmoid, silu, softmax};
 use burn::tensor::module::linear;

@@ -1,9 +1,9 @@
 //! Operations of networks and optimiser, each one step of the autodiff graph on the CPU, with hand-written derivatives.
 //!
-//! burn's flex backend runs one elementary operation at a time: a softmax over relative scores is a dozen passes over memory
-//! and as many nodes of the graph. Each operation here makes one pass over rows that stay in the cache, with the widest vectors
-//! of the processor. On other devices the same functions run [`composed`] operations of burn. Values and gradients of both agree
-//! to rounding (`tests/parity.rs`).
+//! burn's flex backend runs one elementary operation at a time: a softmax over relative scores is a dozen passes over
+//! memory and as many nodes of the graph. Each operation here makes one pass over rows that stay in the cache, with the
+//! widest vectors of the processor. On other devices the same functions run [`composed`] operations of burn. Values and
+//! gradients of both agree to rounding (`tests/parity.rs`).
 
 #![warn(missing_docs)]
 
@@ -84,8 +84,8 @@ impl<const N: usize, O: Operation<N>> Backward<Flex, N> for Step<O> {
     }
 }
 
-/// Runs an operation on tensors of the CPU that all belong to an autodiff device or all to none; those of the first kind that are
-/// not tracked get no gradient.
+/// Runs an operation on tensors of the CPU that all belong to an autodiff device or all to none; those of the first
+/// kind that are not tracked get no gradient.
 fn apply<const N: usize, const D: usize, O: Operation<N>>(operation: O, inputs: [DispatchTensor; N]) -> Tensor<D> {
     let is_plain = matches!(&inputs[0].device(), DispatchDevice::Flex(_));
     if is_plain {

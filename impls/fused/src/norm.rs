@@ -15,8 +15,8 @@ pub fn rms_norm(x: Tensor<3>, gamma: Tensor<1>, epsilon: f64) -> Tensor<3> {
     apply(RmsNorm { epsilon: epsilon as f32 }, [x.into_dispatch(), gamma.into_dispatch()])
 }
 
-/// (x - mean) / sqrt(variance + epsilon) * (1 + scale) + shift, with one scale and one shift per sequence: \[batch, length,
-/// width\] and twice \[batch, 1, width\].
+/// (x - mean) / sqrt(variance + epsilon) * (1 + scale) + shift, with one scale and one shift per sequence: \[batch,
+/// length, width\] and twice \[batch, 1, width\].
 pub fn modulated_norm(x: Tensor<3>, shift: Tensor<3>, scale: Tensor<3>, epsilon: f64) -> Tensor<3> {
     if !runs_on(&x.device()) {
         return composed::modulated_norm(x, shift, scale, epsilon);

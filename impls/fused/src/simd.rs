@@ -11,8 +11,8 @@ const SHARED: usize = 1 << 22;
 
 /// A function compiled for each width of vectors, of which the processor's widest runs.
 ///
-/// All that it calls must be marked `#[inline(always)]` or be a small closure: code that stays a function of its own is
-/// compiled for the oldest processor.
+/// Every function that it calls must be marked `#[inline(always)]` or be a small closure: code that stays a function of
+/// its own is compiled for the oldest processor.
 macro_rules! vectorised {
     ($(#[$about:meta])* $visible:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $body:block) => {
         $(#[$about])*
@@ -37,7 +37,7 @@ macro_rules! vectorised {
                     return unsafe { widest($($argument),*) };
                 }
                 if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                    // SAFETY: likewise.
+                    // SAFETY: the processor has these instructions.
                     return unsafe { wide($($argument),*) };
                 }
             }
@@ -48,7 +48,7 @@ macro_rules! vectorised {
 
 pub(crate) use vectorised;
 
-/// Whether the processor has vectors of 16 numbers, with all that compilers use of them.
+/// Whether the processor has vectors of 16 numbers, with every extension that compilers use with them.
 #[cfg(target_arch = "x86_64")]
 pub fn has_avx512() -> bool {
     is_x86_feature_detected!("avx512f")
@@ -59,7 +59,7 @@ pub fn has_avx512() -> bool {
         && is_x86_feature_detected!("fma")
 }
 
-/// e^x for x from -87 to 88, beyond which it stays what it is there: relative error below 2e-7. Cephes' polynomial.
+/// e^x for x clamped to \[-87, 88\], by Cephes' polynomial: relative error below 2e-7.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     const POLYNOMIAL: [f32; 5] = [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5e-1];
@@ -144,12 +144,7 @@ pub struct Factor<'a, const TRANSPOSED: bool> {
 
 /// c = a b, for small matrices: a is m x k, b and c have rows of `across` numbers, a multiple of [`LANES`].
 #[inline(always)]
-pub fn multiply<const TRANSPOSED: bool>(
-    a: Factor<'_, TRANSPOSED>,
-    b: &[f32],
-    c: &mut [f32],
-    [m, k, across]: [usize; 3],
-) {
+pub fn multiply<const TRANSPOSED: bool>(a: Factor<TRANSPOSED>, b: &[f32], c: &mut [f32], [m, k, across]: [usize; 3]) {
     let whole = m - m % ROWS;
     for first in (0..whole).step_by(ROWS) {
         block::<ROWS, TRANSPOSED>(a, b, c, [first, k, across]);
@@ -161,7 +156,7 @@ pub fn multiply<const TRANSPOSED: bool>(
 
 #[inline(always)]
 fn block<const R: usize, const TRANSPOSED: bool>(
-    a: Factor<'_, TRANSPOSED>,
+    a: Factor<TRANSPOSED>,
     b: &[f32],
     c: &mut [f32],
     [first, k, across]: [usize; 3],
@@ -218,7 +213,7 @@ impl<'a> View<'a> {
 pub fn product(a: View, b: View, c: &mut [f32], across: usize, shape: [usize; 3]) {
     let [m, _, n] = shape;
     assert!(View::new(c, across).holds(m, n), "a product reaches beyond its place");
-    // SAFETY: c is borrowed alone, and all that is written lies inside of it.
+    // SAFETY: c is borrowed mutably, and every write lies inside of it.
     unsafe { write_product(a, b, c.as_mut_ptr(), across, shape) }
 }
 
@@ -240,7 +235,7 @@ pub fn product_of(a: View, b: View, shape: [usize; 3]) -> Vec<f32> {
 unsafe fn write_product(a: View, b: View, c: *mut f32, across: usize, [m, k, n]: [usize; 3]) {
     assert!(a.holds(m, k) && b.holds(k, n), "a product reaches beyond its factors");
     let threads = if m * k * n < SHARED { Parallelism::None } else { Parallelism::Rayon(0) };
-    // SAFETY: all that is read lies inside of the slices, as was just asserted; what is written is the caller's promise.
+    // SAFETY: every read lies inside of the slices, as asserted above; the writes are the caller's promise.
     unsafe {
         gemm::gemm(
             m,

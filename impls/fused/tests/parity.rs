@@ -10,8 +10,10 @@ use rand_distr::{Distribution, StandardNormal};
 /// Largest error relative to the largest number of a tensor. Measured: 4.7e-7 (a gradient of attention).
 const TOLERANCE: f64 = 3e-6;
 
+type SelfAttention = fn(Tensor<3>, usize, Option<Rotary>, Option<Tensor<2>>, bool) -> Tensor<3>;
+
 /// The gradient of some leaf, once they are known.
-type OfLeaf<'a> = &'a dyn Fn(&Gradients) -> Vec<f64>;
+type OfLeaf = Box<dyn Fn(&Gradients) -> Vec<f64>>;
 
 fn device() -> Device {
     assert!(elbow_fused::runs_on(&Device::flex()), "this processor runs the one-pass operations");
@@ -27,16 +29,16 @@ fn leaf<const D: usize>(name: &str, shape: [usize; D]) -> Tensor<D> {
 
 /// A result, and the gradients of some leaves when a fixed random direction is its gradient.
 fn measured<const D: usize>(result: Tensor<D>, leaves: &[OfLeaf]) -> Vec<Vec<f64>> {
-    let value: Vec<f64> = result.clone().into_data().iter::<f64>().collect();
+    let value = numbers(result.clone());
     let direction = leaf::<D>("direction", result.dims()).detach();
     let gradients = (result * direction).sum().backward();
     std::iter::once(value).chain(leaves.iter().map(|leaf| leaf(&gradients))).collect()
 }
 
 /// The gradient of a leaf.
-fn of<const D: usize>(leaf: &Tensor<D>) -> impl Fn(&Gradients) -> Vec<f64> {
+fn of<const D: usize>(leaf: &Tensor<D>) -> OfLeaf {
     let leaf = leaf.clone();
-    move |gradients| leaf.grad(gradients).expect("reached").into_data().iter::<f64>().collect()
+    Box::new(move |gradients| numbers(leaf.grad(gradients).expect("reached")))
 }
 
 /// The largest difference of each part, relative to the part's largest number.
@@ -64,17 +66,13 @@ fn attention() {
     for rotary in [None, Some(Rotary::Interleaved), Some(Rotary::Halves)] {
         for causal in [false, true] {
             let name = format!("attention, {rotary:?}, causal {causal}");
-            let both = [of(&qkv)];
-            let leaves: [OfLeaf; 1] = [&both[0]];
-            let run = |f: fn(Tensor<3>, usize, Option<Rotary>, Option<Tensor<2>>, bool) -> Tensor<3>,
-                       relative: Option<Tensor<2>>| {
-                measured(f(qkv.clone(), heads, rotary, relative, causal), &leaves)
+            let run = |f: SelfAttention, relative: Option<Tensor<2>>| {
+                measured(f(qkv.clone(), heads, rotary, relative, causal), &[of(&qkv)])
             };
             let fused = elbow_fused::self_attention;
             agree(&name, &run(fused, None), &run(composed::self_attention, None));
-            let (of_qkv, of_relative) = (of(&qkv), of(&relative));
-            let leaves: [OfLeaf; 2] = [&of_qkv, &of_relative];
-            let with = |f: fn(Tensor<3>, usize, Option<Rotary>, Option<Tensor<2>>, bool) -> Tensor<3>, causal| {
+            let leaves = [of(&qkv), of(&relative)];
+            let with = |f: SelfAttention, causal| {
                 measured(f(qkv.clone(), heads, rotary, Some(relative.clone()), causal), &leaves)
             };
             agree(&format!("{name}, relative"), &with(fused, causal), &with(composed::self_attention, causal));
@@ -96,9 +94,8 @@ fn attention_of_any_length_and_order_of_memory() {
     for length in [1, 2, 16, 32, 33] {
         let turned = leaf("qkv", [2, 3 * heads * 8, length]);
         let relative = leaf("relative", [heads, 2 * length - 1]);
-        let (of_qkv, of_relative) = (of(&turned), of(&relative));
-        let leaves: [OfLeaf; 2] = [&of_qkv, &of_relative];
-        let run = |f: fn(Tensor<3>, usize, Option<Rotary>, Option<Tensor<2>>, bool) -> Tensor<3>| {
+        let leaves = [of(&turned), of(&relative)];
+        let run = |f: SelfAttention| {
             let qkv = turned.clone().swap_dims(1, 2);
             measured(f(qkv, heads, Some(Rotary::Halves), Some(relative.clone()), true), &leaves)
         };
@@ -142,15 +139,13 @@ fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f64> {
 #[test]
 fn norms() {
     let (x, gamma) = (leaf("x", [3, 5, 37]), leaf("gamma", [37]));
-    let (of_x, of_gamma) = (of(&x), of(&gamma));
-    let leaves: [OfLeaf; 2] = [&of_x, &of_gamma];
+    let leaves = [of(&x), of(&gamma)];
     let fused = measured(elbow_fused::rms_norm(x.clone(), gamma.clone(), 1e-5), &leaves);
     let composed = |epsilon| measured(composed::rms_norm(x.clone(), gamma.clone(), epsilon), &leaves);
     assert!(error(&fused, &composed(1e-3)) > 1e-4, "witness: another epsilon is seen");
     agree("rms norm", &fused, &composed(1e-5));
     let (shift, scale) = (leaf("shift", [3, 1, 37]), leaf("scale", [3, 1, 37]));
-    let (of_shift, of_scale) = (of(&shift), of(&scale));
-    let leaves: [OfLeaf; 3] = [&of_x, &of_shift, &of_scale];
+    let leaves = [of(&x), of(&shift), of(&scale)];
     let run = |f: fn(Tensor<3>, Tensor<3>, Tensor<3>, f64) -> Tensor<3>, epsilon| {
         measured(f(x.clone(), shift.clone(), scale.clone(), epsilon), &leaves)
     };
@@ -162,8 +157,7 @@ fn norms() {
 #[test]
 fn activations() {
     let (x, gate) = (leaf("x", [2, 7, 19]), leaf("gate", [2, 7, 19]));
-    let (of_x, of_gate) = (of(&x), of(&gate));
-    let one: [OfLeaf; 1] = [&of_x];
+    let (one, two) = ([of(&x)], [of(&x), of(&gate)]);
     let relu = measured(elbow_fused::squared_relu(x.clone()), &one);
     let plain = measured(burn::tensor::activation::relu(x.clone()), &one);
     assert!(error(&relu, &plain) > 0.1, "witness: the square is seen");
@@ -172,7 +166,6 @@ fn activations() {
     agree("gelu", &gelu, &measured(burn::tensor::activation::gelu_approximate(x.clone()), &one));
     let exact = measured(burn::tensor::activation::gelu(x.clone()), &one);
     assert!(error(&gelu, &exact) > 10.0 * TOLERANCE, "witness: the exact form is another");
-    let two: [OfLeaf; 2] = [&of_x, &of_gate];
     for silu in [false, true] {
         let found = measured(elbow_fused::gated(gate.clone(), x.clone(), silu), &two);
         agree("gate", &found, &measured(composed::gated(gate.clone(), x.clone(), silu), &two));
@@ -185,11 +178,9 @@ fn activations() {
 fn dense_layers() {
     let (x, weight, bias) = (leaf("x", [2, 9, 11]), leaf("weight", [11, 13]), leaf("bias", [13]));
     let composed = |bias: Option<&Tensor<1>>| composed::dense(x.clone(), weight.clone(), bias.cloned());
-    let (of_x, of_weight, of_bias) = (of(&x), of(&weight), of(&bias));
-    let two: [OfLeaf; 2] = [&of_x, &of_weight];
+    let (two, three) = ([of(&x), of(&weight)], [of(&x), of(&weight), of(&bias)]);
     let plain = measured(elbow_fused::dense(x.clone(), weight.clone(), None), &two);
     agree("dense", &plain, &measured(composed(None), &two));
-    let three: [OfLeaf; 3] = [&of_x, &of_weight, &of_bias];
     let biased = measured(elbow_fused::dense(x.clone(), weight.clone(), Some(bias.clone())), &three);
     let without = measured(elbow_fused::dense(x.clone(), weight.clone(), None), &two);
     assert!(error(&biased[..1], &without[..1]) > 0.1, "witness: the bias is seen");
@@ -215,8 +206,7 @@ fn costs_of_masked_tokens() {
     for inside in [1, 4] {
         let features = leaf("features", [2, 8 / inside, 10]);
         let weight = leaf("weight", [10, inside * outputs]);
-        let (of_features, of_weight) = (of(&features), of(&weight));
-        let leaves: [OfLeaf; 2] = [&of_features, &of_weight];
+        let leaves = [of(&features), of(&weight)];
         let run = |targets: &Arc<Targets>| {
             let costs =
                 elbow_fused::masked_cross_entropy(features.clone(), weight.clone(), Arc::clone(targets), values);

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`schedule`] | alpha(t), sigma(t), log-SNR: masked, Gaussian, one schedule per value |
 //! | [`weighting`] | w(lambda): every weighting of the papers, for both families |
-//! | [`time_sampling`] | how the times of a batch are drawn |
+//! | [`time_sampling`] | laws of the times of a batch |
 //! | [`gaussian`] | noise levels of a sampler, and the reverse posterior between two of them |
 
 #![warn(missing_docs)]

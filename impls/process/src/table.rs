@@ -1,7 +1,7 @@
 //! A function of one variable from a CSV file: monotone between its rows, with a derivative.
 //!
-//! The interpolant is the monotone piecewise cubic of Fritsch and Carlson (1980), with the slopes of Fritsch and Butland
-//! (1984): it has a continuous derivative, and rises or falls between two rows only if the rows do.
+//! The interpolant is the monotone piecewise cubic of Fritsch and Carlson (1980), with the slopes of Fritsch and
+//! Butland (1984): it has a continuous derivative, and rises or falls between two rows only if the rows do.
 
 use std::path::{Path, PathBuf};
 
@@ -22,8 +22,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// Reads `FILE` or `FILE#HASH`: a CSV file with the header `names` (two columns, the first strictly increasing) and at least
-    /// two rows. With a hash, a file with other content is an error: a run keeps the table that it began with.
+    /// Reads `FILE` or `FILE#HASH`: a CSV file with the header `names` (two columns, the first strictly increasing) and
+    /// at least two rows. With a hash, a file with other content is an error: a run keeps the table that it began with.
     pub fn read(name: &str, names: [&str; 2]) -> Result<Self, Error> {
         let (file, expected) = match name.rsplit_once('#') {
             Some((file, hash)) if hash.len() == DIGITS && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {

@@ -1,5 +1,5 @@
-//! How the diffusion times of a batch are drawn from (0, 1). All are uniform at each position; they differ in
-//! the variance of the batch mean.
+//! Laws of the diffusion times of a batch in (0, 1). Each time is uniform under all of them; they differ in the
+//! variance of the batch mean.
 
 use elbow_base::key::{Key, open_uniform};
 

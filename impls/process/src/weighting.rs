@@ -219,23 +219,9 @@ impl FromStr for Weighting {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        let unknown = || {
-            let known = [
-                "elbo",
-                "sigmoid:B",
-                "fm",
-                "simple",
-                "iddpm",
-                "edm",
-                "edm:SIGMA_DATA (SIGMA_DATA > 0)",
-                "p2:G (G > 0)",
-                "min-snr:G (G > 0)",
-                "snr",
-                "indi",
-                "table:FILE (a CSV file: log_snr,w)",
-            ];
-            Error::from(UnknownName::new("weighting", name, &known))
-        };
+        const KNOWN: &str = "elbo, sigmoid:B, fm, simple, iddpm, edm, edm:SIGMA_DATA (SIGMA_DATA > 0), p2:G (G > 0), \
+            min-snr:G (G > 0), snr, indi, table:FILE (a CSV file: log_snr,w)";
+        let unknown = || Error::from(UnknownName::listed("weighting", name, KNOWN));
         let (kind, parameter) = match name.split_once(':') {
             Some(("table", file)) => return Ok(Self::custom(TableWeight::read(file)?)),
             Some((kind, text)) => {

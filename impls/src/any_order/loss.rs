@@ -94,7 +94,7 @@ pub fn k_dce_draws(
 /// The next k positions of each row's order masked, k as the row's u says.
 fn mask_k(batch: &Batch, orders: &mut PermutationStream, values: usize, device: &Device) -> Result<MaskedBatch> {
     let counts: Vec<usize> = batch.u.iter().map(|&u| AnyOrder::count(u, batch.x.length())).collect();
-    orders.mask_next(batch, &counts, values, device)
+    orders.mask(batch, &counts, values, device)
 }
 
 impl TokenObjective for AnyOrder {
@@ -105,7 +105,7 @@ impl TokenObjective for AnyOrder {
                 mask_k(batch, &mut PermutationStream::new(batch.len(), batch.x.length(), key), values, device)
             }
             DceForm::LambdaDce => mask_bernoulli(batch, &batch.u, values, |row, _| batch.u[row], key, device),
-            DceForm::TDce(schedule) => mask_under(&schedule, batch, &batch.u, values, key, device),
+            DceForm::TDce(schedule) => mask_under(schedule, batch, &batch.u, values, key, device),
         };
         Ok(z?.into())
     }
@@ -117,7 +117,7 @@ impl TokenObjective for AnyOrder {
 
     fn nelbo_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Vec<BoundTerms>> {
         let ends = match &self.form {
-            DceForm::TDce(schedule) => end_terms(&schedule, z.targets.length, denoiser.values()),
+            DceForm::TDce(schedule) => end_terms(schedule, z.targets.length, denoiser.values()),
             DceForm::KDce | DceForm::LambdaDce => BoundTerms::default(),
         };
         let weights = self.weights(z);

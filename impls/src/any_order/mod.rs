@@ -1,11 +1,11 @@
 //! Any-order autoregression: ARDM (Hoogeboom et al. 2022) and the time-free forms of masked diffusion of RADD (Ou et
 //! al. 2024).
 //!
-//! The bound is the mean over all orders sigma of sum_k -log mu(x_sigma(k) | x_sigma(<k)). It equals the continuous NELBO
-//! of masked diffusion for a denoiser that sees no time, whatever the schedule. Its forms have the same mean and different
-//! variances:
-//! - k-DCE: k ~ U{1..N} tokens are masked, (N/k) sum of their cross-entropies (ARDM's estimator); several draws of a sequence
-//!   may share one order of its tokens ([`k_dce_draws`]);
+//! The bound is the mean over all orders sigma of sum_k -log mu(x_sigma(k) | x_sigma(<k)). It equals the continuous
+//! NELBO of masked diffusion for a denoiser that sees no time, whatever the schedule. Its forms have the same mean and
+//! different variances:
+//! - k-DCE: k ~ U{1..N} tokens are masked, (N/k) sum of their cross-entropies (ARDM's estimator); several draws of a
+//!   sequence may share one order of its tokens ([`k_dce_draws`]);
 //! - lambda-DCE: each token is masked with probability lambda ~ U(0, 1), (1/lambda) sum: 1/lambda has no variance;
 //! - t-DCE: lambda = 1 - alpha(t) under a schedule, r(t) sum: MD4's loss.
 //!

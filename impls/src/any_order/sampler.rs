@@ -1,6 +1,6 @@
-//! Sampling one token at a time: as many network evaluations as masks, and no bias of parallel sampling.
+//! Sampling one token at a time: one network evaluation per mask, without the bias of parallel sampling.
 
-use crate::key::open_uniform;
+use crate::key::{open_uniform, permutation};
 use crate::sampler_state::{Predictor, Samples, TokenState};
 
 /// Reveals the masks of each sequence one by one in a uniformly random order. The network is
@@ -12,7 +12,7 @@ pub fn one_by_one(predictor: Predictor, state: TokenState) -> Samples {
 /// First-hitting sampling (Zheng et al. 2024): the continuous-time process itself, without a grid.
 ///
 /// With n masks left and mask probability P, the next token appears when the mask probability has fallen to P u^(1/n);
-/// which one it is, is uniform. The network is evaluated at that time: all that its schedule decides.
+/// its position is uniform. The schedule only decides the time at which the network is evaluated.
 pub fn first_hitting(predictor: Predictor, state: TokenState) -> Samples {
     let mut left: Vec<f64> = vec![1.0; state.rows()];
     let mut uniforms = state.rngs.clone();
@@ -30,7 +30,10 @@ fn reveal_one_by_one(
     mut state: TokenState,
     mut masked: impl FnMut(usize, usize, usize) -> f64,
 ) -> Samples {
-    let mut orders: Vec<Vec<usize>> = (0..state.rows()).map(|row| state.masked_shuffled(row)).collect();
+    // The masked positions of each sequence in a uniformly random order.
+    let shuffled =
+        |(masked, rng): (Vec<usize>, _)| permutation(rng, masked.len()).into_iter().map(|i| masked[i]).collect();
+    let mut orders: Vec<Vec<usize>> = state.all_masked().into_iter().zip(&mut state.rngs).map(shuffled).collect();
     loop {
         let next: Vec<Vec<usize>> = orders.iter().map(|order| order.last().copied().into_iter().collect()).collect();
         if next.iter().all(Vec::is_empty) {

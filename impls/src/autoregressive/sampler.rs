@@ -3,8 +3,8 @@
 use super::loss::shifted;
 use crate::sampler_state::{Predictor, Samples, TokenState};
 
-/// Fills each sequence from left to right: one network evaluation per token that is not known. A known token after a gap
-/// stays, but the tokens before it were drawn without it.
+/// Fills each sequence from left to right: one network evaluation per token that is not known. A known token after a
+/// gap stays, but the tokens before it were drawn without it.
 pub fn left_to_right(mut predictor: Predictor, mut state: TokenState) -> Samples {
     for position in 0..state.length {
         let is_open = |row: usize| state.row(row)[position] == state.mask;

@@ -29,9 +29,9 @@ impl D3pmAbsorbing {
 
     /// The variational cost of each masked token and its cross-entropy, nats; 0 where visible. \[batch, length\].
     ///
-    /// The cost is T KL(q(z_s|z_t, x) || p(z_s|z_t)). With dt = 1/T, t = i/T, s = t - dt, alpha = 1 - t and x_m the mass on the
-    /// mask: (dt/t) \[log(alpha_t x_m/t + 1) - log x_x\] + (1 - dt/t) \[log(alpha_t x_m/t + 1) - log(alpha_s x_m/s + 1)\].
-    /// The second factor is 0 at i = 1, where s = 0: that step decodes.
+    /// The cost is T KL(q(z_s|z_t, x) || p(z_s|z_t)). With dt = 1/T, t = i/T, s = t - dt, alpha = 1 - t and x_m the
+    /// mass on the mask: (dt/t) \[log(alpha_t x_m/t + 1) - log x_x\] + (1 - dt/t) \[log(alpha_t x_m/t + 1) -
+    /// log(alpha_s x_m/s + 1)\]. The second factor is 0 at i = 1, where s = 0: that step decodes.
     fn costs(&self, denoiser: &dyn TokenDenoiser, z: &MaskedBatch) -> [Tensor<2>; 2] {
         let log_x = log_softmax(denoiser.logits(&z.input), 2);
         let [_, _, outputs] = log_x.dims();

@@ -8,9 +8,9 @@ use crate::key::{Key, categorical};
 use crate::network::{Input, TokenDenoiser, ids_tensor, to_f64_vec};
 use crate::sampler_state::{Predictor, Samples, TokenState};
 
-/// Fills the masks of `state` by `steps` steps of the absorbing process with a denoiser that may put mass x_m on the mask:
-/// p(z_s = j | z_t = m) is proportional to mu_j (t - s) for a value j, and to s (1 - x_m) + x_m for the mask. The last step
-/// decodes, without mass on the mask.
+/// Fills the masks of `state` by `steps` steps of the absorbing process with a denoiser that may put mass x_m on the
+/// mask: p(z_s = j | z_t = m) is proportional to mu_j (t - s) for a value j, and to s (1 - x_m) + x_m for the mask. The
+/// last step decodes, without mass on the mask.
 pub fn absorbing_ancestral(mut predictor: Predictor, steps: usize, mut state: TokenState) -> Samples {
     let values = predictor.values();
     for i in (1..=steps).rev() {
@@ -34,8 +34,8 @@ pub fn absorbing_ancestral(mut predictor: Predictor, steps: usize, mut state: To
     predictor.finish(state)
 }
 
-/// Draws `count` sequences of the uniform process by `objective`'s kernel in `steps` steps, from uniform tokens. Every step
-/// may change every token, so that each evaluates the network.
+/// Draws `count` sequences of the uniform process by `objective`'s kernel in `steps` steps, from uniform tokens. Every
+/// step may change every token, so that each evaluates the network.
 pub fn uniform_ancestral(
     denoiser: &dyn TokenDenoiser,
     objective: &D3pmUniform,

@@ -23,8 +23,8 @@ pub enum ReverseKernel {
 
 crate::names!(ReverseKernel, "kernel": D3pm = "d3pm", Mixture = "mixture");
 
-/// The objective. In continuous time only the `d3pm` kernel has a finite bound: the mixture's costs of a denoiser that is not
-/// exact grow without limit as t falls to 0.
+/// The objective. In continuous time only the `d3pm` kernel has a finite bound: the mixture's costs of a denoiser that
+/// is not exact grow without limit as t falls to 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct D3pmUniform {
     /// alpha(t): the probability that a token was not replaced.
@@ -48,8 +48,8 @@ impl D3pmUniform {
 
     /// The variational cost of each token and its cross-entropy, \[batch, length\], nats.
     ///
-    /// The cost is T KL(q(z_s|z_t, x) || p(z_s|z_t)), or its limit for T to infinity. At the first step (s = 0) the posterior is
-    /// a point at x, and the KL is the decoder's -log p(x | z_t).
+    /// The cost is T KL(q(z_s|z_t, x) || p(z_s|z_t)), or its limit for T to infinity. At the first step (s = 0) the
+    /// posterior is a point at x, and the KL is the decoder's -log p(x | z_t).
     fn costs(&self, denoiser: &dyn TokenDenoiser, z: &MaskedBatch) -> Result<[Tensor<2>; 2]> {
         let mu = softmax(denoiser.value_logits(&z.input), 2);
         let x = z.targets.ids(&mu.device());
@@ -117,8 +117,8 @@ impl D3pmUniform {
         self.reverse_kernel(mu, factors)
     }
 
-    /// sum over j != z of R_j log(R_j / Rhat_j) - R_j + Rhat_j, with the reverse rates R_j = (-alpha'/(alpha V)) xbar_j / xbar_z,
-    /// xbar = V alpha x + (1 - alpha), and the denoiser's in place of x for Rhat.
+    /// sum over j != z of R_j log(R_j / Rhat_j) - R_j + Rhat_j, with the reverse rates R_j = (-alpha'/(alpha V)) xbar_j
+    /// / xbar_z, xbar = V alpha x + (1 - alpha), and the denoiser's in place of x for Rhat.
     fn rate_cost(&self, mu: Tensor<3>, z: &Tensor<2, Int>, x: &Tensor<2, Int>, times: &[f64]) -> Tensor<2> {
         let values = mu.dims()[2];
         let device = mu.device();

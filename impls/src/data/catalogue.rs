@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Alphabet, DataShape, Dataset, Npz, Split, TextData, cifar, digits, idx};
 use crate::error::{Error, Result, UnknownName};
 
-/// What to open.
+/// The specification of a data set: its name or path, its split, and the tokens of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec {
     /// A name in [`SETS`], or the path of a text or of a file of images.
@@ -28,13 +28,13 @@ pub struct Set {
     pub places: &'static [&'static str],
     /// The shape of a set of images, known without its files.
     shape: Option<DataShape>,
-    /// What to do where it is missing.
+    /// How to get it.
     fetch: &'static str,
     open: fn(&Path, &Spec) -> Result<Box<dyn Dataset>>,
 }
 
 impl Set {
-    /// Where the set lies. The error says what was looked for, where, and what to do.
+    /// The path of the set. The error names the files, the folders and the remedy.
     pub fn find(&self, folders: &[PathBuf]) -> Result<PathBuf> {
         let mut candidates = folders.iter().flat_map(|folder| self.places.iter().map(move |place| folder.join(place)));
         candidates.find(|path| path.exists()).ok_or_else(|| {

@@ -62,14 +62,6 @@ fn read(paths: &[PathBuf], set: String, split: Split) -> Result<Images> {
         }
         hashes.push(content.hash);
     }
-    Ok(Images {
-        set,
-        split,
-        levels: 256,
-        shape: [SIDE, SIDE, 3],
-        pixels,
-        labels,
-        classes: CLASSES.into(),
-        hash: file::combine(hashes),
-    })
+    let images = Images::new(set, split, [SIDE, SIDE, 3], 256, pixels, file::combine(hashes));
+    Ok(images.with_labels(labels, CLASSES))
 }

@@ -28,16 +28,8 @@ pub fn load(path: &Path, split: Split) -> Result<Images> {
     if labels.is_empty() {
         return Err(Error::format(path, format!("no {split} images: is this digits.csv.gz?")));
     }
-    Ok(Images {
-        set: "digits".to_owned(),
-        split,
-        levels: LEVELS.into(),
-        shape: [8, 8, 1],
-        pixels,
-        labels,
-        classes: CLASSES.into(),
-        hash: content.hash,
-    })
+    let images = Images::new("digits".to_owned(), split, [8, 8, 1], LEVELS.into(), pixels, content.hash);
+    Ok(images.with_labels(labels, CLASSES))
 }
 
 fn parse_row(record: &csv::StringRecord) -> std::result::Result<Vec<u8>, String> {

@@ -9,7 +9,7 @@ use flate2::read::MultiGzDecoder;
 use crate::error::{Error, Result};
 use crate::hash::sha256;
 
-/// What a file holds, unpacked, and the hash of the file as it lies on disk.
+/// The unpacked content of a file, and the hash of the file as it lies on disk.
 pub(super) struct Content {
     pub bytes: Vec<u8>,
     pub hash: String,

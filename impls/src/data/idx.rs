@@ -24,33 +24,17 @@ pub fn load(folder: &Path, name: &str, split: Split) -> Result<Images> {
         let what = format!("byte {}: label {} is above 9", Array::<1>::HEADER + i, labels.bytes[i]);
         return Err(Error::format(&labels.path, what));
     }
-    Ok(Images {
-        set: name.to_owned(),
-        split,
-        levels: 256,
-        shape: [height, width, 1],
-        pixels: images.bytes,
-        labels: labels.bytes,
-        classes: CLASSES.into(),
-        hash: file::combine([images.hash, labels.hash]),
-    })
+    let hash = file::combine([images.hash, labels.hash]);
+    let images = Images::new(name.to_owned(), split, [height, width, 1], 256, images.bytes, hash);
+    Ok(images.with_labels(labels.bytes, CLASSES))
 }
 
 /// Reads one file of images alone (split `all`), without labels.
 pub fn file(path: &Path, split: Split) -> Result<Images> {
     split.choose(&[(Split::All, ())])?;
     let images = Array::<3>::images(path.to_owned())?;
-    let [count, height, width] = images.shape;
-    Ok(Images {
-        set: file::stem(path),
-        split,
-        levels: 256,
-        shape: [height, width, 1],
-        pixels: images.bytes,
-        labels: vec![0; count],
-        classes: 0,
-        hash: images.hash,
-    })
+    let [_, height, width] = images.shape;
+    Ok(Images::new(file::stem(path), split, [height, width, 1], 256, images.bytes, images.hash))
 }
 
 /// An array of unsigned bytes with D dimensions.

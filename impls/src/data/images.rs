@@ -5,18 +5,37 @@ use crate::error::Result;
 
 /// Images with labels, as the readers of [`super::digits`], [`super::idx`] and [`super::cifar`] give them.
 pub struct Images {
-    pub(super) set: String,
-    pub(super) split: Split,
+    set: String,
+    split: Split,
     /// Number of levels V.
-    pub(super) levels: usize,
+    levels: usize,
     /// Height, width, channels.
-    pub(super) shape: [usize; 3],
+    shape: [usize; 3],
     /// Whole images, one after another, channels innermost.
-    pub(super) pixels: Vec<u8>,
-    /// A class for each image; where classes are not known (`classes` is 0), zeros.
-    pub(super) labels: Vec<u8>,
-    pub(super) classes: usize,
-    pub(super) hash: String,
+    pixels: Vec<u8>,
+    /// One class per image; empty where `classes` is 0.
+    labels: Vec<u8>,
+    classes: usize,
+    hash: String,
+}
+
+impl Images {
+    /// Images without labels: pixels below `levels`, whole images one after another, channels innermost.
+    pub(super) fn new(
+        set: String,
+        split: Split,
+        shape: [usize; 3],
+        levels: usize,
+        pixels: Vec<u8>,
+        hash: String,
+    ) -> Self {
+        Self { set, split, levels, shape, pixels, labels: Vec::new(), classes: 0, hash }
+    }
+
+    /// With a class below `classes` for each image.
+    pub(super) fn with_labels(self, labels: Vec<u8>, classes: u8) -> Self {
+        Self { labels, classes: classes.into(), ..self }
+    }
 }
 
 /// Planes of red, green and blue, one after another, as pixels of red, green and blue.
@@ -36,7 +55,7 @@ impl Dataset for Images {
     }
 
     fn len(&self) -> usize {
-        self.labels.len()
+        self.pixels.len() / self.length()
     }
 
     fn select(&self, indices: &[usize]) -> Result<Tokens> {

@@ -82,13 +82,13 @@ pub trait Dataset: Send + Sync {
         self.shape().image
     }
 
-    /// How tokens are written as text, where a sequence is text.
+    /// The text of the tokens, where a sequence is text.
     fn text(&self) -> Option<&Text> {
         None
     }
 
-    /// SHA-256 of the data, in hexadecimal: the hash of a single file as it lies on disk, a hash of the hashes of several
-    /// files, and for files that are read as they are needed a hash of size, first and last MiB.
+    /// SHA-256 of the data, in hexadecimal: the hash of a single file as it lies on disk, a hash of the hashes of
+    /// several files, and for files that are read as they are needed a hash of size, first and last MiB.
     fn hash(&self) -> &str;
 }
 

@@ -14,7 +14,7 @@ use crate::hash::sha256;
 
 /// ImageNet's classes; the archives number them from 1.
 const CLASSES: usize = 1000;
-/// How much of each end of a file enters the hash. The last part holds the archive's directory, with a checksum of
+/// Bytes of each end of a file that enter the hash. The last part holds the archive's directory, with a checksum of
 /// every array.
 const ENDS: u64 = 1 << 20;
 
@@ -43,8 +43,8 @@ impl Npz {
     }
 
     /// Reads one archive, as ImageNet's or as ADM's: `arr_0`, uint8 \[n, height, width, channels\], and its classes
-    /// `arr_1`, 0 and up, if it has them. Also read are planes before pixels, \[n, 1 or 3, height, width\], grey images,
-    /// \[n, height, width\], and an npy file of such an array.
+    /// `arr_1`, 0 and up, if it has them. Also read are planes before pixels, \[n, 1 or 3, height, width\], grey
+    /// images, \[n, height, width\], and an npy file of such an array.
     pub fn file(path: &Path, split: Split) -> Result<Self> {
         split.choose(&[(Split::All, ())])?;
         Self::open(format!("{}:{split}", file::stem(path)), [path.to_owned()])

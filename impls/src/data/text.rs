@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Alphabet, DataShape, Dataset, Split, Tokens, file};
 use crate::error::{Error, Result};
 
-/// How the tokens of a data set are written as text, and how much text they stand for.
+/// The text of a data set: its alphabet, and the amount of text per token.
 pub struct Text {
     alphabet: Alphabet,
     values: usize,

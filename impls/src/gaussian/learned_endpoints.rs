@@ -23,8 +23,8 @@ pub(super) fn learned_schedule(denoiser: &dyn GaussianDenoiser) -> Result<Gaussi
     Ok(GaussianSchedule::FixedLinear { gamma_min: theta[0], gamma_max: theta[0] + theta[1].exp() })
 }
 
-/// The whole NELBO of each sequence, \[batch\], nats, with gradients for theta: the ends shape every term, and the network sees
-/// gamma. For eps_hat = z + F.
+/// The whole NELBO of each sequence, \[batch\], nats, with gradients for theta: the ends shape every term, and the
+/// network sees gamma. For eps_hat = z + F.
 pub(super) fn learned_loss(
     steps: Option<u32>,
     denoiser: &dyn GaussianDenoiser,

@@ -28,20 +28,20 @@ pub struct Gaussian {
     pub prediction: Prediction,
     /// T; none for continuous time.
     pub steps: Option<u32>,
-    /// The schedule under which training draws its noise levels, where it is another one: the same loss in expectation, with
-    /// another variance (importance sampling).
+    /// The schedule under which training draws its noise levels, where it is another one: the same loss in expectation,
+    /// with another variance (importance sampling).
     pub levels: Option<GaussianSchedule>,
     /// Whether the ends of a fixed-linear schedule are learned; `schedule` has the initial ones.
     pub learned: bool,
 }
 
-/// Time and noise of a batch, drawn: all that is random in a loss of points.
+/// Time and noise of a batch, drawn: the randomness of a loss of points.
 pub struct GaussianCorruption {
     /// The sequences: their u, the place along the noise, with classes and dropout.
     pub batch: Batch,
     /// x, the clean points, row after row.
     pub x: Vec<f64>,
-    /// eps of z_t = alpha x + sigma eps, likewise.
+    /// eps of z_t = alpha x + sigma eps, row after row.
     pub eps: Vec<f64>,
     /// eps of z_0, for a loss or a bound with a reconstruction.
     pub eps_0: Option<Vec<f64>>,
@@ -90,7 +90,7 @@ pub(super) fn normals(rng: &mut ChaCha8Rng, count: usize) -> Vec<f64> {
 
 /// |eps - eps_hat|^2 of each row at its log-SNR, \[batch\] [VDM, diffusion loss].
 ///
-/// It is computed from the network's own target, as |F - target|^2 times a factor of the level, so that single precision is
+/// Computed from the network's own target, as |F - target|^2 times a factor of the level, so that single precision is
 /// enough on the device.
 pub fn squared_errors(
     prediction: &Prediction,
@@ -139,8 +139,8 @@ impl Gaussian {
         Self { schedule, weighting, prediction, steps: None, levels: None, learned: false }
     }
 
-    /// The noise level of a uniform number in training with its weight, 1/2 w(lambda) over the density of lambda, or w times
-    /// the weight of a discrete step [Kingma and Gao, weighted loss].
+    /// The noise level of a uniform number in training with its weight, 1/2 w(lambda) over the density of lambda, or w
+    /// times the weight of a discrete step [Kingma and Gao, weighted loss].
     pub fn training_weight(&self, u: f64) -> NoiseLevelWeight {
         if let Some(steps) = self.steps {
             let NoiseLevelWeight { log_snr, weight } = discrete_step_weight(&self.schedule, steps, u);
@@ -180,9 +180,9 @@ impl Gaussian {
 
     /// 1/2 w(lambda) |eps - eps_hat|^2 over the density of lambda, or of one of T steps, for each sequence: \[batch\].
     ///
-    /// Its mean over t ~ U(0, 1) and eps is 1/2 times the integral of w(lambda) E |eps - eps_hat|^2 (Kingma and Gao 2023). With
-    /// the `elbo` weighting it is the diffusion term of the NELBO; with any other its value is no bound. Where the ends are
-    /// learned it is the whole NELBO.
+    /// Its mean over t ~ U(0, 1) and eps is 1/2 times the integral of w(lambda) E |eps - eps_hat|^2 (Kingma and Gao
+    /// 2023). With the `elbo` weighting it is the diffusion term of the NELBO; with any other its value is no bound.
+    /// Where the ends are learned it is the whole NELBO.
     pub fn loss_of(&self, denoiser: &dyn GaussianDenoiser, corruption: &GaussianCorruption) -> Result<Tensor<1>> {
         if self.learned {
             return learned_loss(self.steps, denoiser, corruption);
@@ -194,14 +194,8 @@ impl Gaussian {
     }
 
     /// The training loss of a fresh corruption, \[batch\].
-    pub fn loss(
-        &self,
-        denoiser: &dyn GaussianDenoiser,
-        batch: &Batch,
-        key: &Key,
-        device: &Device,
-    ) -> Result<Tensor<1>> {
-        self.loss_of(denoiser, &self.corrupt(denoiser.values(), batch, key, device))
+    pub fn loss(&self, model: &dyn GaussianDenoiser, batch: &Batch, key: &Key, device: &Device) -> Result<Tensor<1>> {
+        self.loss_of(model, &self.corrupt(model.values(), batch, key, device))
     }
 
     /// Draws the noise of z_t and of z_0.
@@ -224,16 +218,12 @@ impl Gaussian {
     }
 
     /// The bound's terms of each sequence, nats: reconstruction, prior and diffusion (VDM, equation 11).
-    pub fn nelbo_of(
-        &self,
-        denoiser: &dyn GaussianDenoiser,
-        corruption: &GaussianCorruption,
-    ) -> Result<Vec<BoundTerms>> {
-        let schedule = self.schedule_of(denoiser)?;
+    pub fn nelbo_of(&self, model: &dyn GaussianDenoiser, corruption: &GaussianCorruption) -> Result<Vec<BoundTerms>> {
+        let schedule = self.schedule_of(model)?;
         let [first, last] = ends(&schedule)?.map(|gamma| Level::of_log_snr(-gamma));
-        let reconstruction = reconstruction_loss(denoiser.values(), corruption, first)?;
+        let reconstruction = reconstruction_loss(model.values(), corruption, first)?;
         let prior = prior_loss(corruption, last);
-        let diffusion = self.diffusion_loss(denoiser, corruption, &schedule)?.into_iter().enumerate();
+        let diffusion = self.diffusion_loss(model, corruption, &schedule)?.into_iter().enumerate();
         let terms = |(row, diffusion)| BoundTerms { reconstruction: reconstruction[row], prior: prior[row], diffusion };
         Ok(diffusion.map(terms).collect())
     }
@@ -249,7 +239,7 @@ impl Gaussian {
         self.nelbo_of(denoiser, &self.corrupt_for_bound(denoiser.values(), batch, key, device))
     }
 
-    /// The choices that decide what the bound's number means, by name.
+    /// The conventions of the bound by name.
     pub fn protocol(&self) -> Vec<(&'static str, String)> {
         let interior = match (self.steps, self.learned) {
             (Some(steps), _) => format!("{steps} steps"),

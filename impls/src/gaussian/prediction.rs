@@ -25,11 +25,11 @@ pub enum Prediction {
     },
 }
 
-/// The input and the output of a network at one noise level: its output F for the input c_in z at the time c_noise means
-/// eps_hat = skip z + out F.
+/// The input and the output of a network at one noise level: its output F for the input c_in z at the time c_noise
+/// means eps_hat = skip z + out F.
 ///
-/// EDM's Table 1 writes the same for the denoised x_hat of y = z / alpha: see [`Self::c_skip`] and [`Self::c_out`]. Losses and
-/// samplers work with eps_hat, where no difference of large numbers is taken at low noise.
+/// EDM's Table 1 writes the same for the denoised x_hat of y = z / alpha: see [`Self::c_skip`] and [`Self::c_out`].
+/// Losses and samplers work with eps_hat, where no difference of large numbers is taken at low noise.
 #[derive(Clone, Copy, Debug)]
 pub struct Preconditioning {
     /// The noise level.
@@ -40,8 +40,8 @@ pub struct Preconditioning {
     pub out: f64,
     /// Factor of z on its way into the network; EDM's c_in, a factor of y, is alpha times this.
     pub c_in: f64,
-    /// The time that the network is told: VDM's time of the log-SNR, in place of EDM's ln(s)/4. Both are linear in the log-SNR,
-    /// but VDM's runs from 0 to 1 like the times of all other objectives, which the networks embed.
+    /// The time that the network is told: VDM's time of the log-SNR, in place of EDM's ln(s)/4. Both are linear in the
+    /// log-SNR, but VDM's runs from 0 to 1 like the times of all other objectives, which the networks embed.
     pub c_noise: f64,
 }
 

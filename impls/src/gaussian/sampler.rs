@@ -77,8 +77,8 @@ impl<'a> EpsPredictor<'a> {
         Self { denoiser, prediction, device, class: Vec::new(), guidance: 1.0, evaluations: 0 }
     }
 
-    /// Samples of these classes, guided: the score of p_cond^w p_uncond^(1-w). w = 1 is the conditional model, w = 0 the
-    /// unconditional one.
+    /// Samples of these classes, guided: the score of p_cond^w p_uncond^(1-w). w = 1 is the conditional model, w = 0
+    /// the unconditional one.
     pub fn guided(self, class: Vec<u32>, guidance: f64) -> Self {
         Self { class, guidance, ..self }
     }
@@ -118,8 +118,8 @@ fn denoised(level: Level, z: f64, eps: f64) -> f64 {
     (z - level.sigma * eps) / level.alpha
 }
 
-/// Ancestral steps: z_s ~ q(z_s | z_t, x = x_hat), whose variance is sigma_s^2 (1 - SNR_t / SNR_s) (VDM). One evaluation
-/// per step.
+/// Ancestral steps: z_s ~ q(z_s | z_t, x = x_hat), whose variance is sigma_s^2 (1 - SNR_t / SNR_s) (VDM). One
+/// evaluation per step.
 pub fn ancestral(predictor: &mut EpsPredictor, log_snrs: &[f64], state: &mut GaussianState) {
     for pair in log_snrs.windows(2) {
         let (late, early) = (Level::of_log_snr(pair[0]), Level::of_log_snr(pair[1]));
@@ -133,8 +133,8 @@ pub fn ancestral(predictor: &mut EpsPredictor, log_snrs: &[f64], state: &mut Gau
     }
 }
 
-/// DDIM without noise: z_s = alpha_s x_hat + sigma_s eps_hat (Song et al. 2021). One evaluation per step. It is Euler's method for
-/// the probability-flow ODE dy/ds = eps_hat, y = z / alpha, s = sigma / alpha.
+/// DDIM without noise: z_s = alpha_s x_hat + sigma_s eps_hat (Song et al. 2021). One evaluation per step. It is Euler's
+/// method for the probability-flow ODE dy/ds = eps_hat, y = z / alpha, s = sigma / alpha.
 pub fn ddim(predictor: &mut EpsPredictor, log_snrs: &[f64], state: &mut GaussianState) {
     for pair in log_snrs.windows(2) {
         let (late, early) = (Level::of_log_snr(pair[0]), Level::of_log_snr(pair[1]));
@@ -160,8 +160,8 @@ impl Churn {
     /// No noise.
     pub const NONE: Self = Self { amount: 0.0, noise: 1.0, range: [0.0, f64::INFINITY] };
 
-    /// The level s = sigma / alpha to which a step from `s` first rises, and the standard deviation of the noise that takes it
-    /// there.
+    /// The level s = sigma / alpha to which a step from `s` first rises, and the standard deviation of the noise that
+    /// takes it there.
     pub fn raise(&self, s: f64, steps: usize) -> (f64, f64) {
         let inside = (self.range[0]..=self.range[1]).contains(&s);
         let gamma = if inside { (self.amount / steps as f64).min(2f64.sqrt() - 1.0) } else { 0.0 };
@@ -170,8 +170,8 @@ impl Churn {
     }
 }
 
-/// Heun's second-order steps for dy/ds = eps_hat, y = z / alpha, s = sigma / alpha, with churn (EDM, algorithms 1 and 2):
-/// two evaluations per step, one where the step ends without noise.
+/// Heun's second-order steps for dy/ds = eps_hat, y = z / alpha, s = sigma / alpha, with churn (EDM, algorithms 1 and
+/// 2): two evaluations per step, one where the step ends without noise.
 pub fn heun(predictor: &mut EpsPredictor, log_snrs: &[f64], churn: Churn, state: &mut GaussianState) {
     let of_s = |s: f64| Level::of_log_snr(-2.0 * s.ln());
     let length = state.length;

@@ -20,8 +20,8 @@ pub fn powers(denoiser: &dyn TokenDenoiser) -> Result<Vec<f64>> {
     Ok(to_f64_vec(theta(denoiser)?).into_iter().map(softplus).collect())
 }
 
-/// Fills the masks of `state` by `steps` ancestral steps: a masked token becomes value v with probability mu_v xi_v, and
-/// stays masked with probability sum_v mu_v (1 - xi_v), xi_v = (alpha_v(s) - alpha_v(t)) / (1 - alpha_v(t)).
+/// Fills the masks of `state` by `steps` ancestral steps: a masked token becomes value v with probability mu_v xi_v,
+/// and stays masked with probability sum_v mu_v (1 - xi_v), xi_v = (alpha_v(s) - alpha_v(t)) / (1 - alpha_v(t)).
 ///
 /// The decision depends on mu, so that the network is called in every step for every sequence that has masks.
 pub fn vector_ancestral(mut predictor: Predictor, grid: Grid, steps: usize, mut state: TokenState) -> Result<Samples> {

@@ -92,11 +92,11 @@ impl MaskGit {
 impl TokenObjective for MaskGit {
     fn corrupt(&self, denoiser: &dyn TokenDenoiser, batch: &Batch, key: &Key, device: &Device) -> Result<Corruption> {
         let mut orders = PermutationStream::new(batch.len(), batch.x.length(), key);
-        Ok(orders.mask_next(batch, &self.counts(batch), denoiser.values(), device)?.into())
+        Ok(orders.mask(batch, &self.counts(batch), denoiser.values(), device)?.into())
     }
 
-    /// The smoothed cross-entropies of the masked tokens: their mean, or their sum under the global normaliser (MaskGIT,
-    /// section 3.1).
+    /// The smoothed cross-entropies of the masked tokens: their mean, or their sum under the global normaliser
+    /// (MaskGIT, section 3.1).
     fn loss_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Tensor<1>> {
         let cost = row_sums(z.costs(denoiser, |log_mu, x| self.smoothed(log_mu, x)));
         Ok(match self.normaliser {

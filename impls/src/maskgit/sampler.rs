@@ -7,9 +7,9 @@ use crate::sampler_state::{Predictor, Samples, TokenState};
 
 /// Fills the masks of `state` in `steps` rounds (MaskGIT, section 3.2).
 ///
-/// Each round draws a value for every mask, and keeps the most confident: confidence = ln p(value) + temperature (1 - r) Gumbel,
-/// r = round / steps (MaskGIT: temperature 4.5). With M masks at the start, floor(M cos(pi r / 2)) stay masked, at least one and
-/// fewer than before; the last round keeps all.
+/// Each round draws a value for every mask, and keeps the most confident: confidence = ln p(value) + temperature (1 -
+/// r) Gumbel, r = round / steps (MaskGIT: temperature 4.5). With M masks at the start, floor(M cos(pi r / 2)) stay
+/// masked, at least one and fewer than before; the last round keeps all.
 ///
 /// It does not sample from the model's law: confident values are revealed first, which lowers the entropy.
 pub fn confidence_decoding(mut predictor: Predictor, steps: usize, temperature: f64, mut state: TokenState) -> Samples {

@@ -36,8 +36,8 @@ impl Md4 {
         }
     }
 
-    /// The NELBO's weight of the cross-entropy at time `t`: r(t) = -alpha'/(1 - alpha) in continuous time, T xi(t - 1/T, t) in
-    /// T steps.
+    /// The NELBO's weight of the cross-entropy at time `t`: r(t) = -alpha'/(1 - alpha) in continuous time, T xi(t -
+    /// 1/T, t) in T steps.
     pub fn bound_weight(&self, t: f64) -> f64 {
         match self.steps {
             None => self.schedule.elbo_weight(t),
@@ -58,8 +58,8 @@ impl Md4 {
     }
 }
 
-/// E -log p(x | z_0) of a sequence of `length` tokens, nats: length (1 - alpha(0)) ln V for V = `values`, since a token that
-/// is still masked at t = 0 is decoded uniformly.
+/// E -log p(x | z_0) of a sequence of `length` tokens, nats: length (1 - alpha(0)) ln V for V = `values`, since a token
+/// that is still masked at t = 0 is decoded uniformly.
 pub fn reconstruction_loss(schedule: &MaskedSchedule, length: usize, values: usize) -> f64 {
     length as f64 * (values as f64).ln() * schedule.mask_probability(0.0)
 }
@@ -86,14 +86,14 @@ impl TokenObjective for Md4 {
 
     /// w~(t) r(t) sum over masked n of -log mu_theta(z_t)\[n, x_n\] [MD4 (5)].
     ///
-    /// Its mean over t ~ U(0, 1) and z_t is the reweighted continuous-time loss [Demystifying, masked L_w~]: the diffusion term
-    /// of the NELBO under the `elbo` weighting, and no bound on the likelihood under any other.
+    /// Its mean over t ~ U(0, 1) and z_t is the reweighted continuous-time loss [Demystifying, masked L_w~]: the
+    /// diffusion term of the NELBO under the `elbo` weighting, and no bound on the likelihood under any other.
     fn loss_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Tensor<1>> {
         let weights = z.times.iter().map(|&t| self.training_weight(t));
         Ok(z.cross_entropy(denoiser) * rows_tensor(weights, &z.input.z.device()))
     }
 
-    /// The same cross-entropies, multiplied in double precision (1/t is large near t = 0).
+    /// The cross-entropies are weighted in double precision, since 1/t is large near t = 0.
     fn nelbo_of(&self, denoiser: &dyn TokenDenoiser, Corruption { z, .. }: &Corruption) -> Result<Vec<BoundTerms>> {
         let ends = end_terms(&self.schedule, z.targets.length, denoiser.values());
         Ok(z.bound_terms(denoiser, ends, |row| self.bound_weight(z.times[row])))

@@ -91,8 +91,8 @@ impl TokenObjective for Mdlm {
         ]
     }
 
-    /// A denoiser that sees no time is one of the any-order model too, whose bound is the default; the schedule leaves 1e-3
-    /// visible at t = 1, so that this objective's own number, under its protocol, is not quite the same.
+    /// A denoiser that sees no time is one of the any-order model too, whose bound is the default; the schedule leaves
+    /// 1e-3 visible at t = 1, so that this objective's own number, under its protocol, is not quite the same.
     fn is_any_order(&self) -> bool {
         true
     }

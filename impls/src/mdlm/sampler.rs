@@ -8,11 +8,11 @@ use crate::sampler_state::{Predictor, Samples, TokenPredictions, TokenState};
 /// The last time of the published grid.
 const LAST_TIME: f64 = 1e-5;
 
-/// Fills the masks of `state` by `steps` steps from t = 1 to 1e-5, each token revealed with probability (t - s)/t, and the
-/// most probable value for what is left ("noise removal").
+/// Fills the masks of `state` by `steps` steps from t = 1 to 1e-5, each token revealed with probability (t - s)/t, and
+/// the most probable value for the remaining masks ("noise removal").
 ///
-/// A denoiser that sees no time is not evaluated again for a sequence that did not change: its last prediction is used, and
-/// is not counted.
+/// A denoiser that sees no time is not evaluated again for a sequence that did not change: its last prediction is used,
+/// and is not counted.
 pub fn ancestral_cached(mut predictor: Predictor, steps: usize, mut state: TokenState) -> Samples {
     let reusable = !predictor.denoiser().sees_time();
     let mut cache: Vec<Option<Rc<TokenPredictions>>> = vec![None; state.rows()];

@@ -7,11 +7,11 @@ use crate::network::{MaskedTargets, without_mask};
 
 /// One cost per token under the SUBS parameterisation, \[batch, length\] [MDLM, SUBS].
 ///
-/// - Zero masking probabilities: the logit of the mask, the last where there is one, is dropped before the softmax, so that
-///   log mu_theta, \[batch, length, V\], is a distribution over the data values.
+/// - Zero masking probabilities: the logit of the mask, the last where there is one, is dropped before the softmax, so
+///   that log mu_theta, \[batch, length, V\], is a distribution over the data values.
 /// - Carry-over unmasking: a visible token is predicted with probability 1, so that it costs nothing.
 ///
-/// `cost` is what a masked token costs, of log mu_theta and x.
+/// `cost` gives the cost of a masked token from log mu_theta and x.
 pub fn subs_parameterization(
     logits: Tensor<3>,
     values: usize,

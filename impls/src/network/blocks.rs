@@ -27,8 +27,8 @@ pub(super) fn chunks<const PARTS: usize>(x: Tensor<2>) -> [Tensor<3>; PARTS] {
     std::array::from_fn(|i| x.clone().narrow(1, i * width, width).unsqueeze_dim(1))
 }
 
-/// x plus attention plus perceptron, each on a normed x: modulated and gated by adaLN-zero where `modulation` is there (its six
-/// parts, \[batch, 6 width\]), else after the two norms.
+/// x plus attention plus perceptron, each on a normed x: modulated and gated by adaLN-zero where `modulation` is there
+/// (its six parts, \[batch, 6 width\]), else after the two norms.
 pub(super) fn residual_block(
     x: Tensor<3>,
     modulation: Option<Tensor<2>>,
@@ -71,6 +71,14 @@ pub(super) fn last_norm(
 /// The output of a modulation layer, where there are both a layer and a condition.
 pub(super) fn modulation_of(layer: &Option<Linear>, condition: Option<&Tensor<2>>) -> Option<Tensor<2>> {
     layer.as_ref().zip(condition).map(|(layer, condition)| layer.forward(condition.clone()))
+}
+
+/// sin and cos of x 10000^(-k / period), k = 0..half: \[batch\] to twice \[batch, half\].
+pub(super) fn waves(x: Tensor<1>, half: usize, period: f64) -> [Tensor<2>; 2] {
+    let rates: Vec<f32> = (0..half).map(|k| 10_000f64.powf(-(k as f64) / period) as f32).collect();
+    let rates = Tensor::<1>::from_data(TensorData::new(rates, [half]), &x.device());
+    let angles = x.unsqueeze_dim::<2>(1).matmul(rates.unsqueeze_dim::<2>(0));
+    [angles.clone().sin(), angles.cos()]
 }
 
 /// Dropout with keyed masks: the same key drops the same coordinates, on any machine.

@@ -4,9 +4,10 @@ use burn::module::Module;
 use burn::nn::{Embedding, Linear};
 use burn::tensor::activation::silu;
 use burn::tensor::kind::Basic;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::Input;
+use super::blocks::waves;
 use super::init::Init;
 use super::state_dict::StateDict;
 use crate::error::Result;
@@ -88,9 +89,5 @@ impl Conditioning {
 
 /// \[sin, cos\] of t 10000^(-k / (width/2 - 1)), k = 0..width/2: \[batch\] to \[batch, width\].
 fn sinusoid(t: Tensor<1>, width: usize) -> Tensor<2> {
-    let half = width / 2;
-    let rates: Vec<f32> = (0..half).map(|k| 10_000f64.powf(-(k as f64) / (half as f64 - 1.0)) as f32).collect();
-    let rates = Tensor::<1>::from_data(TensorData::new(rates, [half]), &t.device());
-    let angles = t.unsqueeze_dim::<2>(1).matmul(rates.unsqueeze_dim::<2>(0));
-    Tensor::cat(vec![angles.clone().sin(), angles.cos()], 1)
+    Tensor::cat(waves(t, width / 2, (width / 2) as f64 - 1.0).into(), 1)
 }

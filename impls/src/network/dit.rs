@@ -8,10 +8,10 @@ use std::path::Path;
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, Linear};
 use burn::tensor::activation::silu;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::Input;
-use super::blocks::{Dropout, chunks, dense, modulate};
+use super::blocks::{Dropout, chunks, dense, modulate, waves};
 use super::init::Init;
 use super::state_dict::StateDict;
 use crate::error::Result;
@@ -98,11 +98,11 @@ impl Dit {
         Self { vocab_embed, sigma_map, blocks, output_layer, shape: *shape }
     }
 
-    /// Reads the weights of a published checkpoint (`backbone.vocab_embed.embedding`, `backbone.blocks.0.norm1.weight`, ...):
-    /// the shape is that of the tensors, and every tensor must have its place.
+    /// Reads the weights of a published checkpoint (`backbone.vocab_embed.embedding`, `backbone.blocks.0.norm1.weight`,
+    /// ...): the shape is that of the tensors, and every tensor must have its place.
     ///
-    /// Neither the sequences' length nor whether the network was trained with the noise level (the published ones were not) is
-    /// in the file.
+    /// Neither the sequences' length nor whether the network was trained with the noise level (the published ones were
+    /// not) is in the file.
     pub fn import(path: &Path, length: usize, time: bool, device: &Device) -> Result<Self> {
         let mut file = StateDict::load(path)?;
         let name = |rest: &str| format!("backbone.{rest}");
@@ -185,10 +185,8 @@ impl FinalLayer {
 /// \[cos, sin\] of sigma 10000^(-k/128), k = 0..128: \[batch\] to \[batch, 256\].
 fn sinusoid(sigma: Tensor<1>) -> Tensor<2> {
     let half = FREQUENCIES / 2;
-    let rates: Vec<f32> = (0..half).map(|k| 10_000f64.powf(-(k as f64) / half as f64) as f32).collect();
-    let rates = Tensor::<1>::from_data(TensorData::new(rates, [half]), &sigma.device());
-    let angles = sigma.unsqueeze_dim::<2>(1).matmul(rates.unsqueeze_dim::<2>(0));
-    Tensor::cat(vec![angles.clone().cos(), angles.sin()], 1)
+    let [sin, cos] = waves(sigma, half, half as f64);
+    Tensor::cat(vec![cos, sin], 1)
 }
 
 impl Dit {

@@ -1,18 +1,12 @@
-//! Parameters, floating-point operations and activations of a network, counted from its shape layer by layer.
+//! Floating-point operations and activations of a network, counted from its shape layer by layer.
 
 use super::dit::FREQUENCIES;
 use super::patches::PATCH;
 use super::{
-    ConditioningShape, DitShape, NetworkShape, PatchTransformerShape, Perceptron, Positions, Signal, TransformerShape,
-    UNetShape,
+    ConditioningShape, DitShape, NetworkShape, PatchTransformerShape, Perceptron, Signal, TransformerShape, UNetShape,
 };
 
 impl NetworkShape {
-    /// Trained numbers. What is learned of a schedule is not among them.
-    pub fn parameters(&self) -> usize {
-        self.work().parameters
-    }
-
     /// Floating-point operations of one evaluation of one sequence, as PyTorch's counter has them: two per
     /// multiplication, in dense layers (the condition's too), in convolutions with their zero padding, and in the two
     /// products of attention, all of whose pairs are computed where it is causal too. Embeddings, norms, activations
@@ -45,8 +39,6 @@ impl NetworkShape {
 /// The costs of some layers.
 #[derive(Default)]
 struct Work {
-    /// Trained numbers.
-    parameters: usize,
     /// Floating-point operations.
     operations: usize,
     /// Numbers left for the backward pass.
@@ -55,54 +47,46 @@ struct Work {
 
 impl Work {
     /// A dense layer for `rows` vectors. Its input is counted where it is made, for several layers may share it.
-    fn dense(&mut self, rows: usize, [from, to]: [usize; 2], bias: bool) {
-        self.parameters += (from + usize::from(bias)) * to;
+    fn dense(&mut self, rows: usize, [from, to]: [usize; 2]) {
         self.operations += 2 * rows * from * to;
     }
 
-    /// A convolution with bias that keeps the size of the image; likewise.
+    /// A convolution with bias that keeps the size of the image.
     fn convolution(&mut self, pixels: usize, [from, to]: [usize; 2], side: usize) {
-        self.dense(pixels, [side * side * from, to], true);
+        self.dense(pixels, [side * side * from, to]);
     }
 
     /// The condition of a network.
     fn condition(&mut self, shape: &ConditioningShape) {
         let ConditioningShape { time, classes, width, sinusoid } = *shape;
-        if classes > 0 {
-            self.parameters += (classes + 1) * if time { sinusoid } else { width };
-        }
         if time {
-            self.dense(1, [sinusoid * (1 + usize::from(classes > 0)), 4 * sinusoid], true);
-            self.dense(1, [4 * sinusoid, width], true);
+            self.dense(1, [sinusoid * (1 + usize::from(classes > 0)), 4 * sinusoid]);
+            self.dense(1, [4 * sinusoid, width]);
         }
     }
 
-    /// Norms of `rows` vectors: modulated by a condition of this width, or else with a learned scale. `gated`: before a
-    /// branch whose output the condition gates.
+    /// Norms of `rows` vectors, perhaps modulated by a condition of this width. `gated`: before a branch whose output
+    /// the condition gates.
     fn norms(&mut self, norms: usize, rows: usize, width: usize, condition: Option<usize>, gated: bool) {
         self.kept += 3 * norms * rows * width;
-        match condition {
-            Some(condition) => {
-                let parts = 2 + usize::from(gated);
-                self.dense(1, [condition, norms * parts * width], true);
-                self.kept += if gated { norms * rows * width } else { 0 };
-            }
-            None => self.parameters += norms * width,
+        if let Some(condition) = condition {
+            let parts = 2 + usize::from(gated);
+            self.dense(1, [condition, norms * parts * width]);
+            self.kept += if gated { norms * rows * width } else { 0 };
         }
     }
 
-    /// Self-attention, with the layer of q, k and v and the last one; `biases` are theirs.
-    fn attention(&mut self, positions: usize, width: usize, heads: usize, biases: [bool; 2]) {
-        self.dense(positions, [width, 3 * width], biases[0]);
-        self.dense(positions, [width, width], biases[1]);
+    /// Self-attention, with the layer of q, k and v and the last one.
+    fn attention(&mut self, positions: usize, width: usize, heads: usize) {
+        self.dense(positions, [width, 4 * width]);
         self.operations += 4 * positions * positions * width;
         self.kept += 4 * positions * width + 3 * heads * positions * positions;
     }
 
-    /// A perceptron of tanh-GELU, with biases. Kept are x, the argument of tanh, 1 + tanh and the product.
+    /// A perceptron of tanh-GELU. Kept are x, the argument of tanh, 1 + tanh and the product.
     fn gelu_perceptron(&mut self, rows: usize, [width, hidden]: [usize; 2]) {
-        self.dense(rows, [width, hidden], true);
-        self.dense(rows, [hidden, width], true);
+        self.dense(rows, [width, hidden]);
+        self.dense(rows, [hidden, width]);
         self.kept += 4 * rows * hidden;
     }
 
@@ -116,17 +100,10 @@ impl TransformerShape {
     fn work(&self) -> Work {
         let mut work = Work::default();
         let (positions, width) = (self.positions(), self.width);
-        let is_learned = self.positions == Positions::Learned;
         let condition = self.conditioning.is_some().then_some(self.conditioning.width);
-        if self.signal == Signal::Tokens {
-            work.parameters += (self.values + 1) * self.embedding.unwrap_or(width);
-        }
         if let Some(entering) = self.entering() {
-            work.dense(positions, [entering, width], true);
+            work.dense(positions, [entering, width]);
             work.kept += positions * entering;
-        }
-        if is_learned {
-            work.parameters += positions * width;
         }
         work.condition(&self.conditioning);
         // Layers before the activation, and the tensors kept: gate, sigmoid, up and product; with swish the gate times
@@ -138,18 +115,15 @@ impl TransformerShape {
         };
         for _ in 0..self.layers {
             work.norms(2, positions, width, condition, true);
-            work.attention(positions, width, self.heads, [false; 2]);
-            if is_learned {
-                work.parameters += self.heads * (2 * positions - 1);
-            }
-            work.dense(positions, [width, inner * self.hidden], false);
-            work.dense(positions, [self.hidden, width], false);
+            work.attention(positions, width, self.heads);
+            work.dense(positions, [width, inner * self.hidden]);
+            work.dense(positions, [self.hidden, width]);
             work.kept += kept * positions * self.hidden;
             work.dropout(self.dropout, 2, positions * width);
         }
         work.norms(1, positions, width, condition, false);
         let leaving = self.outputs * self.tokens();
-        work.dense(positions, [width, leaving], false);
+        work.dense(positions, [width, leaving]);
         work.kept += positions * leaving;
         work
     }
@@ -159,23 +133,21 @@ impl DitShape {
     fn work(&self) -> Work {
         let mut work = Work::default();
         let (rows, width, condition) = (self.length, self.width, self.condition);
-        work.parameters += (self.values + 1) * width;
-        work.dense(1, [FREQUENCIES, condition], true);
-        work.dense(1, [condition; 2], true);
+        work.dense(1, [FREQUENCIES, condition]);
+        work.dense(1, [condition; 2]);
         let norms = |work: &mut Work, norms: usize, gated: bool| {
             work.norms(norms, rows, width, Some(condition), gated);
             // A learned scale comes before the modulation.
-            work.parameters += norms * width;
             work.kept += norms * rows * width;
         };
         for _ in 0..self.layers {
             norms(&mut work, 2, true);
-            work.attention(rows, width, self.heads, [false; 2]);
+            work.attention(rows, width, self.heads);
             work.gelu_perceptron(rows, [width, 4 * width]);
             work.dropout(self.dropout, 2, rows * width);
         }
         norms(&mut work, 1, false);
-        work.dense(rows, [width, self.values + 1], true);
+        work.dense(rows, [width, self.values + 1]);
         work.kept += rows * (self.values + 1);
         work
     }
@@ -190,9 +162,6 @@ impl UNetShape {
             Signal::Tokens => (self.width, self.values),
             Signal::Points { .. } => (self.signal.features(), 1),
         };
-        if self.signal == Signal::Tokens {
-            work.parameters += (self.values + 1) * self.width;
-        }
         work.condition(&self.conditioning);
         work.convolution(pixels(0), [channels * entering, self.width], 3);
         work.kept += pixels(0) * channels * entering;
@@ -205,7 +174,7 @@ impl UNetShape {
                 self.residual_block(&mut work, fewest, [deepest; 2]);
                 self.residual_block(&mut work, fewest, [deepest; 2]);
                 group_norm(&mut work, fewest, deepest, None);
-                work.attention(fewest, deepest, 1, [true; 2]);
+                work.attention(fewest, deepest, 1);
             }
             Some(patches) => self.patch_transformer(&mut work, patches, fewest / (PATCH * PATCH), deepest),
         }
@@ -219,7 +188,7 @@ impl UNetShape {
         self.swished_norm(work, pixels, from);
         work.convolution(pixels, [from, to], 3);
         if self.conditioning.is_some() && self.film().is_none() {
-            work.dense(1, [self.conditioning.width, to], false);
+            work.dense(1, [self.conditioning.width, to]);
         }
         self.swished_norm(work, pixels, to);
         work.dropout(self.dropout, 1, pixels * to);
@@ -239,25 +208,23 @@ impl UNetShape {
     fn patch_transformer(&self, work: &mut Work, shape: &PatchTransformerShape, positions: usize, channels: usize) {
         let PatchTransformerShape { width, heads, layers } = *shape;
         let (patch, condition) = (PATCH * PATCH * channels, self.film());
-        work.dense(positions, [patch, width], true);
-        work.parameters += positions * width;
+        work.dense(positions, [patch, width]);
         work.kept += positions * patch;
         for _ in 0..layers {
             work.norms(2, positions, width, condition, true);
-            work.attention(positions, width, heads, [true, false]);
+            work.attention(positions, width, heads);
             work.gelu_perceptron(positions, [width, 4 * width]);
             work.dropout(self.dropout, 2, positions * width);
         }
         work.norms(1, positions, width, condition, false);
-        work.dense(positions, [width, patch], true);
+        work.dense(positions, [width, patch]);
     }
 }
 
-/// Group norm: with scale and shift from a condition of this width, or learned ones.
+/// Group norm, perhaps with scale and shift from a condition of this width.
 fn group_norm(work: &mut Work, pixels: usize, channels: usize, film: Option<usize>) {
     work.kept += 3 * pixels * channels;
-    match film {
-        Some(condition) => work.dense(1, [condition, 2 * channels], true),
-        None => work.parameters += 2 * channels,
+    if let Some(condition) = film {
+        work.dense(1, [condition, 2 * channels]);
     }
 }

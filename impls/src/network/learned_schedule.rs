@@ -20,8 +20,8 @@ pub(super) fn per_value(values: usize, device: &Device) -> Param<Tensor<1>> {
     Param::from_data(TensorData::new(theta, [values]), device)
 }
 
-/// The trained numbers of learned ends: the difference from the initial values, so that weight decay draws to them and not
-/// to 0.
+/// The trained numbers of learned ends: the difference from the initial values, so that weight decay draws to them and
+/// not to 0.
 pub(super) fn ends(device: &Device) -> Param<Tensor<1>> {
     Param::from_data(TensorData::new(vec![0.0f32; 2], [2]), device)
 }

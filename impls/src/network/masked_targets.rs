@@ -47,7 +47,7 @@ impl MaskedTargets {
         cost.mask_fill(visible, 0.0)
     }
 
-    /// The masked tokens by their places in a network whose positions are patches, or tokens.
+    /// The masked tokens by their places in a network over patches, or tokens.
     pub(super) fn targets(&self, patches: Option<&Patches>) -> Arc<Targets> {
         let masked = (0..self.x.len()).filter(|&token| self.masked[token]);
         let masked = masked.map(|token| ([token / self.length, token % self.length], token, self.x[token] as usize));
@@ -74,7 +74,7 @@ impl QueryPositions {
         logits.reshape([batch * length, outputs]).select(0, rows)
     }
 
-    /// The same by their places in a network whose positions are patches, or tokens; `token` is their number in [`Self::iter`].
+    /// The positions by their places in a network over patches, or tokens; `token` is their number in [`Self::iter`].
     pub(super) fn targets(&self, length: usize, patches: Option<&Patches>) -> Targets {
         let queried = self.iter().enumerate().map(|(token, (row, n))| ([row, n], token, 0));
         targets(queried, self.iter().count(), length, patches)

@@ -134,8 +134,8 @@ pub trait GaussianDenoiser: Send + Sync {
         None
     }
 
-    /// A copy for a thread of its own on `device`, where threads that differentiate through shared parameters would wait
-    /// for each other.
+    /// A copy for a thread of its own on `device`, where threads that differentiate through shared parameters would
+    /// wait for each other.
     fn fork(&self, _device: &Device) -> Option<Box<dyn GaussianDenoiser>> {
         None
     }

@@ -94,7 +94,7 @@ pub struct GaussianModel {
     shape: NetworkShape,
 }
 
-/// What a run trains: a model of either family, as its network's shape says.
+/// The trained model of a run, of the family of its network's shape.
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant)] // one per run
 pub enum Model {

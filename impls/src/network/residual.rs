@@ -46,8 +46,8 @@ impl Norm {
         let norm = GroupNorm {
             gamma: affine.then(|| init.constant([channels], 1.0)),
             beta: affine.then(|| init.constant([channels], 0.0)),
-            // 32, as published; small networks take the largest number that leaves four channels per group. A group of one
-            // would remove the mean of a channel, and with it all that the condition adds.
+            // 32, as published; small networks take the largest number that leaves four channels per group. A group of
+            // one would remove the mean of a channel, and with it all that the condition adds.
             num_groups: (1..=32.min(channels / 4)).rev().find(|n| channels.is_multiple_of(*n)).unwrap_or(1),
             num_channels: channels,
             epsilon: 1e-6,

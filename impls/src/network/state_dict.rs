@@ -30,8 +30,8 @@ pub(super) struct StateDict {
 }
 
 impl StateDict {
-    /// Reads a `.safetensors` file, or a file of `torch.save`: a state dict, or a checkpoint with a `state_dict` inside.
-    /// Single and half precision become single.
+    /// Reads a `.safetensors` file, or a file of `torch.save`: a state dict, or a checkpoint with a `state_dict`
+    /// inside. Single and half precision become single.
     pub fn load(path: &Path) -> Result<Self> {
         let is_safetensors = path.extension().is_some_and(|extension| extension == "safetensors");
         let tensors = if is_safetensors { from_safetensors(path)? } else { from_pytorch(path)? };

@@ -1,8 +1,8 @@
 //! The transformer of MD4, with variants for smaller problems.
 //!
 //! Pre-norm blocks without biases. With conditioning: layer norms without weights, modulated by adaLN-zero (Peebles and
-//! Xie 2023); without: root-mean-square norms. The output layer starts at zero: an untrained network predicts the uniform
-//! distribution, so its NELBO is exactly `length * ln(values)` nats.
+//! Xie 2023); without: root-mean-square norms. The output layer starts at zero: an untrained network predicts the
+//! uniform distribution, so its NELBO is exactly `length * ln(values)` nats.
 
 use std::path::Path;
 
@@ -29,8 +29,8 @@ const EPSILON: f64 = 1e-5;
 pub enum Positions {
     /// Rotated queries and keys (MD4: neighbouring coordinates, base 10,000).
     Rotary,
-    /// A learned vector per position, and a learned score per head and relative position (Raffel et al. 2020): better than
-    /// rotary on small images, for sequences of one fixed length.
+    /// A learned vector per position, and a learned score per head and relative position (Raffel et al. 2020): better
+    /// than rotary on small images, for sequences of one fixed length.
     Learned,
 }
 

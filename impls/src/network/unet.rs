@@ -1,6 +1,6 @@
-//! The U-Nets of VDM and MD4 for pixels: residual blocks, skips from the way down to the way up, and in the middle either
-//! self-attention (CIFAR-10) or a transformer over 2x2 patches (ImageNet 64x64). Both stay at one resolution; with more levels
-//! each halves the last one's.
+//! The U-Nets of VDM and MD4 for pixels: residual blocks, skips from the way down to the way up, and in the middle
+//! either self-attention (CIFAR-10) or a transformer over 2x2 patches (ImageNet 64x64). Both stay at one resolution;
+//! with more levels each halves the last one's.
 
 use std::path::Path;
 
@@ -139,8 +139,8 @@ impl UNetShape {
         if level == 0 { self.width } else { 2 * self.width }
     }
 
-    /// Level, and channels in and out, of each residual block on the way down, then on the way up, where a block also reads
-    /// the last remaining skip.
+    /// Level, and channels in and out, of each residual block on the way down, then on the way up, where a block also
+    /// reads the last remaining skip.
     pub(super) fn blocks(&self) -> [Vec<(usize, [usize; 2])>; 2] {
         let (mut down, mut up) = (Vec::new(), Vec::new());
         // Channels of what each skip carries.
@@ -183,7 +183,7 @@ impl UNet {
             Signal::Points { .. } => silu(condition),
         });
         let condition = condition.as_ref();
-        // Tokens: each channel with all that enters for it. Points: all channels of z, then of each wave (VDM's own code has
+        // Tokens: each channel with its embedding. Points: all channels of z, then of each wave (VDM's own code has
         // all sines before all cosines).
         let pixels = x.reshape([batch, height, width, channels, entering]);
         let pixels = match self.shape.signal {

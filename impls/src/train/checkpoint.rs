@@ -20,13 +20,13 @@ use crate::hash::sha256;
 
 const FILES: [&str; 3] = ["model.safetensors", "ema.safetensors", "optimizer.safetensors"];
 
-/// Where a run stands.
+/// The state of a run, `state.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
     /// Finished optimiser steps.
     pub step: u64,
-    /// What the network must fit.
+    /// The shape of the data, which the network must fit.
     pub data: DataShape,
     /// Hash of the data set that was trained on.
     pub dataset_hash: String,

@@ -27,7 +27,7 @@ impl DataConfig {
         })
     }
 
-    /// What to open for a split.
+    /// The specification of a split.
     pub fn spec(&self, split: Split) -> Spec {
         Spec { set: self.dataset.clone(), split, alphabet: self.alphabet.clone(), length: self.sequence_length }
     }

@@ -1,4 +1,4 @@
-//! The reader of a flat TOML table: each key is taken out of it once, so that what is left has no meaning.
+//! The reader of a flat TOML table: each key is taken out of it once, so that the remaining ones are unknown.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -10,11 +10,11 @@ use crate::error::{Error, Result};
 
 /// A table that is being read.
 pub(super) struct Reader {
-    /// The keys that nothing has taken yet.
+    /// The keys that are not read yet.
     pub rest: toml::Table,
-    /// Those that were taken, with values of the type that was asked for.
+    /// The keys that were read, with values of the type that was read.
     pub taken: toml::Table,
-    /// Whose settings are being read, for the error of a missing one: `implementation md4`.
+    /// The owner of the settings that are being read, for the error of a missing one: `implementation md4`.
     pub of: String,
 }
 

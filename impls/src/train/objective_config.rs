@@ -1,4 +1,4 @@
-//! The implementations: the objective that each trains, what it learns beside its network, what samples from it.
+//! The implementations: the objective of each, the schedule that it learns, and its samplers.
 
 use super::flat::Reader;
 use crate::any_order::{AnyOrder, DceForm};
@@ -44,7 +44,7 @@ pub enum ObjectiveConfig {
     Vdm(Gaussian),
     /// `flow`: `schedule` with its ends, `weighting`, perhaps `noise_levels`.
     Flow(Gaussian),
-    /// `edm`: likewise, and `sigma_data` (standard deviation of the data that the preconditioning assumes).
+    /// `edm`: the settings of `flow`, and `sigma_data` (standard deviation of the data that the preconditioning assumes).
     Edm(Gaussian),
 }
 

@@ -1,12 +1,14 @@
 //! The plan of a run: its parameters, arithmetic, memory and hours, counted from the settings.
 
+use burn::tensor::Device;
 use serde::Serialize;
 
 use super::objective_config::ObjectiveConfig;
 use super::settings::Settings;
 use crate::data::DataShape;
 use crate::error::Result;
-use crate::network::LearnedSchedule;
+use crate::key::Key;
+use crate::network::Model;
 
 /// Bytes of a number.
 const BYTES: u64 = size_of::<f32>() as u64;
@@ -42,8 +44,8 @@ pub struct Memory {
     pub moments: u64,
     /// The moving average of the weights.
     pub average: u64,
-    /// What the largest part (`batch_size` / `accumulation` sequences) leaves for its backward pass: an estimate,
-    /// [`crate::network::NetworkShape::activations`].
+    /// Numbers that the largest part (`batch_size` / `accumulation` sequences) keeps for its backward pass: an
+    /// estimate, [`crate::network::NetworkShape::activations`].
     pub activations: u64,
     /// The sum of these.
     pub total: u64,
@@ -53,12 +55,8 @@ impl Plan {
     /// The plan of these settings for data of this shape.
     pub fn new(settings: &Settings, data: &DataShape) -> Result<Self> {
         let shape = settings.network(data)?;
-        let learned = match settings.objective.learned_schedule() {
-            Some(LearnedSchedule::PerValue) => data.values,
-            Some(LearnedSchedule::Ends { .. }) => 2,
-            None => 0,
-        };
-        let parameters = shape.parameters() + learned;
+        let key = Key::new(settings.seed, "weights");
+        let parameters = Model::new(&shape, settings.objective.learned_schedule(), &key, &Device::flex())?.parameters();
         // GenMD4's gradient compares two corruptions of a sequence.
         let evaluations = if matches!(settings.objective, ObjectiveConfig::GenMd4(_)) { 2 } else { 1 };
         let forward_operations = shape.operations();

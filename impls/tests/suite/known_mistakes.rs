@@ -50,8 +50,8 @@ fn rotated_times_are_as_many_as_the_sequences() {
 
 #[test]
 fn every_step_of_discrete_time_is_drawn_and_the_first_is_finite() {
-    // Times mapped into [1e-3, 1] before rounding up never give t = 1/1000; and at t = dt the formula with the mask's mass
-    // divides 0 by 0.
+    // Times mapped into [1e-3, 1] before rounding up never give t = 1/1000; and at t = dt the formula with the mask's
+    // mass divides 0 by 0.
     let device = Device::flex();
     for steps in [1u32, 10, 1000] {
         let d3pm = D3pmAbsorbing { steps, hybrid_ce_weight: 0.0 };
@@ -157,7 +157,7 @@ fn the_cosine_grid_under_the_cosine_schedule_warps_twice() {
 
 #[test]
 fn costs_over_the_number_of_masks_are_not_the_bound() {
-    // The mean of (sum of CE / t) / masks is about twice the bound a token for a uniform network: 1/t for each row with a mask.
+    // The mean of (sum of CE / t) / masks is about twice the bound per token for a uniform network: 1/t per row with a mask.
     let denoiser = constant(4, [0.0; 4]);
     let (device, n, length) = (Device::flex(), 4096, 8);
     let u = TimeSampling::Stratified.draw(n, &Key::new(6, "times"));

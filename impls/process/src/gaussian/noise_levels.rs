@@ -2,21 +2,15 @@
 
 use crate::schedule::{GaussianSchedule, LogSnr};
 
-/// How the levels between the ends are placed.
+/// The grid of noise levels between the ends.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LevelGrid {
     /// t(i) = i/T under a schedule; the last level is the schedule's end, where the decoder takes over.
     Times(GaussianSchedule),
     /// EDM's: s^(1/rho) is linear in i for s = sigma/alpha, and a last step goes to s = 0 (Karras et al. 2022, equation
     /// 5).
-    Edm {
-        /// The exponent; larger values place more levels at low noise.
-        rho: f64,
-        /// The smallest s.
-        sigma_min: f64,
-        /// The largest s.
-        sigma_max: f64,
-    },
+    #[allow(missing_docs)]
+    Edm { rho: f64, sigma_min: f64, sigma_max: f64 },
 }
 
 impl LevelGrid {

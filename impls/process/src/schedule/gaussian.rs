@@ -101,7 +101,7 @@ impl GaussianSchedule {
         match self {
             Self::FixedLinear { gamma_min, gamma_max } => gamma_max - gamma_min,
             Self::Whole(curve) => curve.gamma_prime(t),
-            Self::Clipped { curve, .. } => self.stretch() * curve.gamma_prime(self.stretched(t)),
+            Self::Clipped { curve, .. } => self.part().1 * curve.gamma_prime(self.stretched(t)),
             Self::Custom(schedule) => schedule.gamma_prime(t),
         }
     }
@@ -115,10 +115,6 @@ impl GaussianSchedule {
             }
             _ => (0.0, 1.0),
         }
-    }
-
-    fn stretch(&self) -> f64 {
-        self.part().1
     }
 
     fn stretched(&self, t: f64) -> f64 {
@@ -228,7 +224,7 @@ impl LogSnr for GaussianSchedule {
         match self {
             Self::FixedLinear { gamma_min, gamma_max } => 1.0 / (gamma_max - gamma_min),
             Self::Whole(curve) => curve.density(log_snr),
-            Self::Clipped { curve, .. } => curve.density(log_snr) / self.stretch(),
+            Self::Clipped { curve, .. } => curve.density(log_snr) / self.part().1,
             Self::Custom(schedule) => schedule.simple_weight(log_snr),
         }
     }

@@ -252,6 +252,8 @@ impl FromStr for MaskedSchedule {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
+        const KNOWN: &str = "linear, cosine, poly:W (W > 0), geometric, loglinear, md4:linear, md4:cosine, md4:poly:W, \
+            table:FILE (a CSV file: t,alpha)";
         match name {
             "linear" => Ok(Self::Linear),
             "cosine" => Ok(Self::Cosine),
@@ -266,22 +268,7 @@ impl FromStr for MaskedSchedule {
             _ if name.starts_with("table:") => Ok(Self::custom(MaskTable::read(&name["table:".len()..])?)),
             _ => match name.strip_prefix("poly:").and_then(|w| w.parse::<f64>().ok()) {
                 Some(w) if w > 0.0 && w.is_finite() => Ok(Self::Poly(w)),
-                _ => Err(UnknownName::new(
-                    "schedule",
-                    name,
-                    &[
-                        "linear",
-                        "cosine",
-                        "poly:W (W > 0)",
-                        "geometric",
-                        "loglinear",
-                        "md4:linear",
-                        "md4:cosine",
-                        "md4:poly:W",
-                        "table:FILE (a CSV file: t,alpha)",
-                    ],
-                )
-                .into()),
+                _ => Err(UnknownName::listed("schedule", name, KNOWN).into()),
             },
         }
     }

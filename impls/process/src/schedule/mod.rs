@@ -13,7 +13,7 @@ pub use gaussian::{GaussianSchedule, NoiseSchedule};
 pub use masked::{MaskSchedule, MaskedSchedule, Unclipped};
 pub use vector::VectorSchedule;
 
-/// What a weighting needs to know of a schedule, masked or Gaussian.
+/// The log-SNR of a schedule, masked or Gaussian, as weightings need it.
 pub trait LogSnr: fmt::Display {
     /// The log-SNR lambda(t), decreasing in `t`; infinite where the data or the noise is gone.
     ///

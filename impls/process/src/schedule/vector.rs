@@ -38,7 +38,7 @@ impl VectorSchedule {
         self.alpha_between(value, t, 1.0 - t)
     }
 
-    /// The same at the time t = 1 / (1 + e^`logit`), accurate where t rounds to 1.
+    /// alpha_v at the time t = 1 / (1 + e^`logit`), accurate where t rounds to 1.
     pub fn alpha_at_logit(&self, value: usize, logit: f64) -> f64 {
         self.alpha_between(value, sigmoid(-logit), sigmoid(logit))
     }

@@ -1,4 +1,4 @@
-//! Readers of data sets: what they give, their splits, and what they say of damaged files.
+//! Readers of data sets: their sequences, their splits, and their errors about damaged files.
 
 mod catalogue;
 mod images;

@@ -20,7 +20,7 @@ use crate::FnPoints;
 
 /// Largest error of a loss relative to max(1, |golden|), from single-precision targets. Measured: 5.1e-7.
 const TOLERANCE: f64 = 5e-6;
-/// The same for what is computed in double precision. Measured: 4.4e-12, from the inverse of the normal distribution function.
+/// The same in double precision. Measured: 4.4e-12, from the inverse of the normal distribution function.
 const TOLERANCE_DOUBLE: f64 = 4e-11;
 
 const PREDICTIONS: [&str; 5] = ["eps", "x", "v", "velocity", "edm:0.5"];

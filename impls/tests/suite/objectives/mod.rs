@@ -1,5 +1,5 @@
-//! The losses that train, at given x, z and t, against golden values of the papers' formulas, computed with JAX and PyTorch
-//! (`fixtures/objectives`).
+//! The losses that train, at given x, z and t, against golden values of the papers' formulas, computed with JAX and
+//! PyTorch (`fixtures/objectives`).
 
 mod gaussian;
 mod learned_and_uniform;
@@ -92,7 +92,7 @@ impl Golden {
         MaskedBatch::new(&self.batch(), times, 5, masked, &self.device).expect("data values")
     }
 
-    /// What an objective's own loss says of the fixture's logits, masks and these times.
+    /// The objective's own loss of the fixture's logits and masks at these times.
     fn loss(&self, objective: &dyn TokenObjective, logits: &str, times: &[f64]) -> Vec<f64> {
         let corruption = Corruption::from(self.masked("masked", times));
         to_f64_vec(objective.loss_of(&self.logits(logits), &corruption).expect("a loss"))
