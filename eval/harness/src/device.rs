@@ -10,6 +10,7 @@ use elbow_base::{Error, Remedy};
 /// A device by its name: `cpu`, `cuda:N`, or `cuda` for the first GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceName {
+    /// The CPU.
     Cpu,
     /// The GPU with this index, counted from 0.
     Cuda(usize),
@@ -36,7 +37,7 @@ pub fn open(name: &str) -> Result<Device, Error> {
     }
 }
 
-/// A GPU. What is missing is looked for first: the backend itself would panic in a thread of its own.
+/// A GPU. Driver and compiler are looked for first: without them the backend panics in a thread of its own.
 fn cuda(name: &str, index: usize) -> Result<Device, Error> {
     let missing = |what: String, fix: &str| Error::environment(format!("device {name:?}: {what}"), fix);
     let count = gpus().map_err(|what| missing(what, "install NVIDIA's driver, or use the CPU"))?;

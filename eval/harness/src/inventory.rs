@@ -8,10 +8,11 @@ use crate::device;
 use crate::workspace::Workspace;
 use elbow_metrics::{Convention, FeatureNetwork, Runtime};
 
-/// One thing that was looked for.
+/// One part of the inventory.
 pub struct Finding {
+    /// Its name.
     pub what: &'static str,
-    /// What is there, or what is not.
+    /// The part found, or what is missing of it.
     pub detail: String,
     /// Why it cannot be used; `None` where it can.
     pub lack: Option<Lack>,
@@ -48,7 +49,7 @@ impl Finding {
     }
 }
 
-/// Looks for everything that a verb may need.
+/// Takes the inventory of everything that a command may need.
 pub fn take(workspace: &Workspace) -> Vec<Finding> {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     let cpu = Finding::found("CPU", format!("{threads} threads, burn flex"));

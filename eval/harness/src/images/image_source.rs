@@ -20,7 +20,7 @@ pub enum ImageSource {
     Statistics(Statistics),
 }
 
-/// How samples of a trained run are drawn where a run is named in place of images.
+/// The request for samples of a trained run that is named in place of images.
 pub type SampleRequest<'a> = dyn Fn(&Trained, &dyn Dataset) -> Result<Request, Error> + 'a;
 
 /// Opens a statistics file, a trained run (whose samples are drawn and never written), a folder, a file of images, or a
@@ -39,7 +39,7 @@ pub fn open(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) 
     Ok(ImageSource::Images(images(workspace, name, samples)?))
 }
 
-/// The same without statistics files.
+/// Opens images as [`open`] does, without statistics files.
 pub fn images(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) -> Result<Box<dyn ImageSet>, Error> {
     let path = Path::new(name);
     if let Some(samples) = samples.filter(|_| path.join("config.toml").is_file()) {

@@ -18,7 +18,7 @@ pub struct FeatureSet<'a> {
 }
 
 impl FeatureSet<'_> {
-    /// Number of images, always known here.
+    /// Number of images: always known, in the type that statistics of unknown size share.
     pub fn n(&self) -> Option<u64> {
         Some(self.outputs.features.len() as u64)
     }
@@ -165,7 +165,7 @@ pub fn entropies(generated: &FeatureSet, reference: Option<&FeatureSet>) -> Vec<
     all
 }
 
-/// The balls of precision and recall, and of density and coverage; those of the papers where nothing else is given.
+/// The balls of precision and recall, and of density and coverage; those of the papers by default.
 pub fn balls(neighbours: Option<usize>, boundary: Option<Boundary>) -> [Balls; 2] {
     [Balls::PRECISION_RECALL, Balls::DENSITY_COVERAGE]
         .map(|own| Balls { k: neighbours.unwrap_or(own.k), boundary: boundary.unwrap_or(own.boundary) })

@@ -12,7 +12,7 @@ use elbow_impls::train::Settings;
 use super::{Request, Sampler, grid_under};
 use elbow_base::Error;
 
-/// Where the steps of a sampler lie.
+/// Grid of a sampler's steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepGrid {
     /// Uniform in time.
@@ -45,7 +45,7 @@ impl FromStr for StepSchedule {
 }
 
 impl Request {
-    /// Places the steps on a grid under a schedule; what is `None` is the implementation's own choice.
+    /// Places the steps on a grid under a schedule; `None` is the implementation's own choice.
     ///
     /// Masked diffusion has times of a masking schedule. Gaussian diffusion has noise levels between the ends that the model was
     /// trained on, so that a schedule with other ends is refused.

@@ -1,5 +1,5 @@
-//! Units of work that are timed beside other programs. Each timing carries a check: a number by which two programs show that
-//! they did the same work.
+//! Units of work to be timed in several programs, each with a check: a number by which two programs show that they did the same
+//! work.
 
 use std::path::Path;
 
@@ -30,9 +30,9 @@ pub fn time_step(workspace: &Workspace, case: &Path, seconds: f64) -> Result<Tim
     Ok(timing.checked(check, None))
 }
 
-/// Times a sample, `count` of them drawn together by ancestral steps on the uniform grid with the averaged weights.
+/// Times a sample: `count` are drawn together by ancestral steps on the uniform grid with the averaged weights.
 ///
-/// The check is the mean token over all that were drawn.
+/// The check is the mean token of all samples.
 pub fn time_sample(
     workspace: &Workspace,
     case: &Path,
@@ -70,7 +70,7 @@ pub fn time_frechet_distance(statistics: [&Path; 2], seconds: f64) -> Result<Tim
 
 /// Times the exact cascade of a toy under the linear schedule.
 ///
-/// The check is the sum of all that it gives: bounds, gaps, factorisation errors, KL(q || p^(i)) and the negative ELBO in
+/// The check is the sum of all results: bounds, gaps, factorisation errors, KL(q || p^(i)) and the negative ELBO in
 /// continuous time.
 pub fn time_enumeration(toy: &Path, steps: usize, seconds: f64) -> Result<Timing, Error> {
     let toy = Toy::load(toy, Alphabet::Masked)?;

@@ -68,9 +68,9 @@ impl Devices {
         let batch = Batch::new(train.select(&chosen)?, times);
         let loss = model.diffusion()?.loss(&batch, &key.fold(1), device)?.mean();
         let value = f64::from(loss.clone().into_scalar::<f32>());
-        let question =
-            model.question(test.as_ref(), Estimator::Auto, self.draws, Some(self.sequences), context.seed)?;
-        let bound = question.answer(device, context.bar.as_ref())?;
+        let estimation =
+            model.bound_estimation(test.as_ref(), Estimator::Auto, self.draws, Some(self.sequences), context.seed)?;
+        let bound = estimation.run(device, context.bar.as_ref())?;
         Ok(vec![
             ("loss", value),
             ("norm of its gradient", gradient_norm(&model.model, loss)),

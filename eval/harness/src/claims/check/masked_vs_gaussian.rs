@@ -14,7 +14,7 @@ use super::reference_distance::ReferenceDistance;
 use super::statistics::paired_bits;
 use crate::claims::context::{Check, Context, Outcome};
 use crate::images::of_dataset;
-use crate::likelihood::{Bound, Dequantisation, Estimate, OdeQuestion};
+use crate::likelihood::{Bound, Dequantisation, Estimate, OdeLikelihood};
 use crate::networks::digits_classifier;
 use crate::runs::Trained;
 use crate::sampling::Request;
@@ -131,7 +131,7 @@ impl MaskedVsGaussian {
         let Some(objective) = settings.gaussian() else { return Ok(None) };
         let device = context.device.clone().autodiff();
         let model = Trained::load(run, &device)?;
-        let question = OdeQuestion {
+        let estimation = OdeLikelihood {
             objective,
             denoiser: model.model.gaussian()?,
             data: test,
@@ -143,7 +143,7 @@ impl MaskedVsGaussian {
             sequences: Some(self.ode_sequences),
             seed: context.seed,
         };
-        let found = question.answer(&device, context.bar.as_ref())?;
+        let found = estimation.run(&device, context.bar.as_ref())?;
         if !found.is_converged() {
             let change = found.half_steps_difference;
             return Err(Error::internal(format!("the ODE has not converged: half the steps change it by {change}")));

@@ -16,7 +16,7 @@ use super::independent_pixels_baseline::IndependentBaseline;
 use super::inputs;
 use super::statistics::paired_bits;
 use crate::claims::context::{Check, Context, Outcome};
-use crate::likelihood::{Bound, Estimate, Estimator, Question};
+use crate::likelihood::{Bound, BoundEstimation, Estimate, Estimator};
 use crate::runs::Trained;
 use elbow_base::Error;
 
@@ -151,9 +151,9 @@ impl OneModel<'_> {
         draws: usize,
         repeat: u64,
     ) -> Result<Bound, Error> {
-        let question = self.model.question(self.test, estimator, draws, None, self.context.seed + repeat)?;
+        let estimation = self.model.bound_estimation(self.test, estimator, draws, None, self.context.seed + repeat)?;
         let model = DiffusionModel::Tokens(objective, self.model.model.tokens()?);
-        Question { model, ..question }.answer(&self.context.device, self.context.bar.as_ref())
+        BoundEstimation { model, ..estimation }.run(&self.context.device, self.context.bar.as_ref())
     }
 
     /// The variance of one draw, from the differences of `pairs` pairs of repeats: each holds the noise of the draws

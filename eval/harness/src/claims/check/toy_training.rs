@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::inputs;
 use crate::claims::context::{Check, Context, Outcome};
-use crate::likelihood::{Estimate, Estimator, Question};
+use crate::likelihood::{BoundEstimation, Estimate, Estimator};
 use elbow_base::Error;
 use elbow_theory::masked::{Enumeration, neg_elbo};
 use elbow_theory::{Alphabet, Toy};
@@ -89,7 +89,7 @@ impl ToyTraining {
         let probabilities = context.network_probabilities(trainer.ema().tokens()?, toy);
         let all = Enumeration::with_probabilities(toy, &probabilities)?;
         let objective = settings.objective();
-        let question = Question {
+        let estimation = BoundEstimation {
             model: objective.with(trainer.ema())?,
             data: &test,
             conditional: false,
@@ -99,7 +99,7 @@ impl ToyTraining {
             target: None,
             seed: number,
         };
-        let estimate = question.answer(&context.device, context.bar.as_ref())?;
+        let estimate = estimation.run(&context.device, context.bar.as_ref())?;
         Ok(Run { exact: neg_elbo(&all, &MaskedSchedule::Linear), monte_carlo: estimate.nats.value })
     }
 }

@@ -57,8 +57,8 @@ impl Context<'_> {
         draws: usize,
         sequences: Option<usize>,
     ) -> Result<Bound, Error> {
-        let question = model.question(data, Estimator::Auto, draws, sequences, self.seed)?;
-        question.answer(&self.device, self.bar.as_ref())
+        let estimation = model.bound_estimation(data, Estimator::Auto, draws, sequences, self.seed)?;
+        estimation.run(&self.device, self.bar.as_ref())
     }
 
     /// A request for `count` samples of `length` tokens by the implementation's own sampler, with this run's seed.

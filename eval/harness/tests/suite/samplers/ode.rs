@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Float, Tensor, TensorData};
 use elbow_base::Silent;
 use elbow_harness::likelihood::ode::{Field, NetworkField, Trace, log_density};
-use elbow_harness::likelihood::{Dequantisation, Dequantised, Estimate, OdeQuestion};
+use elbow_harness::likelihood::{Dequantisation, Dequantised, Estimate, OdeLikelihood};
 use elbow_impls::data::{InMemory, Tokens};
 use elbow_impls::gaussian::{Decoder, Gaussian, Level, Prediction};
 use elbow_impls::network::{GaussianDenoiser, Input};
@@ -102,7 +102,7 @@ fn a_denoiser_that_is_no_network_has_an_ode_likelihood() {
     let tokens = Tokens::new((0..24).map(|i| i * 5 / 3 % 2).collect(), 3);
     let objective = Gaussian::new("fixed-linear:-6:5".parse().expect("a schedule"), Weighting::Elbo, Prediction::V);
     let answer = |objective: &Gaussian, steps: usize| {
-        let question = OdeQuestion {
+        let estimation = OdeLikelihood {
             objective,
             denoiser: &Small,
             data: &InMemory::new("bits", 2, tokens.clone()),
@@ -114,7 +114,7 @@ fn a_denoiser_that_is_no_network_has_an_ode_likelihood() {
             sequences: None,
             seed: 1,
         };
-        question.answer(&device, &Silent)
+        estimation.run(&device, &Silent)
     };
     let found = answer(&objective, 64).expect("a solution");
     assert!(found.is_converged() && found.nats.value.is_finite(), "{found:?}");

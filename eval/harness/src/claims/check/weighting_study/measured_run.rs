@@ -66,8 +66,8 @@ impl WeightingStudy {
         run_training(workspace, settings, train, &run)?;
         let model = Trained::load(&run, &workspace.device)?;
         let bound = model
-            .question(test, Estimator::Auto, self.draws, self.sequences, workspace.seed)?
-            .answer(&workspace.device, workspace.bar.as_ref())?;
+            .bound_estimation(test, Estimator::Auto, self.draws, self.sequences, workspace.seed)?
+            .run(&workspace.device, workspace.bar.as_ref())?;
         let levels = profile(&run, [train, test], self.sequences, &workspace.device, workspace.seed)?;
         let measured = self.samples(workspace, &model, train, reference, (bound.bits_per_dim.value, levels))?;
         let text = serde_json::to_vec(&measured).map_err(|e| Error::internal(e.to_string()))?;
