@@ -3,9 +3,8 @@
 use std::str::FromStr;
 
 use burn::tensor::Device;
-use elbow_impls::UnknownName;
-
 use elbow_base::{Error, Remedy};
+use elbow_impls::UnknownName;
 
 /// A device by its name: `cpu`, `cuda:N`, or `cuda` for the first GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use elbow_impls::data::catalogue;
+use elbow_metrics::{Convention, FeatureNetwork, Runtime};
 
 use crate::device;
 use crate::workspace::Workspace;
-use elbow_metrics::{Convention, FeatureNetwork, Runtime};
 
 /// One part of the inventory.
 pub struct Finding {

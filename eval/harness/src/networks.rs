@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use elbow_base::Error;
 use elbow_impls::UnknownName;
+use elbow_metrics::{Convention, FeatureNetwork, Runtime};
 
 use crate::workspace::Workspace;
-use elbow_base::Error;
-use elbow_metrics::{Convention, FeatureNetwork, Runtime};
 
 /// The networks that have a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

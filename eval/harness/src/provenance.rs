@@ -4,13 +4,12 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
+use elbow_base::Error;
 use elbow_impls::data::Dataset;
 use elbow_impls::hash::sha256;
 use elbow_impls::train::TRAINING;
 use elbow_metrics::FEATURES;
 use elbow_reports::record::{Input, Provenance};
-
-use elbow_base::Error;
 
 /// Version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -4,12 +4,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use elbow_base::{Progress, Silent};
+use elbow_base::{Error, Progress, Remedy, Silent};
 use elbow_impls::data::{Dataset, Spec, catalogue};
 
 use crate::device;
 use crate::progress::Bar;
-use elbow_base::{Error, Remedy};
 
 /// Where and how a command runs.
 pub struct Workspace {

@@ -1,11 +1,10 @@
 //! `elbow doctor`: what this machine has, and what to do about what is missing.
 
-use serde_json::{Value, json};
-
 use elbow_base::Error;
 use elbow_harness::inventory::{self, Finding, Lack};
 use elbow_harness::provenance;
 use elbow_harness::workspace::Workspace;
+use serde_json::{Value, json};
 
 pub fn run(workspace: &Workspace) -> Result<(), Error> {
     let findings = inventory::take(workspace);

@@ -1,15 +1,15 @@
 //! `elbow likelihood`: the bound of a trained model.
 
 use clap::{Args, ValueEnum};
-use elbow_impls::data::{Dataset, Split};
-use serde_json::json;
-
-use crate::flags::{CheckpointFlag, one_of, positive};
 use elbow_base::Error;
 use elbow_harness::likelihood::{Bound, BoundEstimation, Dequantisation, Estimator, OdeLikelihood, OdeNll};
 use elbow_harness::provenance;
 use elbow_harness::runs::Trained;
 use elbow_harness::workspace::Workspace;
+use elbow_impls::data::{Dataset, Split};
+use serde_json::json;
+
+use crate::flags::{CheckpointFlag, one_of, positive};
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:

@@ -6,16 +6,16 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
-use elbow_impls::Weighting;
-use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule, VectorSchedule};
-
-use crate::flags::{finite, form, one_of};
 use elbow_base::Error;
 use elbow_harness::workspace::Workspace;
+use elbow_impls::Weighting;
+use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule, VectorSchedule};
 use elbow_theory::discrete::{DiscreteModel, Forward, ReverseParameterization};
 use elbow_theory::gaussian::GaussianToy;
 use elbow_theory::masked::Enumeration;
 use elbow_theory::{Alphabet, Cascade, Toy, discrete, gaussian, masked};
+
+use crate::flags::{finite, form, one_of};
 
 #[derive(Subcommand)]
 pub enum Process {

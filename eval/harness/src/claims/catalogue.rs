@@ -1,10 +1,10 @@
 //! The claims of a folder: one sub-folder per suite, one file per claim.
 
+use elbow_base::{Error, nearest};
 use include_dir::{Dir, include_dir};
 
 use super::claim::Claim;
 use super::judge::confidence;
-use elbow_base::{Error, nearest};
 
 /// The bundled suites, in the order of the report. Suites of other names come after them.
 pub const SUITES: [&str; 7] = ["theory", "weighting", "likelihood", "sampling", "fid", "text", "speed"];

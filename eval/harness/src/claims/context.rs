@@ -4,11 +4,12 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::ops::Deref;
 
+use elbow_base::Error;
 use elbow_reports::record::Input;
 
-pub use super::outcome::Outcome;
 use crate::workspace::Workspace;
-use elbow_base::Error;
+
+pub use super::outcome::Outcome;
 
 /// What a check is given: the workspace (data, device, seed, output folder, progress) and the confidence of its claim.
 pub struct Context<'a> {

@@ -1,9 +1,9 @@
 //! What a check found: the number that decides, and what is shown beside it.
 
+use elbow_base::Error;
 use elbow_reports::record::{Detail, Figure, Input, Measured};
 
 use crate::likelihood::Estimate;
-use elbow_base::Error;
 
 /// What a check found.
 pub struct Outcome {

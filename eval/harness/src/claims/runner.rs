@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use elbow_base::{Error, Kind, Remedy};
 use elbow_reports::record::{self, Detail, Input, Interval, Measured, Row, SCHEMA, Verdict};
 
 use super::catalogue::Catalogue;
@@ -16,7 +17,6 @@ use super::outcome::Outcome;
 use crate::likelihood::student_interval;
 use crate::provenance;
 use crate::workspace::Workspace;
-use elbow_base::{Error, Kind, Remedy};
 
 /// What a run of claims gives.
 pub struct Summary {

@@ -4,9 +4,9 @@ use burn::tensor::{Float, Tensor, TensorData};
 use elbow_impls::gaussian::{Level, Prediction};
 use elbow_impls::network::{GaussianDenoiser, Input, to_f64_vec};
 use elbow_impls::schedule::{GaussianSchedule, LogSnr};
+use elbow_theory::gaussian::Mixture;
 
 use crate::likelihood::ode::Field;
-use elbow_theory::gaussian::Mixture;
 
 /// E\[x | z\] under a mixture in one or two dimensions, in the parameterisation of a prediction.
 pub struct MixtureDenoiser {

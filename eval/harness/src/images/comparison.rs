@@ -1,12 +1,11 @@
 //! A comparison of generated images with a reference by several metrics.
 
-use elbow_base::Progress;
+use elbow_base::{Error, Kind, Progress};
+use elbow_metrics::{FeatureProvenance, GaussianFit};
 use serde_json::json;
 
 use super::metrics::{self, FeatureSet, Metric, MetricOptions, MetricValue};
 use super::{ImageSource, frechet};
-use elbow_base::{Error, Kind};
-use elbow_metrics::{FeatureProvenance, GaussianFit};
 
 /// Generated images and a reference, in this order in each pair.
 pub struct Comparison<'a> {

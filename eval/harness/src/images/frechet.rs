@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use elbow_base::Progress;
+use elbow_base::{Error, Progress};
 use elbow_impls::Key;
+use elbow_metrics::{FeatureProvenance, GaussianFit, ImageSet};
 use serde_json::json;
 
 use super::metrics::{FeatureSet, MetricOptions, MetricValue};
-use elbow_base::Error;
-use elbow_metrics::{FeatureProvenance, GaussianFit, ImageSet};
 
 /// The Frechet distance of two fitted Gaussians, with its standard error where the generated images have features.
 pub fn distance(

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
+use elbow_base::Error;
 use elbow_impls::data::catalogue::{Spec, holds_images};
 use elbow_impls::data::{Dataset, Split};
+use elbow_metrics::{Folder, Image, ImageSet, Images, Statistics, is_statistics};
 
 use super::DatasetImages;
 use crate::runs::Trained;
 use crate::sampling::{self, Request};
 use crate::workspace::Workspace;
-use elbow_base::Error;
-use elbow_metrics::{Folder, Image, ImageSet, Images, Statistics, is_statistics};
 
 /// One set of a comparison.
 pub enum ImageSource {

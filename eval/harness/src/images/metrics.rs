@@ -1,13 +1,12 @@
 //! Metrics of two sets of features by name, each number with its standard error and the number of images.
 
-use elbow_base::Progress;
+use elbow_base::{Error, Progress};
 use elbow_impls::Key;
+use elbow_metrics::{Balls, Boundary, Entropy, ImageScan, NetworkOutputs};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::likelihood::Estimate;
-use elbow_base::Error;
-use elbow_metrics::{Balls, Boundary, Entropy, ImageScan, NetworkOutputs};
 
 /// A scanned set of images with its features.
 pub struct FeatureSet<'a> {

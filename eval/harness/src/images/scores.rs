@@ -1,15 +1,15 @@
 //! Metrics of two sets of images by name, by the features of a network.
 
+use elbow_base::Error;
+use elbow_metrics::{
+    BadImagePolicy, Convention, FeatureCache, FeatureNetwork, FeatureProvenance, GaussianFit, ImageScan, Statistics,
+};
 use serde_json::{Value, json};
 
 use super::comparison::Comparison;
 use super::image_source::{ImageSource, SampleRequest, images, open};
 use super::metrics::{FeatureSet, Metric, MetricOptions, MetricValue};
 use crate::workspace::Workspace;
-use elbow_base::Error;
-use elbow_metrics::{
-    BadImagePolicy, Convention, FeatureCache, FeatureNetwork, FeatureProvenance, GaussianFit, ImageScan, Statistics,
-};
 
 /// Which sets are compared, and how.
 pub struct Scoring<'a> {

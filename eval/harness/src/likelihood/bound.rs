@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use elbow_base::{Error, Estimate, Progress, Remedy};
-use elbow_impls::DiffusionModel;
 use elbow_impls::any_order::{K_DCE, k_dce_draws};
 use elbow_impls::data::Dataset;
 use elbow_impls::key::permutation;
 use elbow_impls::network::TokenDenoiser;
 use elbow_impls::objective::{Batch, BoundTerms, TokenObjective};
 use elbow_impls::time_sampling::TimeSampling;
-use elbow_impls::{Key, Workers};
+use elbow_impls::{DiffusionModel, Key, Workers};
 use serde::Serialize;
 
 /// Estimator of a bound.

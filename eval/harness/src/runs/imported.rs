@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use elbow_base::atomic_file;
+use elbow_base::{Error, Remedy, atomic_file};
 use elbow_impls::network::{Dit, Model};
 use elbow_impls::train::{Checkpoint, DataShape, NetworkConfig, ObjectiveConfig, Settings};
 
 use crate::workspace::Workspace;
-use elbow_base::{Error, Remedy};
 
 /// Sizes of an imported network.
 #[derive(Clone, Debug)]

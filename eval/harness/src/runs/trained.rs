@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
+use elbow_base::Error;
 use elbow_impls::data::Dataset;
 use elbow_impls::network::Model;
 use elbow_impls::train::checkpoint::State;
@@ -10,7 +11,6 @@ use elbow_impls::train::{Checkpoint, DataShape, Settings};
 use elbow_impls::{DiffusionModel, Objective};
 
 use crate::likelihood::{BoundEstimation, Estimator};
-use elbow_base::Error;
 
 /// A trained model with its settings and objective.
 pub struct Trained {

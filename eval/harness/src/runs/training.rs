@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
+use elbow_base::{Error, Silent};
 use elbow_impls::data::{Dataset, Split};
 use elbow_impls::train::{Progress, Settings, Trainer, TrainingCallback, train};
 
 use crate::likelihood::{BoundEstimation, Estimator};
 use crate::sampling::{self, Request};
 use crate::workspace::Workspace;
-use elbow_base::Error;
-use elbow_base::Silent;
 
 /// Trains to the end with a progress bar, evaluating on held-out data as the settings say.
 pub fn run_training(workspace: &Workspace, settings: &Settings, data: &dyn Dataset, run: &Path) -> Result<(), Error> {

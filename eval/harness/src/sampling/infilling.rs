@@ -1,8 +1,7 @@
 //! Infilling texts: known tokens with gaps.
 
-use elbow_impls::data::Dataset;
-
 use elbow_base::Error;
+use elbow_impls::data::Dataset;
 
 /// The known tokens of an infilling text, by position of the window: those of the pieces between `_`, and `None`, a token to be
 /// drawn, for each `_` and for the rest of the window.

@@ -5,6 +5,7 @@ mod placement;
 mod save;
 
 use burn::tensor::Device;
+use elbow_base::{Error, Progress};
 use elbow_impls::any_order::{first_hitting, one_by_one};
 use elbow_impls::autoregressive::left_to_right;
 use elbow_impls::d3pm::{D3pmUniform, absorbing_ancestral, uniform_ancestral};
@@ -19,9 +20,6 @@ use elbow_impls::sampler_state::{Predictor, Samples, TokenState};
 use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule, Unclipped};
 use elbow_impls::train::{ObjectiveConfig, Settings};
 use elbow_impls::{Key, Workers};
-
-use elbow_base::Error;
-use elbow_base::Progress;
 
 pub use elbow_impls::sampler::Sampler;
 pub use infilling::infilling;

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use elbow_base::Error;
 use elbow_impls::UnknownName;
 use elbow_impls::gaussian::LevelGrid;
 use elbow_impls::md4::Grid;
@@ -10,7 +11,6 @@ use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule};
 use elbow_impls::train::Settings;
 
 use super::{Request, Sampler, grid_under};
-use elbow_base::Error;
 
 /// Grid of a sampler's steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use elbow_base::Error;
 use elbow_impls::corruption::{MaskedBatch, mask_under};
 use elbow_impls::data::{Dataset, Split, Tokens};
 use elbow_impls::key::Key;
@@ -13,11 +14,10 @@ use elbow_impls::schedule::MaskedSchedule;
 use elbow_impls::time_sampling::TimeSampling;
 use elbow_impls::train::{Checkpoint, DataShape, NetworkConfig, ObjectiveConfig, Settings};
 use elbow_impls::weighting::Weighting;
+use elbow_metrics::NpzWriter;
 
 use crate::runs::run_training;
 use crate::workspace::Workspace;
-use elbow_base::Error;
-use elbow_metrics::NpzWriter;
 
 /// Steps of a case's training.
 const STEPS: usize = 20;

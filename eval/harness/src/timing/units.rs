@@ -3,20 +3,19 @@
 
 use std::path::Path;
 
-use elbow_base::{Estimate, Silent};
+use elbow_base::{Error, Estimate, Silent};
 use elbow_impls::Weighting;
 use elbow_impls::md4::Grid;
 use elbow_impls::schedule::MaskedSchedule;
 use elbow_impls::train::Trainer;
+use elbow_metrics::{GaussianFit, Statistics};
+use elbow_theory::masked::{Enumeration, cascade};
+use elbow_theory::{Alphabet, Toy};
 
 use super::{Case, Timing};
 use crate::runs::Trained;
 use crate::sampling::{self, Request, Sampler};
 use crate::workspace::Workspace;
-use elbow_base::Error;
-use elbow_metrics::{GaussianFit, Statistics};
-use elbow_theory::masked::{Enumeration, cascade};
-use elbow_theory::{Alphabet, Toy};
 
 /// Times an optimiser step as training makes it: batch, times, masks, gradients, clipping, AdamW, moving average.
 ///

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use elbow_base::Error;
 use elbow_harness::networks::Network;
+use elbow_harness::workspace::Workspace;
+use elbow_metrics::{BadImagePolicy, Convention, FeatureCache, FeatureNetwork, ImageScan, Runtime};
 
 use crate::flags::{form, one_of};
 use crate::hints::written_by;
-use elbow_base::Error;
-use elbow_harness::workspace::Workspace;
-use elbow_metrics::{BadImagePolicy, Convention, FeatureCache, FeatureNetwork, ImageScan, Runtime};
 
 /// Which network, under which convention.
 #[derive(Args)]

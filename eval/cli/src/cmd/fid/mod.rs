@@ -9,7 +9,6 @@ mod stats;
 use std::error::Error as _;
 
 use clap::Subcommand;
-
 use elbow_base::Error;
 use elbow_harness::workspace::Workspace;
 

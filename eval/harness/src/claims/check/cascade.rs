@@ -1,18 +1,12 @@
 //! Check: the exact cascade of bounds on bundled toys.
 
 use elbow_impls::Weighting;
-use elbow_reports::record::{Figure, Input, Style};
-use serde::Deserialize;
-
-use super::figures::{axis, curve, figure, plot};
-use super::inputs;
-use super::statistics::{largest, smallest};
-use crate::claims::context::{Check, Context, Outcome};
-use elbow_base::Error;
 use elbow_theory::discrete::{DiscreteModel, Forward, ReverseParameterization};
 use elbow_theory::gaussian::GaussianToy;
 use elbow_theory::masked::Enumeration;
 use elbow_theory::{Alphabet, Cascade, Toy, discrete, gaussian, masked};
+
+use super::prelude::*;
 
 /// One measure over all combinations of toys, schedules, steps and weightings; the worst case decides.
 #[derive(Debug, Deserialize)]

@@ -6,15 +6,10 @@ use elbow_impls::data::Split;
 use elbow_impls::objective::Batch;
 use elbow_impls::time_sampling::TimeSampling;
 use elbow_impls::train::optimizer::gradient_norm;
-use elbow_reports::record::Input;
-use serde::Deserialize;
 
-use super::inputs;
-use super::statistics::largest;
-use crate::claims::context::{Check, Context, Outcome};
+use super::prelude::*;
 use crate::likelihood::Estimator;
 use crate::runs::Trained;
-use elbow_base::Error;
 
 /// The loss, its gradient and the bound of trained models, computed twice.
 #[derive(Debug, Deserialize)]

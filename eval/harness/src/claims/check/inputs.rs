@@ -1,14 +1,14 @@
 //! What checks read and make, each as a name with a hash for the record.
 
+use elbow_base::Error;
 use elbow_impls::data::Split;
 use elbow_impls::train::Settings;
+use elbow_metrics::FeatureNetwork;
 use elbow_reports::record::Input;
 
 use crate::claims::context::Context;
 use crate::provenance;
 use crate::runs::Trained;
-use elbow_base::Error;
-use elbow_metrics::FeatureNetwork;
 
 /// Data files, by their paths inside a data folder.
 pub(super) fn files<S: AsRef<str>>(context: &Context, names: impl IntoIterator<Item = S>) -> Result<Vec<Input>, Error> {

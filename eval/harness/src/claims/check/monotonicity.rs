@@ -2,14 +2,8 @@
 
 use elbow_impls::Weighting;
 use elbow_impls::schedule::{GaussianSchedule, LogSnr, MaskedSchedule};
-use elbow_reports::record::{Axis, Figure, Input, Series, Style};
-use serde::Deserialize;
 
-use super::figures::{axis, curve, figure, plot};
-use super::inputs;
-use super::statistics::largest;
-use crate::claims::context::{Check, Context, Outcome};
-use elbow_base::Error;
+use super::prelude::*;
 
 /// One measure over weightings and masked schedules; the worst case decides.
 #[derive(Debug, Deserialize)]

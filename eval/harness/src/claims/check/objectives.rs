@@ -8,17 +8,11 @@ use elbow_impls::mdlm::{Mdlm, Protocol};
 use elbow_impls::objective::TokenObjective;
 use elbow_impls::schedule::MaskedSchedule;
 use elbow_impls::{DiffusionModel, Weighting};
-use elbow_reports::record::Input;
-use serde::Deserialize;
 
-use super::figures::{figure, ranking};
 use super::independent_pixels_baseline::IndependentBaseline;
-use super::inputs;
-use super::statistics::paired_bits;
-use crate::claims::context::{Check, Context, Outcome};
-use crate::likelihood::{Bound, BoundEstimation, Estimate, Estimator};
+use super::prelude::*;
+use crate::likelihood::{Bound, BoundEstimation, Estimator};
 use crate::runs::Trained;
-use elbow_base::Error;
 
 /// Models trained on the digits.
 #[derive(Debug, Deserialize)]

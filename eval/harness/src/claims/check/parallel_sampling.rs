@@ -4,20 +4,13 @@ use elbow_impls::Key;
 use elbow_impls::md4::{Grid, ancestral};
 use elbow_impls::sampler_state::{Predictor, TokenState};
 use elbow_impls::schedule::MaskedSchedule;
-use elbow_reports::record::{Figure, Input, Style};
-use serde::Deserialize;
-
-use super::figures::{curve, figure, log_axis, plot};
-use super::inputs;
-use super::statistics::{chi_square, largest, smallest};
-use crate::claims::context::{Check, Context, Outcome};
-use crate::denoisers::table_denoiser;
-use crate::likelihood::Estimate;
-use elbow_base::Error;
 use elbow_theory::gap::kl_divergence;
 use elbow_theory::masked::sampler_law::{any_order_law, expected_masks, learned_step, prior, sampler_law};
 use elbow_theory::masked::{Enumeration, cascade};
 use elbow_theory::{Alphabet, DenoiserKind, Toy};
+
+use super::prelude::*;
+use crate::denoisers::table_denoiser;
 
 /// The exact law of the sampler on toys, with the toys' exact denoiser.
 #[derive(Debug, Deserialize)]

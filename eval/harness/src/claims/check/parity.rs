@@ -1,15 +1,9 @@
 //! Check: the metrics of images against the reference tools, on the same features.
 
-use elbow_reports::record::Input;
-use serde::Deserialize;
+use elbow_metrics::{Balls, FeatureProvenance, between_features, inception_score, kid, prdc};
 use serde_json::Value;
 
-use super::figures::{figure, table};
-use super::inputs;
-use super::statistics::largest;
-use crate::claims::context::{Check, Context, Outcome};
-use elbow_base::Error;
-use elbow_metrics::{Balls, FeatureProvenance, between_features, inception_score, kid, prdc};
+use super::prelude::*;
 
 const GOLDEN: &str = "metrics/golden.json";
 /// Pairs of feature sets of the fixture; the last has many equal images, for the metrics of neighbours.

@@ -4,15 +4,11 @@ use elbow_impls::Key;
 use elbow_impls::data::InMemory;
 use elbow_impls::schedule::MaskedSchedule;
 use elbow_impls::train::Settings;
-use elbow_reports::record::Input;
-use serde::Deserialize;
-
-use super::inputs;
-use crate::claims::context::{Check, Context, Outcome};
-use crate::likelihood::{BoundEstimation, Estimate, Estimator};
-use elbow_base::Error;
 use elbow_theory::masked::{Enumeration, neg_elbo};
 use elbow_theory::{Alphabet, Toy};
+
+use super::prelude::*;
+use crate::likelihood::{BoundEstimation, Estimator};
 
 /// Trains small networks on draws from a toy and compares three numbers: the Monte-Carlo NELBO, the exact NELBO
 /// (every pattern through the network), and the entropy.

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use elbow_base::Error;
 use serde_json::Value;
 
 use crate::timing::Timing;
-use elbow_base::Error;
 
 /// Cores and threads of every program.
 pub const THREADS: usize = 2;

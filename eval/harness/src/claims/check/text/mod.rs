@@ -8,18 +8,12 @@ use std::collections::BTreeMap;
 
 use elbow_impls::data::{Dataset, Split};
 use elbow_impls::train::Settings;
-use elbow_reports::record::{Figure, Input};
-use serde::Deserialize;
 
-use super::figures::{figure, ranking};
 use super::independent_pixels_baseline::IndependentBaseline;
-use super::inputs;
-use super::statistics::paired_bits;
-use crate::claims::context::{Check, Context, Outcome};
-use crate::likelihood::{Bound, Estimate};
+use super::prelude::*;
+use crate::likelihood::Bound;
 use crate::provenance;
 use crate::runs::Trained;
-use elbow_base::Error;
 
 /// Models of letters, trained on one text and evaluated on it and on another.
 #[derive(Debug, Deserialize)]

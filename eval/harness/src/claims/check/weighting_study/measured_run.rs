@@ -1,9 +1,11 @@
 //! One training with all its measurements, kept beside its checkpoint.
 
+use elbow_base::{Error, atomic_file};
 use elbow_impls::data::Dataset;
 use elbow_impls::md4::Grid;
 use elbow_impls::schedule::MaskedSchedule;
 use elbow_impls::train::Settings;
+use elbow_metrics::{BadImagePolicy, Balls, ImageScan, Images, entropy, kid, prdc};
 use serde::{Deserialize, Serialize};
 
 use super::super::reference_distance::ReferenceDistance;
@@ -13,9 +15,6 @@ use crate::likelihood::Estimator;
 use crate::runs::{Trained, run_training};
 use crate::sampling::{self, Request, Sampler};
 use crate::workspace::Workspace;
-use elbow_base::Error;
-use elbow_base::atomic_file;
-use elbow_metrics::{BadImagePolicy, Balls, ImageScan, Images, entropy, kid, prdc};
 
 /// The numbers of one training.
 #[derive(Clone, Debug, Serialize, Deserialize)]

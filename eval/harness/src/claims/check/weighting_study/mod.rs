@@ -7,17 +7,12 @@ mod profile;
 use elbow_impls::Workers;
 use elbow_impls::data::Split;
 use elbow_impls::train::Settings;
-use elbow_reports::record::Input;
-use serde::Deserialize;
 
-use super::inputs;
+use super::prelude::*;
 use super::reference_distance::ReferenceDistance;
-use crate::claims::context::{Check, Context, Outcome};
 use crate::images::of_dataset;
-use crate::likelihood::Estimate;
 use crate::networks::bundled_network;
 use crate::provenance;
-use elbow_base::Error;
 use measured_run::MeasuredRun;
 
 /// Trainings of one family of diffusion that differ in their weighting alone, and what is claimed of them.
