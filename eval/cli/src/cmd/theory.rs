@@ -1,6 +1,5 @@
 //! `elbow theory`: the exact cascade of bounds for a toy.
 
-use std::convert::Infallible;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -106,10 +105,7 @@ impl FromStr for MaskingSchedule {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        match name.contains(',') {
-            true => Ok(Self::PerValue(name.parse()?)),
-            false => Ok(Self::Shared(name.parse()?)),
-        }
+        if name.contains(',') { Ok(Self::PerValue(name.parse()?)) } else { Ok(Self::Shared(name.parse()?)) }
     }
 }
 
@@ -138,30 +134,10 @@ pub struct Uniform {
     schedule: MaskedSchedule,
     /// uniform, absorbing, or a file with a matrix
     #[arg(long, default_value = "uniform", value_name = "NAME|FILE")]
-    transition: Transition,
+    transition: String,
     /// How mu becomes a reverse kernel: d3pm (x replaced by mu in the posterior) or mixture (posteriors mixed by mu)
     #[arg(long, value_name = "NAME", default_value = "d3pm", value_parser = one_of::<ReverseParameterization>())]
     parameterization: ReverseParameterization,
-}
-
-/// A transition between the states of a token.
-#[derive(Clone)]
-enum Transition {
-    Uniform,
-    Absorbing,
-    File(PathBuf),
-}
-
-impl FromStr for Transition {
-    type Err = Infallible;
-
-    fn from_str(name: &str) -> Result<Self, Infallible> {
-        Ok(match name {
-            "uniform" => Self::Uniform,
-            "absorbing" => Self::Absorbing,
-            file => Self::File(PathBuf::from(file)),
-        })
-    }
 }
 
 pub fn run(workspace: &Workspace, process: &Process) -> Result<(), Error> {
@@ -208,11 +184,8 @@ impl Uniform {
         let Common { toy: path, steps, weighting } = &self.common;
         // The number of values decides what a matrix may be, and the matrix what a table denoiser must list.
         let values = Toy::states_of(path)?;
-        let forward = match &self.transition {
-            Transition::Uniform => Forward::uniform(values, self.schedule.clone()),
-            Transition::Absorbing => Forward::absorbing(values, self.schedule.clone()),
-            Transition::File(path) => Forward::load(path, values, self.schedule.clone())?,
-        };
+        let forward =
+            Forward::named::<Error>(&self.transition, values, self.schedule.clone(), |file| Ok(PathBuf::from(file)))?;
         let toy = Toy::load(path, forward.alphabet())?;
         let model = DiscreteModel::new(&toy, &forward, self.parameterization)?;
         Ok(discrete::cascade(&model, *steps, weighting)?)

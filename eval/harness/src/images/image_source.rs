@@ -5,7 +5,7 @@ use std::path::Path;
 use elbow_base::Error;
 use elbow_impls::data::catalogue::{Spec, holds_images};
 use elbow_impls::data::{Dataset, Split};
-use elbow_metrics::{Folder, Image, ImageSet, Images, Statistics, is_statistics};
+use elbow_metrics::{Folder, ImageSet, Images, Statistics, is_statistics};
 
 use super::DatasetImages;
 use crate::runs::Trained;
@@ -73,7 +73,6 @@ fn draw(workspace: &Workspace, run: &Path, samples: &SampleRequest) -> Result<Bo
     };
     let request = samples(&model, data.as_ref())?;
     let made = sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
-    let images = Images::from_tokens(&made.tokens, data.values(), shape);
     let (nfe, weights) = (made.nfe(), &model.hash[..12]);
     let source = format!(
         "{}: {} samples by {}, NFE {nfe:.2}, {}, seed {}, weights {weights}",
@@ -83,25 +82,5 @@ fn draw(workspace: &Workspace, run: &Path, samples: &SampleRequest) -> Result<Bo
         request.placement(&model.settings),
         workspace.seed
     );
-    Ok(Box::new(Drawn { images, source }))
-}
-
-/// Samples of a run, with a description of how they were drawn.
-struct Drawn {
-    images: Images,
-    source: String,
-}
-
-impl ImageSet for Drawn {
-    fn source(&self) -> String {
-        self.source.clone()
-    }
-
-    fn len(&self) -> usize {
-        self.images.len()
-    }
-
-    fn image(&self, index: usize) -> elbow_metrics::Result<Image> {
-        self.images.image(index)
-    }
+    Ok(Box::new(Images::from_tokens(&made.tokens, data.values(), shape).named(source)))
 }

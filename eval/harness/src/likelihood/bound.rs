@@ -32,7 +32,7 @@ elbow_impls::names!(Estimator, "estimator": Auto = "auto", Objective = "objectiv
 ///
 /// ```
 /// use burn::tensor::Device;
-/// use elbow_harness::likelihood::{BoundEstimation, Estimator};
+/// use elbow_harness::likelihood::BoundEstimation;
 /// use elbow_impls::DiffusionModel;
 /// use elbow_impls::any_order::K_DCE;
 /// use elbow_impls::data::{InMemory, Tokens};
@@ -40,16 +40,8 @@ elbow_impls::names!(Estimator, "estimator": Auto = "auto", Objective = "objectiv
 ///
 /// let device = Device::flex();
 /// let table = TableDenoiser::new(2, 1, &[vec![1.0, 0.0], vec![0.0, 1.0], vec![0.75, 0.25]], &device);
-/// let estimation = BoundEstimation {
-///     model: DiffusionModel::Tokens(&K_DCE, &table),
-///     data: &InMemory::new("bits", 2, Tokens::new(vec![0, 0, 0, 1], 1)),
-///     conditional: false,
-///     estimator: Estimator::Auto,
-///     draws: 1,
-///     sequences: None,
-///     target: None,
-///     seed: 0,
-/// };
+/// let data = InMemory::new("bits", 2, Tokens::new(vec![0, 0, 0, 1], 1));
+/// let estimation = BoundEstimation::new(DiffusionModel::Tokens(&K_DCE, &table), &data, 1, 0);
 /// let bound = estimation.run(&device, &elbow_base::Silent)?;
 /// assert!((bound.bits_per_dim.value - 0.8113).abs() < 1e-4);
 /// assert!((bound.bits_per_dim.standard_error - 0.3962).abs() < 1e-4, "over the four sequences");
@@ -150,6 +142,12 @@ struct Draws<'a> {
 }
 
 impl<'a> BoundEstimation<'a> {
+    /// The bound on all of `data`, by the estimator of least variance with `draws` per sequence, without classes.
+    pub fn new(model: DiffusionModel<'a>, data: &'a dyn Dataset, draws: usize, seed: u64) -> Self {
+        let (conditional, estimator) = (false, Estimator::Auto);
+        Self { model, data, conditional, estimator, draws, sequences: None, target: None, seed }
+    }
+
     /// Estimates the bound.
     pub fn run(&self, device: &Device, bar: &dyn Progress) -> Result<Bound, Error> {
         let draws = self.draws()?;

@@ -8,7 +8,7 @@ use elbow_impls::data::{Dataset, InMemory, Tokens};
 use elbow_impls::network::TokenDenoiser;
 use serde::Serialize;
 
-use super::bound::{BoundEstimation, Estimator, perplexity};
+use super::bound::{BoundEstimation, perplexity};
 
 /// Samples under an autoregressive judge. A low perplexity alone rewards dull samples: read it with the entropy.
 #[derive(Clone, Debug, Serialize)]
@@ -41,17 +41,7 @@ pub fn generative(
     let windows = samples.length() / window;
     let ids: Vec<u32> = samples.rows().flat_map(|row| &row[..windows * window]).copied().collect();
     let cut = InMemory::new("samples", data.values(), Tokens::new(ids, window));
-    let estimation = BoundEstimation {
-        model: DiffusionModel::Tokens(&Autoregressive, judge),
-        data: &cut,
-        conditional: false,
-        estimator: Estimator::Objective,
-        draws: 1,
-        sequences: None,
-        target: None,
-        seed: 0,
-    };
-    let bound = estimation.run(device, bar)?;
+    let bound = BoundEstimation::new(DiffusionModel::Tokens(&Autoregressive, judge), &cut, 1, 0).run(device, bar)?;
     let scored = (windows * window) as f64;
     let per_sample: Vec<f64> =
         bound.per_sequence.chunks(windows).map(|parts| parts.iter().sum::<f64>() / scored).collect();

@@ -89,14 +89,10 @@ impl Trained {
         seed: u64,
     ) -> Result<BoundEstimation<'a>, Error> {
         Ok(BoundEstimation {
-            model: self.diffusion()?,
-            data,
             conditional: self.settings.class_conditioning,
             estimator,
-            draws,
             sequences,
-            target: None,
-            seed,
+            ..BoundEstimation::new(self.diffusion()?, data, draws, seed)
         })
     }
 }

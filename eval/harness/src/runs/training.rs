@@ -6,7 +6,7 @@ use elbow_base::{Error, Silent};
 use elbow_impls::data::{Dataset, Split};
 use elbow_impls::train::{Progress, Settings, Trainer, TrainingCallback, train};
 
-use crate::likelihood::{BoundEstimation, Estimator};
+use crate::likelihood::BoundEstimation;
 use crate::sampling::{self, Request};
 use crate::workspace::Workspace;
 
@@ -68,14 +68,9 @@ impl Observer<'_> {
         let Some(data) = &self.held_out else { return Ok(Vec::new()) };
         let objective = self.settings.objective();
         let estimation = BoundEstimation {
-            model: objective.with(trainer.ema())?,
-            data: data.as_ref(),
             conditional: self.settings.class_conditioning,
-            estimator: Estimator::Auto,
-            draws: DRAWS,
             sequences: Some(EVALUATED),
-            target: None,
-            seed: self.settings.seed,
+            ..BoundEstimation::new(objective.with(trainer.ema())?, data.as_ref(), DRAWS, self.settings.seed)
         };
         let quiet = Silent;
         let bound = estimation.run(&self.workspace.device, &quiet)?;

@@ -10,7 +10,7 @@ use super::prelude::*;
 use crate::networks::bundled_network;
 
 const PHOTOS: [&str; 3] = ["photos/china.png", "photos/flower.png", "photos/grace_hopper.png"];
-/// GaussianFit of a crop; crops do not overlap.
+/// Height and width of a crop; crops do not overlap.
 const SIDE: u32 = 64;
 
 /// Disturbances of the bundled photographs.

@@ -86,14 +86,8 @@ impl ToyTraining {
         let all = Enumeration::with_probabilities(toy, &probabilities)?;
         let objective = settings.objective();
         let estimation = BoundEstimation {
-            model: objective.with(trainer.ema())?,
-            data: &test,
-            conditional: false,
             estimator: Estimator::Objective,
-            draws: self.draws,
-            sequences: None,
-            target: None,
-            seed: number,
+            ..BoundEstimation::new(objective.with(trainer.ema())?, &test, self.draws, number)
         };
         let estimate = estimation.run(&context.device, context.bar.as_ref())?;
         Ok(Run { exact: neg_elbo(&all, &MaskedSchedule::Linear), monte_carlo: estimate.nats.value })

@@ -84,10 +84,7 @@ impl Program {
         let seconds = clock.elapsed().as_secs_f64();
         let errors = errors.and_then(|errors| errors.join().ok()).unwrap_or_default();
         let memory = memory.join().unwrap_or(f64::NAN);
-        match status.success() {
-            true => Ok((output, seconds, memory)),
-            false => Err(failed(errors.trim().replace('\n', " "))),
-        }
+        if status.success() { Ok((output, seconds, memory)) } else { Err(failed(errors.trim().replace('\n', " "))) }
     }
 }
 
