@@ -63,7 +63,7 @@ fn built(_index: usize) -> Option<Device> {
 /// Whether this build can compute on GPUs.
 pub const HAS_CUDA: bool = cfg!(feature = "cuda");
 
-/// How many GPUs NVIDIA's driver sees; what is missing where it sees none.
+/// Number of GPUs that NVIDIA's driver sees; the error says what is missing.
 pub fn gpus() -> Result<usize, String> {
     const DRIVER: &str = "libcuda.so.1";
     let driver = library(DRIVER).ok_or_else(|| format!("no NVIDIA driver here ({DRIVER} cannot be loaded)"))?;

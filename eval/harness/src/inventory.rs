@@ -18,7 +18,7 @@ pub struct Finding {
     pub lack: Option<Lack>,
 }
 
-/// What is missing.
+/// The missing part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lack {
     /// A GPU, or its driver.
@@ -35,7 +35,7 @@ pub enum Lack {
     Inception,
     /// A bundled file.
     Bundled,
-    /// A data set, with what to do about it.
+    /// A data set, with the way to get it.
     DataSet(String),
 }
 

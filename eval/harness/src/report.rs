@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 pub fn render(workspace: &Workspace, rows: &[Row]) -> Result<Rendered, Error> {
     elbow_reports::render(rows, &workspace.out.join("report")).map_err(|e| {
         let what = format!("cannot write the report: {e:#}");
-        // Rows that cannot be drawn are a defect of what made them.
+        // Rows that cannot be drawn are a defect of the check that made them.
         match e.chain().any(|cause| cause.is::<std::io::Error>()) {
             true => Error::environment(what, "free some room, or choose a writable folder").mended_by(Remedy::Output),
             false => Error::internal(what),

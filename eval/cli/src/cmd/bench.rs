@@ -83,7 +83,7 @@ pub struct Time {
     seconds: f64,
 }
 
-/// Runs one task and prints what it found.
+/// Runs one task and prints its result.
 pub fn run(workspace: &Workspace, task: &Task) -> Result<(), Error> {
     let timing = match task {
         Task::Case { preset, to, set } => {

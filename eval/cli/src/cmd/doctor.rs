@@ -1,4 +1,4 @@
-//! `elbow doctor`: what this machine has, and what to do about what is missing.
+//! `elbow doctor`: the inventory of this machine, with advice on missing parts.
 
 use elbow_base::Error;
 use elbow_harness::inventory::{self, Finding, Lack};
@@ -25,7 +25,7 @@ pub fn run(workspace: &Workspace) -> Result<(), Error> {
     })
 }
 
-/// What to do about what is missing; empty where nothing is.
+/// Advice on a missing part; empty where nothing is missing.
 fn advice(finding: &Finding) -> String {
     let text = match &finding.lack {
         None => "",

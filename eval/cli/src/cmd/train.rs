@@ -81,7 +81,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     })
 }
 
-/// The settings, and what a run of them would take, as comments of the same TOML document.
+/// Prints the settings as TOML, with the cost of a run as comments.
 fn plan(workspace: &Workspace, arguments: &Arguments, settings: &Settings) -> Result<(), Error> {
     if settings.shards < arguments.devices as usize {
         let what = format!("--devices {}: the batch is cut into shards = {}", arguments.devices, settings.shards);

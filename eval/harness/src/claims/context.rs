@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 
 pub use super::outcome::Outcome;
 
-/// What a check is given: the workspace (data, device, seed, output folder, progress) and the confidence of its claim.
+/// The context of a check: the workspace (data, device, seed, output folder, progress) and the confidence of its claim.
 pub struct Context<'a> {
     /// Where and how the program runs.
     pub workspace: &'a Workspace,
@@ -30,7 +30,7 @@ impl Deref for Context<'_> {
 
 /// A kind of check with its parameters, as a claim's `[protocol]` table gives them.
 pub trait Check: Debug + Any {
-    /// What the check reads, with hashes: part of the key under which its row is found again.
+    /// The files and data that the check reads, with hashes: part of the key under which its row is found again.
     fn inputs(&self, _context: &Context) -> Result<Vec<Input>, Error> {
         Ok(Vec::new())
     }

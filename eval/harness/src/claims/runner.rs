@@ -18,11 +18,11 @@ use crate::likelihood::student_interval;
 use crate::provenance;
 use crate::workspace::Workspace;
 
-/// What a run of claims gives.
+/// Result of a run of claims.
 pub struct Summary {
     /// The newest row of each selected claim, in the order of the claims.
     pub rows: Vec<Row>,
-    /// How many of them were found in the file of an earlier run.
+    /// Number of them that were found in the file of an earlier run.
     pub reused: usize,
 }
 
@@ -82,7 +82,7 @@ fn content(context: &Context, claim: &Claim, family: usize) -> Result<Content, E
     Ok((elbow_impls::hash::sha256(parts.join("\n").as_bytes()), inputs))
 }
 
-/// Checks one claim. Whatever happens becomes a row.
+/// Checks one claim. Errors and panics become rows too.
 fn examine(context: &Context, claim: &Claim, content: Result<Content, Error>, tiers: &[Tier]) -> Row {
     let clock = Instant::now();
     let mut row = unchecked(context, claim);

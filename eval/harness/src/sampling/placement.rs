@@ -25,7 +25,7 @@ pub enum StepGrid {
 
 elbow_impls::names!(StepGrid, "grid": Uniform = "uniform", Cosine = "cosine", Edm = "edm");
 
-/// A schedule by name. The process decides what the name means: `cosine` is a masking schedule and a curve of the log-SNR.
+/// A schedule by name. The name depends on the process: `cosine` is a masking schedule and a curve of the log-SNR.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepSchedule(String);
 

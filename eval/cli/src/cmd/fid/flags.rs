@@ -1,4 +1,4 @@
-//! MetricOptions that the tasks of `elbow fid` share: which network, which images, which cache.
+//! Options that the tasks of `elbow fid` share: network, images, cache.
 
 use std::path::PathBuf;
 
@@ -39,14 +39,14 @@ impl NetworkFlags {
         self.which.network.as_ref().map_or(Ok(()), |network| network.place(workspace).map(|_| ()))
     }
 
-    /// The network that was asked for, or that fits the images.
+    /// The network of the options, or the default for these images.
     pub fn open(&self, workspace: &Workspace, scans: &[&ImageScan]) -> Result<FeatureNetwork, Error> {
         self.which.open(workspace, scans, self.convention)
     }
 }
 
 impl WhichNetwork {
-    /// The network that was asked for, or that fits the images.
+    /// The network of the options, or the default for these images.
     pub fn open(
         &self,
         workspace: &Workspace,

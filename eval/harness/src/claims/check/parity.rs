@@ -9,7 +9,7 @@ const GOLDEN: &str = "metrics/golden.json";
 /// Pairs of feature sets of the fixture; the last has many equal images, for the metrics of neighbours.
 const PAIRS: [&str; 4] = ["full", "uneven", "thin", "ties"];
 
-/// The largest relative difference between a metric and what the tools make of the same features.
+/// The largest relative difference between a metric and the values of the tools for the same features.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parity {

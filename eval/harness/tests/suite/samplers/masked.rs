@@ -36,7 +36,7 @@ fn ancestral_steps_have_the_chains_law() {
 }
 
 #[test]
-fn the_cached_sampler_has_the_chains_law_and_counts_what_it_asks() {
+fn the_cached_sampler_has_the_chains_law_and_counts_its_evaluations() {
     let bench = Bench::new("three-tokens");
     let steps = 4;
     let times: Vec<f64> = (0..=steps).map(|i| i as f64 / steps as f64).collect();
@@ -46,11 +46,11 @@ fn the_cached_sampler_has_the_chains_law_and_counts_what_it_asks() {
     assert!(samples.evaluations.iter().all(|&n| (1..=3).contains(&n)));
     let many = ancestral_cached(bench.predictor(), 200, bench.masks());
     assert!(many.nfe() <= 3.0 && many.nfe() > 2.9, "{} evaluations for three tokens", many.nfe());
-    // A network that sees the time must be asked in every step that has masks.
+    // A network that sees the time must be evaluated in every step that has masks.
     let timed =
         FnDenoiser { values: bench.toy.states, sees_time: true, logits: |input: &Input| bench.table.logits(input) };
-    let asked = ancestral_cached(Predictor::new(&timed, &bench.device), 200, bench.masks());
-    assert!(asked.nfe() > 100.0, "{}", asked.nfe());
+    let evaluated = ancestral_cached(Predictor::new(&timed, &bench.device), 200, bench.masks());
+    assert!(evaluated.nfe() > 100.0, "{}", evaluated.nfe());
 }
 
 #[test]
@@ -84,11 +84,11 @@ fn a_denoiser_that_is_no_network_is_drawn_from_like_one() {
 }
 
 #[test]
-fn a_network_is_asked_at_the_times_that_it_was_trained_at() {
-    // Whatever grid a sampler walks on: half of the tokens masked is t = 1/2 under the linear schedule, and 1/3 under the
+fn a_network_is_evaluated_at_the_times_that_it_was_trained_at() {
+    // On any grid of the sampler: half of the tokens masked is t = 1/2 under the linear schedule, and 1/3 under the
     // cosine schedule, whose mask probability is sin(pi t / 2).
     let bench = Bench::new("example-a");
-    let asked = |draw: &dyn Fn(Predictor)| {
+    let times_of = |draw: &dyn Fn(Predictor)| {
         let times = Mutex::default();
         draw(Predictor::new(&watched(&bench, &times), &bench.device).trained_under(MaskedSchedule::Cosine));
         times.into_inner().expect("one thread")
@@ -100,15 +100,15 @@ fn a_network_is_asked_at_the_times_that_it_was_trained_at() {
             times[call][0]
         );
     };
-    let one = asked(&|predictor| drop(one_by_one(predictor, bench.masks())));
+    let one = times_of(&|predictor| drop(one_by_one(predictor, bench.masks())));
     at(&one, 0, 1.0);
     at(&one, 1, 1.0 / 3.0);
-    let grid = asked(&|predictor| {
+    let grid = times_of(&|predictor| {
         drop(ancestral(predictor, &MaskedSchedule::Linear, Grid::Uniform, 2, bench.masks()));
     });
     at(&grid, 1, 1.0 / 3.0);
-    at(&asked(&|predictor| drop(ancestral_cached(predictor, 2, bench.masks()))), 0, 1.0);
-    at(&asked(&|predictor| drop(confidence_decoding(predictor, 2, 1.0, bench.masks()))), 1, 1.0 / 3.0);
+    at(&times_of(&|predictor| drop(ancestral_cached(predictor, 2, bench.masks()))), 0, 1.0);
+    at(&times_of(&|predictor| drop(confidence_decoding(predictor, 2, 1.0, bench.masks()))), 1, 1.0 / 3.0);
 }
 
 /// The table as a denoiser that sees the time, and records it at every evaluation.

@@ -84,7 +84,7 @@ fn absorbing_d3pm_keeps_the_mass_on_the_mask() {
 fn uniform_d3pm_has_its_chains_law_under_both_kernels() {
     let bench = Bench::new("example-a");
     let steps = 3usize;
-    // Nothing is masked here: a denoiser with an opinion on every pair of values, 0 for the first more likely after 0.
+    // Nothing is masked here: a denoiser that depends on every pair of values, 0 for the first more likely after 0.
     let rows: Vec<Vec<f64>> = (0..9)
         .map(|pattern| {
             let (a, b) = (0.8 - 0.25 * f64::from(pattern % 3), 0.3 + 0.2 * f64::from(pattern / 3));

@@ -20,7 +20,7 @@ pub struct PeerComparison {
     pub case: Option<Case>,
 }
 
-/// What both programs are given.
+/// The problem that both programs solve.
 struct Problem {
     /// Our verb with its options.
     verb: Vec<String>,

@@ -44,7 +44,7 @@ pub(super) struct MeasuredRun {
 const SHOWN: usize = 16;
 
 impl WeightingStudy {
-    /// Trains in OUT/runs/`name`, or finds what was trained and measured there.
+    /// Trains and measures in OUT/runs/`name`, or reads the measurements kept there.
     pub(super) fn measured_run(
         &self,
         workspace: &Workspace,
