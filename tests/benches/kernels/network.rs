@@ -1,7 +1,7 @@
 //! Passes of untrained networks.
 
 use criterion::{Criterion, Throughput};
-use elbow_harness::likelihood::{BoundEstimation, Estimator};
+use elbow_harness::likelihood::BoundEstimation;
 
 use crate::inputs::{Subject, slow};
 
@@ -30,14 +30,8 @@ pub fn likelihood(criterion: &mut Criterion) {
         let model = subject.model(false);
         let objective = subject.settings.objective();
         let estimation = BoundEstimation {
-            model: objective.with(&model).expect("of one family"),
-            data: subject.data.as_ref(),
-            conditional: false,
-            estimator: Estimator::Auto,
-            draws: 1,
             sequences: Some(SEQUENCES),
-            target: None,
-            seed: 0,
+            ..BoundEstimation::new(objective.with(&model).expect("of one family"), subject.data.as_ref(), 1, 0)
         };
         let (device, bar) = (&subject.workspace.device, subject.workspace.bar.as_ref());
         group.throughput(Throughput::Elements((SEQUENCES * subject.data.length()) as u64));

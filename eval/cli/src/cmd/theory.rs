@@ -141,54 +141,42 @@ pub struct Uniform {
 }
 
 pub fn run(workspace: &Workspace, process: &Process) -> Result<(), Error> {
-    let result = match process {
-        Process::Masked(arguments) => arguments.run()?,
-        Process::Gaussian(arguments) => arguments.run()?,
-        Process::Uniform(arguments) => arguments.run()?,
-    };
+    let result = process.cascade()?;
     workspace.print(&result, || table(&result))
 }
 
-impl Masked {
-    fn run(&self) -> Result<Cascade, Error> {
-        let Common { toy, steps, weighting } = &self.common;
-        let toy = Toy::load(toy, Alphabet::Masked)?;
-        Ok(match &self.schedule {
-            MaskingSchedule::Shared(schedule) => {
-                masked::cascade(&Enumeration::new(&toy)?, schedule, *steps, weighting)?
+impl Process {
+    fn cascade(&self) -> Result<Cascade, Error> {
+        let (Self::Masked(Masked { common, .. })
+        | Self::Gaussian(Gaussian { common, .. })
+        | Self::Uniform(Uniform { common, .. })) = self;
+        let Common { toy, steps, weighting } = common;
+        let discrete = |forward: &Forward, parameterization| -> Result<Cascade, Error> {
+            let toy = Toy::load(toy, forward.alphabet())?;
+            Ok(discrete::cascade(&DiscreteModel::new(&toy, forward, parameterization)?, *steps, weighting)?)
+        };
+        match self {
+            Self::Masked(Masked { schedule: MaskingSchedule::Shared(schedule), .. }) => {
+                let toy = Toy::load(toy, Alphabet::Masked)?;
+                Ok(masked::cascade(&Enumeration::new(&toy)?, schedule, *steps, weighting)?)
             }
-            MaskingSchedule::PerValue(schedule) => {
-                let forward = Forward::vector(schedule.clone());
-                let model = DiscreteModel::new(&toy, &forward, ReverseParameterization::Mixture)?;
-                discrete::cascade(&model, *steps, weighting)?
+            Self::Masked(Masked { schedule: MaskingSchedule::PerValue(schedule), .. }) => {
+                discrete(&Forward::vector(schedule.clone()), ReverseParameterization::Mixture)
             }
-        })
-    }
-}
-
-impl Gaussian {
-    fn run(&self) -> Result<Cascade, Error> {
-        let Common { toy, steps, weighting } = &self.common;
-        let &Self { gamma_min, gamma_max, .. } = self;
-        if gamma_min >= gamma_max {
-            let what = format!("--gamma-min {gamma_min} is not below --gamma-max {gamma_max}");
-            return Err(Error::input(what, "the log-SNR falls from the data to the noise"));
+            &Self::Gaussian(Gaussian { ref schedule, gamma_min, gamma_max, .. }) => {
+                if gamma_min >= gamma_max {
+                    let what = format!("--gamma-min {gamma_min} is not below --gamma-max {gamma_max}");
+                    return Err(Error::input(what, "the log-SNR falls from the data to the noise"));
+                }
+                let schedule = schedule.clone().unwrap_or(GaussianSchedule::FixedLinear { gamma_min, gamma_max });
+                Ok(gaussian::cascade(&GaussianToy::load(toy)?, &schedule, *steps, weighting)?)
+            }
+            Self::Uniform(Uniform { schedule, transition, parameterization, .. }) => {
+                // A matrix must fit the number of values, and a table denoiser the alphabet of the matrix.
+                let (values, file) = (Toy::states_of(toy)?, |file: &str| Ok(PathBuf::from(file)));
+                discrete(&Forward::named::<Error>(transition, values, schedule.clone(), file)?, *parameterization)
+            }
         }
-        let schedule = self.schedule.clone().unwrap_or(GaussianSchedule::FixedLinear { gamma_min, gamma_max });
-        Ok(gaussian::cascade(&GaussianToy::load(toy)?, &schedule, *steps, weighting)?)
-    }
-}
-
-impl Uniform {
-    fn run(&self) -> Result<Cascade, Error> {
-        let Common { toy: path, steps, weighting } = &self.common;
-        // The number of values decides what a matrix may be, and the matrix what a table denoiser must list.
-        let values = Toy::states_of(path)?;
-        let forward =
-            Forward::named::<Error>(&self.transition, values, self.schedule.clone(), |file| Ok(PathBuf::from(file)))?;
-        let toy = Toy::load(path, forward.alphabet())?;
-        let model = DiscreteModel::new(&toy, &forward, self.parameterization)?;
-        Ok(discrete::cascade(&model, *steps, weighting)?)
     }
 }
 

@@ -56,18 +56,7 @@ pub enum Tier {
     Peers,
 }
 
-impl Tier {
-    /// The name in claim files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Exact => "exact",
-            Self::Fast => "fast",
-            Self::Slow => "slow",
-            Self::Gpu => "gpu",
-            Self::Peers => "peers",
-        }
-    }
-}
+elbow_base::names!(Tier, "tier": Exact = "exact", Fast = "fast", Slow = "slow", Gpu = "gpu", Peers = "peers");
 
 /// The expected outcome.
 #[derive(Clone, Debug, Deserialize)]

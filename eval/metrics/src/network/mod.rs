@@ -57,6 +57,7 @@ struct Graph {
 /// An ONNX network that maps an image \[1, channels, height, width\] to a feature vector \[d\].
 ///
 /// Features are its output `features`, or else its first output; class logits are its output `logits`, if there is one.
+#[derive(Clone)]
 pub struct FeatureNetwork {
     name: String,
     bytes: Arc<[u8]>,
@@ -135,14 +136,7 @@ impl FeatureNetwork {
 
     /// The same network under another convention.
     pub fn with_convention(&self, convention: Convention) -> Self {
-        Self {
-            name: self.name.clone(),
-            bytes: Arc::clone(&self.bytes),
-            hash: self.hash.clone(),
-            runtime: self.runtime.clone(),
-            graph: self.graph.clone(),
-            convention,
-        }
+        Self { convention, ..self.clone() }
     }
 
     /// Everything that shapes the features of an image: version of the code, network, convention, runtime.
