@@ -101,7 +101,7 @@ fn ode(workspace: &Workspace, arguments: &Arguments, data: &dyn Dataset) -> Resu
     let model = Trained::load(&arguments.run.checkpoint, &device)?;
     let objective = model.settings.gaussian().ok_or_else(|| Error::internal("checked: a Gaussian diffusion"))?;
     let estimation = OdeLikelihood {
-        objective: &objective,
+        objective,
         denoiser: model.model.gaussian()?,
         data,
         conditional: model.settings.class_conditioning,

@@ -33,13 +33,6 @@ pub struct Claim {
     pub hash: String,
 }
 
-impl Claim {
-    /// Whether elbow is compared with other tools or golden values, rather than a paper's statement tested.
-    pub fn is_self_test(&self) -> bool {
-        self.id.starts_with("golden") || self.id.starts_with("tools-")
-    }
-}
-
 /// Cost of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]

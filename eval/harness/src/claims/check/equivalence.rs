@@ -61,8 +61,7 @@ impl Check for Equivalence {
     }
 
     fn run(&self, context: &Context) -> Result<Outcome, Error> {
-        let schedules =
-            self.schedules.iter().map(|s| Ok(s.parse()?)).collect::<Result<Vec<MaskedSchedule>, Error>>()?;
+        let schedules = self.schedules.iter().map(|s| s.parse()).collect::<Result<Vec<MaskedSchedule>, _>>()?;
         let mut details = Vec::new();
         if let Measure::ImpliedWeight = self.measure {
             details.extend(schedules.iter().map(|s| (s.to_string(), implied_error(s, LENGTHS[2]))));

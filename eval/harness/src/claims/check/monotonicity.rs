@@ -51,9 +51,8 @@ impl Check for Monotonicity {
     }
 
     fn run(&self, context: &Context) -> Result<Outcome, Error> {
-        let weightings = self.weightings.iter().map(|w| Ok(w.parse()?)).collect::<Result<Vec<Weighting>, Error>>()?;
-        let schedules =
-            self.schedules.iter().map(|s| Ok(s.parse()?)).collect::<Result<Vec<MaskedSchedule>, Error>>()?;
+        let weightings = self.weightings.iter().map(|w| w.parse()).collect::<Result<Vec<Weighting>, _>>()?;
+        let schedules = self.schedules.iter().map(|s| s.parse()).collect::<Result<Vec<MaskedSchedule>, _>>()?;
         let golden = match self.measure {
             Measure::GoldenError => Some(context.golden(GOLDEN)?),
             _ => None,
