@@ -4,8 +4,7 @@
 //! cargo run --release -p elbow-harness --example claim
 //! ```
 //!
-//! In the root of the repository, where the digits are found. The row is kept in `target/claim/results.jsonl`; a second run finds
-//! it there.
+//! Run it in the root of the repository. A second run finds the row in `target/claim/results.jsonl`.
 
 use std::path::PathBuf;
 

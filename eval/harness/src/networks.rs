@@ -21,9 +21,7 @@ pub enum NamedNetwork {
 }
 
 elbow_impls::names!(NamedNetwork, "network":
-    DigitsClassifier = "digits-classifier",
-    Lite0 = "lite0",
-    Inception = "inception",
+    DigitsClassifier = "digits-classifier", Lite0 = "lite0", Inception = "inception",
 );
 
 impl NamedNetwork {

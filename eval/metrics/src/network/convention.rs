@@ -34,12 +34,7 @@ pub enum Convention {
 }
 
 elbow_base::names!(Convention, "network convention":
-    Unit = "unit",
-    Signed = "signed",
-    Tf = "tf",
-    Pytorch = "pytorch",
-    Clean = "clean",
-    Lite = "lite",
+    Unit = "unit", Signed = "signed", Tf = "tf", Pytorch = "pytorch", Clean = "clean", Lite = "lite",
 );
 
 impl Convention {

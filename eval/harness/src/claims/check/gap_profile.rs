@@ -72,7 +72,7 @@ impl Check for GapProfile {
 }
 
 impl GapProfile {
-    /// Trains a network; its probabilities for every pattern.
+    /// Trains a network and returns its probabilities for every pattern.
     fn train(&self, context: &Context, toy: &Toy, weighting: &str, seed: u64) -> Result<Vec<f64>, Error> {
         // The same data, weights and noise for every weighting: differences between weightings are paired.
         let key = Key::new(context.seed, "gap profile").fold(seed);

@@ -42,7 +42,7 @@ use toml::{Table, Value};
 
 use crate::claims::context::Check;
 
-/// Makes a check out of the parameters in a claim's `[protocol]` table.
+/// Parses the parameters of a check, the rest of a claim's `[protocol]` table.
 type Parse = fn(Table) -> Result<Box<dyn Check>, toml::de::Error>;
 
 /// Every kind of check: its name in claim files, and the type of its parameters.

@@ -39,7 +39,7 @@ enum Measure {
     OneStep,
     /// Sum of the steps' total correlations minus the KL of the samples.
     PathSlack,
-    /// ln 2 of KL(T) / KL(2T) at the largest number of steps: the order in 1 / T.
+    /// log2 of KL(T) / KL(2T) at the largest number of steps: the order in 1 / T.
     Order,
     /// The law of the implemented sampler: mean chi-square per degree of freedom.
     Simulation,

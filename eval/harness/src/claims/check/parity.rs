@@ -26,10 +26,7 @@ enum Metric {
 }
 
 elbow_impls::names!(Metric, "metric":
-    FrechetDistance = "frechet-distance",
-    Kid = "kid",
-    PrecisionRecall = "precision-recall",
-    InceptionScore = "inception-score",
+    FrechetDistance = "frechet-distance", Kid = "kid", PrecisionRecall = "precision-recall", InceptionScore = "inception-score",
 );
 
 /// One comparison: what, ours, by which tool, theirs.

@@ -130,10 +130,9 @@ impl SideBySide {
         for round in 0..self.rounds {
             // Alternate which program runs first, so that cache and thermal state favour neither.
             for first in [round % 2 == 0, round % 2 == 1] {
-                if first {
-                    ours.push(comparison.ours.run()?)
-                } else {
-                    peers.push(comparison.peer.run()?)
+                match first {
+                    true => ours.push(comparison.ours.run()?),
+                    false => peers.push(comparison.peer.run()?),
                 }
                 context.bar.advance(1);
             }

@@ -72,10 +72,9 @@ impl Program {
         let seconds = clock.elapsed().as_secs_f64();
         let [output, errors] = [done.stdout, done.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
         let memory = memory.join().unwrap_or(f64::NAN);
-        if done.status.success() {
-            Ok((output, seconds, memory))
-        } else {
-            Err(failed(errors.trim().replace('\n', " ")))
+        match done.status.success() {
+            true => Ok((output, seconds, memory)),
+            false => Err(failed(errors.trim().replace('\n', " "))),
         }
     }
 }

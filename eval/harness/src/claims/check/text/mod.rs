@@ -47,7 +47,7 @@ pub struct Texts {
 enum Measure {
     /// The worst model's bound on its own text minus the cost of independent letters, paired over windows.
     WorstMinusLetters,
-    /// The smallest loss of a model on the other text against a native of that text.
+    /// The smallest loss of a model on the other text against a model trained on that text.
     ZeroShotLoss,
     /// Entropy of samples cut to the smallest nucleus minus that of the largest; the perplexity falls with it.
     NucleusEntropy,
@@ -196,8 +196,8 @@ fn at_home(cells: &[Cell], letters: &BTreeMap<String, Vec<f64>>) -> Vec<(String,
     cells.iter().filter(|cell| cell.is_at_home()).map(difference).collect()
 }
 
-/// The bound of a native of each text minus that of a model of the other one, bits per letter: the negative of the loss,
-/// so that the worst case is the largest number.
+/// The bound of a model trained on each text minus that of a model trained on the other one, bits per letter: the negative of
+/// the loss, so that the worst case is the largest number.
 fn away(cells: &[Cell]) -> Vec<(String, Estimate)> {
     let difference = |away: &Cell| {
         let is_native = |cell: &&Cell| cell.preset == away.preset && cell.text == away.text && cell.is_at_home();

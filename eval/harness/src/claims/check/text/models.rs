@@ -1,4 +1,4 @@
-//! Every model of letters side by side: bits per character at home and away, samples, infilling, published numbers.
+//! Every model of letters side by side: bits per character on each text, samples, infilling, published numbers.
 
 use elbow_impls::train::{ObjectiveConfig, Settings};
 
