@@ -6,13 +6,12 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
-use elbow_base::UnknownName;
+use elbow_base::{Error, Kind, UnknownName};
+use elbow_harness::device::DeviceName;
+use elbow_harness::workspace::Workspace;
 
 use crate::flags::form;
 use crate::{cmd, hints};
-use elbow_base::{Error, Kind};
-use elbow_harness::device::DeviceName;
-use elbow_harness::workspace::Workspace;
 
 /// Benchmarks and evaluates diffusion models: bounds, weightings, likelihoods and Frechet distances that can be
 /// trusted.

@@ -2,7 +2,7 @@
 
 use elbow_base::{Error, Remedy};
 
-/// The error as users read it: one line of what and where, one line of what to do, with the option that does it.
+/// The message of an error: one line of what and where, one line of advice with the option to use.
 pub fn message(failure: &Error) -> String {
     let option = match failure.remedy {
         None => return failure.to_string(),

@@ -3,13 +3,13 @@
 use std::str::FromStr;
 
 use burn::tensor::Device;
-use elbow_impls::UnknownName;
-
 use elbow_base::{Error, Remedy};
+use elbow_impls::UnknownName;
 
 /// A device by its name: `cpu`, `cuda:N`, or `cuda` for the first GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceName {
+    /// The CPU.
     Cpu,
     /// The GPU with this index, counted from 0.
     Cuda(usize),
@@ -36,7 +36,7 @@ pub fn open(name: &str) -> Result<Device, Error> {
     }
 }
 
-/// A GPU. What is missing is looked for first: the backend itself would panic in a thread of its own.
+/// A GPU. Driver and compiler are looked for first: without them the backend panics in a thread of its own.
 fn cuda(name: &str, index: usize) -> Result<Device, Error> {
     let missing = |what: String, fix: &str| Error::environment(format!("device {name:?}: {what}"), fix);
     let count = gpus().map_err(|what| missing(what, "install NVIDIA's driver, or use the CPU"))?;
@@ -63,7 +63,7 @@ fn built(_index: usize) -> Option<Device> {
 /// Whether this build can compute on GPUs.
 pub const HAS_CUDA: bool = cfg!(feature = "cuda");
 
-/// How many GPUs NVIDIA's driver sees; what is missing where it sees none.
+/// Number of GPUs that NVIDIA's driver sees; the error says what is missing.
 pub fn gpus() -> Result<usize, String> {
     const DRIVER: &str = "libcuda.so.1";
     let driver = library(DRIVER).ok_or_else(|| format!("no NVIDIA driver here ({DRIVER} cannot be loaded)"))?;

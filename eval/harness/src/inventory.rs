@@ -3,21 +3,22 @@
 use std::path::PathBuf;
 
 use elbow_impls::data::catalogue;
+use elbow_metrics::{Convention, FeatureNetwork, Runtime};
 
 use crate::device;
 use crate::workspace::Workspace;
-use elbow_metrics::{Convention, FeatureNetwork, Runtime};
 
-/// One thing that was looked for.
+/// One part of the inventory.
 pub struct Finding {
+    /// Its name.
     pub what: &'static str,
-    /// What is there, or what is not.
+    /// The part found, or what is missing of it.
     pub detail: String,
     /// Why it cannot be used; `None` where it can.
     pub lack: Option<Lack>,
 }
 
-/// What is missing.
+/// The missing part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lack {
     /// A GPU, or its driver.
@@ -34,7 +35,7 @@ pub enum Lack {
     Inception,
     /// A bundled file.
     Bundled,
-    /// A data set, with what to do about it.
+    /// A data set, with the way to get it.
     DataSet(String),
 }
 
@@ -48,7 +49,7 @@ impl Finding {
     }
 }
 
-/// Looks for everything that a verb may need.
+/// Takes the inventory of everything that a command may need.
 pub fn take(workspace: &Workspace) -> Vec<Finding> {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     let cpu = Finding::found("CPU", format!("{threads} threads, burn flex"));

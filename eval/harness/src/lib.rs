@@ -13,6 +13,8 @@
 //! | [`inventory`] | what a machine has, and what it lacks |
 //! | [`workspace`], [`device`], [`provenance`], [`progress`] | where and how a command runs, and what its numbers come from |
 
+#![warn(missing_docs)]
+
 pub mod claims;
 pub mod denoisers;
 pub mod device;

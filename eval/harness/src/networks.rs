@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use elbow_base::Error;
 use elbow_impls::UnknownName;
+use elbow_metrics::{Convention, FeatureNetwork, Runtime};
 
 use crate::workspace::Workspace;
-use elbow_base::Error;
-use elbow_metrics::{Convention, FeatureNetwork, Runtime};
 
 /// The networks that have a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +21,11 @@ pub enum NamedNetwork {
 }
 
 elbow_impls::names!(NamedNetwork, "network":
-    DigitsClassifier = "digits-classifier",
-    Lite0 = "lite0",
-    Inception = "inception",
+    DigitsClassifier = "digits-classifier", Lite0 = "lite0", Inception = "inception",
 );
 
 impl NamedNetwork {
-    /// Its file in a data folder, and the convention of its input where there is one only.
+    /// Its file in a data folder, and its input convention where there is only one.
     fn file(self) -> (&'static str, Option<Convention>) {
         match self {
             Self::DigitsClassifier => ("digits-classifier/digits-classifier.onnx", Some(Convention::Unit)),
@@ -40,7 +38,9 @@ impl NamedNetwork {
 /// A feature network: one that has a name, or an ONNX file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Network {
+    /// A network that has a name.
     Named(NamedNetwork),
+    /// An ONNX file.
     File(PathBuf),
 }
 
@@ -60,12 +60,12 @@ impl FromStr for Network {
 }
 
 impl Network {
-    /// The network for images where none is named: that of the 8x8 digits, or that of photographs.
+    /// The default network: that of the 8x8 digits, or that of photographs.
     pub fn default_for(digits: bool) -> Self {
         Self::Named(if digits { NamedNetwork::DigitsClassifier } else { NamedNetwork::Lite0 })
     }
 
-    /// Its file, and the convention of its input where there is one only.
+    /// Its file, and its input convention where there is only one.
     pub fn place(&self, workspace: &Workspace) -> Result<(PathBuf, Option<Convention>), Error> {
         match self {
             Self::Named(named) => {

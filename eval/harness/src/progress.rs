@@ -1,4 +1,4 @@
-//! Progress on stderr: a bar where a person watches, nothing under `--quiet` or where stderr is no terminal.
+//! Progress on stderr: a bar in a terminal, nothing under `--quiet` or where stderr is redirected.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub struct Bar(ProgressBar);
 
 impl Bar {
+    /// A bar on stderr, hidden if `quiet`.
     pub fn new(quiet: bool) -> Self {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(None, target);

@@ -4,13 +4,12 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
+use elbow_base::Error;
 use elbow_impls::data::Dataset;
 use elbow_impls::hash::sha256;
 use elbow_impls::train::TRAINING;
 use elbow_metrics::FEATURES;
 use elbow_reports::record::{Input, Provenance};
-
-use elbow_base::Error;
 
 /// Version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -27,8 +26,8 @@ pub fn data_input(data: &dyn Dataset) -> Input {
     Input { name: data.name(), sha256: data.hash().to_owned() }
 }
 
-/// The version of the code behind each kind of number. Raise one by hand when the same settings give other numbers there: what
-/// was kept under the earlier version is then made again.
+/// The version of the code behind each kind of number. Raise one by hand when the same settings give other numbers there: results
+/// of the earlier version are then computed again.
 const SUBSYSTEMS: [(&str, u32); 6] =
     [("training", TRAINING), ("likelihood", 1), ("sampling", 1), ("features", FEATURES), ("theory", 1), ("checks", 1)];
 

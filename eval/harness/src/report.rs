@@ -1,10 +1,10 @@
 //! The report of recorded rows, written into the folder of results.
 
+use elbow_base::{Error, Remedy};
 use elbow_reports::Rendered;
 use elbow_reports::record::Row;
 
 use crate::workspace::Workspace;
-use elbow_base::{Error, Remedy};
 
 /// Renders rows into OUT/report.
 pub fn render(workspace: &Workspace, rows: &[Row]) -> Result<Rendered, Error> {

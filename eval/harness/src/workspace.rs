@@ -1,34 +1,40 @@
-//! What every verb needs to know of where it runs: device, folders, seed, and how loud to be.
+//! Where and how a command runs: device, folders, seed, output.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use elbow_base::{Progress, Silent};
+use elbow_base::{Error, Progress, Remedy, Silent};
 use elbow_impls::data::{Dataset, Spec, catalogue};
 
 use crate::device;
 use crate::progress::Bar;
-use elbow_base::{Error, Remedy};
 
 /// Where and how a command runs.
 pub struct Workspace {
+    /// Folder for results.
     pub out: PathBuf,
+    /// Seed of every random number.
     pub seed: u64,
     /// The first of the devices.
     pub device: Device,
-    /// All of them: training shares its steps among them.
+    /// All devices: training shares its steps among them.
     pub devices: Vec<Device>,
+    /// The devices' names, separated by commas.
     pub device_name: String,
+    /// Whether progress is hidden.
     pub quiet: bool,
+    /// Whether results are printed as JSON.
     pub json: bool,
+    /// Progress of long work.
     pub bar: Box<dyn Progress>,
-    /// A Python with what programs to be compared with need.
+    /// A Python in which the programs compared with elbow run.
     pub peers: Option<PathBuf>,
     data: Option<PathBuf>,
 }
 
 impl Workspace {
+    /// Opens the devices; `data` is the folder of `--data`.
     pub fn new(
         out: PathBuf,
         data: Option<PathBuf>,
@@ -52,7 +58,7 @@ impl Workspace {
         })
     }
 
-    /// The same without a progress bar, for work that is one of many parts side by side.
+    /// The same without a progress bar, for one of many parallel parts of a work.
     pub fn hushed(&self) -> Self {
         Self {
             out: self.out.clone(),
@@ -71,7 +77,7 @@ impl Workspace {
         self.data.as_deref()
     }
 
-    /// Folders where data is looked for: `--data`, or `fixtures/` and then `$ELBOW_DATA`.
+    /// Folders that are searched for data: `--data`, or `fixtures/` and then `$ELBOW_DATA`.
     pub fn data_folders(&self) -> Vec<PathBuf> {
         match &self.data {
             Some(folder) => vec![folder.clone()],
@@ -97,7 +103,7 @@ impl Workspace {
         Ok(catalogue::open(spec, &self.data_folders())?)
     }
 
-    /// A data set that is no text, by name and split: `digits:test`.
+    /// A data set other than text, by name and split: `digits:test`.
     pub fn dataset(&self, name: &str) -> Result<Box<dyn Dataset>, Error> {
         let (set, split) = name.split_once(':').unwrap_or((name, "train"));
         self.open(&Spec { set: set.to_owned(), split: split.parse()?, alphabet: None, length: None })
@@ -110,7 +116,7 @@ impl Workspace {
             false => text(),
         };
         match writeln!(std::io::stdout().lock(), "{document}") {
-            // Whoever read the output has had enough of it: `elbow ... | head`.
+            // The reader has closed the pipe, as in `elbow ... | head`.
             Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             written => written.map_err(Error::writing(Path::new("stdout"))),
         }

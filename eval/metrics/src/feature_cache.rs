@@ -7,7 +7,7 @@ use elbow_base::Progress;
 use elbow_base::hash::sha256;
 
 use crate::features::{Features, NetworkOutputs};
-use crate::images::{ImageScan, ImageSet};
+use crate::images::{ImageScan, ImageSet, NO_IMAGES};
 use crate::network::FeatureNetwork;
 use crate::{Error, Result};
 
@@ -68,7 +68,7 @@ impl FeatureCache {
         if reused > 0 {
             bar.say(&format!("{}: features of {reused} of {n} images from the cache", scan.summary.source));
         }
-        all.ok_or_else(|| Error::NoImages("no images".to_owned()))
+        all.ok_or_else(|| Error::input("no images", NO_IMAGES))
     }
 }
 

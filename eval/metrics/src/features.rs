@@ -20,8 +20,7 @@ impl Features {
     pub fn load(path: &Path) -> Result<Self> {
         let array = read_npy(path)?;
         let &[_, dimension] = &array.shape[..] else {
-            let what = format!("shape {:?}", array.shape);
-            return Err(Error::InvalidFile { path: path.to_owned(), what, advice: "expected a matrix" });
+            return Err(Error::input(format!("{}: shape {:?}", path.display(), array.shape), "expected a matrix"));
         };
         Ok(Self { dimension, values: array.data })
     }
@@ -53,11 +52,17 @@ impl Features {
 
     /// Refuses features of another dimension.
     pub fn check_same_dimension(&self, other: &Self) -> Result<()> {
-        match self.dimension == other.dimension {
-            true => Ok(()),
-            false => Err(Error::DimensionMismatch([self.dimension, other.dimension])),
-        }
+        same_dimension(self.dimension, other.dimension)
     }
+}
+
+/// Refuses features of different dimensions.
+pub(crate) fn same_dimension(one: usize, other: usize) -> Result<()> {
+    if one == other {
+        return Ok(());
+    }
+    let what = format!("features of {one} and of {other} dimensions");
+    Err(Error::input(what, "compare features of the same network"))
 }
 
 /// The outputs of a feature network for a set of images.

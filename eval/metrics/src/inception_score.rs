@@ -14,7 +14,7 @@ pub fn inception_score(logits: &Features, order: &[usize], splits: usize) -> Res
     let n = order.len();
     if splits == 0 || n < splits {
         let what = format!("{n} images in {splits} splits: no score");
-        return Err(Error::TooFewImages { what, needed: "give at least as many images as splits" });
+        return Err(Error::input(what, "give at least as many images as splits"));
     }
     let score = |split: usize| {
         let rows: Vec<Vec<f64>> =

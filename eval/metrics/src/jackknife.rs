@@ -66,10 +66,7 @@ pub fn standard_error(
 }
 
 fn check_blocks(blocks: usize) -> Result<()> {
-    match blocks >= 2 {
-        true => Ok(()),
-        false => Err(Error::TooFewImages { what: format!("{blocks} blocks"), needed: "make two blocks or more" }),
-    }
+    if blocks >= 2 { Ok(()) } else { Err(Error::input(format!("{blocks} blocks"), "make two blocks or more")) }
 }
 
 /// The jackknife's standard error sqrt((n - 1)/n sum (v_i - mean)^2) from values that each leave one of n units out.
@@ -117,7 +114,7 @@ pub fn extrapolated(
     if smallest <= generated.dimension {
         let what =
             format!("{n} images in {cuts} blocks: {smallest} in the smallest, of {} dimensions", generated.dimension);
-        return Err(Error::TooFewImages { what, needed: "give more images, or a network of fewer features" });
+        return Err(Error::input(what, "give more images, or a network of fewer features"));
     }
     let order = shuffled(n, key);
     bar.start(((1 + left_out) * cuts * (cuts + 1) / 2) as u64, "extrapolate");

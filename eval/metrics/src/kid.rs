@@ -20,7 +20,7 @@ pub fn kid(x: &Features, y: &Features, bar: &dyn Progress) -> Result<Estimate> {
     let (n, m) = (x.len() as f64, y.len() as f64);
     if n < 3.0 || m < 3.0 {
         let what = format!("KID of {n} and {m} images");
-        return Err(Error::TooFewImages { what, needed: "give at least three on each side" });
+        return Err(Error::input(what, "give at least three on each side"));
     }
     bar.start((2 * x.len() + y.len()) as u64, "KID");
     let (among_x, among_y) = (off_diagonal_row_sums(x, bar), off_diagonal_row_sums(y, bar));

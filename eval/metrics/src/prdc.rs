@@ -78,10 +78,7 @@ pub fn prdc(
     let least = generated.len().min(reference.len());
     if precision_recall.k.min(density_coverage.k) == 0 || least <= most {
         let what = format!("{} and {} images for {most} neighbours", generated.len(), reference.len());
-        return Err(Error::TooFewImages {
-            what,
-            needed: "give more images than neighbours, and at least one neighbour",
-        });
+        return Err(Error::input(what, "give more images than neighbours, and at least one neighbour"));
     }
     bar.start((2 * generated.len() + reference.len()) as u64, "nearest neighbours");
     let [reference_pr, reference_dc] = squared_radii(reference, [precision_recall.k, density_coverage.k], bar);

@@ -6,7 +6,7 @@ use elbow_arrays::{NpzReader, NpzWriter};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 
-use crate::features::{FeatureProvenance, Features};
+use crate::features::{FeatureProvenance, Features, same_dimension};
 use crate::{Error, Result};
 
 /// Images per block of [`Statistics::of`].
@@ -31,7 +31,7 @@ impl Statistics {
         let (n, d) = (features.len(), features.dimension);
         if n < 2 {
             let what = format!("{n} images: no covariance");
-            return Err(Error::TooFewImages { what, needed: "give at least two images" });
+            return Err(Error::input(what, "give at least two images"));
         }
         // Blocks of a fixed size keep memory flat. Each is centred on its own mean: raw moments would lose digits.
         let block = |first: usize| {
@@ -78,9 +78,7 @@ impl Statistics {
 
     /// Refuses statistics of other features: another dimension, network or convention.
     pub fn check_comparable(&self, other: &Self) -> Result<()> {
-        if self.mean.len() != other.mean.len() {
-            return Err(Error::DimensionMismatch([self.mean.len(), other.mean.len()]));
-        }
+        same_dimension(self.mean.len(), other.mean.len())?;
         other.provenance.as_ref().map_or(Ok(()), |provenance| self.check_provenance(provenance))
     }
 
@@ -92,7 +90,7 @@ impl Statistics {
     /// Reads `mu` \[d\] and `sigma` \[d, d\], in double or single precision and in C or Fortran order, as pytorch-fid,
     /// clean-fid, EDM and ADM write them.
     pub fn load(path: &Path) -> Result<Self> {
-        let invalid = |what: String, advice| Error::InvalidFile { path: path.to_owned(), what, advice };
+        let invalid = |what: String, advice: &str| Error::input(format!("{}: {what}", path.display()), advice);
         let mut file = NpzReader::open(path)?;
         let mean = file.floats("mu")?.data;
         let sigma = file.floats("sigma")?;

@@ -1,7 +1,7 @@
 //! Passes of untrained networks.
 
 use criterion::{Criterion, Throughput};
-use elbow_harness::likelihood::{Estimator, Question};
+use elbow_harness::likelihood::BoundEstimation;
 
 use crate::inputs::{Subject, slow};
 
@@ -29,19 +29,13 @@ pub fn likelihood(criterion: &mut Criterion) {
         let subject = Subject::new(preset);
         let model = subject.model(false);
         let objective = subject.settings.objective();
-        let question = Question {
-            model: objective.with(&model).expect("of one family"),
-            data: subject.data.as_ref(),
-            conditional: false,
-            estimator: Estimator::Auto,
-            draws: 1,
+        let estimation = BoundEstimation {
             sequences: Some(SEQUENCES),
-            target: None,
-            seed: 0,
+            ..BoundEstimation::new(objective.with(&model).expect("of one family"), subject.data.as_ref(), 1, 0)
         };
         let (device, bar) = (&subject.workspace.device, subject.workspace.bar.as_ref());
         group.throughput(Throughput::Elements((SEQUENCES * subject.data.length()) as u64));
-        group.bench_function(preset, |bencher| bencher.iter(|| question.answer(device, bar).expect("two sequences")));
+        group.bench_function(preset, |bencher| bencher.iter(|| estimation.run(device, bar).expect("two sequences")));
     }
     group.finish();
 }

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use serde_json::json;
-
-use crate::flags::positive;
 use elbow_base::Error;
 use elbow_harness::timing::{
     Case, Machine, Timing, measure_machine, time_enumeration, time_frechet_distance, time_sample, time_step,
 };
 use elbow_harness::workspace::Workspace;
+use serde_json::json;
+
+use crate::flags::positive;
 
 #[derive(Subcommand)]
 #[command(after_long_help = "Examples:
@@ -83,7 +83,7 @@ pub struct Time {
     seconds: f64,
 }
 
-/// Runs one task and prints what it found.
+/// Runs one task and prints its result.
 pub fn run(workspace: &Workspace, task: &Task) -> Result<(), Error> {
     let timing = match task {
         Task::Case { preset, to, set } => {

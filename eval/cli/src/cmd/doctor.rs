@@ -1,11 +1,10 @@
-//! `elbow doctor`: what this machine has, and what to do about what is missing.
-
-use serde_json::{Value, json};
+//! `elbow doctor`: the inventory of this machine, with advice on missing parts.
 
 use elbow_base::Error;
 use elbow_harness::inventory::{self, Finding, Lack};
 use elbow_harness::provenance;
 use elbow_harness::workspace::Workspace;
+use serde_json::{Value, json};
 
 pub fn run(workspace: &Workspace) -> Result<(), Error> {
     let findings = inventory::take(workspace);
@@ -26,7 +25,7 @@ pub fn run(workspace: &Workspace) -> Result<(), Error> {
     })
 }
 
-/// What to do about what is missing; empty where nothing is.
+/// Advice on a missing part; empty where nothing is missing.
 fn advice(finding: &Finding) -> String {
     let text = match &finding.lack {
         None => "",

@@ -6,14 +6,13 @@ use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Args, Command};
-use elbow_reports::format::measured;
-use elbow_reports::record::{Row, Verdict, read_rows};
-use serde_json::json;
-
 use elbow_base::Error;
 use elbow_harness::claims::{self, SUITES, Tier};
 use elbow_harness::report::render;
 use elbow_harness::workspace::Workspace;
+use elbow_reports::format::measured;
+use elbow_reports::record::{Row, Verdict, read_rows};
+use serde_json::json;
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use elbow_impls::train::Settings;
-use serde_json::json;
-
 use elbow_base::Error;
 use elbow_harness::runs::{Imported, import};
 use elbow_harness::workspace::Workspace;
+use elbow_impls::train::Settings;
+use serde_json::json;
 
 #[derive(Args)]
 #[command(after_long_help = "Example:

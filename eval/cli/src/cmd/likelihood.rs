@@ -1,15 +1,15 @@
 //! `elbow likelihood`: the bound of a trained model.
 
 use clap::{Args, ValueEnum};
+use elbow_base::Error;
+use elbow_harness::likelihood::{Bound, BoundEstimation, Dequantisation, Estimator, OdeLikelihood, OdeNll};
+use elbow_harness::provenance;
+use elbow_harness::runs::Trained;
+use elbow_harness::workspace::Workspace;
 use elbow_impls::data::{Dataset, Split};
 use serde_json::json;
 
 use crate::flags::{CheckpointFlag, one_of, positive};
-use elbow_base::Error;
-use elbow_harness::likelihood::{Bound, Dequantisation, Estimator, OdeNll, OdeQuestion, Question};
-use elbow_harness::provenance;
-use elbow_harness::runs::Trained;
-use elbow_harness::workspace::Workspace;
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:
@@ -82,9 +82,9 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let data = workspace.open(&spec)?;
     model.check_fits(data.as_ref())?;
     let (draws, sequences) = (arguments.draws as usize, arguments.sequences);
-    let question = model.question(data.as_ref(), arguments.estimator, draws, sequences, workspace.seed)?;
-    let question = Question { target: arguments.target_se, ..question };
-    let bound = question.answer(&workspace.device, workspace.bar.as_ref())?;
+    let estimation = model.bound_estimation(data.as_ref(), arguments.estimator, draws, sequences, workspace.seed)?;
+    let estimation = BoundEstimation { target: arguments.target_se, ..estimation };
+    let bound = estimation.run(&workspace.device, workspace.bar.as_ref())?;
     let ode = if arguments.ode { Some(ode(workspace, arguments, data.as_ref())?) } else { None };
     let inputs = vec![
         provenance::data_input(data.as_ref()),
@@ -92,16 +92,16 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     ];
     let block = provenance::block(workspace.seed, &workspace.device_name, String::new(), inputs);
     let result = json!({ "nelbo": bound, "ode": ode, "step": model.state.step, "settings": model.settings, "provenance": block });
-    workspace.print(&result, || describe(&bound, ode.as_ref(), data.as_ref()))
+    workspace.print(&result, || describe(&bound, model.objective.is_exact(), ode.as_ref(), data.as_ref()))
 }
 
-/// The model once more on a device that differentiates, and its ODE.
+/// The likelihood under the ODE, with the model loaded on a device that differentiates.
 fn ode(workspace: &Workspace, arguments: &Arguments, data: &dyn Dataset) -> Result<OdeNll, Error> {
     let device = workspace.device.clone().autodiff();
     let model = Trained::load(&arguments.run.checkpoint, &device)?;
     let objective = model.settings.gaussian().ok_or_else(|| Error::internal("checked: a Gaussian diffusion"))?;
-    let question = OdeQuestion {
-        objective: &objective,
+    let estimation = OdeLikelihood {
+        objective,
         denoiser: model.model.gaussian()?,
         data,
         conditional: model.settings.class_conditioning,
@@ -112,17 +112,17 @@ fn ode(workspace: &Workspace, arguments: &Arguments, data: &dyn Dataset) -> Resu
         sequences: arguments.sequences,
         seed: workspace.seed,
     };
-    question.answer(&device, workspace.bar.as_ref())
+    estimation.run(&device, workspace.bar.as_ref())
 }
 
-fn describe(bound: &Bound, ode: Option<&OdeNll>, data: &dyn Dataset) -> String {
+fn describe(bound: &Bound, is_exact: bool, ode: Option<&OdeNll>, data: &dyn Dataset) -> String {
+    let kind = if is_exact { "NLL" } else { "NELBO" };
     let b = &bound.bits_per_dim;
-    let kind = if bound.protocol.get("objective").is_some_and(|name| name == "ar") { "NLL" } else { "NELBO" };
     let unit = if data.text().is_some() { "bits/token" } else { "bits/dim" };
     let sequences = format!("  {} sequences of {}, {} tokens each", bound.sequences, bound.dataset, bound.dims);
     let mut lines =
         vec![format!("{kind} {:.4} +- {:.4} {unit} (standard error over sequences)", b.value, b.standard_error)];
-    if kind == "NLL" {
+    if is_exact {
         lines.push(format!("{sequences}; exact, left to right"));
     } else {
         lines.push(format!("{sequences}, {} draws, {} estimator", bound.draws, bound.estimator));

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use elbow_reports::Rendered;
-use serde_json::json;
-
 use elbow_base::Error;
 use elbow_harness::report::render;
 use elbow_harness::workspace::Workspace;
+use elbow_reports::Rendered;
+use serde_json::json;
 
 #[derive(Args)]
 pub struct Arguments {

@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use elbow_base::Error;
+use elbow_harness::likelihood::generative;
+use elbow_harness::runs::Trained;
+use elbow_harness::sampling::{self, Request, infilling};
+use elbow_harness::workspace::Workspace;
 use elbow_impls::data::{Dataset, Split};
 use elbow_impls::train::ObjectiveConfig;
 use serde_json::json;
 
 use crate::flags::{CheckpointFlag, SamplerFlags};
 use crate::hints::written_by;
-use elbow_base::Error;
-use elbow_harness::likelihood::generative;
-use elbow_harness::runs::Trained;
-use elbow_harness::sampling::{self, Request, infilling};
-use elbow_harness::workspace::Workspace;
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:

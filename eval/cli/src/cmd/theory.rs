@@ -1,21 +1,20 @@
 //! `elbow theory`: the exact cascade of bounds for a toy.
 
-use std::convert::Infallible;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
-use elbow_impls::Weighting;
-use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule, VectorSchedule};
-
-use crate::flags::{finite, form, one_of};
 use elbow_base::Error;
 use elbow_harness::workspace::Workspace;
+use elbow_impls::Weighting;
+use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule, VectorSchedule};
 use elbow_theory::discrete::{DiscreteModel, Forward, ReverseParameterization};
 use elbow_theory::gaussian::GaussianToy;
 use elbow_theory::masked::Enumeration;
 use elbow_theory::{Alphabet, Cascade, Toy, discrete, gaussian, masked};
+
+use crate::flags::{finite, form, one_of};
 
 #[derive(Subcommand)]
 pub enum Process {
@@ -106,10 +105,7 @@ impl FromStr for MaskingSchedule {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        match name.contains(',') {
-            true => Ok(Self::PerValue(name.parse()?)),
-            false => Ok(Self::Shared(name.parse()?)),
-        }
+        if name.contains(',') { Ok(Self::PerValue(name.parse()?)) } else { Ok(Self::Shared(name.parse()?)) }
     }
 }
 
@@ -138,84 +134,49 @@ pub struct Uniform {
     schedule: MaskedSchedule,
     /// uniform, absorbing, or a file with a matrix
     #[arg(long, default_value = "uniform", value_name = "NAME|FILE")]
-    transition: Transition,
+    transition: String,
     /// How mu becomes a reverse kernel: d3pm (x replaced by mu in the posterior) or mixture (posteriors mixed by mu)
     #[arg(long, value_name = "NAME", default_value = "d3pm", value_parser = one_of::<ReverseParameterization>())]
     parameterization: ReverseParameterization,
 }
 
-/// A transition between the states of a token.
-#[derive(Clone)]
-enum Transition {
-    Uniform,
-    Absorbing,
-    File(PathBuf),
-}
-
-impl FromStr for Transition {
-    type Err = Infallible;
-
-    fn from_str(name: &str) -> Result<Self, Infallible> {
-        Ok(match name {
-            "uniform" => Self::Uniform,
-            "absorbing" => Self::Absorbing,
-            file => Self::File(PathBuf::from(file)),
-        })
-    }
-}
-
 pub fn run(workspace: &Workspace, process: &Process) -> Result<(), Error> {
-    let result = match process {
-        Process::Masked(arguments) => arguments.run()?,
-        Process::Gaussian(arguments) => arguments.run()?,
-        Process::Uniform(arguments) => arguments.run()?,
-    };
+    let result = process.cascade()?;
     workspace.print(&result, || table(&result))
 }
 
-impl Masked {
-    fn run(&self) -> Result<Cascade, Error> {
-        let Common { toy, steps, weighting } = &self.common;
-        let toy = Toy::load(toy, Alphabet::Masked)?;
-        Ok(match &self.schedule {
-            MaskingSchedule::Shared(schedule) => {
-                masked::cascade(&Enumeration::new(&toy)?, schedule, *steps, weighting)?
-            }
-            MaskingSchedule::PerValue(schedule) => {
-                let forward = Forward::vector(schedule.clone());
-                let model = DiscreteModel::new(&toy, &forward, ReverseParameterization::Mixture)?;
-                discrete::cascade(&model, *steps, weighting)?
-            }
-        })
-    }
-}
-
-impl Gaussian {
-    fn run(&self) -> Result<Cascade, Error> {
-        let Common { toy, steps, weighting } = &self.common;
-        let &Self { gamma_min, gamma_max, .. } = self;
-        if gamma_min >= gamma_max {
-            let what = format!("--gamma-min {gamma_min} is not below --gamma-max {gamma_max}");
-            return Err(Error::input(what, "the log-SNR falls from the data to the noise"));
-        }
-        let schedule = self.schedule.clone().unwrap_or(GaussianSchedule::FixedLinear { gamma_min, gamma_max });
-        Ok(gaussian::cascade(&GaussianToy::load(toy)?, &schedule, *steps, weighting)?)
-    }
-}
-
-impl Uniform {
-    fn run(&self) -> Result<Cascade, Error> {
-        let Common { toy: path, steps, weighting } = &self.common;
-        // The number of values decides what a matrix may be, and the matrix what a table denoiser must list.
-        let values = Toy::states_of(path)?;
-        let forward = match &self.transition {
-            Transition::Uniform => Forward::uniform(values, self.schedule.clone()),
-            Transition::Absorbing => Forward::absorbing(values, self.schedule.clone()),
-            Transition::File(path) => Forward::load(path, values, self.schedule.clone())?,
+impl Process {
+    fn cascade(&self) -> Result<Cascade, Error> {
+        let (Self::Masked(Masked { common, .. })
+        | Self::Gaussian(Gaussian { common, .. })
+        | Self::Uniform(Uniform { common, .. })) = self;
+        let Common { toy, steps, weighting } = common;
+        let discrete = |forward: &Forward, parameterization| -> Result<Cascade, Error> {
+            let toy = Toy::load(toy, forward.alphabet())?;
+            Ok(discrete::cascade(&DiscreteModel::new(&toy, forward, parameterization)?, *steps, weighting)?)
         };
-        let toy = Toy::load(path, forward.alphabet())?;
-        let model = DiscreteModel::new(&toy, &forward, self.parameterization)?;
-        Ok(discrete::cascade(&model, *steps, weighting)?)
+        match self {
+            Self::Masked(Masked { schedule: MaskingSchedule::Shared(schedule), .. }) => {
+                let toy = Toy::load(toy, Alphabet::Masked)?;
+                Ok(masked::cascade(&Enumeration::new(&toy)?, schedule, *steps, weighting)?)
+            }
+            Self::Masked(Masked { schedule: MaskingSchedule::PerValue(schedule), .. }) => {
+                discrete(&Forward::vector(schedule.clone()), ReverseParameterization::Mixture)
+            }
+            &Self::Gaussian(Gaussian { ref schedule, gamma_min, gamma_max, .. }) => {
+                if gamma_min >= gamma_max {
+                    let what = format!("--gamma-min {gamma_min} is not below --gamma-max {gamma_max}");
+                    return Err(Error::input(what, "the log-SNR falls from the data to the noise"));
+                }
+                let schedule = schedule.clone().unwrap_or(GaussianSchedule::FixedLinear { gamma_min, gamma_max });
+                Ok(gaussian::cascade(&GaussianToy::load(toy)?, &schedule, *steps, weighting)?)
+            }
+            Self::Uniform(Uniform { schedule, transition, parameterization, .. }) => {
+                // A matrix must fit the number of values, and a table denoiser the alphabet of the matrix.
+                let (values, file) = (Toy::states_of(toy)?, |file: &str| Ok(PathBuf::from(file)));
+                discrete(&Forward::named::<Error>(transition, values, schedule.clone(), file)?, *parameterization)
+            }
+        }
     }
 }
 

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use elbow_base::Error;
+use elbow_harness::runs::run_training;
+use elbow_harness::workspace::Workspace;
 use elbow_impls::data::Split;
 use elbow_impls::train::log::read_progress;
 use elbow_impls::train::{Checkpoint, PRESETS, Plan, Settings};
@@ -10,9 +13,6 @@ use serde_json::json;
 
 use crate::flags::positive;
 use crate::hints::written_by;
-use elbow_base::Error;
-use elbow_harness::runs::run_training;
-use elbow_harness::workspace::Workspace;
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:
@@ -81,7 +81,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     })
 }
 
-/// The settings, and what a run of them would take, as comments of the same TOML document.
+/// Prints the settings as TOML, with the cost of a run as comments.
 fn plan(workspace: &Workspace, arguments: &Arguments, settings: &Settings) -> Result<(), Error> {
     if settings.shards < arguments.devices as usize {
         let what = format!("--devices {}: the batch is cut into shards = {}", arguments.devices, settings.shards);

@@ -1,13 +1,13 @@
 //! How samples are drawn.
 
 use clap::Args;
+use elbow_base::Error;
+use elbow_harness::runs::Trained;
+use elbow_harness::sampling::{Request, Sampler, StepGrid, StepSchedule};
 use elbow_impls::data::Dataset;
 use elbow_impls::gaussian::Churn;
 
 use super::parse::{finite, form, non_negative, one_of, probability};
-use elbow_base::Error;
-use elbow_harness::runs::Trained;
-use elbow_harness::sampling::{Request, Sampler, StepGrid, StepSchedule};
 
 /// How samples are drawn.
 #[derive(Args)]

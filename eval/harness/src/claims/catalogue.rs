@@ -1,10 +1,10 @@
 //! The claims of a folder: one sub-folder per suite, one file per claim.
 
+use elbow_base::{Error, nearest};
 use include_dir::{Dir, include_dir};
 
 use super::claim::Claim;
 use super::judge::confidence;
-use elbow_base::{Error, nearest};
 
 /// The bundled suites, in the order of the report. Suites of other names come after them.
 pub const SUITES: [&str; 7] = ["theory", "weighting", "likelihood", "sampling", "fid", "text", "speed"];
@@ -14,7 +14,7 @@ pub const ALL: &str = "all";
 
 static BUNDLED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../claims");
 
-/// A claim file: its place, `SUITE/ID.toml`, and its bytes.
+/// A claim file: its path, `SUITE/ID.toml`, and its bytes.
 #[derive(Clone, Copy)]
 pub struct ClaimFile<'a> {
     /// The folder's name.
@@ -45,9 +45,13 @@ fn bundled_files<'a>() -> impl Iterator<Item = ClaimFile<'a>> {
 impl Catalogue {
     /// Parses claim files; a claim whose file lies elsewhere than its suite and id say is an error.
     pub fn load<'a>(files: impl IntoIterator<Item = ClaimFile<'a>>) -> Result<Self, Error> {
-        let mut claims = files.into_iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self::new(files.into_iter().map(parse).collect::<Result<Vec<_>, _>>()?))
+    }
+
+    /// A catalogue of claims that are made in Rust.
+    pub fn new(mut claims: Vec<Claim>) -> Self {
         claims.sort_by_cached_key(|claim| (place(&claim.suite), claim.suite.clone(), claim.id.clone()));
-        Ok(Self(claims))
+        Self(claims)
     }
 
     /// Every claim.
@@ -62,8 +66,8 @@ impl Catalogue {
         suites
     }
 
-    /// How many claims share the error probability of this one: the statistical claims of its suite, whichever of them
-    /// are run. A claim that is not statistical shares with no other.
+    /// Number of claims that share the error probability of this one: the statistical claims of its suite, run or not. A claim
+    /// that is not statistical shares with no other.
     pub fn family(&self, claim: &Claim) -> usize {
         let shares = |other: &&Claim| other.suite == claim.suite && other.check.is_statistical();
         if claim.check.is_statistical() { self.iter().filter(shares).count() } else { 1 }
@@ -74,7 +78,7 @@ impl Catalogue {
         confidence(self.family(claim))
     }
 
-    /// The claims that the names stand for: `all`, suites or ids. Each claim is there once.
+    /// The claims with these names: `all`, suites or ids. Each claim occurs once.
     pub fn select(&self, names: &[String]) -> Result<Vec<&Claim>, Error> {
         let is_named = |claim: &Claim, name: &str| name == ALL || name == claim.suite || name == claim.id;
         for name in names.iter().filter(|name| *name != ALL) {
@@ -90,7 +94,7 @@ impl Catalogue {
     }
 }
 
-/// The place of a suite in the report.
+/// Position of a suite in the report.
 fn place(suite: &str) -> usize {
     SUITES.iter().position(|known| *known == suite).unwrap_or(SUITES.len())
 }

@@ -1,4 +1,4 @@
-//! A claim, as its file states it.
+//! A claim: statement, check and expectation.
 
 use serde::Deserialize;
 
@@ -15,32 +15,25 @@ pub struct Claim {
     pub title: String,
     /// Document, section or slide.
     pub source: String,
-    /// What is claimed.
+    /// The claim in words.
     pub statement: String,
     /// The folder's name.
     pub suite: String,
-    /// What the claim costs to check.
+    /// Cost of the check.
     pub tier: Tier,
     /// Prose for the report.
     pub analysis: String,
     /// The check with its parameters: the table `[protocol]`, whose `check` names the kind.
     #[serde(rename = "protocol", deserialize_with = "check::deserialize")]
     pub check: Box<dyn Check>,
-    /// What the check must find.
+    /// The expected outcome.
     pub expect: Expect,
     /// SHA-256 of the file.
     #[serde(skip)]
     pub hash: String,
 }
 
-impl Claim {
-    /// Whether elbow is compared with other tools or golden values, rather than a paper's statement tested.
-    pub fn is_self_test(&self) -> bool {
-        self.id.starts_with("golden") || self.id.starts_with("tools-")
-    }
-}
-
-/// What a claim costs to check.
+/// Cost of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tier {
@@ -56,35 +49,24 @@ pub enum Tier {
     Peers,
 }
 
-impl Tier {
-    /// The name in claim files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Exact => "exact",
-            Self::Fast => "fast",
-            Self::Slow => "slow",
-            Self::Gpu => "gpu",
-            Self::Peers => "peers",
-        }
-    }
-}
+elbow_base::names!(Tier, "tier": Exact = "exact", Fast = "fast", Slow = "slow", Gpu = "gpu", Peers = "peers");
 
-/// What the check must find.
+/// The expected outcome.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
-    /// How the number found must relate to `value`.
+    /// Required relation of the number found to `value`.
     pub relation: Relation,
     /// The claimed number.
     pub value: f64,
-    /// How far from `value` still counts: for an exact check the rounding, for a statistical one the largest difference
-    /// that does not matter.
+    /// Accepted distance from `value`: for an exact check the rounding, for a statistical one the largest difference that does
+    /// not matter.
     pub tolerance: f64,
-    /// Why this tolerance.
+    /// Reason for this tolerance.
     pub why: String,
 }
 
-/// How the number found must relate to the claimed one.
+/// Relation of the number found to the claimed one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Relation {

@@ -4,13 +4,14 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::ops::Deref;
 
+use elbow_base::Error;
 use elbow_reports::record::Input;
 
-pub use super::outcome::Outcome;
 use crate::workspace::Workspace;
-use elbow_base::Error;
 
-/// What a check is given: the workspace (data, device, seed, output folder, progress) and the confidence of its claim.
+pub use super::outcome::Outcome;
+
+/// The context of a check: the workspace (data, device, seed, output folder, progress) and the confidence of its claim.
 pub struct Context<'a> {
     /// Where and how the program runs.
     pub workspace: &'a Workspace,
@@ -29,7 +30,7 @@ impl Deref for Context<'_> {
 
 /// A kind of check with its parameters, as a claim's `[protocol]` table gives them.
 pub trait Check: Debug + Any {
-    /// What the check reads, with hashes: part of the key under which its row is found again.
+    /// The files and data that the check reads, with hashes: part of the key under which its row is found again.
     fn inputs(&self, _context: &Context) -> Result<Vec<Input>, Error> {
         Ok(Vec::new())
     }

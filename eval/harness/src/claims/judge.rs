@@ -1,4 +1,4 @@
-//! Verdicts.
+//! Verdicts from outcomes and expectations.
 
 use elbow_reports::record::{Interval, Verdict};
 
@@ -19,6 +19,18 @@ pub fn confidence(claims: usize) -> f64 {
 /// An exact value is inside the expectation or not. A statistical one is judged by its interval: wholly inside is
 /// verified, wholly outside is refuted, anything else is consistent: too wide to decide. If the claim is about the worst
 /// of k numbers, "verified" needs no correction, as all k must pass; "refuted" uses an interval corrected for k choices.
+///
+/// ```
+/// use elbow_harness::claims::{Expect, Outcome, Relation, judge};
+/// use elbow_reports::record::Verdict;
+///
+/// let why = "a tenth of a bit does not matter".to_owned();
+/// let expect = Expect { relation: Relation::AtMost, value: 0.0, tolerance: 0.1, why };
+/// let outcome = Outcome::exact("NELBO - baseline", -0.3, "bits/dim").over(100, "images");
+/// assert_eq!(judge(&outcome, &expect, 0.95).0, Verdict::Verified);
+/// // With a standard error of 0.3 the interval reaches above 0.1.
+/// assert_eq!(judge(&outcome.with_error(0.3), &expect, 0.95).0, Verdict::Consistent);
+/// ```
 pub fn judge(outcome: &Outcome, expect: &Expect, confidence: f64) -> (Verdict, Option<Interval>) {
     let (low, high) = match expect.relation {
         Relation::Equals => (expect.value - expect.tolerance, expect.value + expect.tolerance),

@@ -1,5 +1,4 @@
 //! Claims: statements with an expectation, checked and judged. One claim is one TOML file under `eval/claims/SUITE/`.
-#![warn(missing_docs)]
 
 mod catalogue;
 mod check;

@@ -1,11 +1,11 @@
-//! What a check found: the number that decides, and what is shown beside it.
+//! Outcome of a check: the deciding number, and the numbers and figures beside it.
 
+use elbow_base::Error;
 use elbow_reports::record::{Detail, Figure, Input, Measured};
 
 use crate::likelihood::Estimate;
-use elbow_base::Error;
 
-/// What a check found.
+/// The outcome of a check.
 pub struct Outcome {
     /// The deciding number; its interval is added by the judge.
     pub measured: Measured,
@@ -15,7 +15,7 @@ pub struct Outcome {
     pub figures: Vec<Figure>,
     /// Inputs that exist only after the check ran, such as a trained checkpoint.
     pub made: Vec<Input>,
-    /// How many numbers the deciding one is the worst of.
+    /// Number of numbers of which the deciding one is the worst.
     pub rivals: usize,
 }
 
@@ -42,7 +42,7 @@ impl Outcome {
     }
 
     /// The worst of several named means that are all claimed to be at most some limit: the one whose interval of this
-    /// confidence reaches furthest up. `quantity` makes the quantity out of the name of the worst.
+    /// confidence reaches furthest up. `quantity` names the quantity from the name of the worst.
     pub(super) fn worst_of(
         numbers: &[(String, Estimate)],
         confidence: f64,

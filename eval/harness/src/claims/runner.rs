@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use elbow_base::{Error, Kind, Remedy};
 use elbow_reports::record::{self, Detail, Input, Interval, Measured, Row, SCHEMA, Verdict};
 
 use super::catalogue::Catalogue;
@@ -16,13 +17,12 @@ use super::outcome::Outcome;
 use crate::likelihood::student_interval;
 use crate::provenance;
 use crate::workspace::Workspace;
-use elbow_base::{Error, Kind, Remedy};
 
-/// What a run of claims gives.
+/// Result of a run of claims.
 pub struct Summary {
     /// The newest row of each selected claim, in the order of the claims.
     pub rows: Vec<Row>,
-    /// How many of them were found in the file of an earlier run.
+    /// Number of them that were found in the file of an earlier run.
     pub reused: usize,
 }
 
@@ -39,8 +39,12 @@ pub fn run(
     let path = workspace.out.join("results.jsonl");
     // Opened first: a row that lost its line's end is made again, not reused and lost.
     let mut ledger = Ledger::open(&path)?;
-    let recorded = recorded_rows(&path)?;
+    let recorded = record::read_rows(&path).map_err(|e| {
+        Error::input(format!("{e:#}"), "move this file away, or choose another folder").mended_by(Remedy::Output)
+    })?;
     let mut summary = Summary { rows: Vec::new(), reused: 0 };
+    // Other verdicts may change although nothing of the claim does.
+    let is_final = |verdict| matches!(verdict, Verdict::Verified | Verdict::Consistent | Verdict::Refuted);
     for (index, claim) in selected.iter().enumerate() {
         let context = Context { workspace, confidence: catalogue.confidence(claim) };
         let content = content(&context, claim, catalogue.family(claim));
@@ -63,11 +67,6 @@ pub fn run(
     Ok(summary)
 }
 
-/// Verdicts that need not be looked for again while nothing changes.
-fn is_final(verdict: Verdict) -> bool {
-    matches!(verdict, Verdict::Verified | Verdict::Consistent | Verdict::Refuted)
-}
-
 /// A content key with the inputs that are in it.
 type Content = (String, Vec<Input>);
 
@@ -82,7 +81,7 @@ fn content(context: &Context, claim: &Claim, family: usize) -> Result<Content, E
     Ok((elbow_impls::hash::sha256(parts.join("\n").as_bytes()), inputs))
 }
 
-/// Checks one claim. Whatever happens becomes a row.
+/// Checks one claim. Errors and panics become rows too.
 fn examine(context: &Context, claim: &Claim, content: Result<Content, Error>, tiers: &[Tier]) -> Row {
     let clock = Instant::now();
     let mut row = unchecked(context, claim);
@@ -90,7 +89,7 @@ fn examine(context: &Context, claim: &Claim, content: Result<Content, Error>, ti
         row.reason = Some(match claim.tier {
             Tier::Gpu => "needs a GPU: --device cuda:0".to_owned(),
             Tier::Peers => "needs the programs to be compared with: just bench compare".to_owned(),
-            tier => format!("tier {} was not asked for", tier.name()),
+            tier => format!("tier {tier} was not asked for"),
         });
         return row;
     }
@@ -125,7 +124,7 @@ fn unchecked(context: &Context, claim: &Claim) -> Row {
             id: claim.id.clone(),
             title: claim.title.clone(),
             suite: claim.suite.clone(),
-            tier: claim.tier.name().to_owned(),
+            tier: claim.tier.to_string(),
             source: claim.source.clone(),
             statement: claim.statement.clone(),
             expected: claim.expect.in_words(),
@@ -189,12 +188,6 @@ fn guarded(context: &Context, claim: &Claim) -> Result<Outcome, Error> {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
         Err(Error::internal(format!("the check panicked: {}", text.unwrap_or_default())))
-    })
-}
-
-fn recorded_rows(path: &Path) -> Result<Vec<Row>, Error> {
-    record::read_rows(path).map_err(|e| {
-        Error::input(format!("{e:#}"), "move this file away, or choose another folder").mended_by(Remedy::Output)
     })
 }
 

@@ -1,23 +1,25 @@
-//! The posterior mean of a mixture as a denoiser: the loss code that trains networks, run with an exact answer.
+//! The posterior mean of a mixture as a denoiser, so that the loss code that trains networks runs with an exact prediction.
 
 use burn::tensor::{Float, Tensor, TensorData};
 use elbow_impls::gaussian::{Level, Prediction};
 use elbow_impls::network::{GaussianDenoiser, Input, to_f64_vec};
 use elbow_impls::schedule::{GaussianSchedule, LogSnr};
-
-use crate::likelihood::ode::Field;
 use elbow_theory::gaussian::Mixture;
 
-/// E\[x | z\] under a mixture in one or two dimensions, said in the terms of a prediction.
+use crate::likelihood::ode::Field;
+
+/// E\[x | z\] under a mixture in one or two dimensions, in the parameterisation of a prediction.
 pub struct MixtureDenoiser {
+    /// The distribution of x.
     pub law: Mixture,
+    /// The quantity that the denoiser outputs: eps, v, x or EDM's F.
     pub prediction: Prediction,
-    /// V of the tokens whose places the atoms are; any number where points are not tokens.
+    /// V of the tokens that the atoms stand for; any number where points are not tokens.
     pub values: usize,
 }
 
 impl MixtureDenoiser {
-    /// F at one point.
+    /// F at one point z.
     fn f(&self, z: &[f64], log_snr: f64) -> Vec<f64> {
         let network = self.prediction.at(log_snr);
         let level = network.level;
@@ -28,7 +30,7 @@ impl MixtureDenoiser {
     }
 }
 
-/// In double precision.
+/// eps_hat and its trace in double precision.
 impl Field for MixtureDenoiser {
     fn eps_and_trace(&self, z: &[f64], length: usize, log_snr: f64) -> (Vec<f64>, Vec<f64>) {
         let level = Level::of_log_snr(log_snr);

@@ -1,4 +1,4 @@
-//! Exact denoisers of toys, so that the loss code that trains networks runs with answers that are known.
+//! Exact denoisers of toys, so that the loss code that trains networks runs with known predictions.
 
 mod mixture;
 mod table;

@@ -1,12 +1,11 @@
 //! A comparison of generated images with a reference by several metrics.
 
-use elbow_base::Progress;
+use elbow_base::{Error, Kind, Progress};
+use elbow_metrics::{FeatureProvenance, GaussianFit};
 use serde_json::json;
 
 use super::metrics::{self, FeatureSet, Metric, MetricOptions, MetricValue};
 use super::{ImageSource, frechet};
-use elbow_base::{Error, Kind};
-use elbow_metrics::{FeatureProvenance, GaussianFit};
 
 /// Generated images and a reference, in this order in each pair.
 pub struct Comparison<'a> {
@@ -25,10 +24,10 @@ pub struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// The metrics in `asked`, or all that the sources allow where it is empty.
-    pub fn measure(&mut self, asked: &[Metric], bar: &dyn Progress) -> Result<Vec<MetricValue>, Error> {
+    /// The metrics in `selected`, or all that the sources allow where it is empty.
+    pub fn measure(&mut self, selected: &[Metric], bar: &dyn Progress) -> Result<Vec<MetricValue>, Error> {
         let mut values = Vec::new();
-        let wanted = |metric: &Metric| asked.is_empty() || asked.contains(metric);
+        let wanted = |metric: &Metric| selected.is_empty() || selected.contains(metric);
         // The distance, its standard error and the extrapolation share one fit of the reference.
         let reference = match wanted(&Metric::Fd) || self.options.extrapolate.is_some() {
             true => Some(self.fit(1)?),
@@ -37,8 +36,8 @@ impl Comparison<'_> {
         for metric in Metric::ALL.into_iter().filter(wanted) {
             match self.one(metric, reference.as_ref(), bar) {
                 Ok(found) => values.extend(found),
-                // A metric that was not asked for by name is left out where the sources do not allow it.
-                Err(unfit) if asked.is_empty() && metric != Metric::Fd && unfit.kind == Kind::Input => {
+                // A metric that was not selected by name is left out where the sources do not allow it.
+                Err(unfit) if selected.is_empty() && metric != Metric::Fd && unfit.kind == Kind::Input => {
                     self.warnings.push(format!("{metric} left out: {}", unfit.what));
                 }
                 Err(unfit) => return Err(unfit.of(metric)),

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use elbow_base::Progress;
+use elbow_base::{Error, Progress};
 use elbow_impls::Key;
+use elbow_metrics::{FeatureProvenance, GaussianFit, ImageSet};
 use serde_json::json;
 
 use super::metrics::{FeatureSet, MetricOptions, MetricValue};
-use elbow_base::Error;
-use elbow_metrics::{FeatureProvenance, GaussianFit, ImageSet};
 
 /// The Frechet distance of two fitted Gaussians, with its standard error where the generated images have features.
 pub fn distance(
@@ -29,14 +28,7 @@ pub fn distance(
         Some(_) => (None, "no error: it needs two blocks, and two images in each".to_owned()),
         None => (None, "no error: it needs images on the generated side".to_owned()),
     };
-    Ok(MetricValue {
-        metric: provenance.metric.clone(),
-        value: distance.value,
-        standard_error: error,
-        error_over: over,
-        n: distance.n.to_vec(),
-        details: json!(distance),
-    })
+    Ok(MetricValue::new(&provenance.metric, distance.value, error, &over, &distance.n, json!(distance)))
 }
 
 /// The Frechet distance extrapolated to infinitely many generated images `[FID-infinity]`.
@@ -56,14 +48,11 @@ pub fn at_infinity(
     let key = Key::new(options.seed, "extrapolated images");
     let found =
         elbow_metrics::extrapolated(&generated.outputs.features, reference, provenance, [cuts, blocks], &key, bar)?;
-    Ok(MetricValue {
-        metric: format!("{}.infinity", provenance.metric),
-        value: found.value,
-        standard_error: Some(found.standard_error),
-        error_over: format!("generated images, the reference fixed: {blocks} disjoint blocks left out in turn"),
-        n: vec![generated.n(), reference.statistics.n],
-        details: json!({ "slope": found.slope, "points": found.points }),
-    })
+    let metric = format!("{}.infinity", provenance.metric);
+    let over = format!("generated images, the reference fixed: {blocks} disjoint blocks left out in turn");
+    let (n, details) =
+        ([generated.n(), reference.statistics.n], json!({ "slope": found.slope, "points": found.points }));
+    Ok(MetricValue::new(&metric, found.value, Some(found.standard_error), &over, &n, details))
 }
 
 /// The mean over classes of the Frechet distance within a class, and the classes left out: those with fewer than two
@@ -73,14 +62,11 @@ pub fn per_class(provenance: &FeatureProvenance, sets: [&FeatureSet; 2]) -> Resu
     let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
     let (mut classes, mut left_out) = (BTreeMap::new(), Vec::new());
     for class in names {
-        let (Some(own), Some(other)) = (ours.get(class), theirs.get(class)) else {
+        let both = ours.get(class).zip(theirs.get(class)).filter(|(own, other)| own.len().min(other.len()) >= 2);
+        let Some((own, other)) = both else {
             left_out.push(class.clone());
             continue;
         };
-        if own.len().min(other.len()) < 2 {
-            left_out.push(class.clone());
-            continue;
-        }
         let side =
             |set: &FeatureSet, rows: &[usize]| GaussianFit::of_features(&set.outputs.features.select(rows), provenance);
         let named = |e: elbow_metrics::Error| e.of(format_args!("class {class}"));
@@ -95,15 +81,9 @@ pub fn per_class(provenance: &FeatureProvenance, sets: [&FeatureSet; 2]) -> Resu
     }
     let values: Vec<f64> = classes.values().filter_map(|class| class["value"].as_f64()).collect();
     let mean = values.iter().sum::<f64>() / values.len() as f64;
-    let measure = MetricValue {
-        metric: format!("{}.per-class", provenance.metric),
-        value: mean,
-        standard_error: None,
-        error_over: "no error: the mean over the classes".to_owned(),
-        n: vec![sets[0].n(), sets[1].n()],
-        details: json!({ "classes": classes }),
-    };
-    Ok((measure, left_out))
+    let (metric, n) = (format!("{}.per-class", provenance.metric), sets.map(FeatureSet::n));
+    let over = "no error: the mean over the classes";
+    Ok((MetricValue::new(&metric, mean, None, over, &n, json!({ "classes": classes })), left_out))
 }
 
 /// The indices of the images of each class.

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
+use elbow_base::Error;
 use elbow_impls::data::catalogue::{Spec, holds_images};
 use elbow_impls::data::{Dataset, Split};
+use elbow_metrics::{Folder, ImageSet, Images, Statistics, is_statistics};
 
 use super::DatasetImages;
 use crate::runs::Trained;
 use crate::sampling::{self, Request};
 use crate::workspace::Workspace;
-use elbow_base::Error;
-use elbow_metrics::{Folder, Image, ImageSet, Images, Statistics, is_statistics};
 
 /// One set of a comparison.
 pub enum ImageSource {
@@ -20,7 +20,7 @@ pub enum ImageSource {
     Statistics(Statistics),
 }
 
-/// How samples of a trained run are drawn where a run is named in place of images.
+/// The request for samples of a trained run that is named in place of images.
 pub type SampleRequest<'a> = dyn Fn(&Trained, &dyn Dataset) -> Result<Request, Error> + 'a;
 
 /// Opens a statistics file, a trained run (whose samples are drawn and never written), a folder, a file of images, or a
@@ -39,7 +39,7 @@ pub fn open(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) 
     Ok(ImageSource::Images(images(workspace, name, samples)?))
 }
 
-/// The same without statistics files.
+/// Opens images as [`open`] does, without statistics files.
 pub fn images(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) -> Result<Box<dyn ImageSet>, Error> {
     let path = Path::new(name);
     if let Some(samples) = samples.filter(|_| path.join("config.toml").is_file()) {
@@ -73,7 +73,6 @@ fn draw(workspace: &Workspace, run: &Path, samples: &SampleRequest) -> Result<Bo
     };
     let request = samples(&model, data.as_ref())?;
     let made = sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
-    let images = Images::from_tokens(&made.tokens, data.values(), shape);
     let (nfe, weights) = (made.nfe(), &model.hash[..12]);
     let source = format!(
         "{}: {} samples by {}, NFE {nfe:.2}, {}, seed {}, weights {weights}",
@@ -83,25 +82,5 @@ fn draw(workspace: &Workspace, run: &Path, samples: &SampleRequest) -> Result<Bo
         request.placement(&model.settings),
         workspace.seed
     );
-    Ok(Box::new(Drawn { images, source }))
-}
-
-/// Samples of a run, with a description of how they were drawn.
-struct Drawn {
-    images: Images,
-    source: String,
-}
-
-impl ImageSet for Drawn {
-    fn source(&self) -> String {
-        self.source.clone()
-    }
-
-    fn len(&self) -> usize {
-        self.images.len()
-    }
-
-    fn image(&self, index: usize) -> elbow_metrics::Result<Image> {
-        self.images.image(index)
-    }
+    Ok(Box::new(Images::from_tokens(&made.tokens, data.values(), shape).named(source)))
 }

@@ -1,13 +1,12 @@
 //! Metrics of two sets of features by name, each number with its standard error and the number of images.
 
-use elbow_base::Progress;
+use elbow_base::{Error, Progress};
 use elbow_impls::Key;
+use elbow_metrics::{Balls, Boundary, Entropy, ImageScan, NetworkOutputs};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::likelihood::Estimate;
-use elbow_base::Error;
-use elbow_metrics::{Balls, Boundary, Entropy, ImageScan, NetworkOutputs};
 
 /// A scanned set of images with its features.
 pub struct FeatureSet<'a> {
@@ -18,7 +17,7 @@ pub struct FeatureSet<'a> {
 }
 
 impl FeatureSet<'_> {
-    /// Number of images, always known here.
+    /// Number of images: always known, in the type that statistics of unknown size share.
     pub fn n(&self) -> Option<u64> {
         Some(self.outputs.features.len() as u64)
     }
@@ -79,16 +78,25 @@ pub struct MetricOptions {
     pub seed: u64,
 }
 
+impl MetricValue {
+    pub(super) fn new(
+        metric: &str,
+        value: f64,
+        standard_error: Option<f64>,
+        over: &str,
+        n: &[Option<u64>],
+        details: Value,
+    ) -> Self {
+        let (metric, error_over) = (metric.to_owned(), over.to_owned());
+        Self { metric, value, standard_error, error_over, n: n.to_vec(), details }
+    }
+}
+
 /// An estimate as the number `NAME.LABEL`.
 fn named(name: &str, label: &str, estimate: Estimate, over: &str, n: &[Option<u64>], details: Value) -> MetricValue {
-    MetricValue {
-        metric: format!("{name}.{label}"),
-        value: estimate.value,
-        standard_error: estimate.standard_error.is_finite().then_some(estimate.standard_error),
-        error_over: if estimate.n > 1 { over.to_owned() } else { format!("no error: one unit only of {over}") },
-        n: n.to_vec(),
-        details,
-    }
+    let error = estimate.standard_error.is_finite().then_some(estimate.standard_error);
+    let over = if estimate.n > 1 { over.to_owned() } else { format!("no error: one unit only of {over}") };
+    MetricValue::new(&format!("{name}.{label}"), estimate.value, error, &over, n, details)
 }
 
 /// KID. `label`, here and below: `NETWORK.CONVENTION`.
@@ -142,13 +150,9 @@ pub fn prdc(
 pub fn entropies(generated: &FeatureSet, reference: Option<&FeatureSet>) -> Vec<MetricValue> {
     let of = |set: &FeatureSet| elbow_metrics::entropy(set.scan, set.outputs.logits.as_ref());
     let (ours, theirs) = (of(generated), reference.map(of));
-    let plain = |metric: &str, value: f64, unit: &str, reference: Option<f64>| MetricValue {
-        metric: metric.to_owned(),
-        value,
-        standard_error: None,
-        error_over: "no error: of the set as a whole".to_owned(),
-        n: vec![generated.n()],
-        details: json!({ "unit": unit, "reference": reference }),
+    let plain = |metric: &str, value: f64, unit: &str, reference: Option<f64>| {
+        let details = json!({ "unit": unit, "reference": reference });
+        MetricValue::new(metric, value, None, "no error: of the set as a whole", &[generated.n()], details)
     };
     let their = |number: &dyn Fn(&Entropy) -> f64| theirs.as_ref().map(number);
     let mut all = vec![plain("entropy.pooled", ours.pooled_bits, "bits a value", their(&|e| e.pooled_bits))];
@@ -165,7 +169,7 @@ pub fn entropies(generated: &FeatureSet, reference: Option<&FeatureSet>) -> Vec<
     all
 }
 
-/// The balls of precision and recall, and of density and coverage; those of the papers where nothing else is given.
+/// The balls of precision and recall, and of density and coverage; those of the papers by default.
 pub fn balls(neighbours: Option<usize>, boundary: Option<Boundary>) -> [Balls; 2] {
     [Balls::PRECISION_RECALL, Balls::DENSITY_COVERAGE]
         .map(|own| Balls { k: neighbours.unwrap_or(own.k), boundary: boundary.unwrap_or(own.boundary) })

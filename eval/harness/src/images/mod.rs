@@ -1,4 +1,4 @@
-//! Comparing two sets of images, wherever they come from: files, data sets, samples of a run, statistics.
+//! Comparisons of two sets of images from files, data sets, samples of a run or statistics.
 
 mod comparison;
 mod dataset_images;

@@ -1,40 +1,43 @@
-//! Two sets by name, put through a feature network and measured.
+//! Metrics of two sets of images by name, by the features of a network.
 
+use elbow_base::Error;
+use elbow_metrics::{
+    BadImagePolicy, Convention, FeatureCache, FeatureNetwork, FeatureProvenance, GaussianFit, ImageScan, Statistics,
+};
 use serde_json::{Value, json};
 
 use super::comparison::Comparison;
 use super::image_source::{ImageSource, SampleRequest, images, open};
 use super::metrics::{FeatureSet, Metric, MetricOptions, MetricValue};
 use crate::workspace::Workspace;
-use elbow_base::Error;
-use elbow_metrics::{
-    BadImagePolicy, Convention, FeatureCache, FeatureNetwork, FeatureProvenance, GaussianFit, ImageScan, Statistics,
-};
 
 /// Which sets are compared, and how.
 pub struct Scoring<'a> {
     /// The generated set and the reference: folders, files, data sets, statistics, or trained runs.
     pub names: [&'a str; 2],
-    /// How a trained run is sampled.
+    /// The request for samples, where a set is a trained run.
     pub sampling: Option<&'a SampleRequest<'a>>,
+    /// Whether unreadable images are left out or refused.
     pub on_bad: BadImagePolicy,
+    /// Features of earlier calls.
     pub cache: FeatureCache,
-    /// What to measure; empty for all that the sources allow.
+    /// The metrics; empty for all that the sources allow.
     pub metrics: Vec<Metric>,
+    /// Settings of the metrics.
     pub options: MetricOptions,
 }
 
-/// Everything that was measured of two sets.
+/// The metrics of two sets.
 pub struct Scores {
-    /// One or more.
+    /// The values, at least one.
     pub measures: Vec<MetricValue>,
-    /// What makes the features.
+    /// Network and convention of the features.
     pub provenance: FeatureProvenance,
-    /// Absent where both fits are statistics.
+    /// The network; absent where both sets are statistics.
     pub network: Option<FeatureNetwork>,
     /// The generated set and the reference in numbers.
     pub summaries: [Value; 2],
-    /// What a reader of the numbers should know.
+    /// Notes for readers of the numbers.
     pub warnings: Vec<String>,
 }
 
@@ -54,7 +57,7 @@ impl Scoring<'_> {
             ImageSource::Images(set) => ImageScan::take(set.as_ref(), [1, 1], on_bad, bar).map(Some),
             ImageSource::Statistics(_) => Ok(None),
         };
-        // Both are looked at before either is refused.
+        // Both are scanned before either is refused.
         let scans = match [scan(0), scan(1)] {
             [Err(one), Err(other)] => return Err(one.of(other).into()),
             [generated, reference] => [generated?, reference?],
@@ -97,7 +100,7 @@ impl Scoring<'_> {
     }
 }
 
-/// What makes the features: the network, or what the statistics say.
+/// Network and convention of the features: the network's, or those that the statistics name.
 fn provenance_of(
     network: Option<&FeatureNetwork>,
     sources: &[ImageSource; 2],
@@ -119,7 +122,7 @@ fn provenance_of(
     }
 }
 
-/// What a reader of the numbers should know of the images.
+/// Notes on the images: duplicates, unreadable files, conversions, images in both sets.
 fn warnings(scans: &[Option<ImageScan>; 2]) -> Vec<String> {
     let mut warnings = Vec::new();
     for scan in scans.iter().flatten() {
@@ -145,6 +148,7 @@ fn warnings(scans: &[Option<ImageScan>; 2]) -> Vec<String> {
 
 /// The Frechet distances of one pair of sets under every convention that resizes.
 pub struct ConventionMatrix {
+    /// The network.
     pub network: FeatureNetwork,
     /// The generated set and the reference in numbers.
     pub summaries: [Value; 2],

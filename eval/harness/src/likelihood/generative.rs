@@ -1,28 +1,28 @@
-//! Generative perplexity: how probable samples are under a judge, never without how varied they are.
+//! Generative perplexity: the probability of samples under an autoregressive judge, always beside their entropy.
 
 use burn::tensor::Device;
+use elbow_base::{Error, Estimate, Progress};
 use elbow_impls::DiffusionModel;
 use elbow_impls::autoregressive::Autoregressive;
 use elbow_impls::data::{Dataset, InMemory, Tokens};
 use elbow_impls::network::TokenDenoiser;
 use serde::Serialize;
 
-use super::bound::{Estimator, Question};
-use elbow_base::Error;
-use elbow_base::Estimate;
-use elbow_base::Progress;
+use super::bound::{BoundEstimation, perplexity};
 
 /// Samples under an autoregressive judge. A low perplexity alone rewards dull samples: read it with the entropy.
 #[derive(Clone, Debug, Serialize)]
 pub struct Generative {
-    /// exp(nats a token) under the judge, mean over samples. Longer samples are judged in whole windows, each after a begin
-    /// mark; what is left of a last one is not scored.
+    /// exp(nats per token) under the judge, mean over samples. Longer samples are judged in whole windows, each after a begin
+    /// mark; the rest of the last one is not scored.
     pub perplexity: Estimate,
     /// Entropy of the tokens within a sample, nats, mean over samples.
     pub entropy: Estimate,
+    /// Number of samples.
     pub samples: u64,
-    /// Tokens a sample, and the judge's window.
+    /// Tokens per sample.
     pub length: usize,
+    /// Tokens per window of the judge.
     pub window: usize,
     /// Entropy of each sample, nats.
     #[serde(skip)]
@@ -41,26 +41,13 @@ pub fn generative(
     let windows = samples.length() / window;
     let ids: Vec<u32> = samples.rows().flat_map(|row| &row[..windows * window]).copied().collect();
     let cut = InMemory::new("samples", data.values(), Tokens::new(ids, window));
-    let question = Question {
-        model: DiffusionModel::Tokens(&Autoregressive, judge),
-        data: &cut,
-        conditional: false,
-        estimator: Estimator::Objective,
-        draws: 1,
-        sequences: None,
-        target: None,
-        seed: 0,
-    };
-    let bound = question.answer(device, bar)?;
+    let bound = BoundEstimation::new(DiffusionModel::Tokens(&Autoregressive, judge), &cut, 1, 0).run(device, bar)?;
     let scored = (windows * window) as f64;
     let per_sample: Vec<f64> =
         bound.per_sequence.chunks(windows).map(|parts| parts.iter().sum::<f64>() / scored).collect();
-    let nats = Estimate::of(&per_sample);
-    let value = nats.value.exp();
     let entropies: Vec<f64> = samples.rows().map(token_entropy).collect();
     Ok(Generative {
-        // The error of a smooth function of the mean, to first order.
-        perplexity: Estimate { value, standard_error: value * nats.standard_error, n: nats.n },
+        perplexity: perplexity(Estimate::of(&per_sample)),
         entropy: Estimate::of(&entropies),
         samples: samples.len() as u64,
         length: samples.length(),

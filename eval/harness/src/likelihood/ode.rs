@@ -54,27 +54,30 @@ pub fn log_density(
     y.chunks(length).zip(integral).map(|(y, integral)| y.iter().map(normal).sum::<f64>() + integral).collect()
 }
 
-/// How a network's trace is found.
+/// Method for the trace of a network's derivative.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Trace {
-    /// One derivative for each coordinate.
+    /// The exact trace, by one derivative per coordinate.
     Exact,
     /// Hutchinson's estimate v^T J v with random signs v, the same along the whole path, so that the ODE stays one.
     Hutchinson(Key),
 }
 
-/// A network, its derivative by automatic differentiation.
+/// A network with its derivative by automatic differentiation.
 pub struct NetworkField<'a> {
-    /// On a device that differentiates.
+    /// The network, on a device that differentiates.
     pub denoiser: &'a dyn GaussianDenoiser,
+    /// That device.
     pub device: &'a Device,
+    /// The quantity that the network outputs.
     pub prediction: Prediction,
     /// Class of each row; empty without classes.
     pub class: Vec<u32>,
+    /// The method for the trace.
     pub trace: Trace,
 }
 
-/// Coordinates of one network call with derivatives: what fits into memory.
+/// Coordinates per network call with derivatives, so that it fits into memory.
 const CALL_SIZE: usize = 1 << 16;
 
 impl NetworkField<'_> {
@@ -111,7 +114,7 @@ impl NetworkField<'_> {
             let directions: Vec<f32> = (0..rows).flat_map(signs).collect();
             return self.products(input, &directions, &self.class, length, time);
         }
-        // Each row once for each coordinate, as many at a time as fit.
+        // Each row once per coordinate, as many coordinates at a time as fit into memory.
         let mut output = Vec::new();
         let mut trace = vec![0.0; rows];
         let at_once = (CALL_SIZE / (rows * length)).clamp(1, length);

@@ -1,6 +1,7 @@
-//! Tokens under the probability-flow ODE: its density of noisy points, made a code length of the data by dequantisation.
+//! Likelihood of tokens under the probability-flow ODE: its density of noisy points, turned into a code length by dequantisation.
 
 use burn::tensor::Device;
+use elbow_base::{Error, Estimate, Progress, bits_per_dim};
 use elbow_impls::data::{Dataset, Tokens};
 use elbow_impls::gaussian::{Decoder, Gaussian, Level};
 use elbow_impls::key::open_uniform;
@@ -10,12 +11,8 @@ use rand_distr::{Distribution, StandardNormal};
 use serde::Serialize;
 
 use super::ode::{Field, NetworkField, Trace, log_density};
-use elbow_base::Error;
-use elbow_base::Estimate;
-use elbow_base::Progress;
 
-/// How values become points. Both give upper bounds of -log p(x) in expectation; numbers of different ones are not the same
-/// quantity.
+/// Dequantisation of values to points. Each gives an upper bound of -log p(x) in expectation, but different quantities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dequantisation {
     /// The NELBO's own ends: y_0 = x + s_0 eps and the decoder p(x | z_0). E \[-log p(x|z_0) + log q(y_0|x) - log p(y_0)\].
@@ -26,48 +23,63 @@ pub enum Dequantisation {
 
 elbow_impls::names!(Dequantisation, "dequantisation": Decoder = "decoder", Uniform = "uniform");
 
-/// What is evaluated, and how.
-pub struct OdeQuestion<'a> {
+/// The likelihood of a model under its ODE on a data set, with the settings of its estimate.
+pub struct OdeLikelihood<'a> {
+    /// Prediction and schedule of the denoiser.
     pub objective: &'a Gaussian,
-    /// On the device of `answer`, which differentiates.
+    /// The denoiser, on the device of [`Self::run`], which differentiates.
     pub denoiser: &'a dyn GaussianDenoiser,
+    /// The data.
     pub data: &'a dyn Dataset,
+    /// Whether the denoiser is given each sequence's class.
     pub conditional: bool,
+    /// The dequantisation.
     pub dequantisation: Dequantisation,
-    /// Whether the trace is computed, or estimated with one vector of signs a draw.
+    /// Whether the trace is exact, or estimated with one vector of signs per draw.
     pub exact_trace: bool,
     /// Runge-Kutta steps; an even number.
     pub steps: usize,
-    /// Draws of the dequantisation, and of the signs, for each sequence.
+    /// Draws of the dequantisation, and of the signs, per sequence.
     pub draws: usize,
     /// The first sequences of the data.
     pub sequences: Option<usize>,
+    /// Seed of the draws.
     pub seed: u64,
 }
 
 /// The code length of data under the ODE: a mean over sequences.
 #[derive(Clone, Debug, Serialize)]
 pub struct OdeNll {
+    /// Name of the data.
     pub dataset: String,
+    /// Number of sequences.
     pub sequences: u64,
+    /// Draws per sequence.
     pub draws: usize,
+    /// Runge-Kutta steps.
     pub steps: usize,
+    /// Name of the dequantisation.
     pub dequantisation: String,
+    /// Method for the trace.
     pub trace: String,
-    /// What the network's output means, and gamma at the ends.
+    /// The quantity that the network outputs.
     pub prediction: String,
+    /// gamma at both ends.
     pub ends: [f64; 2],
-    /// Network evaluations of a sequence and draw, each with a derivative.
+    /// Network evaluations per sequence and draw, each with a derivative.
     pub nfe: usize,
+    /// Nats per sequence.
     pub nats: Estimate,
+    /// Bits per dimension.
     pub bits_per_dim: Estimate,
     /// The number in half the steps minus this one, bits/dim: the error of this one is smaller, once the steps are small.
     pub half_steps_difference: f64,
+    /// Nats of each sequence.
     #[serde(skip)]
     pub per_sequence: Vec<f64>,
 }
 
-/// Sequences of one solution.
+/// Sequences per solution.
 const CHUNK: usize = 16;
 
 impl OdeNll {
@@ -77,9 +89,9 @@ impl OdeNll {
     }
 }
 
-impl OdeQuestion<'_> {
+impl OdeLikelihood<'_> {
     /// Solves the ODE for every sequence.
-    pub fn answer(&self, device: &Device, bar: &dyn Progress) -> Result<OdeNll, Error> {
+    pub fn run(&self, device: &Device, bar: &dyn Progress) -> Result<OdeNll, Error> {
         let count = self.sequences.unwrap_or(usize::MAX).min(self.data.len());
         if count < 2 {
             let what = format!("{}: {count} sequences have no standard error", self.data.name());
@@ -109,7 +121,7 @@ impl OdeQuestion<'_> {
             in_half.extend(half);
         }
         let (nats, half) = (Estimate::of(&per_sequence), Estimate::of(&in_half));
-        let (length, to_bits) = (self.data.length(), 1.0 / (self.data.length() as f64 * std::f64::consts::LN_2));
+        let length = self.data.length();
         Ok(OdeNll {
             dataset: self.data.name(),
             sequences: count as u64,
@@ -121,13 +133,13 @@ impl OdeQuestion<'_> {
             ends: self.ends()?,
             nfe: 4 * self.steps * if self.exact_trace { length } else { 1 },
             nats,
-            bits_per_dim: nats.scaled(to_bits),
-            half_steps_difference: (half.value - nats.value) * to_bits,
+            bits_per_dim: nats.bits_per(length),
+            half_steps_difference: bits_per_dim(half.value - nats.value, length),
             per_sequence,
         })
     }
 
-    /// One draw for some sequences, nats: solved in all steps, and in half as many.
+    /// One draw of the code lengths of some sequences, nats: in all steps, and in half as many.
     fn one(&self, chunk: &[usize], key: &Key, device: &Device, bar: &dyn Progress) -> Result<[Vec<f64>; 2], Error> {
         let tokens = self.data.select(chunk)?;
         // A copy for this thread: two that differentiate through the same parameters wait for each other.
@@ -150,17 +162,17 @@ impl OdeQuestion<'_> {
     }
 }
 
-/// Tokens made points.
+/// Dequantised tokens.
 pub struct Dequantised {
     y: Vec<f64>,
     length: usize,
     ends: [f64; 2],
-    /// What the code length of each row has beside -log p(y_0), nats.
+    /// The part of the code length of each row beside -log p(y_0), nats.
     rest: Vec<f64>,
 }
 
 impl Dequantised {
-    /// y_0 of each token, drawn.
+    /// Draws y_0 of each token.
     pub fn draw(tokens: &Tokens, decoder: Decoder, ends: [f64; 2], how: Dequantisation, key: &Key) -> Self {
         let length = tokens.length();
         let first = Level::of_log_snr(-ends[0]);
@@ -186,7 +198,7 @@ impl Dequantised {
         Self { y, length, ends, rest }
     }
 
-    /// The code length of each row in so many steps, nats.
+    /// The code length of each row in this many steps, nats.
     pub fn code_lengths(&self, field: &dyn Field, steps: usize, advanced: impl FnMut()) -> Vec<f64> {
         let density = log_density(field, &self.y, self.length, self.ends, steps, advanced);
         self.rest.iter().zip(density).map(|(rest, log_p)| rest - log_p).collect()

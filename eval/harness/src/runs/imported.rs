@@ -2,30 +2,33 @@
 
 use std::path::Path;
 
-use elbow_base::atomic_file;
+use elbow_base::{Error, Remedy, atomic_file};
 use elbow_impls::network::{Dit, Model};
 use elbow_impls::train::{Checkpoint, DataShape, NetworkConfig, ObjectiveConfig, Settings};
 
 use crate::workspace::Workspace;
-use elbow_base::{Error, Remedy};
 
-/// What was imported.
+/// Sizes of an imported network.
 #[derive(Clone, Debug)]
 pub struct Imported {
+    /// Number of parameters.
     pub parameters: usize,
-    /// Values that a token can have.
+    /// V, the number of values of a token.
     pub values: usize,
+    /// Width of the residual stream.
     pub width: usize,
+    /// Attention heads per layer.
     pub heads: usize,
+    /// Number of layers.
     pub layers: usize,
     /// SHA-256 of the file of weights.
     pub weights_sha256: String,
 }
 
-/// Writes a run folder, a checkpoint at step 0, from a state dict (.safetensors, or what torch.save wrote).
+/// Writes a run folder with a checkpoint at step 0 from a state dict (.safetensors, or a file of torch.save).
 ///
-/// `settings` say what the weights are of: objective, data, sequence length. Sizes are those of the tensors, and every tensor
-/// must have its place in the network. The weights stand for the averaged ones too.
+/// `settings` give objective, data and sequence length of the weights. Sizes are those of the tensors, and every tensor must
+/// have its place in the network. The averaged weights are the same.
 pub fn import(workspace: &Workspace, weights: &Path, settings: Settings, run: &Path) -> Result<Imported, Error> {
     if !matches!(settings.network, NetworkConfig::Dit { .. }) {
         let what = format!("the network of these settings is {}", settings.network.name());

@@ -1,4 +1,4 @@
-//! Training runs: a preset trained to the end, and what was trained opened again.
+//! Training runs: training a preset to the end, opening a trained model, importing published weights.
 
 mod imported;
 mod trained;

@@ -1,22 +1,26 @@
-//! A trained model as a run's folder holds it.
+//! A trained model, loaded from the folder of its run.
 
 use std::path::Path;
 
 use burn::tensor::Device;
+use elbow_base::Error;
 use elbow_impls::data::Dataset;
 use elbow_impls::network::Model;
 use elbow_impls::train::checkpoint::State;
 use elbow_impls::train::{Checkpoint, DataShape, Settings};
 use elbow_impls::{DiffusionModel, Objective};
 
-use crate::likelihood::{Estimator, Question};
-use elbow_base::Error;
+use crate::likelihood::{BoundEstimation, Estimator};
 
-/// A trained model with what describes it.
+/// A trained model with its settings and objective.
 pub struct Trained {
+    /// Settings of the training.
     pub settings: Settings,
+    /// The training objective, which also gives the bound.
     pub objective: Objective,
+    /// The network with the averaged weights.
     pub model: Model,
+    /// Step, data and files of the checkpoint.
     pub state: State,
     /// SHA-256 of the averaged weights.
     pub hash: String,
@@ -50,7 +54,7 @@ impl Trained {
         })
     }
 
-    /// Refuses data that the network was not made for.
+    /// Refuses data of another alphabet, length or number of classes than the network's.
     pub fn check_fits(&self, data: &dyn Dataset) -> Result<(), Error> {
         let (ours, theirs) = (&self.state.data, DataShape::of(data));
         let classes = self.settings.class_conditioning && ours.classes != theirs.classes;
@@ -75,24 +79,20 @@ impl Trained {
         Ok(self.objective.with(&self.model)?)
     }
 
-    /// The question for the model's bound on some data.
-    pub fn question<'a>(
+    /// The estimation of the model's bound on `data`, with `draws` per sequence.
+    pub fn bound_estimation<'a>(
         &'a self,
         data: &'a dyn Dataset,
         estimator: Estimator,
         draws: usize,
         sequences: Option<usize>,
         seed: u64,
-    ) -> Result<Question<'a>, Error> {
-        Ok(Question {
-            model: self.diffusion()?,
-            data,
+    ) -> Result<BoundEstimation<'a>, Error> {
+        Ok(BoundEstimation {
             conditional: self.settings.class_conditioning,
             estimator,
-            draws,
             sequences,
-            target: None,
-            seed,
+            ..BoundEstimation::new(self.diffusion()?, data, draws, seed)
         })
     }
 }

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
+use elbow_base::{Error, Silent};
 use elbow_impls::data::{Dataset, Split};
 use elbow_impls::train::{Progress, Settings, Trainer, TrainingCallback, train};
 
-use crate::likelihood::{Estimator, Question};
+use crate::likelihood::BoundEstimation;
 use crate::sampling::{self, Request};
 use crate::workspace::Workspace;
-use elbow_base::Error;
-use elbow_base::Silent;
 
 /// Trains to the end with a progress bar, evaluating on held-out data as the settings say.
 pub fn run_training(workspace: &Workspace, settings: &Settings, data: &dyn Dataset, run: &Path) -> Result<(), Error> {
@@ -24,20 +23,20 @@ pub fn run_training(workspace: &Workspace, settings: &Settings, data: &dyn Datas
     workspace.bar.start(settings.steps, &format!("train {}", settings.implementation()));
     let outcome = train(settings, data, &workspace.devices, run, &mut observer);
     workspace.bar.finish();
-    // What went wrong while evaluating says it better than the loop that it stopped.
+    // The error of an evaluation has more detail than that of the training that it stopped.
     match observer.failed {
         Some(failure) => Err(failure),
         None => Ok(outcome?),
     }
 }
 
-/// Sequences of held-out data, and draws of each, in an evaluation while training.
+/// Sequences of held-out data, and draws per sequence, in an evaluation during training.
 const EVALUATED: usize = 256;
 const DRAWS: usize = 4;
-/// Samples in a grid while training.
+/// Samples in a grid during training.
 const SHOWN: usize = 16;
 
-/// Shows progress; evaluates and samples the averaged weights.
+/// Callback of a training that shows progress, and evaluates and samples the averaged weights.
 struct Observer<'a> {
     workspace: &'a Workspace,
     settings: &'a Settings,
@@ -68,18 +67,13 @@ impl Observer<'_> {
     fn numbers(&self, trainer: &Trainer) -> Result<Vec<(String, f64)>, Error> {
         let Some(data) = &self.held_out else { return Ok(Vec::new()) };
         let objective = self.settings.objective();
-        let question = Question {
-            model: objective.with(trainer.ema())?,
-            data: data.as_ref(),
+        let estimation = BoundEstimation {
             conditional: self.settings.class_conditioning,
-            estimator: Estimator::Auto,
-            draws: DRAWS,
             sequences: Some(EVALUATED),
-            target: None,
-            seed: self.settings.seed,
+            ..BoundEstimation::new(objective.with(trainer.ema())?, data.as_ref(), DRAWS, self.settings.seed)
         };
         let quiet = Silent;
-        let bound = question.answer(&self.workspace.device, &quiet)?;
+        let bound = estimation.run(&self.workspace.device, &quiet)?;
         let folder = self.run.join("samples");
         let name = format!("step-{:07}", trainer.steps_done());
         let request = Request::new(self.settings, trainer.ema(), SHOWN, data.length(), self.settings.seed);

@@ -1,11 +1,10 @@
-//! Texts with gaps.
-
-use elbow_impls::data::Dataset;
+//! Infilling texts: known tokens with gaps.
 
 use elbow_base::Error;
+use elbow_impls::data::Dataset;
 
-/// The known tokens of an infilling text: the tokens of what stands between `_`, and one to be drawn for each `_` and for what
-/// is left of the window.
+/// The known tokens of an infilling text, by position of the window: those of the pieces between `_`, and `None`, a token to be
+/// drawn, for each `_` and for the rest of the window.
 pub fn infilling(text: &str, data: &dyn Dataset) -> Result<Vec<Option<u32>>, Error> {
     let wrong =
         |what: String| Error::input(format!("infilling: {what}"), "write '_' for each token that is to be drawn");

@@ -1,10 +1,11 @@
-//! Drawing samples from a trained model with any of the samplers.
+//! Samples of a trained model by any of its samplers.
 
 mod infilling;
 mod placement;
 mod save;
 
 use burn::tensor::Device;
+use elbow_base::{Error, Progress};
 use elbow_impls::any_order::{first_hitting, one_by_one};
 use elbow_impls::autoregressive::left_to_right;
 use elbow_impls::d3pm::{D3pmUniform, absorbing_ancestral, uniform_ancestral};
@@ -20,31 +21,31 @@ use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule, Unclipped};
 use elbow_impls::train::{ObjectiveConfig, Settings};
 use elbow_impls::{Key, Workers};
 
-use elbow_base::Error;
-use elbow_base::Progress;
-
 pub use elbow_impls::sampler::Sampler;
 pub use infilling::infilling;
 pub use placement::{StepGrid, StepSchedule};
 pub use save::save;
 
-/// What is to be drawn.
+/// Samples to be drawn: how many, by which sampler, under which conditions.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// The sampler.
     pub sampler: Sampler,
-    /// Steps of the samplers that have steps.
+    /// Number of steps, for samplers that have steps.
     pub steps: usize,
+    /// Time grid of masked diffusion.
     pub grid: Grid,
     /// The ancestral sampler's schedule.
     pub schedule: MaskedSchedule,
     /// The noise levels of Gaussian diffusion.
     pub levels: LevelGrid,
-    /// Noise that Heun's sampler adds.
+    /// Noise added by Heun's sampler.
     pub churn: Churn,
+    /// Number of samples.
     pub count: usize,
-    /// Tokens a sequence; more than the network's window is drawn window after window.
+    /// Tokens per sequence; more than the network's window is drawn window after window.
     pub length: usize,
-    /// New tokens a window, where there is more than one.
+    /// New tokens per window, where there is more than one.
     pub stride: usize,
     /// Gumbel temperature of the confidence sampler.
     pub temperature: f64,
@@ -56,11 +57,12 @@ pub struct Request {
     pub guidance: f64,
     /// Known tokens, by position.
     pub known: Option<Vec<Option<u32>>>,
+    /// Seed of all draws.
     pub seed: u64,
 }
 
 impl Request {
-    /// An implementation's own sampler with 64 steps.
+    /// The implementation's own sampler with 64 steps.
     pub fn new<'a>(
         settings: &Settings,
         denoiser: impl Into<Denoiser<'a>>,
@@ -99,15 +101,15 @@ impl Request {
         }
     }
 
-    /// Samples drawn by one call of the sampler: so few that memory does not grow with their number and that the cores share a
-    /// page of them, and the same on any machine, for each batch has a stream of its own.
+    /// Samples per call of the sampler: few enough that memory does not grow with their number and that the cores share a page
+    /// of them. The same on any machine, because each batch has a random stream of its own.
     fn batch(&self, values: usize) -> usize {
         ((1 << 24) / self.length.saturating_mul(values)).clamp(1, 32)
     }
 }
 
-/// Where the steps of masked diffusion lie unless it is said: on the cosine grid under the linear schedule, on the uniform one
-/// under any other (the cosine grid on the cosine schedule would warp time twice).
+/// The default grid of masked diffusion: cosine under the linear schedule, uniform under any other (the cosine grid on the cosine
+/// schedule would warp time twice).
 pub fn grid_under(schedule: &MaskedSchedule) -> Grid {
     match schedule {
         MaskedSchedule::Linear | MaskedSchedule::Clipped(Unclipped::Linear) => Grid::Cosine,
@@ -126,7 +128,7 @@ fn level_grid(settings: &Settings, denoiser: Denoiser) -> LevelGrid {
     }
 }
 
-/// Draws samples in batches, side by side.
+/// Draws samples in parallel batches.
 pub fn draw<'a>(
     device: &Device,
     settings: &Settings,

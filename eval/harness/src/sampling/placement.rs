@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use elbow_base::Error;
 use elbow_impls::UnknownName;
 use elbow_impls::gaussian::LevelGrid;
 use elbow_impls::md4::Grid;
@@ -10,9 +11,8 @@ use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule};
 use elbow_impls::train::Settings;
 
 use super::{Request, Sampler, grid_under};
-use elbow_base::Error;
 
-/// Where the steps of a sampler lie.
+/// Grid of a sampler's steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepGrid {
     /// Uniform in time.
@@ -25,7 +25,7 @@ pub enum StepGrid {
 
 elbow_impls::names!(StepGrid, "grid": Uniform = "uniform", Cosine = "cosine", Edm = "edm");
 
-/// A schedule by name. The process decides what the name means: `cosine` is a masking schedule and a curve of the log-SNR.
+/// A schedule by name. The name depends on the process: `cosine` is a masking schedule and a curve of the log-SNR.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepSchedule(String);
 
@@ -45,7 +45,7 @@ impl FromStr for StepSchedule {
 }
 
 impl Request {
-    /// Places the steps on a grid under a schedule; what is `None` is the implementation's own choice.
+    /// Places the steps on a grid under a schedule; `None` is the implementation's own choice.
     ///
     /// Masked diffusion has times of a masking schedule. Gaussian diffusion has noise levels between the ends that the model was
     /// trained on, so that a schedule with other ends is refused.

@@ -2,15 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use elbow_base::{Error, atomic_file};
 use elbow_impls::data::{Dataset, Tokens};
-
-use crate::workspace::Workspace;
-use elbow_base::Error;
-use elbow_base::atomic_file;
 use elbow_metrics::Images;
 
+use crate::workspace::Workspace;
+
 /// Writes samples: images as `NAME.npz` (`arr_0`, uint8, NHWC) and a grid `NAME.png`, texts as `NAME.txt`, other tokens as
-/// lines of numbers. What was written, by kind: `npz`, `png`, `txt`.
+/// lines of numbers. Returns the files by kind: `npz`, `png`, `txt`.
 pub fn save(
     workspace: &Workspace,
     folder: &Path,

@@ -1,8 +1,9 @@
-//! One training problem that other programs solve too: a short run, a fixed batch and the data.
+//! A training problem to be timed in several programs: a short run, a fixed batch and the data.
 
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use elbow_base::Error;
 use elbow_impls::corruption::{MaskedBatch, mask_under};
 use elbow_impls::data::{Dataset, Split, Tokens};
 use elbow_impls::key::Key;
@@ -13,18 +14,19 @@ use elbow_impls::schedule::MaskedSchedule;
 use elbow_impls::time_sampling::TimeSampling;
 use elbow_impls::train::{Checkpoint, DataShape, NetworkConfig, ObjectiveConfig, Settings};
 use elbow_impls::weighting::Weighting;
+use elbow_metrics::NpzWriter;
 
 use crate::runs::run_training;
 use crate::workspace::Workspace;
-use elbow_base::Error;
-use elbow_metrics::NpzWriter;
 
 /// Steps of a case's training.
 const STEPS: usize = 20;
 
-/// A problem that was written.
+/// A problem in a folder.
 pub struct Case {
+    /// Settings of the run.
     pub settings: Settings,
+    /// The training data.
     pub data: Box<dyn Dataset>,
     run: PathBuf,
 }
@@ -73,7 +75,7 @@ impl Case {
         Ok(case)
     }
 
-    /// Opens what [`Case::write`] wrote.
+    /// Opens a folder that [`Case::write`] wrote.
     pub fn open(workspace: &Workspace, from: &Path) -> Result<Self, Error> {
         let run = from.join("run");
         let settings = Settings::load(&run.join("config.toml"))?;
@@ -86,7 +88,7 @@ impl Case {
         &self.run
     }
 
-    /// The fixed batch, the first sequences at stratified times, and the same with tokens hidden.
+    /// The fixed batch, the first sequences at stratified times, and the same masked.
     fn batch(&self, device: &Device) -> Result<(Batch, MaskedBatch), Error> {
         let count = self.settings.batch_size.min(self.data.len());
         let x: Tokens = self.data.select(&(0..count).collect::<Vec<_>>())?;

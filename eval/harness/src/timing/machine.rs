@@ -1,4 +1,4 @@
-//! What the machine does at best: matrix products and streaming.
+//! Best rates of the machine: matrix products and streaming.
 
 use std::time::Instant;
 
@@ -7,20 +7,21 @@ use faer::{Accum, Mat, Par};
 use rayon::prelude::*;
 use serde::Serialize;
 
-/// Rows and columns of the products; numbers of each of the three arrays that are streamed.
+/// Rows and columns of the products.
 const SIDE: usize = 1024;
+/// Numbers in each of the three streamed arrays.
 const STREAMED: usize = 1 << 24;
-/// The best of so many.
+/// Repeats, of which the best counts.
 const REPEATS: usize = 8;
 
-/// The two roofs of Williams, Waterman and Patterson (2009), as the best matrix product and the best streaming reach them on all
-/// threads: the machine's own limits lie above.
+/// The two roofs of Williams, Waterman and Patterson (2009), as measured on all threads: the machine's own limits lie above.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Machine {
+    /// Number of threads.
     pub threads: usize,
-    /// The best rate of a large single-precision matrix product, 10^9 operations a second.
+    /// Rate of the best large single-precision matrix product, 10^9 operations per second.
     pub gflops: f64,
-    /// Of a = b + s c over arrays much larger than the caches, 10^9 bytes read and written a second.
+    /// Rate of the best a = b + s c over arrays much larger than the caches, 10^9 bytes read and written per second.
     pub gigabytes: f64,
 }
 

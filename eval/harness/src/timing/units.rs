@@ -1,22 +1,21 @@
-//! Units of work that are timed beside other programs. Each timing carries a check: a number by which two programs show that
-//! they did the same work.
+//! Units of work to be timed in several programs, each with a check: a number by which two programs show that they did the same
+//! work.
 
 use std::path::Path;
 
-use elbow_base::{Estimate, Silent};
+use elbow_base::{Error, Estimate, Silent};
 use elbow_impls::Weighting;
 use elbow_impls::md4::Grid;
 use elbow_impls::schedule::MaskedSchedule;
 use elbow_impls::train::Trainer;
+use elbow_metrics::{GaussianFit, Statistics};
+use elbow_theory::masked::{Enumeration, cascade};
+use elbow_theory::{Alphabet, Toy};
 
 use super::{Case, Timing};
 use crate::runs::Trained;
 use crate::sampling::{self, Request, Sampler};
 use crate::workspace::Workspace;
-use elbow_base::Error;
-use elbow_metrics::{GaussianFit, Statistics};
-use elbow_theory::masked::{Enumeration, cascade};
-use elbow_theory::{Alphabet, Toy};
 
 /// Times an optimiser step as training makes it: batch, times, masks, gradients, clipping, AdamW, moving average.
 ///
@@ -30,9 +29,9 @@ pub fn time_step(workspace: &Workspace, case: &Path, seconds: f64) -> Result<Tim
     Ok(timing.checked(check, None))
 }
 
-/// Times a sample, `count` of them drawn together by ancestral steps on the uniform grid with the averaged weights.
+/// Times a sample: `count` are drawn together by ancestral steps on the uniform grid with the averaged weights.
 ///
-/// The check is the mean token over all that were drawn.
+/// The check is the mean token of all samples.
 pub fn time_sample(
     workspace: &Workspace,
     case: &Path,
@@ -70,7 +69,7 @@ pub fn time_frechet_distance(statistics: [&Path; 2], seconds: f64) -> Result<Tim
 
 /// Times the exact cascade of a toy under the linear schedule.
 ///
-/// The check is the sum of all that it gives: bounds, gaps, factorisation errors, KL(q || p^(i)) and the negative ELBO in
+/// The check is the sum of all results: bounds, gaps, factorisation errors, KL(q || p^(i)) and the negative ELBO in
 /// continuous time.
 pub fn time_enumeration(toy: &Path, steps: usize, seconds: f64) -> Result<Timing, Error> {
     let toy = Toy::load(toy, Alphabet::Masked)?;

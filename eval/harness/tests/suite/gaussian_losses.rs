@@ -12,12 +12,10 @@ use elbow_impls::time_sampling::TimeSampling;
 use elbow_impls::{Key, Weighting};
 use elbow_theory::gaussian::{GaussianToy, cascade, weighted_loss};
 
-use crate::fixture::fixture;
+use crate::fixture::{REJECT, agrees, fixture, score};
 
 const BATCHES: u64 = 200;
 const BATCH: usize = 128;
-/// Standard errors beyond which a mean is rejected: a right one is rejected once in 16,000 seeds.
-const REJECT: f64 = 4.0;
 
 const PREDICTIONS: [Prediction; 5] =
     [Prediction::Eps, Prediction::X, Prediction::V, Prediction::Velocity, Prediction::Edm { sigma_data: 0.5 }];
@@ -67,15 +65,6 @@ fn tokens(toy: &GaussianToy, u: Vec<f64>, key: &Key) -> Batch {
     Batch::new(Tokens::new(ids, 1), u)
 }
 
-fn score(found: &Estimate, exact: f64) -> f64 {
-    ((found.value - exact) / found.standard_error).abs()
-}
-
-#[track_caller]
-fn agrees(what: &str, found: &Estimate, exact: f64) {
-    assert!(score(found, exact) < REJECT, "{what}: {found:?} against {exact}");
-}
-
 #[test]
 fn losses_agree_with_quadrature_for_every_prediction_and_weighting() {
     for (name, schedule) in [
@@ -111,7 +100,7 @@ fn importance_sampling_keeps_the_loss_and_changes_the_variance() {
     assert!(ratio < 0.3, "{ratio}");
 }
 
-/// What is wrong, and the weight that it makes of a log-SNR and the right weight.
+/// Name of a mistake, and the wrong weight as a function of the log-SNR and the right weight.
 type Mistake<'a> = (&'a str, &'a dyn Fn(f64, f64) -> f64);
 
 /// A rate of the wrong sign, a weight that is applied twice, a log-SNR of the first power, a forgotten 1/2: each lies far from the

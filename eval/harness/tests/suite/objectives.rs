@@ -19,14 +19,11 @@ use elbow_impls::{Key, Weighting};
 use elbow_theory::discrete::{self, DiscreteModel, Forward, ReverseParameterization};
 use elbow_theory::masked::{Enumeration, any_order_nll, cascade, neg_elbo};
 use elbow_theory::{Alphabet, Toy};
-use serde_json::Value;
 
-use crate::fixture::fixture;
+use crate::fixture::{REJECT, agrees, fixture, json, number, numbers, score};
 
 const BATCHES: u64 = 300;
 const BATCH: usize = 128;
-/// Standard errors beyond which a mean is rejected: a right one is rejected once in 30,000 seeds.
-const REJECT: f64 = 4.0;
 
 fn toy(name: &str, alphabet: Alphabet) -> Toy {
     Toy::load(&fixture(&format!("{name}.json")), alphabet).expect("bundled")
@@ -50,16 +47,6 @@ fn total(terms: &[BoundTerms]) -> f64 {
 /// The mean bound of an objective.
 fn bound(objective: &dyn TokenObjective, toy: &Toy, table: &TableDenoiser) -> Estimate {
     mean(toy, |batch, key| total(&objective.nelbo(table, batch, key, &Device::flex()).expect("a bound")) / BATCH as f64)
-}
-
-fn score(found: &Estimate, exact: f64) -> f64 {
-    ((found.value - exact) / found.standard_error).abs()
-}
-
-#[track_caller]
-fn agrees(what: &str, found: &Estimate, exact: f64) {
-    println!("{what}: {} +- {} against {exact}", found.value, found.standard_error);
-    assert!(score(found, exact) < REJECT, "{what}: {found:?} against {exact}");
 }
 
 /// Largest error of an exact mean, relative: cross-entropies, and the losses that train, are in single precision, whose unit is
@@ -99,7 +86,7 @@ fn counts(length: usize) -> Vec<Outcome> {
     some.map(|mask| (f64::from(count(&mask)) / length as f64, mask.clone(), law(&mask))).collect()
 }
 
-/// The exact mean over data and corruptions of what `f` says of each sequence of a corruption.
+/// The exact mean over data and corruptions of `f`, a number per sequence of a corruption.
 fn exact_mean(toy: &Toy, outcomes: &[Outcome], f: impl Fn(&Corruption) -> Vec<f64>) -> f64 {
     let pairs = || toy.outcomes.iter().flat_map(|x| outcomes.iter().map(move |outcome| (x, outcome)));
     let ids = pairs().flat_map(|((x, _), _)| x.iter().map(|&id| u32::from(id))).collect();
@@ -170,12 +157,12 @@ fn the_masked_objectives_report_their_exact_bound() {
         // Where the mask probability is uniform in its logarithm the weight is constant, and the error small enough to
         // see the interval that the protocol leaves out: at t <= 1e-3 hardly more than one token is masked.
         let importance = bound(&Mdlm { protocol: Protocol::Importance }, &toy, &table);
-        let one_hidden = mean(&toy, |batch, key| {
+        let one_masked = mean(&toy, |batch, key| {
             let single = Batch { u: vec![1e-9; BATCH], ..batch.clone() };
             total(&K_DCE.nelbo(&table, &single, key, &Device::flex()).expect("a bound")) / BATCH as f64
         });
         let prior = toy.length as f64 * MaskedSchedule::LogLinear.alpha(1.0) * (toy.states as f64).ln();
-        let left_out = 1e-3 * (1.0 - 1e-3) * one_hidden.value;
+        let left_out = 1e-3 * (1.0 - 1e-3) * one_masked.value;
         agrees("importance", &importance, with_prior - prior - left_out);
         for steps in [1, 4] {
             let exact =
@@ -207,14 +194,14 @@ fn draws_that_share_an_order_have_the_exact_bound_as_mean() {
         average(batch, &[0.0, 0.2, 0.4, 0.6, 0.8].map(shifted), key)
     });
     agrees("five draws", &found, any_order_nll(&all));
-    // Witness: draws that all hide one count are no bound.
+    // Witness: draws that all mask one count give no bound.
     let one_count = mean(&toy, |batch, key| average(batch, &[vec![0.9; BATCH], vec![0.9; BATCH]], key));
     assert!(score(&one_count, any_order_nll(&all)) > REJECT, "{one_count:?}");
 }
 
 #[test]
 fn the_normaliser_of_maskgit_decides_which_loss_it_is() {
-    // Uniform rates: the mean over each row's hidden tokens is the any-order bound over N; the sum over all hidden tokens
+    // Uniform rates: the mean over each row's masked tokens is the any-order bound over N; the sum over all masked tokens
     // by their number weighs each count k by k and is another loss.
     let toy = toy("toys/three-tokens", Alphabet::Masked);
     let all = Enumeration::new(&toy).expect("full support");
@@ -292,20 +279,13 @@ fn uniform_d3pm_reports_its_exact_bound_under_both_kernels() {
 
 /// The toy's own table, for the table denoiser: rows of patterns with masks are never read.
 fn value_table(toy: &Toy) -> Vec<Vec<f64>> {
-    let document: Value =
-        serde_json::from_str(&std::fs::read_to_string(fixture("discrete/pair-table.json")).expect("bundled"))
-            .expect("JSON");
+    let document = json("discrete/pair-table.json");
     let entries = document["denoiser"]["entries"].as_object().expect("a table");
     let base = toy.states + 1;
     let mut rows = vec![vec![1.0 / toy.states as f64; toy.length * toy.states]; base.pow(toy.length as u32)];
     for (word, table) in entries {
         let number = word.bytes().fold(0, |n, digit| n * base + usize::from(digit - b'0'));
-        rows[number] = table
-            .as_array()
-            .expect("rows")
-            .iter()
-            .flat_map(|row| row.as_array().expect("a row").iter().map(|p| p.as_f64().expect("a number")))
-            .collect();
+        rows[number] = numbers(table);
     }
     rows
 }
@@ -313,26 +293,14 @@ fn value_table(toy: &Toy) -> Vec<Vec<f64>> {
 #[test]
 fn the_gradient_of_genmd4s_schedule_is_unbiased() {
     // The toy of the fixture, its exact gradient by differentiation through the enumeration (JAX).
-    let text = std::fs::read_to_string(fixture("objectives/golden.json")).expect("the fixture");
-    let golden: Value = serde_json::from_str(&text).expect("JSON");
-    let floats = |value: &Value| -> Vec<f64> {
-        fn go(value: &Value, out: &mut Vec<f64>) {
-            match value {
-                Value::Array(items) => items.iter().for_each(|item| go(item, out)),
-                number => out.push(number.as_f64().expect("a number")),
-            }
-        }
-        let mut out = Vec::new();
-        go(value, &mut out);
-        out
-    };
+    let golden = json("objectives/golden.json");
     let device = Device::flex().autodiff();
     let cases = golden["cases"].as_array().expect("cases").iter();
     for case in cases.filter(|case| case["name"] == "genmd4-exact-gradient") {
         let t = case["t"].as_f64().or(case["time"].as_f64()).expect("a time");
-        let rows: Vec<Vec<f64>> = floats(&case["table"]).chunks(4).map(<[f64]>::to_vec).collect();
-        let theta: Vec<f32> = floats(&case["theta"]).iter().map(|&x| x as f32).collect();
-        let law = floats(&case["law"]);
+        let rows: Vec<Vec<f64>> = numbers(&case["table"]).chunks(4).map(<[f64]>::to_vec).collect();
+        let theta: Vec<f32> = numbers(&case["theta"]).iter().map(|&x| x as f32).collect();
+        let law = numbers(&case["law"]);
         let outcomes = (0..4u8).map(|x| (vec![x / 2, x % 2], law[usize::from(x)])).collect();
         let toy = Toy { states: 2, length: 2, outcomes, denoiser: elbow_theory::DenoiserKind::Exact };
         let mut gradients = [Vec::new(), Vec::new()];
@@ -347,11 +315,11 @@ fn the_gradient_of_genmd4s_schedule_is_unbiased() {
             let gradient = theta.grad(&loss.backward()).expect("reached").into_data();
             gradient.iter::<f64>().zip(&mut gradients).for_each(|(g, all)| all.push(g));
         }
-        agrees("value", &Estimate::of(&values), case["value"].as_f64().expect("a number"));
+        agrees("value", &Estimate::of(&values), number(&case["value"]));
         for (v, found) in gradients.iter().enumerate() {
             let found = Estimate::of(found);
-            agrees("gradient", &found, floats(&case["gradient"])[v]);
-            let biased = floats(&case["gradient_without_score"])[v];
+            agrees("gradient", &found, numbers(&case["gradient"])[v]);
+            let biased = numbers(&case["gradient_without_score"])[v];
             assert!(score(&found, biased) > REJECT, "witness: without the score function it is {biased}: {found:?}");
         }
     }

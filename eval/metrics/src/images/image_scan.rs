@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Image, ImageSet};
+use super::{Image, ImageSet, NO_IMAGES};
 use crate::{Error, Result};
 
 /// How a scan treats images that cannot be read.
@@ -113,7 +113,7 @@ impl<'a> ImageScan<'a> {
         let indices: Vec<usize> = if valid { (border(part - 1)..border(part)).collect() } else { Vec::new() };
         if indices.is_empty() {
             let what = format!("{}: part {part} of {parts} of {} images is empty", set.source(), set.len());
-            return Err(Error::NoImages(what));
+            return Err(Error::input(what, NO_IMAGES));
         }
         bar.start(indices.len() as u64, "look at images");
         let parts = indices.par_chunks(CHUNK).map(|chunk| {
@@ -138,7 +138,10 @@ impl<'a> ImageScan<'a> {
             return Err(Error::UnreadableImages { set, total: indices.len(), images });
         }
         if all.kept.is_empty() {
-            return Err(Error::NoReadableImage(all.summary.source));
+            return Err(Error::input(
+                format!("{}: no image that can be read", all.summary.source),
+                "give a set with images",
+            ));
         }
         all.summary.n = all.kept.len();
         all.summary.duplicates = all.kept.len() - all.hashes.iter().collect::<HashSet<_>>().len();
@@ -193,7 +196,7 @@ impl ImageSet for ImageScan<'_> {
         let image = self.set.image(self.kept[index])?;
         match hash(&image) == self.hashes[index] {
             true => Ok(image),
-            false => Err(Error::ChangedImage),
+            false => Err(Error::input("it was changed while the set was being read", "measure a set that is finished")),
         }
     }
 

@@ -19,19 +19,25 @@ pub struct Images {
     /// 1 (grey) or 3 (red, green, blue).
     pub channels: usize,
     pixels: Vec<u8>,
+    source: String,
 }
 
 impl Images {
     /// Images of this height, width and number of channels; `pixels` holds whole images.
     pub fn new(pixels: Vec<u8>, [height, width, channels]: [usize; 3]) -> Self {
         assert!(pixels.len().is_multiple_of(height * width * channels), "whole images");
-        Self { height, width, channels, pixels }
+        Self { height, width, channels, pixels, source: "images in memory".to_owned() }
     }
 
     /// Images from token sequences: value v of V becomes the level round(255 v / (V - 1)).
     pub fn from_tokens(tokens: &Tokens, values: usize, shape: [usize; 3]) -> Self {
         let grey = |&id: &u32| (f64::from(id) * 255.0 / (values - 1) as f64).round() as u8;
         Self::new(tokens.rows().flatten().map(grey).collect(), shape)
+    }
+
+    /// The same images under this name in messages.
+    pub fn named(self, source: String) -> Self {
+        Self { source, ..self }
     }
 
     /// Number of images.
@@ -56,7 +62,7 @@ impl Images {
     /// The images with these indices.
     pub fn select(&self, indices: &[usize]) -> Self {
         let pixels = indices.iter().flat_map(|&i| self.pixels(i)).copied().collect();
-        Self { pixels, ..*self }
+        Self { pixels, source: self.source.clone(), ..*self }
     }
 
     /// Writes an npz file with the array `arr_0`, uint8 \[n, height, width, channels\].
@@ -91,7 +97,7 @@ impl Images {
 
 impl ImageSet for Images {
     fn source(&self) -> String {
-        "images in memory".to_owned()
+        self.source.clone()
     }
 
     fn len(&self) -> usize {

@@ -11,6 +11,9 @@ pub use memory::Images;
 
 use crate::Result;
 
+/// The advice where a set is empty.
+pub(crate) const NO_IMAGES: &str = "give at least one image, or make fewer parts";
+
 /// One 8-bit image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {

@@ -34,12 +34,7 @@ pub enum Convention {
 }
 
 elbow_base::names!(Convention, "network convention":
-    Unit = "unit",
-    Signed = "signed",
-    Tf = "tf",
-    Pytorch = "pytorch",
-    Clean = "clean",
-    Lite = "lite",
+    Unit = "unit", Signed = "signed", Tf = "tf", Pytorch = "pytorch", Clean = "clean", Lite = "lite",
 );
 
 impl Convention {
@@ -78,7 +73,10 @@ impl Convention {
         let to = match (self.resize(), size) {
             (Some(_), Some(size)) => size,
             (Some(_), None) => return Err(Error::FreeInputSize(self)),
-            (None, Some(size)) if size != from => return Err(Error::FixedInputSize(from, size)),
+            (None, Some([height, width])) if [height, width] != from => {
+                let what = format!("{}x{} pixels for a network of {height}x{width}", from[0], from[1]);
+                return Err(Error::input(what, "use a convention that resizes: tf, pytorch, clean or lite"));
+            }
             (None, _) => from,
         };
         let planes = (0..image.channels).map(|c| {

@@ -25,18 +25,18 @@ pub use resize::Resize;
 pub use runtime::Runtime;
 
 use crate::features::{FeatureProvenance, Features, NetworkOutputs};
-use crate::images::{Image, ImageScan, ImageSet};
+use crate::images::{Image, ImageScan, ImageSet, NO_IMAGES};
 use crate::{Error, Result};
 use onnx::Engine;
-
-/// File name of the weights that pytorch-fid and torch-fidelity fetch.
-pub(crate) const CANONICAL_FILE: &str = "pt_inception-2015-12-05-6726825d.pth";
 
 /// SHA-256 of `pt_inception-2015-12-05-6726825d.pth`, the weights that pytorch-fid and torch-fidelity fetch.
 pub const CANONICAL_WEIGHTS: &str = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2";
 
 /// Largest accepted feature dimension: more than any network in use has, and a covariance that still fits into memory.
-pub(crate) const MOST_FEATURES: usize = 16384;
+const MOST_FEATURES: usize = 16384;
+
+/// The advice where images have several sizes.
+const ONE_SIZE: &str = "use images of one size, or a convention that resizes";
 
 /// Version of the code that turns images into features, part of the key of cached features. Raise it by hand when
 /// features change.
@@ -57,6 +57,7 @@ struct Graph {
 /// An ONNX network that maps an image \[1, channels, height, width\] to a feature vector \[d\].
 ///
 /// Features are its output `features`, or else its first output; class logits are its output `logits`, if there is one.
+#[derive(Clone)]
 pub struct FeatureNetwork {
     name: String,
     bytes: Arc<[u8]>,
@@ -128,20 +129,14 @@ impl FeatureNetwork {
             return Ok(());
         }
         let sources: Vec<&str> = scans.iter().map(|scan| scan.summary.source.as_str()).collect();
-        let sizes = sizes.into_iter().map(str::to_owned).collect();
-        Err(Error::MixedSizes { sets: sources.join(" and "), sizes })
+        let listed = sizes.iter().copied().collect::<Vec<_>>().join(", ");
+        let what = format!("{}: images of {} sizes: {listed}", sources.join(" and "), sizes.len());
+        Err(Error::input(what, ONE_SIZE))
     }
 
     /// The same network under another convention.
     pub fn with_convention(&self, convention: Convention) -> Self {
-        Self {
-            name: self.name.clone(),
-            bytes: Arc::clone(&self.bytes),
-            hash: self.hash.clone(),
-            runtime: self.runtime.clone(),
-            graph: self.graph.clone(),
-            convention,
-        }
+        Self { convention, ..self.clone() }
     }
 
     /// Everything that shapes the features of an image: version of the code, network, convention, runtime.
@@ -171,7 +166,7 @@ impl FeatureNetwork {
         bar: &dyn Progress,
     ) -> Result<NetworkOutputs> {
         if range.is_empty() {
-            return Err(Error::NoImages(format!("{}: no images", images.source())));
+            return Err(Error::input(format!("{}: no images", images.source()), NO_IMAGES));
         }
         let compiled = match engine {
             Some(compiled) => compiled,
@@ -186,7 +181,8 @@ impl FeatureNetwork {
         })?;
         let dimension = rows[0][0].len();
         if !(1..=MOST_FEATURES).contains(&dimension) {
-            return Err(Error::FeatureDimension(self.name.clone(), dimension));
+            let what = format!("{}: {dimension} features per image", self.name);
+            return Err(Error::input(what, format!("give a network with a pooled output of 1 to {MOST_FEATURES}")));
         }
         let output = |k: usize| Features {
             dimension: rows[0][k].len(),
@@ -215,14 +211,15 @@ impl CompiledNetwork {
         let (input, [height, width]) = network.convention.prepare(image, network.graph.channels, network.graph.size)?;
         let [_, channels, h, w] = self.shape;
         if [height, width] != [h, w] {
-            return Err(Error::OtherSize([height, width], [h, w]));
+            return Err(Error::input(format!("{height}x{width} pixels in a set of {h}x{w}"), ONE_SIZE));
         }
-        let outputs = self
-            .engine
-            .run(input, self.shape, &network.graph.outputs)
-            .map_err(|what| Error::NetworkFailed { network: network.name.clone(), what, input: [channels, h, w] })?;
+        let failed = |what| {
+            let advice = format!("its input was {channels}x{h}x{w} (channels, height, width)");
+            Error::input(format!("{}: {what}", network.name), advice)
+        };
+        let outputs = self.engine.run(input, self.shape, &network.graph.outputs).map_err(failed)?;
         if outputs.iter().flatten().any(|v| !v.is_finite()) {
-            return Err(Error::NotFinite);
+            return Err(Error::input("its features are not finite", "check the network and its convention"));
         }
         Ok(outputs)
     }

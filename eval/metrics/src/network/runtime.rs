@@ -45,7 +45,7 @@ impl Runtime {
             "cuda" => Some("0"),
             other => Some(other.strip_prefix("cuda:").unwrap_or(other)),
         };
-        let unknown = |_| Error::UnknownDevice(device.to_owned());
+        let unknown = |_| Error::input(format!("device {device:?}"), "name a device as cpu or cuda:0");
         let cuda = number.map(str::parse::<u16>).transpose().map_err(unknown)?.map(i32::from);
         match (library, cuda) {
             (Some(library), cuda) => Ok(Self::Native { library, cuda }),

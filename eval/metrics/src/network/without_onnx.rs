@@ -1,4 +1,4 @@
-//! Stand-ins for a build without the feature `onnx`: reading any network fails with [`Error::NoOnnx`].
+//! Stand-ins for a build without the feature `onnx`: reading any network fails with an error of the environment.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,12 @@ use super::{Graph, Runtime};
 use crate::{Error, Result};
 
 pub fn read(_: &[u8]) -> Result<Graph> {
-    Err(Error::NoOnnx)
+    Err(no_onnx())
+}
+
+fn no_onnx() -> Error {
+    let what = "this elbow was built without ONNX networks";
+    Error::Base(elbow_base::Error::environment(what, "build it with its default features: cargo elbow"))
 }
 
 /// Never constructed.
@@ -16,7 +21,7 @@ pub enum Engine {}
 
 impl Engine {
     pub fn new(_: &Arc<[u8]>, _: &Runtime, _: [usize; 4]) -> Result<Self> {
-        Err(Error::NoOnnx)
+        Err(no_onnx())
     }
 
     pub fn threads(&self) -> usize {
@@ -34,7 +39,7 @@ pub enum Inception {}
 impl Inception {
     /// Fails.
     pub fn skeleton(_: &Path) -> Result<Self> {
-        Err(Error::NoOnnx)
+        Err(no_onnx())
     }
 
     /// Names and shapes of the weights.

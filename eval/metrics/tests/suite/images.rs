@@ -11,10 +11,9 @@ use elbow_metrics::{
     BadImagePolicy, Convention, Error, FeatureCache, FeatureNetwork, Features, Folder, ImageScan, ImageSet, Images,
     Runtime, entropy,
 };
-use serde_json::Value;
 
 use crate::fixture::fixture;
-use crate::{bundled_digits, json, largest, numbers};
+use crate::{bundled, bundled_digits, classifier, json, largest, numbers};
 
 fn place(folder: &Folder, name: &str) -> usize {
     (0..folder.len()).find(|&i| folder.name(i) == name).unwrap_or_else(|| panic!("{name} is listed"))
@@ -103,14 +102,10 @@ fn save(folder: &Path, name: &str, pixels: &[u8]) {
     image::GrayImage::from_raw(8, 8, pixels.to_vec()).expect("8x8").save(folder.join(name)).expect("writable");
 }
 
-fn digits_images() -> Images {
-    bundled_digits(Split::Test)
-}
-
 #[test]
 fn scan_of_a_folder_is_that_of_the_same_images_in_memory() {
     let folder = tempfile::tempdir().expect("a folder");
-    let images = digits_images().select(&[0, 1, 2, 1]);
+    let images = bundled_digits(Split::Test).select(&[0, 1, 2, 1]);
     let names = ["a/0.PNG", "a/1.png", "b/c/2.png", "b/c/3.Png"];
     names.iter().enumerate().for_each(|(i, name)| save(&folder.path().join("set"), name, images.pixels(i)));
     save(&folder.path().join("set"), ".hidden/9.png", images.pixels(0));
@@ -135,62 +130,61 @@ fn cache_never_returns_features_of_other_inputs() {
     let folder = tempfile::tempdir().expect("a folder");
     let cache = FeatureCache::new(Some(folder.path().to_owned()));
     let path = fixture("digits-classifier/digits-classifier.onnx");
-    let load = |convention| FeatureNetwork::load(&path, convention, Runtime::Embedded).expect("bundled");
-    let network = load(Convention::Unit);
-    let images = digits_images().select(&(0..40).collect::<Vec<_>>());
+    let network = classifier();
+    let images = bundled_digits(Split::Test).select(&(0..40).collect::<Vec<_>>());
     let files = || {
         let mut names: Vec<_> =
             fs::read_dir(folder.path()).expect("a folder").map(|e| e.expect("an entry").path()).collect();
         names.sort();
         names
     };
-    let ask = |network: &FeatureNetwork, images: &Images| {
+    let features = |network: &FeatureNetwork, images: &Images| {
         let scan = scan_all(images);
         cache.features(network, &scan, &Silent).expect("runs").features.values
     };
     let fresh = network.features(&images, &Silent).expect("runs").values;
-    assert_eq!(ask(&network, &images), fresh);
+    assert_eq!(features(&network, &images), fresh);
     assert_eq!(files().len(), 1);
     // The stored features are what comes back: changed by hand under the right key, they show.
     let stored = files()[0].clone();
     let whole = fs::read(&stored).expect("readable");
     change_last_feature(&stored);
-    let changed = ask(&network, &images);
+    let changed = features(&network, &images);
     assert_eq!((&changed[..changed.len() - 1], changed.last()), (&fresh[..fresh.len() - 1], Some(&-1.0)));
     // One flipped bit is seen by the archive's checksums: computed again.
     let mut flipped = whole.clone();
     let middle = flipped.len() / 2;
     flipped[middle] ^= 1;
     fs::write(&stored, flipped).expect("writable");
-    assert_eq!(ask(&network, &images), fresh);
+    assert_eq!(features(&network, &images), fresh);
     // A damaged file is computed again.
     fs::write(&stored, &whole[..whole.len() / 2]).expect("writable");
-    assert_eq!(ask(&network, &images), fresh);
+    assert_eq!(features(&network, &images), fresh);
     assert_eq!(fs::read(&stored).expect("readable"), whole);
     // One level of one pixel, the order, the convention, one weight: none finds the old file.
     let mut pixels: Vec<u8> = (0..40).flat_map(|i| images.pixels(i).to_vec()).collect();
     pixels[777] ^= 1;
     let changed = Images::new(pixels, [8, 8, 1]);
-    assert_ne!(ask(&network, &changed), fresh);
+    assert_ne!(features(&network, &changed), fresh);
     assert_eq!(files().len(), 2);
     let mut order: Vec<usize> = (0..40).collect();
     order.swap(0, 1);
-    assert_ne!(ask(&network, &images.select(&order)), fresh);
-    assert_ne!(ask(&load(Convention::Signed), &images), fresh);
+    assert_ne!(features(&network, &images.select(&order)), fresh);
+    assert_ne!(features(&network.with_convention(Convention::Signed), &images), fresh);
     assert_eq!(files().len(), 4);
     let mut bytes = fs::read(&path).expect("bundled");
     let last = bytes.len() / 2;
     bytes[last] ^= 1;
     if let Ok(other) = FeatureNetwork::from_bytes("other".into(), bytes, Convention::Unit, Runtime::Embedded) {
-        ask(&other, &images);
+        features(&other, &images);
     }
     assert_eq!(files().len(), 5, "another network file has another place");
     // A file in the right place that says it is of something else is not believed.
     let [a, b] = [&files()[0], &files()[1]].map(|path| fs::read(path).expect("readable"));
     fs::write(&files()[0], &b).expect("writable");
     fs::write(&files()[1], &a).expect("writable");
-    assert_eq!(ask(&network, &images), fresh);
-    assert_ne!(ask(&network, &changed), fresh);
+    assert_eq!(features(&network, &images), fresh);
+    assert_ne!(features(&network, &changed), fresh);
 }
 
 /// Writes -1 in the place of the last feature of a shard, checksums and all.
@@ -217,20 +211,14 @@ fn cache_key_includes_the_resizing() {
     let cache = FeatureCache::new(Some(folder.path().to_owned()));
     let photos = Folder::open(&fixture("photos/jpeg")).expect("a folder");
     let scan = scan_all(&photos);
-    let network =
-        FeatureNetwork::load(&fixture("lite0/lite0.onnx"), Convention::Tf, Runtime::Embedded).expect("bundled");
-    let ask = |convention| {
+    let network = bundled("lite0/lite0.onnx", Convention::Tf);
+    let features = |convention| {
         let network = network.with_convention(convention);
         cache.features(&network, &scan, &Silent).expect("runs").features.values
     };
-    let [tf, clean] = [Convention::Tf, Convention::Clean].map(ask);
+    let [tf, clean] = [Convention::Tf, Convention::Clean].map(features);
     assert_ne!(tf, clean);
-    assert_eq!([ask(Convention::Tf), ask(Convention::Clean)], [tf, clean]);
-}
-
-fn classifier() -> FeatureNetwork {
-    let path = fixture("digits-classifier/digits-classifier.onnx");
-    FeatureNetwork::load(&path, Convention::Unit, Runtime::Embedded).expect("bundled")
+    assert_eq!([features(Convention::Tf), features(Convention::Clean)], [tf, clean]);
 }
 
 fn scan_all(set: &dyn ImageSet) -> ImageScan<'_> {
@@ -240,7 +228,7 @@ fn scan_all(set: &dyn ImageSet) -> ImageScan<'_> {
 #[test]
 fn scan_refuses_an_image_that_changed_since() {
     let folder = tempfile::tempdir().expect("a folder");
-    let images = digits_images();
+    let images = bundled_digits(Split::Test);
     save(folder.path(), "0.png", images.pixels(0));
     save(folder.path(), "1.png", images.pixels(1));
     let files = Folder::open(folder.path()).expect("images");
@@ -253,7 +241,7 @@ fn scan_refuses_an_image_that_changed_since() {
 #[test]
 fn check_sizes_refuses_mixed_sizes_that_nothing_resizes() {
     let folder = tempfile::tempdir().expect("a folder");
-    save(folder.path(), "0.png", digits_images().pixels(0));
+    save(folder.path(), "0.png", bundled_digits(Split::Test).pixels(0));
     image::GrayImage::new(9, 8).save(folder.path().join("2.png")).expect("writable");
     let files = Folder::open(folder.path()).expect("images");
     let network = classifier();
@@ -269,7 +257,7 @@ fn check_sizes_refuses_mixed_sizes_that_nothing_resizes() {
 #[test]
 fn scan_counts_empty_images_and_broken_links_as_unreadable() {
     let folder = tempfile::tempdir().expect("a folder");
-    (0..3).for_each(|i| save(folder.path(), &format!("{i}.png"), digits_images().pixels(i)));
+    (0..3).for_each(|i| save(folder.path(), &format!("{i}.png"), bundled_digits(Split::Test).pixels(i)));
     fs::write(folder.path().join("3.pgm"), "P5 0 0 255\n").expect("writable");
     #[cfg(unix)]
     std::os::unix::fs::symlink("nowhere", folder.path().join("4.png")).expect("writable");
@@ -309,8 +297,7 @@ fn entropy_is_exact() {
 #[test]
 fn cache_resumes_an_interrupted_extraction() {
     let folder = tempfile::tempdir().expect("a folder");
-    let path = fixture("digits-classifier/digits-classifier.onnx");
-    let network = FeatureNetwork::load(&path, Convention::Unit, Runtime::Embedded).expect("bundled");
+    let network = classifier();
     let images = bundled_digits(Split::Train);
     let scan = scan_all(&images);
     let cache = FeatureCache::new(Some(folder.path().to_owned()));
@@ -329,10 +316,7 @@ fn cache_resumes_an_interrupted_extraction() {
 
 #[test]
 fn scan_summary_serialises() {
-    let summary_of = |images: &Images| {
-        let scan = scan_all(images);
-        serde_json::to_value(&scan.summary).expect("JSON")
-    };
-    let summary: Value = summary_of(&digits_images().select(&[3, 3]));
+    let images = bundled_digits(Split::Test).select(&[3, 3]);
+    let summary = serde_json::to_value(&scan_all(&images).summary).expect("JSON");
     assert_eq!((&summary["n"], &summary["duplicates"], &summary["sizes"]["8x8x1"]), (&2.into(), &1.into(), &2.into()));
 }

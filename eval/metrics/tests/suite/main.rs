@@ -11,7 +11,7 @@
 //! | NaN of a square root of eigenvalues; a square root of a singular product | torch-fidelity, SciPy | `metrics`: singular covariances; `frechet`: two algorithms agree |
 //! | the reference scored in place of the samples | dgm-eval | black box: both sides' scores differ |
 //! | a spread over subsets taken for a standard error; a bootstrap | torch-fidelity, dgm-eval | `metrics`: KID's witness; `standard_errors`: the bootstrap is biased |
-//! | unseeded subsets, listings in hash order | clean-fid | black box: the same question, the same bytes; every kind of file, the same numbers |
+//! | unseeded subsets, listings in hash order | clean-fid | black box: the same command, the same bytes; every kind of file, the same numbers |
 //! | features of an older preprocessing found in the cache | StyleGAN3 | `images`: nothing stale comes from the cache |
 //! | raw moments in single precision | torch-fidelity (the mean), EDM | `metrics`: statistics far from the origin |
 //! | results that could not be written, and an exit code of 0 | lm-eval | black box: refused in one line |
@@ -26,7 +26,7 @@ mod standard_errors;
 mod statistics;
 
 use elbow_impls::data::{Dataset, Split, digits};
-use elbow_metrics::{Features, Image, Images};
+use elbow_metrics::{Convention, FeatureNetwork, Features, Image, Images, Runtime};
 use serde_json::Value;
 
 use crate::fixture::fixture;
@@ -80,6 +80,15 @@ fn noise(seed: u64, [height, width]: [usize; 2]) -> Image {
 
 fn colour(pixels: Vec<u8>, [height, width]: [usize; 2]) -> Image {
     Image { height, width, channels: 3, pixels, converted: None }
+}
+
+/// A bundled network on the embedded runtime.
+fn bundled(file: &str, convention: Convention) -> FeatureNetwork {
+    FeatureNetwork::load(&fixture(file), convention, Runtime::Embedded).expect("bundled")
+}
+
+fn classifier() -> FeatureNetwork {
+    bundled("digits-classifier/digits-classifier.onnx", Convention::Unit)
 }
 
 /// The bundled digits as images.

@@ -9,7 +9,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::fixture::fixture;
-use crate::{bundled_digits, colour, features_of, json, largest, noise, number, numbers, splitmix};
+use crate::{
+    bundled, bundled_digits, classifier, colour, features_of, json, largest, noise, number, numbers, splitmix,
+};
 
 /// Images of any sizes.
 struct Assorted(Vec<Image>);
@@ -183,8 +185,7 @@ fn lite0_outputs_are_those_of_pytorch() {
         colour(image::imageops::crop_imm(&pixels, left, top, 64, 64).to_image().into_raw(), [64, 64])
     };
     let set = Assorted(crops.iter().map(crop).collect());
-    let path = fixture("lite0/lite0.onnx");
-    let network = FeatureNetwork::load(&path, Convention::Lite, Runtime::Embedded).expect("bundled");
+    let network = bundled("lite0/lite0.onnx", Convention::Lite);
     let ours = network.outputs_of(&set, &Silent).expect("runs");
     let error = worst(&ours.features.values, &features_of("lite0/features.npy").values);
     // Measured 1.4e-5; PyTorch in single precision is 8.8e-6 off. Features reach 5.
@@ -205,8 +206,7 @@ fn lite0_outputs_are_those_of_pytorch() {
 fn classifier_features_are_those_of_another_runtime() {
     let golden = json("digits-classifier/golden.json");
     let images = bundled_digits(Split::Test);
-    let path = fixture("digits-classifier/digits-classifier.onnx");
-    let network = FeatureNetwork::load(&path, Convention::Unit, Runtime::Embedded).expect("bundled");
+    let network = classifier();
     let eight: Vec<usize> = (0..8).collect();
     let ours = network.features(&images.select(&eight), &Silent).expect("runs");
     let rows = golden["features"].as_array().expect("rows");
@@ -229,8 +229,7 @@ fn from_bytes_and_features_refuse_what_does_not_fit() {
         |bytes: &[u8]| FeatureNetwork::from_bytes("x".into(), bytes.to_vec(), Convention::Unit, Runtime::Embedded);
     assert!(load(b"no network").is_err());
     let mixed = Assorted(vec![noise(1, [8, 8]), noise(1, [8, 9])]);
-    let network =
-        FeatureNetwork::load(&fixture("lite0/lite0.onnx"), Convention::Unit, Runtime::Embedded).expect("bundled");
+    let network = bundled("lite0/lite0.onnx", Convention::Unit);
     let failure = network.features(&mixed, &Silent).expect_err("8x8 for 224x224");
     assert!(failure.advice().contains("convention that resizes"), "{failure}");
 }

@@ -1,7 +1,6 @@
 //! Standard errors and extrapolation, against the spread over fresh draws of known laws.
 
-use elbow_base::Key;
-use elbow_base::Silent;
+use elbow_base::{Key, Silent};
 use elbow_metrics::{FeatureProvenance, Features, GaussianFit, Statistics, extrapolated, kid, standard_error};
 use rand_distr::{Distribution, StandardNormal};
 
@@ -25,6 +24,10 @@ fn provenance() -> FeatureProvenance {
     FeatureProvenance::named("law")
 }
 
+fn distance(x: &Features, reference: &GaussianFit) -> f64 {
+    GaussianFit::of_features(x, &provenance()).expect("enough").to(reference).expect("comparable")
+}
+
 fn mean_and_deviation(values: &[f64]) -> [f64; 2] {
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64;
@@ -41,20 +44,14 @@ fn standard_error_is_the_spread_of_the_distance_over_fresh_images() {
     let (mut values, mut errors, mut bootstraps) = (Vec::new(), Vec::new(), Vec::new());
     for draw in 0..200 {
         let x = normal(400, 0.3, &key(draw));
-        let own = GaussianFit::of_features(&x, &provenance()).expect("enough").to(&reference).expect("comparable");
+        let own = distance(&x, &reference);
         values.push(own);
         errors.push(standard_error(&x, &reference, &provenance(), 10, &key(draw), &bar).expect("enough"));
         // Witness: images drawn again with replacement.
         let mut rng = key(draw).fold(1).rng();
         let again: Vec<usize> =
             (0..400).map(|_| rand_distr::Uniform::new(0, 400).expect("a range").sample(&mut rng)).collect();
-        bootstraps.push(
-            GaussianFit::of_features(&x.select(&again), &provenance())
-                .expect("enough")
-                .to(&reference)
-                .expect("comparable")
-                - own,
-        );
+        bootstraps.push(distance(&x.select(&again), &reference) - own);
     }
     let [_, spread] = mean_and_deviation(&values);
     let [error, _] = mean_and_deviation(&errors);
@@ -64,12 +61,9 @@ fn standard_error_is_the_spread_of_the_distance_over_fresh_images() {
     // Witness: the bootstrap is biased upwards by about as much as the distance itself, 6 shifts of 0.3.
     let [bias, deviation] = mean_and_deviation(&bootstraps);
     let own = mean_and_deviation(&values)[0] - 6.0 * 0.09;
-    println!(
-        "bootstrap's bias {bias} +- {}, the distance's {own} +- {}",
-        deviation / 200_f64.sqrt(),
-        spread / 200_f64.sqrt()
-    );
-    assert!(bias > 5.0 * deviation / 200_f64.sqrt(), "{bias} +- {}", deviation / 200_f64.sqrt());
+    let error = deviation / 200_f64.sqrt();
+    println!("bootstrap's bias {bias} +- {error}, the distance's {own} +- {}", spread / 200_f64.sqrt());
+    assert!(bias > 5.0 * error, "{bias} +- {error}");
     assert!((bias - own).abs() < 4.0 * deviation.hypot(spread) / 200_f64.sqrt(), "{bias} against {own}");
 }
 
@@ -81,7 +75,7 @@ fn extrapolated_removes_the_bias_of_the_distance() {
     let (mut plain, mut far, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for draw in 0..100 {
         let x = normal(240, 0.3, &key(1000 + draw));
-        plain.push(GaussianFit::of_features(&x, &provenance()).expect("enough").to(&reference).expect("comparable"));
+        plain.push(distance(&x, &reference));
         let found = extrapolated(&x, &reference, &provenance(), [6, 10], &key(draw), &bar).expect("enough");
         assert_eq!(found.points.iter().map(|point| point.0).collect::<Vec<_>>(), [240, 120, 80, 60, 48, 40]);
         assert!(found.slope > 0.0);
@@ -98,12 +92,8 @@ fn extrapolated_removes_the_bias_of_the_distance() {
     println!("error {error}, spread {spread}: {}", error / spread);
     assert!((error / spread - 1.0).abs() < 0.3, "{error} against {spread}");
     let few = normal(40, 0.0, &key(0));
-    assert!(
-        extrapolated(&few, &reference, &provenance(), [6, 10], &key(0), &bar)
-            .expect_err("too few")
-            .to_string()
-            .contains("6 blocks")
-    );
+    let failure = extrapolated(&few, &reference, &provenance(), [6, 10], &key(0), &bar).expect_err("too few");
+    assert!(failure.to_string().contains("6 blocks"), "{failure}");
 }
 
 #[test]

@@ -2,18 +2,17 @@
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use elbow_base::Named;
-use elbow_impls::data::Dataset;
-use serde_json::json;
-
-use super::flags::{ImageFlags, NetworkFlags};
-use crate::flags::{SamplerFlags, one_of};
-use elbow_base::Error;
+use elbow_base::{Error, Named};
 use elbow_harness::images::{Metric, MetricOptions, MetricValue, Scores, Scoring, balls};
 use elbow_harness::provenance;
 use elbow_harness::runs::Trained;
 use elbow_harness::workspace::Workspace;
+use elbow_impls::data::Dataset;
 use elbow_metrics::{Boundary, FeatureNetwork};
+use serde_json::json;
+
+use super::flags::{ImageFlags, NetworkFlags};
+use crate::flags::{SamplerFlags, one_of};
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:

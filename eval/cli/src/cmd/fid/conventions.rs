@@ -1,13 +1,13 @@
 //! `elbow fid conventions`: one pair of sets under every input convention.
 
 use clap::Args;
-use serde_json::{Value, json};
-
-use super::flags::{ImageFlags, WhichNetwork};
 use elbow_base::Error;
 use elbow_harness::images::{ConventionMatrix, convention_matrix};
 use elbow_harness::workspace::Workspace;
 use elbow_metrics::Convention;
+use serde_json::{Value, json};
+
+use super::flags::{ImageFlags, WhichNetwork};
 
 #[derive(Args)]
 #[command(after_long_help = "Example:

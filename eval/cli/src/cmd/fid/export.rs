@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use elbow_base::{Error, atomic_file};
+use elbow_harness::workspace::Workspace;
 use elbow_impls::network::state_dict;
+use elbow_metrics::{CANONICAL_WEIGHTS, Inception};
 use serde_json::json;
 
 use crate::hints::written_by;
-use elbow_base::Error;
-use elbow_base::atomic_file;
-use elbow_harness::workspace::Workspace;
-use elbow_metrics::{CANONICAL_WEIGHTS, Inception};
 
 #[derive(Args)]
 #[command(after_long_help = "Example:

@@ -1,15 +1,15 @@
-//! MetricOptions that the tasks of `elbow fid` share: which network, which images, which cache.
+//! Options that the tasks of `elbow fid` share: network, images, cache.
 
 use std::path::PathBuf;
 
 use clap::Args;
+use elbow_base::Error;
 use elbow_harness::networks::Network;
+use elbow_harness::workspace::Workspace;
+use elbow_metrics::{BadImagePolicy, Convention, FeatureCache, FeatureNetwork, ImageScan, Runtime};
 
 use crate::flags::{form, one_of};
 use crate::hints::written_by;
-use elbow_base::Error;
-use elbow_harness::workspace::Workspace;
-use elbow_metrics::{BadImagePolicy, Convention, FeatureCache, FeatureNetwork, ImageScan, Runtime};
 
 /// Which network, under which convention.
 #[derive(Args)]
@@ -39,14 +39,14 @@ impl NetworkFlags {
         self.which.network.as_ref().map_or(Ok(()), |network| network.place(workspace).map(|_| ()))
     }
 
-    /// The network that was asked for, or that fits the images.
+    /// The network of the options, or the default for these images.
     pub fn open(&self, workspace: &Workspace, scans: &[&ImageScan]) -> Result<FeatureNetwork, Error> {
         self.which.open(workspace, scans, self.convention)
     }
 }
 
 impl WhichNetwork {
-    /// The network that was asked for, or that fits the images.
+    /// The network of the options, or the default for these images.
     pub fn open(
         &self,
         workspace: &Workspace,

@@ -9,9 +9,9 @@ mod stats;
 use std::error::Error as _;
 
 use clap::Subcommand;
-
 use elbow_base::Error;
 use elbow_harness::workspace::Workspace;
+use elbow_metrics::Error as MetricsError;
 
 #[derive(Subcommand)]
 pub enum Task {
@@ -40,27 +40,23 @@ pub fn run(workspace: &Workspace, task: &Task) -> Result<(), Error> {
 
 /// Names the flags of this command line in the advice of a library error.
 fn with_flags(mut failure: Error) -> Error {
-    let library = failure.source().and_then(|error| error.downcast_ref::<elbow_metrics::Error>());
+    let library = failure.source().and_then(|error| error.downcast_ref::<MetricsError>());
     let advice = library.and_then(|error| match error.root() {
-        elbow_metrics::Error::UnreadableImages { .. } => {
-            Some("mend or remove them, or leave them out with --on-bad skip")
-        }
-        elbow_metrics::Error::Undecodable(_) | elbow_metrics::Error::EmptyImage(_) => {
+        MetricsError::UnreadableImages { .. } => Some("mend or remove them, or leave them out with --on-bad skip"),
+        MetricsError::Undecodable(_) | MetricsError::EmptyImage(_) => {
             Some("remove or mend this file, or leave it out with --on-bad skip")
         }
-        elbow_metrics::Error::ChannelMismatch(..) => Some("use a network for colour images: --network lite0"),
-        elbow_metrics::Error::FreeInputSize(_) => Some("use --convention unit or signed"),
-        elbow_metrics::Error::UnknownConvention(_) => {
+        MetricsError::ChannelMismatch(..) => Some("use a network for colour images: --network lite0"),
+        MetricsError::FreeInputSize(_) => Some("use --convention unit or signed"),
+        MetricsError::UnknownConvention(_) => {
             Some("say --convention unit, signed, tf, pytorch, clean or lite: the number depends on it")
         }
-        elbow_metrics::Error::NoCudaRuntime(_) => Some("name libonnxruntime.so of onnxruntime-gpu with --ort-lib"),
-        elbow_metrics::Error::CudaDevice(..) => {
-            Some("use --device cpu, or name the library of onnxruntime-gpu with --ort-lib")
-        }
-        elbow_metrics::Error::UnloadableRuntime(..) => {
+        MetricsError::NoCudaRuntime(_) => Some("name libonnxruntime.so of onnxruntime-gpu with --ort-lib"),
+        MetricsError::CudaDevice(..) => Some("use --device cpu, or name the library of onnxruntime-gpu with --ort-lib"),
+        MetricsError::UnloadableRuntime(..) => {
             Some("correct --ort-lib or ORT_DYLIB_PATH, or leave both out to use the embedded tract")
         }
-        elbow_metrics::Error::UnknownCount => Some("make them with `elbow fid stats`"),
+        MetricsError::UnknownCount => Some("make them with `elbow fid stats`"),
         _ => None,
     });
     if let Some(advice) = advice.map(str::to_owned) {

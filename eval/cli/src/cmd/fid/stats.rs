@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::{Value, json};
-
-use super::flags::{ImageFlags, NetworkFlags};
-use crate::hints::written_by;
 use elbow_base::Error;
 use elbow_harness::images;
 use elbow_harness::workspace::Workspace;
 use elbow_metrics::{ImageScan, Statistics};
+use serde_json::{Value, json};
+
+use super::flags::{ImageFlags, NetworkFlags};
+use crate::hints::written_by;
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:

@@ -1,18 +1,12 @@
 //! Check: the exact cascade of bounds on bundled toys.
 
 use elbow_impls::Weighting;
-use elbow_reports::record::{Figure, Input, Style};
-use serde::Deserialize;
-
-use super::figures::{axis, curve, figure, plot};
-use super::inputs;
-use super::statistics::{largest, smallest};
-use crate::claims::context::{Check, Context, Outcome};
-use elbow_base::Error;
 use elbow_theory::discrete::{DiscreteModel, Forward, ReverseParameterization};
 use elbow_theory::gaussian::GaussianToy;
 use elbow_theory::masked::Enumeration;
 use elbow_theory::{Alphabet, Cascade, Toy, discrete, gaussian, masked};
+
+use super::prelude::*;
 
 /// One measure over all combinations of toys, schedules, steps and weightings; the worst case decides.
 #[derive(Debug, Deserialize)]
@@ -67,58 +61,59 @@ enum Measure {
     LargestIncrease,
 }
 
-impl Measure {
-    /// The name of the quantity, and whether the largest or the smallest case is the worst.
-    fn describe(self) -> (&'static str, fn(f64, f64) -> f64) {
-        match self {
-            Self::Theorem1Residual => ("largest |E L^(i+1) − E L^(i) − g_i|", f64::max),
-            Self::Theorem2Residual => ("largest |Σ w_i L^(i)(x) − C(x) + Σ w̃(t_j) l_j(x)| / max(1, w̃)", f64::max),
-            Self::SmallestGap => ("smallest g_i", f64::min),
-            Self::SmallestKlSlack => ("smallest (−H − E L^(i)) − KL(q‖p̃^(i))", f64::min),
-            Self::LastBoundError => ("largest |E L^(T+1) + H|", f64::max),
-            Self::ScheduleSpread => ("largest difference of the continuous NELBO between schedules", f64::max),
-            Self::AnyOrderDifference => ("largest |continuous NELBO − any-order NLL|", f64::max),
-            Self::FirstElbo => ("E L^(1)", f64::max),
-            Self::LossMinusEntropy => ("reweighted loss − H", f64::max),
-            Self::CorrelationTimesSteps => ("T · Σ TC_i", f64::max),
-            Self::Continuous => ("NELBO in continuous time", f64::max),
-            Self::ContinuousExcess => ("largest |continuous NELBO − H|", f64::max),
-            Self::Unavoidable => ("largest |g_i − the part that no denoiser can remove|", f64::max),
-            Self::OneOverSteps => ("largest |NELBO_T − NELBO_∞ − (NELBO_1 − NELBO_∞) / T|", f64::max),
-            Self::LargestIncrease => ("largest NELBO_T' − NELBO_T for neighbouring T' > T", f64::max),
-        }
-    }
+/// Name of a quantity, whether the largest or the smallest case is the worst, and its value for a cascade and a reference.
+type Quantity = (&'static str, fn(f64, f64) -> f64, fn(&Cascade, &Cascade) -> f64);
 
-    /// The measure of one cascade; `ScheduleSpread` compares with the same toy's `reference`.
-    fn of(self, c: &Cascade, reference: &Cascade) -> f64 {
+impl Measure {
+    /// The reference is the first cascade of the same toy, for `LargestIncrease` the one before.
+    fn quantity(self) -> Quantity {
         match self {
-            Self::Theorem1Residual => c.theorem1_residual,
+            Self::Theorem1Residual => ("largest |E L^(i+1) − E L^(i) − g_i|", f64::max, |c, _| c.theorem1_residual),
             // Relative to the largest weight: a sum with weights of e^10 rounds e^10 times as coarsely.
-            Self::Theorem2Residual => c.theorem2_residual / c.w_tilde.iter().fold(1.0, |m: f64, &w| m.max(w)),
-            Self::SmallestGap => smallest(c.gap.iter().copied()),
-            Self::SmallestKlSlack => {
-                smallest(c.elbo.iter().zip(&c.data_model_kl).map(|(elbo, kl)| -c.entropy - elbo - kl))
+            Self::Theorem2Residual => {
+                ("largest |Σ w_i L^(i)(x) − C(x) + Σ w̃(t_j) l_j(x)| / max(1, w̃)", f64::max, |c, _| {
+                    c.theorem2_residual / c.w_tilde.iter().fold(1.0, |m: f64, &w| m.max(w))
+                })
             }
-            Self::LastBoundError => (c.elbo[c.steps] + c.entropy).abs(),
-            Self::ScheduleSpread => (c.neg_elbo_continuous - reference.neg_elbo_continuous).abs(),
-            Self::AnyOrderDifference => (c.neg_elbo_continuous - c.any_order_ar_nll.unwrap_or(f64::NAN)).abs(),
-            Self::FirstElbo => c.elbo[0],
-            Self::LossMinusEntropy => c.weighted_continuous - c.entropy,
-            Self::CorrelationTimesSteps => c.factorization.iter().sum::<f64>() * c.steps as f64,
-            Self::Continuous => c.neg_elbo_continuous,
-            Self::ContinuousExcess => (c.neg_elbo_continuous - c.entropy).abs(),
-            Self::Unavoidable => {
+            Self::SmallestGap => ("smallest g_i", f64::min, |c, _| smallest(c.gap.iter().copied())),
+            Self::SmallestKlSlack => ("smallest (−H − E L^(i)) − KL(q‖p̃^(i))", f64::min, |c, _| {
+                smallest(c.elbo.iter().zip(&c.data_model_kl).map(|(elbo, kl)| -c.entropy - elbo - kl))
+            }),
+            Self::LastBoundError => ("largest |E L^(T+1) + H|", f64::max, |c, _| (c.elbo[c.steps] + c.entropy).abs()),
+            Self::ScheduleSpread => {
+                ("largest difference of the continuous NELBO between schedules", f64::max, |c, reference| {
+                    (c.neg_elbo_continuous - reference.neg_elbo_continuous).abs()
+                })
+            }
+            Self::AnyOrderDifference => ("largest |continuous NELBO − any-order NLL|", f64::max, |c, _| {
+                (c.neg_elbo_continuous - c.any_order_ar_nll.unwrap_or(f64::NAN)).abs()
+            }),
+            Self::FirstElbo => ("E L^(1)", f64::max, |c, _| c.elbo[0]),
+            Self::LossMinusEntropy => ("reweighted loss − H", f64::max, |c, _| c.weighted_continuous - c.entropy),
+            Self::CorrelationTimesSteps => {
+                ("T · Σ TC_i", f64::max, |c, _| c.factorization.iter().sum::<f64>() * c.steps as f64)
+            }
+            Self::Continuous => ("NELBO in continuous time", f64::max, |c, _| c.neg_elbo_continuous),
+            Self::ContinuousExcess => {
+                ("largest |continuous NELBO − H|", f64::max, |c, _| (c.neg_elbo_continuous - c.entropy).abs())
+            }
+            Self::Unavoidable => ("largest |g_i − the part that no denoiser can remove|", f64::max, |c, _| {
                 let floor = if c.kernel_mismatch.is_empty() { &c.factorization } else { &c.kernel_mismatch };
                 largest(c.gap.iter().zip(floor).filter(|(g, _)| g.is_finite()).map(|(g, f)| (g - f).abs()))
-            }
+            }),
             // The reference is the cascade of one step.
             Self::OneOverSteps => {
-                let limit = c.neg_elbo_continuous;
-                (-c.elbo[0] - limit - (-reference.elbo[0] - limit) / c.steps as f64).abs()
+                ("largest |NELBO_T − NELBO_∞ − (NELBO_1 − NELBO_∞) / T|", f64::max, |c, reference| {
+                    let limit = c.neg_elbo_continuous;
+                    (-c.elbo[0] - limit - (-reference.elbo[0] - limit) / c.steps as f64).abs()
+                })
             }
             // The first of a schedule has no predecessor.
-            Self::LargestIncrease if c.steps <= reference.steps => f64::NEG_INFINITY,
-            Self::LargestIncrease => reference.elbo[0] - c.elbo[0],
+            Self::LargestIncrease => {
+                ("largest NELBO_T' − NELBO_T for neighbouring T' > T", f64::max, |c, reference| {
+                    if c.steps <= reference.steps { f64::NEG_INFINITY } else { reference.elbo[0] - c.elbo[0] }
+                })
+            }
         }
     }
 }
@@ -168,7 +163,7 @@ impl Check for Cascades {
     }
 
     fn run(&self, context: &Context) -> Result<Outcome, Error> {
-        let (quantity, worse) = self.measure.describe();
+        let (quantity, worse, value_of) = self.measure.quantity();
         let (mut worst, mut cases, mut first) = (f64::NAN, 0, None);
         for toy in &self.toys {
             let mut reference: Option<Cascade> = None;
@@ -176,7 +171,7 @@ impl Check for Cascades {
                 for &steps in &self.steps {
                     for weighting in &self.weightings {
                         let one = self.process.cascade(context, toy, schedule, steps, &weighting.parse()?)?;
-                        let value = self.measure.of(&one, reference.as_ref().unwrap_or(&one));
+                        let value = value_of(&one, reference.as_ref().unwrap_or(&one));
                         if value.is_nan() {
                             let what = format!("{quantity} is undefined for {toy}, {schedule}, {steps}, {weighting}");
                             return Err(Error::input(what, "choose a schedule with alpha(1) > 0"));

@@ -6,15 +6,10 @@ use elbow_impls::data::Split;
 use elbow_impls::objective::Batch;
 use elbow_impls::time_sampling::TimeSampling;
 use elbow_impls::train::optimizer::gradient_norm;
-use elbow_reports::record::Input;
-use serde::Deserialize;
 
-use super::inputs;
-use super::statistics::largest;
-use crate::claims::context::{Check, Context, Outcome};
+use super::prelude::*;
 use crate::likelihood::Estimator;
 use crate::runs::Trained;
-use elbow_base::Error;
 
 /// The loss, its gradient and the bound of trained models, computed twice.
 #[derive(Debug, Deserialize)]
@@ -68,9 +63,9 @@ impl Devices {
         let batch = Batch::new(train.select(&chosen)?, times);
         let loss = model.diffusion()?.loss(&batch, &key.fold(1), device)?.mean();
         let value = f64::from(loss.clone().into_scalar::<f32>());
-        let question =
-            model.question(test.as_ref(), Estimator::Auto, self.draws, Some(self.sequences), context.seed)?;
-        let bound = question.answer(device, context.bar.as_ref())?;
+        let estimation =
+            model.bound_estimation(test.as_ref(), Estimator::Auto, self.draws, Some(self.sequences), context.seed)?;
+        let bound = estimation.run(device, context.bar.as_ref())?;
         Ok(vec![
             ("loss", value),
             ("norm of its gradient", gradient_norm(&model.model, loss)),

@@ -5,21 +5,15 @@ use elbow_impls::Key;
 use elbow_impls::data::Dataset;
 use elbow_impls::train::Settings;
 use elbow_impls::train::log::read_progress;
-use elbow_reports::record::{Figure, Input, Style};
-use serde::Deserialize;
+use elbow_metrics::Images;
 
-use super::figures::{axis, curve, figure, first_images, plot};
 use super::independent_pixels_baseline::IndependentBaseline;
-use super::inputs;
+use super::prelude::*;
 use super::reference_distance::ReferenceDistance;
-use crate::claims::context::{Check, Context, Outcome};
 use crate::images::of_dataset;
-use crate::likelihood::Estimate;
 use crate::networks::digits_classifier;
 use crate::runs::Trained;
 use crate::sampling::Request;
-use elbow_base::Error;
-use elbow_metrics::Images;
 
 /// The trained model against a baseline of independent pixels (each pixel's marginal in the training split).
 #[derive(Debug, Deserialize)]

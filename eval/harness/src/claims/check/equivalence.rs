@@ -2,14 +2,6 @@
 
 use elbow_impls::Weighting;
 use elbow_impls::schedule::MaskedSchedule;
-use elbow_reports::record::{Figure, Input, Style};
-use serde::Deserialize;
-
-use super::figures::{axis, curve, figure, log_axis, plot};
-use super::inputs;
-use super::statistics::largest;
-use crate::claims::context::{Check, Context, Outcome};
-use elbow_base::Error;
 use elbow_theory::Alphabet;
 use elbow_theory::masked::estimators::{SetSums, ao_arm};
 use elbow_theory::masked::maskgit_normalisation::{
@@ -17,6 +9,8 @@ use elbow_theory::masked::maskgit_normalisation::{
 };
 use elbow_theory::masked::published_losses::{concrete_score_difference, md4_in_time, mdlm, score_entropy_difference};
 use elbow_theory::masked::{Enumeration, any_order_nll, weighted_loss};
+
+use super::prelude::*;
 
 /// One measure over toys and schedules; the largest case decides.
 #[derive(Debug, Deserialize)]
@@ -67,8 +61,7 @@ impl Check for Equivalence {
     }
 
     fn run(&self, context: &Context) -> Result<Outcome, Error> {
-        let schedules =
-            self.schedules.iter().map(|s| Ok(s.parse()?)).collect::<Result<Vec<MaskedSchedule>, Error>>()?;
+        let schedules = self.schedules.iter().map(|s| s.parse()).collect::<Result<Vec<MaskedSchedule>, _>>()?;
         let mut details = Vec::new();
         if let Measure::ImpliedWeight = self.measure {
             details.extend(schedules.iter().map(|s| (s.to_string(), implied_error(s, LENGTHS[2]))));

@@ -4,16 +4,11 @@ use elbow_impls::Key;
 use elbow_impls::md4::Md4;
 use elbow_impls::objective::{Batch, TokenObjective};
 use elbow_impls::time_sampling::TimeSampling;
-use elbow_reports::record::Input;
-use serde::Deserialize;
-
-use super::inputs;
-use crate::claims::context::{Check, Context, Outcome};
-use crate::denoisers::table_denoiser;
-use crate::likelihood::Estimate;
-use elbow_base::Error;
 use elbow_theory::Alphabet;
 use elbow_theory::masked::{Enumeration, weighted_loss};
+
+use super::prelude::*;
+use crate::denoisers::table_denoiser;
 
 /// Batches of the training loss on a toy.
 #[derive(Debug, Deserialize)]

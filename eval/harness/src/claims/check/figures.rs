@@ -1,9 +1,9 @@
 //! Panels and series of the figures that checks draw.
 
+use elbow_metrics::Images;
 use elbow_reports::record::{Axis, Figure, Panel, Series, Style};
 
 use crate::likelihood::Estimate;
-use elbow_metrics::Images;
 
 /// A curve without error bars, through the points that are finite.
 pub(super) fn curve(label: impl Into<String>, style: Style, x: Vec<f64>, y: Vec<f64>) -> Series {

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
-
-use crate::claims::context::Context;
 use elbow_base::Error;
 use elbow_metrics::Features;
 use elbow_theory::gaussian::GaussianToy;
 use elbow_theory::{Alphabet, Toy};
+use serde_json::Value;
+
+use crate::claims::context::Context;
 
 impl Context<'_> {
     /// The file of a toy, `fixtures/NAME.json`.

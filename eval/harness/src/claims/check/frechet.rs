@@ -2,19 +2,13 @@
 
 use elbow_impls::Key;
 use elbow_impls::data::{Dataset, Tokens};
-use elbow_reports::record::{Input, Style};
+use elbow_metrics::{FeatureProvenance, Images, between_features};
 use rand_distr::{Distribution, StandardNormal};
-use serde::Deserialize;
 
-use super::figures::{axis, curve, figure, plot};
-use super::inputs;
-use super::statistics::{largest, smallest};
-use crate::claims::context::{Check, Context, Outcome};
+use super::prelude::*;
 use crate::images::of_dataset;
 use crate::networks::digits_classifier;
 use crate::provenance;
-use elbow_base::Error;
-use elbow_metrics::{FeatureProvenance, Images, between_features};
 
 const GOLDEN: &str = "frechet/golden.json";
 

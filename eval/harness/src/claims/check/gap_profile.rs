@@ -6,17 +6,10 @@ use elbow_impls::data::{Dataset, InMemory};
 use elbow_impls::schedule::MaskedSchedule;
 use elbow_impls::train::Settings;
 use elbow_impls::{Key, Weighting};
-use elbow_reports::record::{Figure, Input, Series, Style};
-use serde::Deserialize;
-
-use super::figures::{axis, figure, plot};
-use super::inputs;
-use super::statistics::largest;
-use crate::claims::context::{Check, Context, Outcome};
-use crate::likelihood::Estimate;
-use elbow_base::Error;
 use elbow_theory::masked::{Enumeration, cascade};
 use elbow_theory::{Cascade, DenoiserKind, Toy};
+
+use super::prelude::*;
 
 /// Networks trained on the 2x2 patches of the digits, whose every pattern can be enumerated.
 #[derive(Debug, Deserialize)]
@@ -79,7 +72,7 @@ impl Check for GapProfile {
 }
 
 impl GapProfile {
-    /// Trains a network; its probabilities for every pattern.
+    /// Trains a network and returns its probabilities for every pattern.
     fn train(&self, context: &Context, toy: &Toy, weighting: &str, seed: u64) -> Result<Vec<f64>, Error> {
         // The same data, weights and noise for every weighting: differences between weightings are paired.
         let key = Key::new(context.seed, "gap profile").fold(seed);

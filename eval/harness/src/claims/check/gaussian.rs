@@ -4,16 +4,10 @@ use std::f64::consts::{E, PI};
 
 use elbow_impls::Weighting;
 use elbow_impls::schedule::GaussianSchedule;
-use elbow_reports::record::{Figure, Input, Style};
-use serde::Deserialize;
-
-use super::figures::{axis, curve, figure, plot};
-use super::inputs;
-use super::statistics::largest;
-use crate::claims::context::{Check, Context, Outcome};
-use elbow_base::Error;
 use elbow_theory::Cascade;
 use elbow_theory::gaussian::{GaussianToy, cascade, loss_parameterisations, noise_augmented_nelbo, warped_diffusion};
+
+use super::prelude::*;
 
 /// One measure over toys and schedules; the largest case decides.
 #[derive(Debug, Deserialize)]

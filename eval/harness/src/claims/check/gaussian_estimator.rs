@@ -7,15 +7,10 @@ use elbow_impls::objective::Batch;
 use elbow_impls::schedule::GaussianSchedule;
 use elbow_impls::time_sampling::TimeSampling;
 use elbow_impls::{Key, Weighting};
-use elbow_reports::record::Input;
-use serde::Deserialize;
-
-use super::inputs;
-use crate::claims::context::{Check, Context, Outcome};
-use crate::denoisers::MixtureDenoiser;
-use crate::likelihood::Estimate;
-use elbow_base::Error;
 use elbow_theory::gaussian::{GaussianToy, weighted_loss};
+
+use super::prelude::*;
+use crate::denoisers::MixtureDenoiser;
 
 /// Batches of the training loss on atoms that lie at the places of tokens.
 #[derive(Debug, Deserialize)]

@@ -2,13 +2,8 @@
 
 use elbow_impls::md4::Grid;
 use elbow_impls::schedule::MaskedSchedule;
-use elbow_reports::record::Style;
-use serde::Deserialize;
 
-use super::figures::{axis, curve, figure, plot};
-use super::statistics::largest;
-use crate::claims::context::{Check, Context, Outcome};
-use elbow_base::Error;
+use super::prelude::*;
 
 /// Largest difference of alpha between two pairs of schedule and grid.
 #[derive(Debug, Deserialize)]

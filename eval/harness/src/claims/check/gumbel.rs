@@ -2,14 +2,9 @@
 
 use elbow_impls::Key;
 use elbow_impls::key::{categorical, open_uniform};
-use elbow_reports::record::{Figure, Style};
-use serde::Deserialize;
-
-use super::figures::{axis, curve, figure, log_axis, plot};
-use crate::claims::context::{Check, Context, Outcome};
-use crate::likelihood::Estimate;
-use elbow_base::Error;
 use elbow_theory::gumbel_precision::{revealed_by_race, zipf};
+
+use super::prelude::*;
 
 /// A vocabulary with Zipf's law, one token of T steps.
 #[derive(Debug, Deserialize)]

@@ -1,10 +1,9 @@
 //! The best models without dependence between tokens: each position's own marginal, or one law for all positions.
 
+use elbow_base::Error;
 use elbow_impls::Key;
 use elbow_impls::data::{Dataset, Tokens};
 use elbow_impls::key::categorical;
-
-use elbow_base::Error;
 
 /// Independent tokens, with the frequencies of a training split.
 pub(super) struct IndependentBaseline {

@@ -1,14 +1,14 @@
-//! What checks read and make, each as a name with a hash for the record.
+//! Inputs and products of checks, each as a name with a hash for the record.
 
+use elbow_base::Error;
 use elbow_impls::data::Split;
 use elbow_impls::train::Settings;
+use elbow_metrics::FeatureNetwork;
 use elbow_reports::record::Input;
 
 use crate::claims::context::Context;
 use crate::provenance;
 use crate::runs::Trained;
-use elbow_base::Error;
-use elbow_metrics::FeatureNetwork;
 
 /// Data files, by their paths inside a data folder.
 pub(super) fn files<S: AsRef<str>>(context: &Context, names: impl IntoIterator<Item = S>) -> Result<Vec<Input>, Error> {
@@ -20,7 +20,7 @@ pub(super) fn toys<'a>(context: &Context, names: impl IntoIterator<Item = &'a St
     files(context, names.into_iter().map(|name| format!("{name}.json")))
 }
 
-/// What the trained runs of some presets depend on: the settings and the data of each.
+/// Inputs of the trained runs of some presets: the settings and the data of each.
 pub(super) fn presets<'a>(
     context: &Context,
     presets: impl IntoIterator<Item = &'a String>,

@@ -1,14 +1,9 @@
 //! Check: the cost of one token, in published formulas and in the general one.
 
 use elbow_impls::schedule::{LogSnr, MaskedSchedule, VectorSchedule};
-use elbow_reports::record::Input;
-use serde::Deserialize;
-
-use super::inputs;
-use super::statistics::largest;
-use crate::claims::context::{Check, Context, Outcome};
-use elbow_base::Error;
 use elbow_theory::discrete::{Forward, ReverseParameterization, genmd4, token_integrand, token_step};
+
+use super::prelude::*;
 
 /// The largest difference over times, states and values.
 #[derive(Debug, Deserialize)]

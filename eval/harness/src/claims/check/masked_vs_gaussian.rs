@@ -4,22 +4,16 @@ use std::path::Path;
 
 use elbow_impls::data::{Dataset, Split};
 use elbow_impls::train::{Plan, Settings};
-use elbow_reports::record::{Figure, Input, Panel};
-use serde::Deserialize;
+use elbow_metrics::Images;
 
-use super::figures::{figure, first_images, log_axis, means, plot, ranking, table};
 use super::independent_pixels_baseline::IndependentBaseline;
-use super::inputs;
+use super::prelude::*;
 use super::reference_distance::ReferenceDistance;
-use super::statistics::paired_bits;
-use crate::claims::context::{Check, Context, Outcome};
 use crate::images::of_dataset;
-use crate::likelihood::{Bound, Dequantisation, Estimate, OdeQuestion};
+use crate::likelihood::{Bound, Dequantisation, OdeLikelihood};
 use crate::networks::digits_classifier;
 use crate::runs::Trained;
 use crate::sampling::Request;
-use elbow_base::Error;
-use elbow_metrics::Images;
 
 /// Models of several implementations, trained on one data set.
 #[derive(Debug, Deserialize)]
@@ -131,7 +125,7 @@ impl MaskedVsGaussian {
         let Some(objective) = settings.gaussian() else { return Ok(None) };
         let device = context.device.clone().autodiff();
         let model = Trained::load(run, &device)?;
-        let question = OdeQuestion {
+        let estimation = OdeLikelihood {
             objective,
             denoiser: model.model.gaussian()?,
             data: test,
@@ -143,7 +137,7 @@ impl MaskedVsGaussian {
             sequences: Some(self.ode_sequences),
             seed: context.seed,
         };
-        let found = question.answer(&device, context.bar.as_ref())?;
+        let found = estimation.run(&device, context.bar.as_ref())?;
         if !found.is_converged() {
             let change = found.half_steps_difference;
             return Err(Error::internal(format!("the ODE has not converged: half the steps change it by {change}")));

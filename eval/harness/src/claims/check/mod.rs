@@ -24,6 +24,7 @@ mod order;
 mod parallel_sampling;
 mod parity;
 mod photographs;
+mod prelude;
 mod reference_distance;
 mod sample_size;
 mod samplers;
@@ -34,14 +35,14 @@ mod toy_training;
 mod trainings;
 mod weighting_study;
 
+use elbow_base::nearest;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 use toml::{Table, Value};
 
 use crate::claims::context::Check;
-use elbow_base::nearest;
 
-/// Makes a check out of the parameters in a claim's `[protocol]` table.
+/// Parses the parameters of a check, the rest of a claim's `[protocol]` table.
 type Parse = fn(Table) -> Result<Box<dyn Check>, toml::de::Error>;
 
 /// Every kind of check: its name in claim files, and the type of its parameters.

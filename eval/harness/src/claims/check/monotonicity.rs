@@ -2,14 +2,8 @@
 
 use elbow_impls::Weighting;
 use elbow_impls::schedule::{GaussianSchedule, LogSnr, MaskedSchedule};
-use elbow_reports::record::{Axis, Figure, Input, Series, Style};
-use serde::Deserialize;
 
-use super::figures::{axis, curve, figure, plot};
-use super::inputs;
-use super::statistics::largest;
-use crate::claims::context::{Check, Context, Outcome};
-use elbow_base::Error;
+use super::prelude::*;
 
 /// One measure over weightings and masked schedules; the worst case decides.
 #[derive(Debug, Deserialize)]
@@ -57,9 +51,8 @@ impl Check for Monotonicity {
     }
 
     fn run(&self, context: &Context) -> Result<Outcome, Error> {
-        let weightings = self.weightings.iter().map(|w| Ok(w.parse()?)).collect::<Result<Vec<Weighting>, Error>>()?;
-        let schedules =
-            self.schedules.iter().map(|s| Ok(s.parse()?)).collect::<Result<Vec<MaskedSchedule>, Error>>()?;
+        let weightings = self.weightings.iter().map(|w| w.parse()).collect::<Result<Vec<Weighting>, _>>()?;
+        let schedules = self.schedules.iter().map(|s| s.parse()).collect::<Result<Vec<MaskedSchedule>, _>>()?;
         let golden = match self.measure {
             Measure::GoldenError => Some(context.golden(GOLDEN)?),
             _ => None,

@@ -8,17 +8,11 @@ use elbow_impls::mdlm::{Mdlm, Protocol};
 use elbow_impls::objective::TokenObjective;
 use elbow_impls::schedule::MaskedSchedule;
 use elbow_impls::{DiffusionModel, Weighting};
-use elbow_reports::record::Input;
-use serde::Deserialize;
 
-use super::figures::{figure, ranking};
 use super::independent_pixels_baseline::IndependentBaseline;
-use super::inputs;
-use super::statistics::paired_bits;
-use crate::claims::context::{Check, Context, Outcome};
-use crate::likelihood::{Bound, Estimate, Estimator, Question};
+use super::prelude::*;
+use crate::likelihood::{Bound, BoundEstimation, Estimator};
 use crate::runs::Trained;
-use elbow_base::Error;
 
 /// Models trained on the digits.
 #[derive(Debug, Deserialize)]
@@ -151,9 +145,9 @@ impl OneModel<'_> {
         draws: usize,
         repeat: u64,
     ) -> Result<Bound, Error> {
-        let question = self.model.question(self.test, estimator, draws, None, self.context.seed + repeat)?;
+        let estimation = self.model.bound_estimation(self.test, estimator, draws, None, self.context.seed + repeat)?;
         let model = DiffusionModel::Tokens(objective, self.model.model.tokens()?);
-        Question { model, ..question }.answer(&self.context.device, self.context.bar.as_ref())
+        BoundEstimation { model, ..estimation }.run(&self.context.device, self.context.bar.as_ref())
     }
 
     /// The variance of one draw, from the differences of `pairs` pairs of repeats: each holds the noise of the draws

@@ -3,18 +3,12 @@
 use elbow_impls::Weighting;
 use elbow_impls::gaussian::{Level, Prediction};
 use elbow_impls::schedule::GaussianSchedule;
-use elbow_reports::record::{Figure, Input, Style};
-use serde::Deserialize;
-
-use super::figures::{axis, curve, figure, plot};
-use super::inputs;
-use super::statistics::{largest, smallest};
-use crate::claims::context::{Check, Context, Outcome};
-use crate::denoisers::MixtureDenoiser;
-use crate::likelihood::ode::log_density;
-use elbow_base::Error;
 use elbow_theory::gaussian::{GaussianToy, Mixture, cascade};
 use elbow_theory::quadrature::normal_expectation;
+
+use super::prelude::*;
+use crate::denoisers::MixtureDenoiser;
+use crate::likelihood::ode::log_density;
 
 /// Mixtures in one dimension.
 #[derive(Debug, Deserialize)]

@@ -2,17 +2,10 @@
 
 use elbow_impls::Key;
 use elbow_impls::schedule::VectorSchedule;
-use elbow_reports::record::{Input, Style};
-use serde::Deserialize;
-
-use super::figures::{axis, curve, figure, plot};
-use super::inputs;
-use super::statistics::{chi_square, largest};
-use crate::claims::context::{Check, Context, Outcome};
-use crate::likelihood::Estimate;
-use elbow_base::Error;
 use elbow_theory::Alphabet;
 use elbow_theory::masked::reveal_order::{order_law, simulate};
+
+use super::prelude::*;
 
 /// The law of the order on one toy, exact or simulated.
 #[derive(Debug, Deserialize)]

@@ -4,20 +4,13 @@ use elbow_impls::Key;
 use elbow_impls::md4::{Grid, ancestral};
 use elbow_impls::sampler_state::{Predictor, TokenState};
 use elbow_impls::schedule::MaskedSchedule;
-use elbow_reports::record::{Figure, Input, Style};
-use serde::Deserialize;
-
-use super::figures::{curve, figure, log_axis, plot};
-use super::inputs;
-use super::statistics::{chi_square, largest, smallest};
-use crate::claims::context::{Check, Context, Outcome};
-use crate::denoisers::table_denoiser;
-use crate::likelihood::Estimate;
-use elbow_base::Error;
 use elbow_theory::gap::kl_divergence;
 use elbow_theory::masked::sampler_law::{any_order_law, expected_masks, learned_step, prior, sampler_law};
 use elbow_theory::masked::{Enumeration, cascade};
 use elbow_theory::{Alphabet, DenoiserKind, Toy};
+
+use super::prelude::*;
+use crate::denoisers::table_denoiser;
 
 /// The exact law of the sampler on toys, with the toys' exact denoiser.
 #[derive(Debug, Deserialize)]
@@ -46,7 +39,7 @@ enum Measure {
     OneStep,
     /// Sum of the steps' total correlations minus the KL of the samples.
     PathSlack,
-    /// ln 2 of KL(T) / KL(2T) at the largest number of steps: the order in 1 / T.
+    /// log2 of KL(T) / KL(2T) at the largest number of steps: the order in 1 / T.
     Order,
     /// The law of the implemented sampler: mean chi-square per degree of freedom.
     Simulation,

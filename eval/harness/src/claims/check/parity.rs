@@ -1,21 +1,15 @@
 //! Check: the metrics of images against the reference tools, on the same features.
 
-use elbow_reports::record::Input;
-use serde::Deserialize;
+use elbow_metrics::{Balls, FeatureProvenance, between_features, inception_score, kid, prdc};
 use serde_json::Value;
 
-use super::figures::{figure, table};
-use super::inputs;
-use super::statistics::largest;
-use crate::claims::context::{Check, Context, Outcome};
-use elbow_base::Error;
-use elbow_metrics::{Balls, FeatureProvenance, between_features, inception_score, kid, prdc};
+use super::prelude::*;
 
 const GOLDEN: &str = "metrics/golden.json";
 /// Pairs of feature sets of the fixture; the last has many equal images, for the metrics of neighbours.
 const PAIRS: [&str; 4] = ["full", "uneven", "thin", "ties"];
 
-/// The largest relative difference between a metric and what the tools make of the same features.
+/// The largest relative difference between a metric and the values of the tools for the same features.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parity {
@@ -32,10 +26,7 @@ enum Metric {
 }
 
 elbow_impls::names!(Metric, "metric":
-    FrechetDistance = "frechet-distance",
-    Kid = "kid",
-    PrecisionRecall = "precision-recall",
-    InceptionScore = "inception-score",
+    FrechetDistance = "frechet-distance", Kid = "kid", PrecisionRecall = "precision-recall", InceptionScore = "inception-score",
 );
 
 /// One comparison: what, ours, by which tool, theirs.

@@ -1,22 +1,16 @@
 //! Check: distances between crops of photographs and their disturbed copies, on the features of a bundled network.
 
 use elbow_impls::Key;
-use elbow_reports::record::{Input, Style};
+use elbow_metrics::{Convention, FeatureNetwork, FeatureProvenance, GaussianFit, Images};
 use image::codecs::jpeg::JpegEncoder;
 use image::{RgbImage, imageops};
 use rand_distr::{Distribution, StandardNormal};
-use serde::Deserialize;
 
-use super::figures::{axis, curve, figure, plot, table};
-use super::inputs;
-use super::statistics::{largest, smallest};
-use crate::claims::context::{Check, Context, Outcome};
+use super::prelude::*;
 use crate::networks::bundled_network;
-use elbow_base::Error;
-use elbow_metrics::{Convention, FeatureNetwork, FeatureProvenance, GaussianFit, Images};
 
 const PHOTOS: [&str; 3] = ["photos/china.png", "photos/flower.png", "photos/grace_hopper.png"];
-/// GaussianFit of a crop; crops do not overlap.
+/// Height and width of a crop; crops do not overlap.
 const SIDE: u32 = 64;
 
 /// Disturbances of the bundled photographs.

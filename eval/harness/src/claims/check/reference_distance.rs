@@ -1,8 +1,6 @@
 //! Frechet distances of samples to a fixed set of reference images.
 
-use elbow_base::Progress;
-
-use elbow_base::Error;
+use elbow_base::{Error, Progress};
 use elbow_metrics::{FeatureNetwork, Features, Images, between_features};
 
 /// A feature network with the features of the reference images.

@@ -2,15 +2,10 @@
 
 use elbow_base::{Progress, Silent};
 use elbow_impls::{Key, Workers};
-use elbow_reports::record::{Figure, Series, Style};
-use rand_distr::{Distribution, StandardNormal};
-use serde::Deserialize;
-
-use super::figures::{axis, figure, plot};
-use crate::claims::context::{Check, Context, Outcome};
-use crate::likelihood::Estimate;
-use elbow_base::Error;
 use elbow_metrics::{FeatureProvenance, Features, GaussianFit, Statistics, extrapolated, kid, standard_error};
+use rand_distr::{Distribution, StandardNormal};
+
+use super::prelude::*;
 
 /// Sets of `images` draws of N(shift, I) in `dimension` dimensions against the law N(0, I): the true squared distance is
 /// dimension shift^2.

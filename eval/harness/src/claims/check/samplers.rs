@@ -3,20 +3,14 @@
 use elbow_impls::Key;
 use elbow_impls::data::{Dataset, Split};
 use elbow_impls::schedule::MaskedSchedule;
-use elbow_reports::record::{Figure, Input, Panel};
-use serde::Deserialize;
+use elbow_metrics::{Features, Images, kid};
 
-use super::figures::{figure, first_images, log_axis, means, plot};
-use super::inputs;
+use super::prelude::*;
 use super::reference_distance::ReferenceDistance;
-use crate::claims::context::{Check, Context, Outcome};
 use crate::images::of_dataset;
-use crate::likelihood::Estimate;
 use crate::networks::digits_classifier;
 use crate::runs::Trained;
 use crate::sampling::Request;
-use elbow_base::Error;
-use elbow_metrics::{Features, Images, kid};
 
 /// Samplers of one trained model.
 #[derive(Debug, Deserialize)]

@@ -4,15 +4,11 @@ use elbow_impls::Key;
 use elbow_impls::data::InMemory;
 use elbow_impls::schedule::MaskedSchedule;
 use elbow_impls::train::Settings;
-use elbow_reports::record::Input;
-use serde::Deserialize;
-
-use super::inputs;
-use crate::claims::context::{Check, Context, Outcome};
-use crate::likelihood::{Estimate, Estimator, Question};
-use elbow_base::Error;
 use elbow_theory::masked::{Enumeration, neg_elbo};
 use elbow_theory::{Alphabet, Toy};
+
+use super::prelude::*;
+use crate::likelihood::{BoundEstimation, Estimator};
 
 /// Trains small networks on draws from a toy and compares three numbers: the Monte-Carlo NELBO, the exact NELBO
 /// (every pattern through the network), and the entropy.
@@ -89,17 +85,11 @@ impl ToyTraining {
         let probabilities = context.network_probabilities(trainer.ema().tokens()?, toy);
         let all = Enumeration::with_probabilities(toy, &probabilities)?;
         let objective = settings.objective();
-        let question = Question {
-            model: objective.with(trainer.ema())?,
-            data: &test,
-            conditional: false,
+        let estimation = BoundEstimation {
             estimator: Estimator::Objective,
-            draws: self.draws,
-            sequences: None,
-            target: None,
-            seed: number,
+            ..BoundEstimation::new(objective.with(trainer.ema())?, &test, self.draws, number)
         };
-        let estimate = question.answer(&context.device, context.bar.as_ref())?;
+        let estimate = estimation.run(&context.device, context.bar.as_ref())?;
         Ok(Run { exact: neg_elbo(&all, &MaskedSchedule::Linear), monte_carlo: estimate.nats.value })
     }
 }

@@ -2,17 +2,17 @@
 
 use std::path::PathBuf;
 
+use elbow_base::Error;
 use elbow_impls::data::{Dataset, InMemory, Split};
 use elbow_impls::network::{self, TokenDenoiser, ids_tensor, softmax};
 use elbow_impls::sampler_state::Samples;
 use elbow_impls::train::{Settings, TRAINING, Trainer};
+use elbow_theory::{PatternIndex, Toy};
 
 use crate::claims::context::Context;
 use crate::likelihood::{Bound, Estimator};
 use crate::runs::{Trained, run_training};
 use crate::sampling::{self, Request};
-use elbow_base::Error;
-use elbow_theory::{PatternIndex, Toy};
 
 impl Context<'_> {
     /// Trains a network with a progress bar; nothing is written.
@@ -57,8 +57,8 @@ impl Context<'_> {
         draws: usize,
         sequences: Option<usize>,
     ) -> Result<Bound, Error> {
-        let question = model.question(data, Estimator::Auto, draws, sequences, self.seed)?;
-        question.answer(&self.device, self.bar.as_ref())
+        let estimation = model.bound_estimation(data, Estimator::Auto, draws, sequences, self.seed)?;
+        estimation.run(&self.device, self.bar.as_ref())
     }
 
     /// A request for `count` samples of `length` tokens by the implementation's own sampler, with this run's seed.

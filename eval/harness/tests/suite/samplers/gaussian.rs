@@ -10,7 +10,7 @@ use elbow_impls::network::{GaussianDenoiser, Input};
 use elbow_theory::gaussian::{Component, Mixture};
 use serde_json::Value;
 
-use crate::fixture::fixture;
+use crate::fixture::{json, number, numbers, score};
 
 /// Largest error of a double-precision grid, relative. Measured: 3.4e-15.
 const GRID: f64 = 3e-14;
@@ -24,16 +24,7 @@ const LAW: f64 = 3e-7;
 pub const REJECT: f64 = 4.5;
 
 pub fn golden() -> Value {
-    let text = std::fs::read_to_string(fixture("gaussian-samplers/golden.json")).expect("bundled");
-    serde_json::from_str(&text).expect("JSON")
-}
-
-pub fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().expect("a list").iter().map(|x| x.as_f64().expect("a number")).collect()
-}
-
-pub fn number(value: &Value) -> f64 {
-    value.as_f64().expect("a number")
+    json("gaussian-samplers/golden.json")
 }
 
 /// A mixture of the file, in one dimension or two.
@@ -173,7 +164,7 @@ fn ddim_and_ancestral_steps_have_the_law_of_the_closed_form() {
             let squares: Vec<f64> = draws.z.iter().map(|z| (z - ancestral_mean[i + 1]).powi(2)).collect();
             let spread = Estimate::of(&squares);
             for (found, expected) in [(found, ancestral_mean[i + 1]), (spread, ancestral_variance[i + 1])] {
-                let score = ((found.value - expected) / found.standard_error).abs();
+                let score = score(&found, expected);
                 assert!(score < REJECT, "{what}, step {i}: {found:?} against {expected}");
             }
         }
@@ -259,7 +250,7 @@ fn churn_adds_its_noise() {
     let factor = 1.0 + 0.5 * h * (rate(raised) + rate(1.2) * (1.0 + h * rate(raised)));
     let squares: Vec<f64> = y.iter().map(|y| (y - factor * 0.7).powi(2)).collect();
     for (found, expected) in [(Estimate::of(&y), factor * 0.7), (Estimate::of(&squares), (factor * spread).powi(2))] {
-        let score = ((found.value - expected) / found.standard_error).abs();
+        let score = score(&found, expected);
         assert!(score < REJECT, "{found:?} against {expected}");
     }
 }

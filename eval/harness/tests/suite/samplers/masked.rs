@@ -1,6 +1,7 @@
 //! Samplers of masked diffusion with one schedule for all values.
 
-use burn::tensor::Tensor;
+use std::sync::Mutex;
+
 use elbow_base::Silent;
 use elbow_harness::sampling::{Request, draw};
 use elbow_impls::any_order::{first_hitting, one_by_one};
@@ -8,13 +9,13 @@ use elbow_impls::d3pm::absorbing_ancestral;
 use elbow_impls::maskgit::confidence_decoding;
 use elbow_impls::md4::{Grid, ancestral};
 use elbow_impls::mdlm::ancestral_cached;
-use elbow_impls::network::{Input, TableDenoiser, TokenDenoiser};
+use elbow_impls::network::{Input, TokenDenoiser, to_f64_vec};
 use elbow_impls::sampler_state::Predictor;
 use elbow_impls::schedule::MaskedSchedule;
 use elbow_impls::train::Settings;
 use elbow_theory::masked::sampler_law::{any_order_law, sampler_law};
 
-use super::{Bench, DRAWS, follows, rejects};
+use super::{Bench, DRAWS, FnDenoiser, follows, rejects};
 
 #[test]
 fn ancestral_steps_have_the_chains_law() {
@@ -35,7 +36,7 @@ fn ancestral_steps_have_the_chains_law() {
 }
 
 #[test]
-fn the_cached_sampler_has_the_chains_law_and_counts_what_it_asks() {
+fn the_cached_sampler_has_the_chains_law_and_counts_its_evaluations() {
     let bench = Bench::new("three-tokens");
     let steps = 4;
     let times: Vec<f64> = (0..=steps).map(|i| i as f64 / steps as f64).collect();
@@ -45,27 +46,11 @@ fn the_cached_sampler_has_the_chains_law_and_counts_what_it_asks() {
     assert!(samples.evaluations.iter().all(|&n| (1..=3).contains(&n)));
     let many = ancestral_cached(bench.predictor(), 200, bench.masks());
     assert!(many.nfe() <= 3.0 && many.nfe() > 2.9, "{} evaluations for three tokens", many.nfe());
-    // A network that sees the time must be asked in every step that has masks.
-    let timed = Timed(&bench.table);
-    let asked = ancestral_cached(Predictor::new(&timed, &bench.device), 200, bench.masks());
-    assert!(asked.nfe() > 100.0, "{}", asked.nfe());
-}
-
-/// The same table as a denoiser that claims to see the time.
-struct Timed<'a>(&'a TableDenoiser);
-
-impl TokenDenoiser for Timed<'_> {
-    fn values(&self) -> usize {
-        self.0.values()
-    }
-
-    fn sees_time(&self) -> bool {
-        true
-    }
-
-    fn logits(&self, input: &Input) -> Tensor<3> {
-        self.0.logits(input)
-    }
+    // A network that sees the time must be evaluated in every step that has masks.
+    let timed =
+        FnDenoiser { values: bench.toy.states, sees_time: true, logits: |input: &Input| bench.table.logits(input) };
+    let evaluated = ancestral_cached(Predictor::new(&timed, &bench.device), 200, bench.masks());
+    assert!(evaluated.nfe() > 100.0, "{}", evaluated.nfe());
 }
 
 #[test]
@@ -99,14 +84,14 @@ fn a_denoiser_that_is_no_network_is_drawn_from_like_one() {
 }
 
 #[test]
-fn a_network_is_asked_at_the_times_that_it_was_trained_at() {
-    // Whatever grid a sampler walks on: half of the tokens masked is t = 1/2 under the linear schedule, and 1/3 under the
+fn a_network_is_evaluated_at_the_times_that_it_was_trained_at() {
+    // On any grid of the sampler: half of the tokens masked is t = 1/2 under the linear schedule, and 1/3 under the
     // cosine schedule, whose mask probability is sin(pi t / 2).
     let bench = Bench::new("example-a");
-    let asked = |draw: &dyn Fn(Predictor)| {
-        let watched = Watched(&bench.table, Default::default());
-        draw(Predictor::new(&watched, &bench.device).trained_under(MaskedSchedule::Cosine));
-        watched.1.into_inner().expect("one thread")
+    let times_of = |draw: &dyn Fn(Predictor)| {
+        let times = Mutex::default();
+        draw(Predictor::new(&watched(&bench, &times), &bench.device).trained_under(MaskedSchedule::Cosine));
+        times.into_inner().expect("one thread")
     };
     let at = |times: &[Vec<f64>], call: usize, exact: f64| {
         assert!(
@@ -115,33 +100,24 @@ fn a_network_is_asked_at_the_times_that_it_was_trained_at() {
             times[call][0]
         );
     };
-    let one = asked(&|predictor| drop(one_by_one(predictor, bench.masks())));
+    let one = times_of(&|predictor| drop(one_by_one(predictor, bench.masks())));
     at(&one, 0, 1.0);
     at(&one, 1, 1.0 / 3.0);
-    let grid = asked(&|predictor| {
+    let grid = times_of(&|predictor| {
         drop(ancestral(predictor, &MaskedSchedule::Linear, Grid::Uniform, 2, bench.masks()));
     });
     at(&grid, 1, 1.0 / 3.0);
-    at(&asked(&|predictor| drop(ancestral_cached(predictor, 2, bench.masks()))), 0, 1.0);
-    at(&asked(&|predictor| drop(confidence_decoding(predictor, 2, 1.0, bench.masks()))), 1, 1.0 / 3.0);
+    at(&times_of(&|predictor| drop(ancestral_cached(predictor, 2, bench.masks()))), 0, 1.0);
+    at(&times_of(&|predictor| drop(confidence_decoding(predictor, 2, 1.0, bench.masks()))), 1, 1.0 / 3.0);
 }
 
-/// The table, with the times of every evaluation.
-struct Watched<'a>(&'a TableDenoiser, std::sync::Mutex<Vec<Vec<f64>>>);
-
-impl TokenDenoiser for Watched<'_> {
-    fn values(&self) -> usize {
-        self.0.values()
-    }
-
-    fn sees_time(&self) -> bool {
-        true
-    }
-
-    fn logits(&self, input: &Input) -> Tensor<3> {
-        self.1.lock().expect("one thread").push(input.time.clone().into_data().iter::<f64>().collect());
-        self.0.logits(input)
-    }
+/// The table as a denoiser that sees the time, and records it at every evaluation.
+fn watched<'a>(bench: &'a Bench, times: &'a Mutex<Vec<Vec<f64>>>) -> impl TokenDenoiser + 'a {
+    let logits = |input: &Input| {
+        times.lock().expect("one thread").push(to_f64_vec(input.time.clone()));
+        bench.table.logits(input)
+    };
+    FnDenoiser { values: bench.toy.states, sees_time: true, logits }
 }
 
 #[test]
@@ -149,9 +125,9 @@ fn first_hitting_times_have_the_law_of_the_process() {
     // With N tokens the mask probability at the first event is u^(1/N), of mean N/(N + 1), and each later one has its
     // own factor: at the second event the mean is N/(N + 1) (N - 1)/N.
     let bench = Bench::new("three-tokens");
-    let watched = Watched(&bench.table, Default::default());
-    first_hitting(Predictor::new(&watched, &bench.device), bench.masks());
-    let times = watched.1.into_inner().expect("one thread");
+    let times = Mutex::default();
+    first_hitting(Predictor::new(&watched(&bench, &times), &bench.device), bench.masks());
+    let times = times.into_inner().expect("one thread");
     assert_eq!(times.len(), 3);
     let mean = |t: &[f64]| t.iter().sum::<f64>() / t.len() as f64;
     for (found, exact) in times.iter().map(|t| mean(t)).zip([0.75, 0.5, 0.25]) {

@@ -5,7 +5,9 @@ mod masked;
 mod ode;
 mod others;
 
+use burn::tensor::Tensor;
 use elbow_impls::Key;
+use elbow_impls::network::{Input, TokenDenoiser};
 use elbow_impls::sampler_state::{Predictor, Samples, TokenState};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
@@ -14,6 +16,27 @@ use crate::fixture::Bench;
 const DRAWS: usize = 20_000;
 /// Probability that a right sampler is rejected, by test; at the fixed seed none is.
 const ALARM: f64 = 1e-5;
+
+/// A denoiser by a function of its input.
+struct FnDenoiser<F> {
+    values: usize,
+    sees_time: bool,
+    logits: F,
+}
+
+impl<F: Fn(&Input) -> Tensor<3> + Send + Sync> TokenDenoiser for FnDenoiser<F> {
+    fn values(&self) -> usize {
+        self.values
+    }
+
+    fn sees_time(&self) -> bool {
+        self.sees_time
+    }
+
+    fn logits(&self, input: &Input) -> Tensor<3> {
+        (self.logits)(input)
+    }
+}
 
 impl Bench {
     fn masks(&self) -> TokenState {

@@ -3,14 +3,15 @@
 use burn::tensor::{Device, Float, Tensor, TensorData};
 use elbow_base::Silent;
 use elbow_harness::likelihood::ode::{Field, NetworkField, Trace, log_density};
-use elbow_harness::likelihood::{Dequantisation, Dequantised, Estimate, OdeQuestion};
+use elbow_harness::likelihood::{Dequantisation, Dequantised, Estimate, OdeLikelihood};
 use elbow_impls::data::{InMemory, Tokens};
 use elbow_impls::gaussian::{Decoder, Gaussian, Level, Prediction};
 use elbow_impls::network::{GaussianDenoiser, Input};
 use elbow_impls::{Key, Weighting};
 use elbow_theory::gaussian::{Component, Mixture};
 
-use super::gaussian::{REJECT, denoiser, golden, mixture, number, numbers};
+use super::gaussian::{REJECT, denoiser, golden, mixture};
+use crate::fixture::{number, numbers, score};
 
 /// Largest error of log p along the ODE in 400 steps. Measured: 7e-8.
 const FLOW: f64 = 7e-7;
@@ -75,7 +76,7 @@ fn code_lengths_of_tokens_are_those_of_the_exact_density() {
         let nats = |k: i32| -noisy.log_density([place + 0.4 * ((f64::from(k) + 0.5) / 4000.0 - 0.5), 0.0]);
         let exact = (0..4000).map(nats).sum::<f64>() / 4000.0 - 0.4f64.ln();
         let uniform = found(Dequantisation::Uniform);
-        let score = ((uniform.value - exact) / uniform.standard_error).abs();
+        let score = score(&uniform, exact);
         assert!(score < REJECT, "value {value}: {uniform:?} against {exact}");
     }
 }
@@ -101,8 +102,8 @@ fn a_denoiser_that_is_no_network_has_an_ode_likelihood() {
     let device = Device::flex().autodiff();
     let tokens = Tokens::new((0..24).map(|i| i * 5 / 3 % 2).collect(), 3);
     let objective = Gaussian::new("fixed-linear:-6:5".parse().expect("a schedule"), Weighting::Elbo, Prediction::V);
-    let answer = |objective: &Gaussian, steps: usize| {
-        let question = OdeQuestion {
+    let solve = |objective: &Gaussian, steps: usize| {
+        let estimation = OdeLikelihood {
             objective,
             denoiser: &Small,
             data: &InMemory::new("bits", 2, tokens.clone()),
@@ -114,12 +115,12 @@ fn a_denoiser_that_is_no_network_has_an_ode_likelihood() {
             sequences: None,
             seed: 1,
         };
-        question.answer(&device, &Silent)
+        estimation.run(&device, &Silent)
     };
-    let found = answer(&objective, 64).expect("a solution");
+    let found = solve(&objective, 64).expect("a solution");
     assert!(found.is_converged() && found.nats.value.is_finite(), "{found:?}");
-    assert!(!answer(&objective, 2).expect("a solution").is_converged(), "witness: two steps are too few");
-    let error = answer(&Gaussian { learned: true, ..objective }, 64).expect_err("it learned no ends").to_string();
+    assert!(!solve(&objective, 2).expect("a solution").is_converged(), "witness: two steps are too few");
+    let error = solve(&Gaussian { learned: true, ..objective }, 64).expect_err("it learned no ends").to_string();
     assert!(error.contains("no learned ends"), "{error}");
 }
 
@@ -157,7 +158,7 @@ fn traces_of_networks_are_exact_or_unbiased() {
             .map(|k| field(Trace::Hutchinson(Key::new(k, "signs")), prediction).eps_and_trace(&z, 3, 0.7).1[0])
             .collect();
         let mean = Estimate::of(&draws);
-        let score = ((mean.value - trace[0]) / mean.standard_error).abs();
+        let score = score(&mean, trace[0]);
         assert!(score < REJECT, "{prediction}: {mean:?} against {}", trace[0]);
     }
 }

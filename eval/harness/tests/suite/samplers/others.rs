@@ -14,7 +14,7 @@ use elbow_impls::schedule::MaskedSchedule;
 use elbow_theory::masked::sampler_law::{any_order_law, sampler_law};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
-use super::{ALARM, Bench, DRAWS, follows, rejects};
+use super::{ALARM, Bench, DRAWS, FnDenoiser, follows, rejects};
 
 #[test]
 fn a_schedule_for_each_value_has_its_chains_law() {
@@ -46,23 +46,14 @@ fn a_schedule_for_each_value_has_its_chains_law() {
 }
 
 /// The table with a constant logit for the mask: mass m, the values sharing 1 - m.
-struct WithMask<'a>(&'a TableDenoiser, f64);
-
-impl TokenDenoiser for WithMask<'_> {
-    fn values(&self) -> usize {
-        self.0.values()
-    }
-
-    fn sees_time(&self) -> bool {
-        false
-    }
-
-    fn logits(&self, input: &Input) -> Tensor<3> {
-        let values = self.0.logits(input);
+fn with_mask(table: &TableDenoiser, mass: f64) -> impl TokenDenoiser + '_ {
+    let logits = move |input: &Input| {
+        let values = table.logits(input);
         let [batch, length, _] = values.dims();
-        let mask = (self.1 / (1.0 - self.1)).ln();
+        let mask = (mass / (1.0 - mass)).ln();
         Tensor::cat(vec![values.clone(), Tensor::full([batch, length, 1], mask, &values.device())], 2)
-    }
+    };
+    FnDenoiser { values: table.values(), sees_time: false, logits }
 }
 
 #[test]
@@ -80,7 +71,7 @@ fn absorbing_d3pm_keeps_the_mass_on_the_mask() {
         row.iter().map(|p| p / total).collect()
     });
     let draw = |mass: f64| {
-        absorbing_ancestral(Predictor::new(&WithMask(&bench.table, mass), &bench.device), steps, bench.masks())
+        absorbing_ancestral(Predictor::new(&with_mask(&bench.table, mass), &bench.device), steps, bench.masks())
     };
     follows(&bench, &draw(mass), &law);
     rejects(&bench, &draw(1e-9), &law);
@@ -93,7 +84,7 @@ fn absorbing_d3pm_keeps_the_mass_on_the_mask() {
 fn uniform_d3pm_has_its_chains_law_under_both_kernels() {
     let bench = Bench::new("example-a");
     let steps = 3usize;
-    // Nothing is masked here: a denoiser with an opinion on every pair of values, 0 for the first more likely after 0.
+    // Nothing is masked here: a denoiser that depends on every pair of values, 0 for the first more likely after 0.
     let rows: Vec<Vec<f64>> = (0..9)
         .map(|pattern| {
             let (a, b) = (0.8 - 0.25 * f64::from(pattern % 3), 0.3 + 0.2 * f64::from(pattern / 3));
@@ -135,30 +126,19 @@ fn uniform_d3pm_has_its_chains_law_under_both_kernels() {
 }
 
 /// A causal reading of the table: position n knows the tokens before it, shifted by one behind the mask.
-struct Causal<'a>(&'a TableDenoiser);
-
-impl TokenDenoiser for Causal<'_> {
-    fn values(&self) -> usize {
-        self.0.values()
-    }
-
-    fn sees_time(&self) -> bool {
-        false
-    }
-
-    fn logits(&self, input: &Input) -> Tensor<3> {
+fn causal(table: &TableDenoiser) -> impl TokenDenoiser + '_ {
+    let logits = |input: &Input| {
         let z = input.z.clone();
         let [batch, length] = z.dims();
         let mask = z.clone().slice([0..batch, 0..1]);
-        let mut rows = Vec::new();
-        for n in 0..length {
+        let row = |n: usize| {
             let known = z.clone().slice([0..batch, 1..n + 1]);
             let pattern = Tensor::cat(vec![known, mask.clone().repeat_dim(1, length - n)], 1);
-            let times = vec![0.0; batch];
-            rows.push(self.0.logits(&Input::new(pattern, &times)).slice([0..batch, n..n + 1]));
-        }
-        Tensor::cat(rows, 1)
-    }
+            table.logits(&Input::new(pattern, &vec![0.0; batch])).slice([0..batch, n..n + 1])
+        };
+        Tensor::cat((0..length).map(row).collect(), 1)
+    };
+    FnDenoiser { values: table.values(), sees_time: false, logits }
 }
 
 #[test]
@@ -170,7 +150,7 @@ fn left_to_right_has_the_product_law() {
             law[bench.all.number(&[a, b])] = bench.mu(&[2, 2], 0)[a as usize] * bench.mu(&[a, 2], 1)[b as usize];
         }
     }
-    let causal = Causal(&bench.table);
+    let causal = causal(&bench.table);
     let samples = left_to_right(Predictor::new(&causal, &bench.device), bench.masks());
     follows(&bench, &samples, &law);
     rejects(&bench, &samples, &any_order_law(&bench.all));
@@ -198,30 +178,19 @@ fn windows_continue_the_text_before_them() {
 }
 
 /// Fixed logits for each class of a single token; the last class means "no class".
-struct Classes(Vec<[f32; 3]>);
+const CLASSES: [[f32; 3]; 3] = [[0.3, -1.0, 0.8], [1.5, 0.2, -0.7], [0.1, 0.4, -0.2]];
 
-impl TokenDenoiser for Classes {
-    fn values(&self) -> usize {
-        3
-    }
-
-    fn sees_time(&self) -> bool {
-        false
-    }
-
-    fn logits(&self, input: &Input) -> Tensor<3> {
-        let batch = input.z.dims()[0];
-        let null = self.0.len() - 1;
-        let class = input.class.clone().map(|class| class.into_data().iter::<i64>().collect::<Vec<_>>());
-        let rows = (0..batch).flat_map(|row| self.0[class.as_ref().map_or(null, |class| class[row] as usize)]);
-        Tensor::from_data(TensorData::new(rows.collect::<Vec<f32>>(), [batch, 1, 3]), &input.z.device())
-    }
+fn class_logits(input: &Input) -> Tensor<3> {
+    let batch = input.z.dims()[0];
+    let class = input.class.clone().map(|class| class.into_data().iter::<i64>().collect::<Vec<_>>());
+    let rows = (0..batch).flat_map(|row| CLASSES[class.as_ref().map_or(2, |class| class[row] as usize)]);
+    Tensor::from_data(TensorData::new(rows.collect::<Vec<f32>>(), [batch, 1, 3]), &input.z.device())
 }
 
 #[test]
 fn guidance_and_nucleus_change_the_law_as_defined() {
     let device = Device::flex();
-    let classes = Classes(vec![[0.3, -1.0, 0.8], [1.5, 0.2, -0.7], [0.1, 0.4, -0.2]]);
+    let classes = FnDenoiser { values: 3, sees_time: false, logits: class_logits };
     let probabilities = |logits: [f32; 3]| {
         let weights = logits.map(|l| f64::from(l).exp());
         weights.map(|w| w / weights.iter().sum::<f64>())
@@ -235,7 +204,7 @@ fn guidance_and_nucleus_change_the_law_as_defined() {
         let freedom = possible.len() as f64 - 1.0;
         1.0 - ChiSquared::new(freedom).expect("positive").cdf(possible.into_iter().map(term).sum())
     };
-    let (conditional, unconditional) = (probabilities(classes.0[1]), probabilities(classes.0[2]));
+    let (conditional, unconditional) = (probabilities(CLASSES[1]), probabilities(CLASSES[2]));
     for (w, evaluations) in [(0.0, 1), (1.0, 1), (2.5, 2), (-0.5, 2)] {
         let weights: [f64; 3] = std::array::from_fn(|v| conditional[v].powf(w) * unconditional[v].powf(1.0 - w));
         let law = weights.map(|x| x / weights.iter().sum::<f64>());

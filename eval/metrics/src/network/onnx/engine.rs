@@ -35,7 +35,7 @@ impl Engine {
             Runtime::Native { library, cuda } => {
                 let environment = native_environment(library)?;
                 let first = native_session(environment, bytes, *cuda).map_err(|e| match *cuda {
-                    None => Error::NotCompiled(e.to_string()),
+                    None => not_compiled(e.to_string()),
                     Some(device) => Error::CudaDevice(device, e.to_string()),
                 })?;
                 Ok(Self::Native { bytes: Arc::clone(bytes), environment, cuda: *cuda, idle: Mutex::new(vec![first]) })
@@ -46,7 +46,7 @@ impl Engine {
                     .and_then(|model| model.with_input_fact(0, f32::fact(shape).into()))
                     .and_then(|model| model.into_optimized())
                     .and_then(TypedModel::into_runnable)
-                    .map_err(|e| Error::NotCompiled(format!("{e:#}")))?;
+                    .map_err(|e| not_compiled(format!("{e:#}")))?;
                 Ok(Self::Embedded(plan))
             }
         }
@@ -89,6 +89,11 @@ impl Engine {
             }
         }
     }
+}
+
+/// A network that does not compile for its input, with the error of the runtime.
+fn not_compiled(why: String) -> Error {
+    Error::input(why, "give an ONNX network that takes one image")
 }
 
 fn native_session(environment: &Environment, bytes: &[u8], cuda: Option<i32>) -> ort::Result<Session> {

@@ -13,6 +13,8 @@ use tract_onnx::prelude::Framework;
 use super::super::CANONICAL_WEIGHTS;
 use crate::{Error, Result};
 
+/// File name of the weights that pytorch-fid and torch-fidelity fetch.
+const CANONICAL_FILE: &str = "pt_inception-2015-12-05-6726825d.pth";
 /// Key of the ONNX metadata with the SHA-256 of the weights file.
 const WEIGHTS_KEY: &str = "weights-sha256";
 /// Key of the ONNX metadata with the SHA-256 of the exported model without these two entries.
@@ -38,11 +40,7 @@ impl Inception {
     pub fn skeleton(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(elbow_base::Error::reading(path))?;
         let model = tract_onnx::onnx().proto_model_for_read(&mut &bytes[..]);
-        model.map(Self).map_err(|e| Error::InvalidFile {
-            path: path.to_owned(),
-            what: e.to_string(),
-            advice: "restore the file",
-        })
+        model.map(Self).map_err(|e| Error::input(format!("{}: {e}", path.display()), "restore the file"))
     }
 
     /// Names and shapes of the weights.
@@ -57,7 +55,7 @@ impl Inception {
     /// Every tensor must have its place, except the bias of the last layer and the counters of the batch norms, which
     /// the graph does not use.
     pub fn with_weights(mut self, mut values: BTreeMap<String, (Vec<usize>, Vec<f32>)>, hash: &str) -> Result<Vec<u8>> {
-        let wrong = Error::Weights;
+        let wrong = |what: String| Error::input(what, format!("give {CANONICAL_FILE} of pytorch-fid"));
         let expected = self.weights();
         values.retain(|name, _| name != "fc.bias" && !name.ends_with(".num_batches_tracked"));
         if let Some(stray) = values.keys().find(|name| !expected.contains_key(*name)) {

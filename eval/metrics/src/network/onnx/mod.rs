@@ -14,7 +14,7 @@ use crate::{Error, Result};
 
 /// Reads the inputs and outputs of a network from the bytes of an ONNX file.
 pub fn read(bytes: &[u8]) -> Result<Graph> {
-    let wrong = Error::NotANetwork;
+    let wrong = |what: String| Error::input(what, "give an ONNX network of one image input [N, C, H, W]");
     let model = tract_onnx::onnx().proto_model_for_read(&mut &*bytes);
     let model = model.map_err(|e| wrong(format!("not an ONNX file: {e}")))?;
     let (channels, size) = input_shape(&model).ok_or_else(|| wrong("its input is no image".to_owned()))?;
@@ -24,7 +24,8 @@ pub fn read(bytes: &[u8]) -> Result<Graph> {
     let logits = output("logits").filter(|&logits| logits != features);
     let outside = |tensor: &&TensorProto| !tensor.external_data.is_empty() || tensor.data_location.unwrap_or(0) != 0;
     if let Some(tensor) = graph.initializer.iter().find(outside) {
-        return Err(Error::ExternalTensor(tensor.name.clone()));
+        let what = format!("tensor {} lies in another file, which a hash of this one does not see", tensor.name);
+        return Err(Error::input(what, "save the network as one file, with its weights inside"));
     }
     let outputs = [features].into_iter().chain(logits).collect();
     Ok(Graph { channels, size, outputs, canonical: inception::is_canonical(&model) })

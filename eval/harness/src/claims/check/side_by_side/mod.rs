@@ -5,16 +5,12 @@ mod program;
 
 use std::path::{Path, PathBuf};
 
+use elbow_base::Remedy;
 use elbow_impls::train::{DataShape, Plan};
-use elbow_reports::record::Input;
-use serde::Deserialize;
 
-use super::figures::{figure, ranking};
-use crate::claims::context::{Check, Context, Outcome};
-use crate::likelihood::Estimate;
+use super::prelude::*;
 use crate::provenance;
 use crate::timing::{Case, measure_machine};
-use elbow_base::{Error, Remedy};
 use peer_comparison::PeerComparison;
 use program::{Run, THREADS};
 

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use elbow_base::Error;
+
 use super::program::{Program, onnx_runtime};
 use super::{PEERS, SideBySide, Task};
 use crate::claims::context::Context;
 use crate::timing::Case;
-use elbow_base::Error;
 
 /// Number of images in the comparison of features.
 const IMAGES: usize = 100;
@@ -19,7 +20,7 @@ pub struct PeerComparison {
     pub case: Option<Case>,
 }
 
-/// What both programs are given.
+/// The problem that both programs solve.
 struct Problem {
     /// Our verb with its options.
     verb: Vec<String>,

@@ -1,14 +1,13 @@
 //! A program that is timed from outside.
 
-use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use elbow_base::Error;
 use serde_json::Value;
 
 use crate::timing::Timing;
-use elbow_base::Error;
 
 /// Cores and threads of every program.
 pub const THREADS: usize = 2;
@@ -66,25 +65,14 @@ impl Program {
         command.args(&self.words[1..]).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env("RAYON_NUM_THREADS", THREADS.to_string());
         on_few_cores(&mut command);
-        let mut child = command.spawn().map_err(|e| failed(e.to_string()))?;
+        let child = command.spawn().map_err(|e| failed(e.to_string()))?;
         let id = child.id();
         let memory = std::thread::spawn(move || peak_memory(id));
-        // Read beside each other: a full pipe would stop the child.
-        let errors = child.stderr.take().map(|mut errors| {
-            std::thread::spawn(move || {
-                let mut text = String::new();
-                errors.read_to_string(&mut text).map(|_| text).unwrap_or_default()
-            })
-        });
-        let mut output = String::new();
-        if let Some(stdout) = &mut child.stdout {
-            stdout.read_to_string(&mut output).map_err(|e| failed(e.to_string()))?;
-        }
-        let status = child.wait().map_err(|e| failed(e.to_string()))?;
+        let done = child.wait_with_output().map_err(|e| failed(e.to_string()))?;
         let seconds = clock.elapsed().as_secs_f64();
-        let errors = errors.and_then(|errors| errors.join().ok()).unwrap_or_default();
+        let [output, errors] = [done.stdout, done.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
         let memory = memory.join().unwrap_or(f64::NAN);
-        match status.success() {
+        match done.status.success() {
             true => Ok((output, seconds, memory)),
             false => Err(failed(errors.trim().replace('\n', " "))),
         }

@@ -2,10 +2,9 @@
 
 use elbow_impls::data::{Dataset, Tokens};
 
-use crate::claims::context::Context;
-use crate::likelihood::{Estimate, Generative, generative};
+use super::super::prelude::*;
+use crate::likelihood::{Generative, generative};
 use crate::runs::Trained;
-use elbow_base::Error;
 
 /// The autoregressive model that judges texts.
 pub(super) struct Judge<'a> {

@@ -8,18 +8,12 @@ use std::collections::BTreeMap;
 
 use elbow_impls::data::{Dataset, Split};
 use elbow_impls::train::Settings;
-use elbow_reports::record::{Figure, Input};
-use serde::Deserialize;
 
-use super::figures::{figure, ranking};
 use super::independent_pixels_baseline::IndependentBaseline;
-use super::inputs;
-use super::statistics::paired_bits;
-use crate::claims::context::{Check, Context, Outcome};
-use crate::likelihood::{Bound, Estimate};
+use super::prelude::*;
+use crate::likelihood::Bound;
 use crate::provenance;
 use crate::runs::Trained;
-use elbow_base::Error;
 
 /// Models of letters, trained on one text and evaluated on it and on another.
 #[derive(Debug, Deserialize)]
@@ -53,7 +47,7 @@ pub struct Texts {
 enum Measure {
     /// The worst model's bound on its own text minus the cost of independent letters, paired over windows.
     WorstMinusLetters,
-    /// The smallest loss of a model on the other text against a native of that text.
+    /// The smallest loss of a model on the other text against a model trained on that text.
     ZeroShotLoss,
     /// Entropy of samples cut to the smallest nucleus minus that of the largest; the perplexity falls with it.
     NucleusEntropy,
@@ -202,8 +196,8 @@ fn at_home(cells: &[Cell], letters: &BTreeMap<String, Vec<f64>>) -> Vec<(String,
     cells.iter().filter(|cell| cell.is_at_home()).map(difference).collect()
 }
 
-/// The bound of a native of each text minus that of a model of the other one, bits per letter: the negative of the loss,
-/// so that the worst case is the largest number.
+/// The bound of a model trained on each text minus that of a model trained on the other one, bits per letter: the negative of
+/// the loss, so that the worst case is the largest number.
 fn away(cells: &[Cell]) -> Vec<(String, Estimate)> {
     let difference = |away: &Cell| {
         let is_native = |cell: &&Cell| cell.preset == away.preset && cell.text == away.text && cell.is_at_home();

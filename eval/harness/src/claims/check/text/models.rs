@@ -1,15 +1,11 @@
-//! Every model of letters side by side: bits per character at home and away, samples, infilling, published numbers.
+//! Every model of letters side by side: bits per character on each text, samples, infilling, published numbers.
 
 use elbow_impls::train::{ObjectiveConfig, Settings};
-use elbow_reports::record::{Figure, Panel};
-use serde::Deserialize;
 
-use super::super::figures::{figure, table};
+use super::super::prelude::*;
 use super::generative_perplexity::{Judge, number};
 use super::{Cell, Texts, implementation};
-use crate::claims::context::Context;
 use crate::sampling::{Request, infilling};
-use elbow_base::Error;
 
 /// Published bits per character on text8, with their protocol.
 const PUBLISHED: &str = include_str!("../../../../../published/text8.toml");

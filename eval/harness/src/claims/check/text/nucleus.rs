@@ -1,13 +1,9 @@
 //! Samples of a model of letters under a judge, cut to smaller and smaller nuclei.
 
-use super::super::figures::{figure, table};
-use super::super::inputs;
+use super::super::prelude::*;
 use super::Texts;
 use super::generative_perplexity::{Judge, number};
-use crate::claims::context::{Context, Outcome};
-use crate::likelihood::Estimate;
 use crate::sampling::Request;
-use elbow_base::Error;
 
 impl Texts {
     pub(super) fn nucleus(&self, context: &Context) -> Result<Outcome, Error> {

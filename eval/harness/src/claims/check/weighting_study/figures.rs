@@ -1,11 +1,9 @@
 //! The figures of the study.
 
-use elbow_reports::record::{Figure, Panel, Series};
-
-use super::super::figures::{self, axis, figure, means, plot, ranking};
+use super::super::figures;
+use super::super::prelude::*;
 use super::profile::Level;
 use super::{MeasuredArm, MeasuredRun, WeightingStudy};
-use crate::likelihood::Estimate;
 
 /// Every figure: numbers, levels, samples.
 pub(super) fn draw(study: &WeightingStudy, arms: &[MeasuredArm], metric: &str) -> Vec<Figure> {

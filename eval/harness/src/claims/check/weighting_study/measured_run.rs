@@ -1,9 +1,11 @@
 //! One training with all its measurements, kept beside its checkpoint.
 
+use elbow_base::{Error, atomic_file};
 use elbow_impls::data::Dataset;
 use elbow_impls::md4::Grid;
 use elbow_impls::schedule::MaskedSchedule;
 use elbow_impls::train::Settings;
+use elbow_metrics::{BadImagePolicy, Balls, ImageScan, Images, entropy, kid, prdc};
 use serde::{Deserialize, Serialize};
 
 use super::super::reference_distance::ReferenceDistance;
@@ -13,9 +15,6 @@ use crate::likelihood::Estimator;
 use crate::runs::{Trained, run_training};
 use crate::sampling::{self, Request, Sampler};
 use crate::workspace::Workspace;
-use elbow_base::Error;
-use elbow_base::atomic_file;
-use elbow_metrics::{BadImagePolicy, Balls, ImageScan, Images, entropy, kid, prdc};
 
 /// The numbers of one training.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,7 +44,7 @@ pub(super) struct MeasuredRun {
 const SHOWN: usize = 16;
 
 impl WeightingStudy {
-    /// Trains in OUT/runs/`name`, or finds what was trained and measured there.
+    /// Trains and measures in OUT/runs/`name`, or reads the measurements kept there.
     pub(super) fn measured_run(
         &self,
         workspace: &Workspace,
@@ -66,8 +65,8 @@ impl WeightingStudy {
         run_training(workspace, settings, train, &run)?;
         let model = Trained::load(&run, &workspace.device)?;
         let bound = model
-            .question(test, Estimator::Auto, self.draws, self.sequences, workspace.seed)?
-            .answer(&workspace.device, workspace.bar.as_ref())?;
+            .bound_estimation(test, Estimator::Auto, self.draws, self.sequences, workspace.seed)?
+            .run(&workspace.device, workspace.bar.as_ref())?;
         let levels = profile(&run, [train, test], self.sequences, &workspace.device, workspace.seed)?;
         let measured = self.samples(workspace, &model, train, reference, (bound.bits_per_dim.value, levels))?;
         let text = serde_json::to_vec(&measured).map_err(|e| Error::internal(e.to_string()))?;

@@ -7,20 +7,15 @@ mod profile;
 use elbow_impls::Workers;
 use elbow_impls::data::Split;
 use elbow_impls::train::Settings;
-use elbow_reports::record::Input;
-use serde::Deserialize;
 
-use super::inputs;
+use super::prelude::*;
 use super::reference_distance::ReferenceDistance;
-use crate::claims::context::{Check, Context, Outcome};
 use crate::images::of_dataset;
-use crate::likelihood::Estimate;
 use crate::networks::bundled_network;
 use crate::provenance;
-use elbow_base::Error;
 use measured_run::MeasuredRun;
 
-/// Trainings of one family of diffusion that differ in their weighting alone, and what is claimed of them.
+/// Trainings of one family of diffusion that differ in their weighting alone, with the claim about them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WeightingStudy {
@@ -62,7 +57,7 @@ struct Arm {
 enum Quantity {
     /// Frechet distance of samples to the training images.
     Distance,
-    /// The NELBO of test images, bits/dim: the true bound, whatever weighting trained.
+    /// The NELBO of test images, bits/dim: the bound itself, with the same weights for every arm.
     Nelbo,
 }
 
@@ -156,6 +151,7 @@ impl WeightingStudy {
         }
         Ok(all)
     }
+
     /// The paired difference of each arm of `lower` from each arm of `than`, over trainings.
     fn pairs(&self, arms: &[MeasuredArm]) -> Result<Vec<(String, Estimate)>, Error> {
         let values = |name: &String| -> Result<Vec<f64>, Error> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use elbow_base::bits_per_dim;
+use elbow_base::{Error, bits_per_dim};
 use elbow_impls::any_order::K_DCE;
 use elbow_impls::data::Dataset;
 use elbow_impls::objective::Batch;
@@ -14,7 +14,6 @@ use elbow_impls::{DiffusionModel, Key};
 use serde::{Deserialize, Serialize};
 
 use crate::runs::Trained;
-use elbow_base::Error;
 
 /// One interval of noise levels, of equal share of the bound's own measure and of training's times.
 #[derive(Clone, Debug, Serialize, Deserialize)]
