@@ -4,11 +4,11 @@ use burn::tensor::{Device, Int, Tensor};
 use rand_chacha::ChaCha8Rng;
 
 use crate::batch::Batch;
+use crate::bound_terms::BoundTerms;
 use crate::error::{Error, Result};
 use crate::key::{Key, open_uniform, permutation};
 use crate::mdlm::subs_parameterization;
 use crate::network::{Input, MaskedTargets, TokenDenoiser, negative_log, to_f64_vec};
-use crate::objective::BoundTerms;
 use crate::schedule::MaskedSchedule;
 
 /// Time and noise of a batch, drawn: the randomness of a loss.

@@ -18,6 +18,7 @@
 pub mod any_order;
 pub mod autoregressive;
 pub mod batch;
+mod bound_terms;
 pub mod corruption;
 pub mod d3pm;
 pub mod data;

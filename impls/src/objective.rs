@@ -4,31 +4,13 @@
 //! other programs are compared with the loss that trains, and an exact mean is a sum over corruptions.
 
 use burn::tensor::{Device, Tensor};
-use serde::Serialize;
 
 pub use crate::batch::Batch;
+pub use crate::bound_terms::BoundTerms;
 use crate::corruption::Corruption;
 use crate::error::Result;
 use crate::key::Key;
 use crate::network::TokenDenoiser;
-
-/// The terms of one draw of a bound on -log p(x), nats per sequence. Their sum bounds it from above in expectation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct BoundTerms {
-    /// E -log p(x | z_0).
-    pub reconstruction: f64,
-    /// KL(q(z_1|x) || p(z_1)).
-    pub prior: f64,
-    /// The sum or the integral over the steps between.
-    pub diffusion: f64,
-}
-
-impl BoundTerms {
-    /// The bound, nats.
-    pub fn sum(&self) -> f64 {
-        self.reconstruction + self.prior + self.diffusion
-    }
-}
 
 /// A training loss over tokens, with the bound that belongs to it.
 pub trait TokenObjective: Send + Sync {

@@ -3,8 +3,8 @@
 use burn::tensor::activation::{log_softmax, sigmoid};
 use burn::tensor::{Int, Tensor, TensorData};
 
+use super::corruption::GaussianCorruption;
 use super::decoder::Decoder;
-use super::loss::GaussianCorruption;
 use super::prediction::network_time;
 use crate::error::{Error, Result};
 use crate::network::{GaussianDenoiser, Input, ids_tensor, rows_tensor, to_f64_vec};

@@ -22,6 +22,7 @@
 //! - VDM's learned gamma is the straight line between two learned ends: the interior does not change the bound in continuous
 //!   time.
 
+mod corruption;
 mod decoder;
 mod learned_endpoints;
 mod loss;
@@ -30,7 +31,8 @@ mod sampler;
 
 pub use elbow_process::gaussian::{Kernel, Level, LevelGrid};
 
+pub use corruption::GaussianCorruption;
 pub use decoder::{Decoder, prior_kl};
-pub use loss::{Gaussian, GaussianCorruption, NoiseLevelWeight, prior_loss, reconstruction_loss, squared_errors};
+pub use loss::{Gaussian, NoiseLevelWeight, prior_loss, reconstruction_loss, squared_errors};
 pub use prediction::{Preconditioning, Prediction, network_time};
 pub use sampler::{Churn, EpsPredictor, GaussianState, ancestral, ddim, heun};

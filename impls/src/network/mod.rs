@@ -18,6 +18,7 @@ pub mod state_dict;
 pub mod table;
 mod transformer;
 mod unet;
+mod unet_shape;
 
 use std::borrow::Borrow;
 
@@ -36,7 +37,8 @@ pub use model::{GaussianModel, Model, NetworkShape, TokenModel};
 pub use patches::PatchTransformerShape;
 pub use table::TableDenoiser;
 pub use transformer::{Perceptron, Positions, Transformer, TransformerShape};
-pub use unet::{UNet, UNetShape};
+pub use unet::UNet;
+pub use unet_shape::UNetShape;
 
 /// The input of a denoiser: corrupted tokens, or with `K` = `Float` noisy points of a Gaussian diffusion.
 #[derive(Clone, Debug)]

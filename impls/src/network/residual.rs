@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor};
 use super::blocks::{Dropout, dense};
 use super::init::Init;
 use super::state_dict::StateDict;
-use super::unet::UNetShape;
+use super::unet_shape::UNetShape;
 use crate::error::Result;
 use elbow_fused::self_attention;
 
