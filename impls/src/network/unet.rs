@@ -224,7 +224,7 @@ impl UNet {
     }
 }
 
-/// The passes that [`super::Model`] opens, as the network's signal allows.
+/// The passes that [`super::Model`] runs, as the network's signal allows.
 impl UNet {
     pub(super) fn shape(&self) -> &UNetShape {
         &self.shape
