@@ -34,7 +34,7 @@ fn walks(count: usize, key: &Key) -> Tokens {
 fn main() -> Result<(), Box<dyn Error>> {
     let (data, device) = (InMemory::new("walks", 4, walks(4096, &Key::new(0, "train"))), Device::flex());
     // A preset names every setting; here its network reads single tokens and the run is short.
-    let changes = ["patch_size=none", "batch_size=64", "warmup_steps=20", "learning_rate=0.005", "ema_decay=0.95"];
+    let changes = ["patch_size=none", "batch_size=64", "warmup_steps=20", "ema_decay=0.95"];
     let changes: Vec<String> = changes.map(String::from).into_iter().chain([format!("steps={STEPS}")]).collect();
     let settings = Settings::resolve("md4-digits", &changes)?;
     let mut trainer = Trainer::new(&settings, &data, std::slice::from_ref(&device))?;

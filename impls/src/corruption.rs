@@ -35,7 +35,7 @@ pub struct MaskedBatch {
     pub times: Vec<f64>,
 }
 
-/// Masks each token by itself, with the probability that `probability` gives for its row and value.
+/// Masks each token independently, with a `probability` of its row and value.
 pub fn mask_bernoulli(
     batch: &Batch,
     times: &[f64],
@@ -114,7 +114,7 @@ impl MaskedBatch {
         Ok(made)
     }
 
-    /// The batch with `z` in place of its tokens, every one of which is to be predicted: a process without a mask.
+    /// The batch with `z` in place of its tokens, all of which are to be predicted: a process without a mask.
     pub fn predicting_all(batch: &Batch, z: &[u32], times: &[f64], values: usize, device: &Device) -> Result<Self> {
         if let Some(foreign) = batch.x.ids().iter().find(|id| **id as usize >= values) {
             return Err(Error::Setting(format!("token {foreign} is no data value: they are 0..{values}")));

@@ -14,7 +14,7 @@ pub enum Error {
         /// The error of the system.
         source: io::Error,
     },
-    /// A file is no whole zip archive.
+    /// A file is not a whole zip archive.
     #[error("{}: not an npz file: {source}", path.display())]
     Archive {
         /// The file.

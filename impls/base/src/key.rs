@@ -37,7 +37,7 @@ impl Key {
         Self(hash.finalize().into())
     }
 
-    /// A number made of the key, for a setting that wants a seed.
+    /// A number derived from the key, for a setting that needs a seed.
     pub fn number(&self) -> u64 {
         // 63 bits: TOML integers are signed.
         self.0[..8].iter().fold(0, |n, &byte| n << 8 | u64::from(byte)) >> 1

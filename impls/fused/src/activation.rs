@@ -80,25 +80,19 @@ vectorised! {
             *x = relu * relu;
         }
     }
-}
 
-vectorised! {
     fn squared_slopes(slopes: &mut [f32], x: &[f32]) {
         for (slope, x) in slopes.iter_mut().zip(x) {
             *slope *= 2.0 * relu(*x);
         }
     }
-}
 
-vectorised! {
     fn gelu(x: &mut [f32]) {
         for x in x {
             *x *= sigmoid(GELU[0] * *x * (GELU[1] * *x * *x + 1.0));
         }
     }
-}
 
-vectorised! {
     fn gelu_slopes(slopes: &mut [f32], x: &[f32]) {
         for (slope, &x) in slopes.iter_mut().zip(x) {
             // Beyond these the slope is 0 or 1, and the cube would overflow.
@@ -138,9 +132,7 @@ vectorised! {
             *y *= sigmoid(x) * if silu { x } else { 1.0 };
         }
     }
-}
 
-vectorised! {
     fn open_slopes(of_gate: &mut [f32], of_up: &mut [f32], gate: &[f32], up: &[f32], silu: bool) {
         for (((of_gate, of_up), &x), up) in of_gate.iter_mut().zip(of_up).zip(gate).zip(up) {
             let s = sigmoid(x);

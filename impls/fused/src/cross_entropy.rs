@@ -146,9 +146,7 @@ vectorised! {
             *cost = softmax(row) - logit;
         }
     }
-}
 
-vectorised! {
     /// Probabilities become the gradients of the logits: p less 1 at the target, times the gradient of the cost.
     fn logit_slopes(rows: &mut [f32], targets: &[Target], gradient: &[f32], values: usize) {
         for (row, target) in rows.chunks_exact_mut(values).zip(targets) {

@@ -65,9 +65,7 @@ vectorised! {
             }
         }
     }
-}
 
-vectorised! {
     /// `slopes` are those of the result, and become those of x.
     fn scale_slopes(slopes: &mut [f32], of_gamma: &mut [f32], x: &[f32], gamma: &[f32], epsilon: f32) {
         let width = gamma.len();
@@ -134,9 +132,7 @@ vectorised! {
             }
         }
     }
-}
 
-vectorised! {
     /// The gradients of one sequence's result become those of x; those of shift and scale are added up.
     fn modulate_slopes(slopes: &mut [f32], of_shift: &mut [f32], of_scale: &mut [f32], x: &[f32], scale: &[f32], epsilon: f32) {
         let width = scale.len();

@@ -72,17 +72,13 @@ vectorised! {
             *w = *w * (1.0 - step.decay) - step.learning_rate * delta;
         }
     }
-}
 
-vectorised! {
     fn blend_rows(average: &mut [f32], current: &[f32], decay: f32) {
         for (average, x) in average.iter_mut().zip(current) {
             *average = decay * *average + (1.0 - decay) * x;
         }
     }
-}
 
-vectorised! {
     fn square_sum(sum: &mut f32, x: &[f32]) {
         *sum = sum_of(x, x, |a, b| a * b);
     }

@@ -9,12 +9,12 @@ const ROWS: usize = 6;
 /// Multiplications from which a product is shared among threads.
 const SHARED: usize = 1 << 22;
 
-/// A function compiled for each width of vectors, of which the processor's widest runs.
+/// Functions compiled for each width of vectors, of which the processor's widest runs.
 ///
-/// Every function that it calls must be marked `#[inline(always)]` or be a small closure: code that stays a function of
+/// Every function that they call must be marked `#[inline(always)]` or be a small closure: code that stays a function of
 /// its own is compiled for the oldest processor.
 macro_rules! vectorised {
-    ($(#[$about:meta])* $visible:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $body:block) => {
+    ($($(#[$about:meta])* $visible:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $body:block)+) => {$(
         $(#[$about])*
         $visible fn $name($($argument: $type),*) {
             #[inline(always)]
@@ -43,7 +43,7 @@ macro_rules! vectorised {
             }
             body($($argument),*)
         }
-    };
+    )+};
 }
 
 pub(crate) use vectorised;
@@ -270,9 +270,7 @@ vectorised! {
             }
         }
     }
-}
 
-vectorised! {
     /// Adds up the rows.
     pub fn sum_rows(sums: &mut [f32], rows: &[f32]) {
         for row in rows.chunks_exact(sums.len()) {

@@ -13,14 +13,14 @@ use crate::network::{TokenDenoiser, rows_tensor};
 use crate::objective::{Batch, BoundTerms, TokenObjective};
 use crate::schedule::MaskedSchedule;
 
-/// The law of the number of masked tokens, and the weight that makes the mean the same.
+/// The law of the number of masked tokens, with the weight under which every form has the same mean.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DceForm {
     /// k uniform in 1..=N, weight N/k.
     KDce,
-    /// Each token by itself with probability lambda uniform in (0, 1), weight 1/lambda.
+    /// Each token independently with probability lambda uniform in (0, 1), weight 1/lambda.
     LambdaDce,
-    /// Each token by itself with probability 1 - alpha(t), weight -alpha'/(1 - alpha) = sigma'/(e^sigma - 1).
+    /// Each token independently with probability 1 - alpha(t), weight -alpha'/(1 - alpha) = sigma'/(e^sigma - 1).
     TDce(MaskedSchedule),
 }
 
@@ -55,7 +55,7 @@ pub struct AnyOrder {
 }
 
 impl AnyOrder {
-    /// The number of masked tokens that a uniform number stands for: uniform in 1..=length.
+    /// The number of masked tokens of a uniform number: uniform in 1..=length.
     pub fn count(u: f64, length: usize) -> usize {
         ((u * length as f64) as usize + 1).min(length)
     }
@@ -70,7 +70,7 @@ impl AnyOrder {
     }
 }
 
-/// k-DCE, which estimates the bound of every masked model in continuous time that sees no time.
+/// k-DCE, an estimator of the bound of every continuous-time masked model whose denoiser sees no time.
 pub static K_DCE: AnyOrder = AnyOrder { form: DceForm::KDce };
 
 /// k-DCE's terms for several draws of the same sequences, one vector per draw; `u` has each draw's, in place of the batch's.

@@ -48,7 +48,7 @@ pub(super) fn plain_or_packed(folder: &Path, name: &str, expected: &str) -> Resu
     found.ok_or_else(|| Error::format(folder, format!("{name}[.gz] is missing: put {expected} there")))
 }
 
-/// One hash made of several.
+/// One hash of several.
 pub(super) fn combine<S: AsRef<str>>(hashes: impl IntoIterator<Item = S>) -> String {
     let lines: Vec<String> = hashes.into_iter().map(|hash| format!("{}\n", hash.as_ref())).collect();
     sha256(lines.concat().as_bytes())

@@ -143,7 +143,7 @@ impl Gaussian {
     /// 1/2 w(lambda) |eps - eps_hat|^2 over the density of lambda, or of one of T steps, for each sequence: \[batch\].
     ///
     /// Its mean over t ~ U(0, 1) and eps is 1/2 times the integral of w(lambda) E |eps - eps_hat|^2 (Kingma and Gao
-    /// 2023). With the `elbo` weighting it is the diffusion term of the NELBO; with any other its value is no bound.
+    /// 2023). With the `elbo` weighting it is the diffusion term of the NELBO; with any other it is not a bound.
     /// Where the ends are learned it is the whole NELBO.
     pub fn loss_of(&self, denoiser: &dyn GaussianDenoiser, corruption: &GaussianCorruption) -> Result<Tensor<1>> {
         if self.learned {
@@ -219,7 +219,7 @@ impl Gaussian {
     }
 }
 
-/// The step i of T that a uniform number stands for: the log-SNR at t = i/T, and the weight of the KL of the step to
+/// The step i of T of a uniform number: the log-SNR at t = i/T, and the weight of the KL of the step to
 /// s = t - 1/T, 1/2 T expm1(gamma_t - gamma_s) [VDM, finite T].
 fn discrete_step_weight(schedule: &GaussianSchedule, steps: u32, u: f64) -> NoiseLevelWeight {
     let i = f64::from(step_of(u, steps));

@@ -12,7 +12,7 @@ use crate::network::{GaussianDenoiser, Input, to_f64_vec};
 use crate::sampler_state::Samples;
 use elbow_process::gaussian::{Kernel, Level};
 
-/// Points being drawn: the state of a sampler of Gaussian diffusion. Each sequence has a stream of random numbers of its own.
+/// Points being drawn: the state of a sampler of Gaussian diffusion. Each sequence has its own stream of random numbers.
 #[derive(Clone, Debug)]
 pub struct GaussianState {
     /// The variance-preserving z, row after row.
@@ -30,7 +30,7 @@ impl GaussianState {
         state
     }
 
-    /// Points `z` at some level, to go on from.
+    /// Points `z` at some level, to continue from.
     pub fn at(z: Vec<f64>, length: usize, key: &Key) -> Self {
         let rngs = (0..z.len() / length).map(|i| key.fold(i as u64).rng()).collect();
         Self { z, length, rngs }

@@ -160,6 +160,15 @@ impl Dit {
         }
         self.output_layer.forward(x, condition)
     }
+
+    /// The time is turned into sigma = -log(1 - (1 - 1e-3) t), the log-linear noise of the published models.
+    pub(super) fn logits(&self, input: &Input) -> Tensor<3> {
+        let sigma = match self.shape.time {
+            true => input.time.clone().mul_scalar(-(1.0 - 1e-3)).log1p().neg(),
+            false => input.time.zeros_like(),
+        };
+        self.all_logits(input, sigma)
+    }
 }
 
 impl DitBlock {
@@ -187,15 +196,4 @@ fn sinusoid(sigma: Tensor<1>) -> Tensor<2> {
     let half = FREQUENCIES / 2;
     let [sin, cos] = waves(sigma, half, half as f64);
     Tensor::cat(vec![cos, sin], 1)
-}
-
-impl Dit {
-    /// The time is turned into sigma = -log(1 - (1 - 1e-3) t), the log-linear noise of the published models.
-    pub(super) fn logits(&self, input: &Input) -> Tensor<3> {
-        let sigma = match self.shape.time {
-            true => input.time.clone().mul_scalar(-(1.0 - 1e-3)).log1p().neg(),
-            false => input.time.zeros_like(),
-        };
-        self.all_logits(input, sigma)
-    }
 }

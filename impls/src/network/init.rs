@@ -1,4 +1,4 @@
-//! Initial weights, each tensor drawn from a keyed stream of its own.
+//! Initial weights, each tensor drawn from its own keyed stream.
 //!
 //! Parameters are lazy: a network that is only counted allocates nothing.
 

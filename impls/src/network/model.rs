@@ -3,7 +3,7 @@
 use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Float, Tensor};
 
-use super::learned_schedule::{self, LearnedSchedule};
+use super::learned_schedule::LearnedSchedule;
 use super::{
     ConditioningShape, Denoiser, Dit, DitShape, GaussianDenoiser, Input, MaskedTargets, QueryPositions, Signal,
     TokenDenoiser, Transformer, TransformerShape, UNet, UNetShape,
@@ -86,7 +86,7 @@ pub struct TokenModel {
 #[derive(Module, Debug)]
 pub struct GaussianModel {
     network: GaussianNetwork,
-    /// The difference of learned ends from the initial ones.
+    /// The difference of learned ends from the initial ones, so that weight decay draws to them and not to 0.
     schedule: Option<Param<Tensor<1>>>,
     #[module(skip)]
     initial_ends: Option<[f64; 2]>,
@@ -115,10 +115,12 @@ impl Model {
         match (&mut model, learned) {
             (_, None) => {}
             (Self::Tokens(model), Some(LearnedSchedule::PerValue)) => {
-                model.schedule = Some(learned_schedule::per_value(shape.values(), device));
+                // softplus(ln(e - 1)) = 1.
+                let theta = vec![(std::f64::consts::E - 1.0).ln() as f32; shape.values()];
+                model.schedule = Some(Param::from_data(&theta[..], device));
             }
             (Self::Gaussian(model), Some(LearnedSchedule::Ends { gamma_min, gamma_max })) => {
-                model.schedule = Some(learned_schedule::ends(device));
+                model.schedule = Some(Param::from_data([0.0f32; 2], device));
                 model.initial_ends = Some([gamma_min, gamma_max]);
             }
             (_, Some(learned)) => {
@@ -245,7 +247,9 @@ impl GaussianDenoiser for GaussianModel {
     }
 
     fn learned_ends(&self) -> Option<Tensor<1>> {
-        Some(learned_schedule::shifted_ends(self.initial_ends?, self.schedule.as_ref()?.val()))
+        let ([gamma_min, gamma_max], difference) = (self.initial_ends?, self.schedule.as_ref()?.val());
+        let initial = [gamma_min as f32, (gamma_max - gamma_min).ln() as f32];
+        Some(Tensor::from_data(initial, &difference.device()) + difference)
     }
 
     fn fork(&self, device: &Device) -> Option<Box<dyn GaussianDenoiser>> {

@@ -14,7 +14,7 @@ const EPSILON: f64 = 1e-6;
 /// Pixels on a side of a patch.
 pub(super) const PATCH: usize = 2;
 
-/// The size of a patch transformer.
+/// The size of the transformer over patches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PatchTransformerShape {
     /// Width of the residual stream.

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 /// Shape and values of a tensor in single precision.
 pub type Values = (Vec<usize>, Vec<f32>);
 
-/// The tensors of a weights file by name, and the file's SHA-256: `StateDict::load` says which files.
+/// The tensors of a weights file by name, and the file's SHA-256, for a `.safetensors` file or a file of `torch.save`.
 pub fn single_precision(path: &Path) -> Result<(BTreeMap<String, Values>, String)> {
     let hash = elbow_base::hash::sha256(&fs::read(path).map_err(Error::io(path))?);
     let values = |data: TensorData| (data.shape().to_vec(), data.iter::<f32>().collect());

@@ -299,7 +299,7 @@ impl Block {
     }
 }
 
-/// The passes that [`super::Model`] opens, as the network's signal allows.
+/// The passes that [`super::Model`] runs, as the network's signal allows.
 impl Transformer {
     pub(super) fn shape(&self) -> &TransformerShape {
         &self.shape

@@ -162,10 +162,9 @@ impl UNet {
         let out = out.reshape([batch, channels, outputs, height * width]);
         out.permute([0, 3, 1, 2]).reshape([batch, length, outputs])
     }
-}
 
-/// The passes that [`super::Model`] opens, as the network's signal allows.
-impl UNet {
+    // The passes that `Model` runs, as the network's signal allows.
+
     pub(super) fn shape(&self) -> &UNetShape {
         &self.shape
     }

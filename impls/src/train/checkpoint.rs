@@ -147,7 +147,7 @@ fn to_bytes<M: Module>(module: &M) -> Result<Vec<u8>> {
     store.get_bytes().map_err(|e| failed(e.to_string()))
 }
 
-/// Removes a checkpoint that is there, `state.json` first: a kill in the middle leaves none, not half of one.
+/// Removes an existing checkpoint, `state.json` first: a kill in the middle leaves no checkpoint, never half of one.
 fn discard(dir: &Path) -> Result<()> {
     let state = dir.join("state.json");
     if state.exists() {

@@ -69,11 +69,6 @@ impl Reader {
         check_fraction(key, self.needed(key)?)
     }
 
-    /// A number in \[0, 1), where the key may be absent.
-    pub fn optional_fraction(&mut self, key: &str) -> Result<Option<f64>> {
-        self.optional(key)?.map(|value| check_fraction(key, value)).transpose()
-    }
-
     /// A finite number from 0.
     pub fn not_negative(&mut self, key: &str) -> Result<f64> {
         let value: f64 = self.needed(key)?;
@@ -109,7 +104,7 @@ fn check_positive<T: Default + PartialEq>(key: &str, value: T) -> Result<T> {
     }
 }
 
-fn check_fraction(key: &str, value: f64) -> Result<f64> {
+pub(super) fn check_fraction(key: &str, value: f64) -> Result<f64> {
     match (0.0..1.0).contains(&value) {
         true => Ok(value),
         false => Err(Error::Setting(format!("{key} = {value}: it must lie in [0, 1)"))),

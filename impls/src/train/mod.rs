@@ -1,8 +1,6 @@
 //! Training: settings, the plan of a run, the loop, the optimiser, the moving average of the weights, checkpoints,
 //! logs.
 
-#![warn(missing_docs)]
-
 pub mod checkpoint;
 mod data_config;
 pub mod ema;

@@ -22,7 +22,7 @@ pub enum ObjectiveConfig {
     /// `md4`: `schedule` (`linear`, `cosine`, `poly:W`, `geometric`, `loglinear`, `md4:...`), `weighting` (`elbo`,
     /// `sigmoid:B`, `fm`, `simple`, `iddpm`, `edm`, ...), `timesteps` (T; 0 for continuous time).
     Md4(Md4),
-    /// `genmd4`: nothing of its own.
+    /// `genmd4`: no settings.
     GenMd4(GenMd4),
     /// `mdlm`: `protocol` (`published`, `exact` or `importance`).
     Mdlm(Mdlm),
@@ -36,7 +36,7 @@ pub enum ObjectiveConfig {
     D3pmUniform(D3pmUniform),
     /// `any-order`: `form` (`k-dce`, `lambda-dce` or `t-dce:SCHEDULE`).
     AnyOrder(AnyOrder),
-    /// `ar`: nothing of its own.
+    /// `ar`: no settings.
     Ar(Autoregressive),
     /// `vdm`: `schedule` with its ends in gamma (`fixed-linear:MIN:MAX`, `cosine:MIN:MAX`, `ot:MIN:MAX`,
     /// `normal:MEAN:STD:MIN:MAX` or `learned:MIN:MAX`), `weighting`, `prediction` (`eps`, `x` or `v`), `timesteps`, and

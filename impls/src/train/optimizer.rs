@@ -86,7 +86,7 @@ pub fn learning_rate(settings: &Settings, step: u64) -> f64 {
 
 /// The norm of all gradients together; where it exceeds `limit` (> 0), they are scaled to it in place.
 ///
-/// burn's own `GradientClippingConfig::Norm` clips every tensor by itself, which changes the direction.
+/// burn's own `GradientClippingConfig::Norm` clips each tensor separately, which changes the direction.
 pub fn clip_by_global_norm<M: Module>(module: &M, gradients: &mut GradientsParams, limit: f32) -> f32 {
     let mut norm = SquaredNorm { gradients, sum: 0.0, parts: Vec::new() };
     module.visit(&mut norm);

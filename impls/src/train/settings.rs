@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Serialize, Serializer};
 
 use super::data_config::DataConfig;
-use super::flat::Reader;
+use super::flat::{Reader, check_fraction};
 use super::network_config::NetworkConfig;
 use super::objective_config::ObjectiveConfig;
 use super::presets::PRESETS;
@@ -220,7 +220,7 @@ impl SettingValues {
             time_conditioning: from.needed("time_conditioning")?,
             class_conditioning: from.needed("class_conditioning")?,
             condition_width: from.optional("condition_width")?,
-            label_dropout: from.optional_fraction("label_dropout")?,
+            label_dropout: from.optional("label_dropout")?.map(|p| check_fraction("label_dropout", p)).transpose()?,
             dropout: from.fraction("dropout")?,
             batch_size: from.size("batch_size", 1 << 24)?,
             accumulation: from.size("accumulation", usize::MAX)?,

@@ -17,7 +17,7 @@ use elbow_impls::md4::{Grid, ancestral};
 use elbow_impls::mdlm::{ancestral_cached, semi_autoregressive};
 use elbow_impls::network::Denoiser;
 use elbow_impls::sampler_state::{Predictor, Samples, TokenState};
-use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule, Unclipped};
+use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule};
 use elbow_impls::train::{ObjectiveConfig, Settings};
 use elbow_impls::{Key, Workers};
 
@@ -112,7 +112,8 @@ impl Request {
 /// schedule would warp time twice).
 pub fn grid_under(schedule: &MaskedSchedule) -> Grid {
     match schedule {
-        MaskedSchedule::Linear | MaskedSchedule::Clipped(Unclipped::Linear) => Grid::Cosine,
+        MaskedSchedule::Linear => Grid::Cosine,
+        MaskedSchedule::Clipped(base) => grid_under(base),
         _ => Grid::Uniform,
     }
 }

@@ -61,32 +61,11 @@ pub enum MaskedSchedule {
     Geometric,
     /// alpha = 1 - (1 - eps) t with MDLM's eps = 1e-3: one token in a thousand stays visible at t = 1.
     LogLinear,
-    /// (1 - 2 eps) alpha + eps with eps = 1e-4 and another alpha: what MD4's authors compute with.
-    Clipped(Unclipped),
+    /// (1 - 2 eps) alpha + eps with eps = 1e-4 and the alpha of a linear, cosine or polynomial schedule, as in the code of
+    /// MD4's authors.
+    Clipped(Box<Self>),
     /// A schedule from outside, such as `table:FILE`.
     Custom(Arc<dyn MaskSchedule>),
-}
-
-/// The schedules that MD4's authors clip.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Unclipped {
-    /// alpha = 1 - t.
-    Linear,
-    /// alpha = 1 - cos(pi/2 (1 - t)).
-    Cosine,
-    /// alpha = 1 - t^w.
-    Poly(f64),
-}
-
-impl Unclipped {
-    /// The same without clipping.
-    fn schedule(&self) -> MaskedSchedule {
-        match self {
-            Self::Linear => MaskedSchedule::Linear,
-            Self::Cosine => MaskedSchedule::Cosine,
-            Self::Poly(w) => MaskedSchedule::Poly(*w),
-        }
-    }
 }
 
 const BETA_MIN: f64 = 1e-5;
@@ -109,7 +88,7 @@ impl MaskedSchedule {
             Self::Poly(w) => -(w * ln_of_time(t)).exp_m1(),
             Self::Geometric => (-total_noise(t)).exp(),
             Self::LogLinear => (1.0 - t) + LOG_LINEAR_EPS * t,
-            Self::Clipped(base) => clip(base.schedule().alpha(t)),
+            Self::Clipped(base) => clip(base.alpha(t)),
             Self::Custom(schedule) => schedule.alpha(t),
         }
     }
@@ -122,7 +101,7 @@ impl MaskedSchedule {
             Self::Poly(w) => t.powf(*w),
             Self::Geometric => -(-total_noise(t)).exp_m1(),
             Self::LogLinear => (1.0 - LOG_LINEAR_EPS) * t,
-            Self::Clipped(base) => clip(base.schedule().mask_probability(t)),
+            Self::Clipped(base) => clip(base.mask_probability(t)),
             Self::Custom(schedule) => schedule.mask_probability(t),
         }
     }
@@ -138,7 +117,7 @@ impl MaskedSchedule {
                 -(-noise).exp() * noise * (BETA_MAX / BETA_MIN).ln()
             }
             Self::LogLinear => -(1.0 - LOG_LINEAR_EPS),
-            Self::Clipped(base) => (1.0 - 2.0 * CLIP_EPS) * base.schedule().alpha_prime(t),
+            Self::Clipped(base) => (1.0 - 2.0 * CLIP_EPS) * base.alpha_prime(t),
             Self::Custom(schedule) => schedule.alpha_prime(t),
         }
     }
@@ -200,7 +179,7 @@ impl LogSnr for MaskedSchedule {
             Self::LogLinear => masked / (1.0 - LOG_LINEAR_EPS),
             Self::Clipped(base) => {
                 let unclipped = |p: f64| ((p - CLIP_EPS) / (1.0 - 2.0 * CLIP_EPS)).max(0.0).ln();
-                base.schedule().time_of_log_snr(unclipped(alpha) - unclipped(masked))
+                base.time_of_log_snr(unclipped(alpha) - unclipped(masked))
             }
             Self::Custom(schedule) => schedule.time_of_log_snr(log_snr),
         }
@@ -227,7 +206,7 @@ impl LogSnr for MaskedSchedule {
     /// for polynomials of w > 1, and without bound at t = 0.
     fn simple_is_monotone(&self) -> bool {
         match self {
-            Self::Clipped(Unclipped::Poly(w)) => *w <= 1.0,
+            Self::Clipped(base) => !matches!(**base, Self::Poly(w) if w > 1.0),
             Self::Custom(schedule) => schedule.simple_is_monotone(),
             _ => true,
         }
@@ -242,7 +221,7 @@ impl fmt::Display for MaskedSchedule {
             Self::Poly(w) => write!(f, "poly:{w}"),
             Self::Geometric => f.write_str("geometric"),
             Self::LogLinear => f.write_str("loglinear"),
-            Self::Clipped(base) => write!(f, "md4:{}", base.schedule()),
+            Self::Clipped(base) => write!(f, "md4:{base}"),
             Self::Custom(schedule) => schedule.fmt(f),
         }
     }
@@ -259,12 +238,8 @@ impl FromStr for MaskedSchedule {
             "cosine" => Ok(Self::Cosine),
             "geometric" => Ok(Self::Geometric),
             "loglinear" => Ok(Self::LogLinear),
-            "md4:linear" => Ok(Self::Clipped(Unclipped::Linear)),
-            "md4:cosine" => Ok(Self::Clipped(Unclipped::Cosine)),
-            _ if name.starts_with("md4:poly:") => match name[4..].parse()? {
-                Self::Poly(w) => Ok(Self::Clipped(Unclipped::Poly(w))),
-                _ => unreachable!("poly:W is a polynomial"),
-            },
+            "md4:linear" | "md4:cosine" => Ok(Self::Clipped(Box::new(name[4..].parse()?))),
+            _ if name.starts_with("md4:poly:") => Ok(Self::Clipped(Box::new(name[4..].parse()?))),
             _ if name.starts_with("table:") => Ok(Self::custom(MaskTable::read(&name["table:".len()..])?)),
             _ => match name.strip_prefix("poly:").and_then(|w| w.parse::<f64>().ok()) {
                 Some(w) if w > 0.0 && w.is_finite() => Ok(Self::Poly(w)),

@@ -10,7 +10,7 @@ mod table;
 pub mod vector;
 
 pub use gaussian::{GaussianSchedule, NoiseSchedule};
-pub use masked::{MaskSchedule, MaskedSchedule, Unclipped};
+pub use masked::{MaskSchedule, MaskedSchedule};
 pub use vector::VectorSchedule;
 
 /// The log-SNR of a schedule, masked or Gaussian, as weightings need it.

@@ -10,7 +10,7 @@ use crate::table::Table;
 /// Times at which the simple weighting of a table's schedule is compared, to decide whether it is monotone.
 const SCANNED: u32 = 1000;
 
-/// Whether `weight`, a function of time, never falls as time goes on.
+/// Whether `weight`, a function of time, never decreases.
 pub(super) fn never_falls(weight: impl Fn(f64) -> f64) -> bool {
     let weights: Vec<f64> = (1..=SCANNED).map(|k| weight(f64::from(k) / f64::from(SCANNED))).collect();
     weights.windows(2).all(|pair| pair[1] >= pair[0])

@@ -29,25 +29,13 @@ pub fn golden() -> Vec<Value> {
     crate::golden("gaussian-objectives/golden.json")["cases"].as_array().expect("cases").clone()
 }
 
-/// A denoiser whose output F does not depend on its input.
-pub struct Fixed(pub Vec<f32>);
-
-impl GaussianDenoiser for Fixed {
-    fn values(&self) -> usize {
-        2
-    }
-
-    fn output(&self, input: &Input<Float>) -> Tensor<2> {
-        Tensor::from_data(TensorData::new(self.0.clone(), input.z.dims()), &input.z.device())
-    }
-}
-
 pub struct Case {
     pub golden: Value,
     pub batch: Batch,
     x: Vec<f64>,
     pub eps: Vec<f64>,
-    pub fixed: Fixed,
+    /// F of each point.
+    output: Vec<f32>,
 }
 
 impl Case {
@@ -59,9 +47,17 @@ impl Case {
             batch: Batch::new(Tokens::new(tokens, length), flat(&golden["u"])),
             x,
             eps: flat(&golden["eps"]),
-            fixed: Fixed(flat(&golden["output"]).into_iter().map(|f| f as f32).collect()),
+            output: flat(&golden["output"]).into_iter().map(|f| f as f32).collect(),
             golden,
         }
+    }
+
+    /// A denoiser whose output F does not depend on its input, perhaps with ends to learn.
+    pub fn fixed(&self, theta: Option<Tensor<1>>) -> impl GaussianDenoiser {
+        let output = |input: &Input<Float>| {
+            Tensor::from_data(TensorData::new(self.output.clone(), input.z.dims()), &input.z.device())
+        };
+        FnPoints { values: decoder(&self.golden).values, output, theta }
     }
 
     /// A schedule between the case's ends.
@@ -76,12 +72,12 @@ impl Case {
     }
 
     fn errors(&self, prediction: &Prediction, log_snrs: &[f64]) -> Vec<f64> {
-        to_f64_vec(squared_errors(prediction, &self.fixed, &self.corruption(), log_snrs))
+        to_f64_vec(squared_errors(prediction, &self.fixed(None), &self.corruption(), log_snrs))
     }
 
     /// The loss of each row that trains.
     fn losses(&self, objective: &Gaussian) -> Vec<f64> {
-        to_f64_vec(objective.loss_of(&self.fixed, &self.corruption()).expect("a loss"))
+        to_f64_vec(objective.loss_of(&self.fixed(None), &self.corruption()).expect("a loss"))
     }
 }
 

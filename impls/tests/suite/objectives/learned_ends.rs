@@ -4,7 +4,7 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Float, Tensor, TensorData};
 use elbow_impls::Weighting;
 use elbow_impls::gaussian::{Gaussian, GaussianCorruption, Prediction};
-use elbow_impls::network::{GaussianDenoiser, Input, to_f64_vec};
+use elbow_impls::network::{Input, to_f64_vec};
 
 use super::gaussian::{Case, agrees, decoder, golden};
 use crate::FnPoints;
@@ -34,8 +34,7 @@ fn the_learned_loss_is_the_whole_bound_in_any_number_of_steps() {
         let (gamma_min, gamma_max) = (number("gamma_min"), number("gamma_max"));
         let theta = vec![gamma_min as f32, (gamma_max - gamma_min).ln() as f32];
         let theta = Tensor::<1>::from_data(TensorData::new(theta, [2]), &device);
-        let output = |input: &Input<Float>| case.fixed.output(input);
-        let denoiser = FnPoints { values: decoder(&case.golden).values, output, theta: Some(theta) };
+        let denoiser = case.fixed(Some(theta));
         let to_bits = 1.0 / (case.batch.x.length() as f64 * std::f64::consts::LN_2);
         for (steps, name) in [(None, "continuous"), (Some(4), "4"), (Some(1000), "1000")] {
             let found = to_f64_vec(learned(steps).loss_of(&denoiser, &case.corruption()).expect("learned ends"));
