@@ -1,5 +1,5 @@
-//! Units of work to be timed in several programs, each with a check: a number by which two programs show that they did the same
-//! work.
+//! Units of work to be timed in several programs, each with a check: a number by which two programs show that they did
+//! the same work.
 
 use std::path::Path;
 
