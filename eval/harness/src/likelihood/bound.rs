@@ -20,8 +20,7 @@ pub enum Estimator {
     Auto,
     /// The training objective's own estimator.
     Objective,
-    /// The any-order bound with k ~ U{1..N} masked tokens, the draws of a sequence sharing one order: the least
-    /// variance.
+    /// The any-order bound with k ~ U{1..N} masked tokens, one order per sequence for all draws: the least variance.
     KDce,
 }
 
@@ -29,8 +28,7 @@ elbow_impls::names!(Estimator, "estimator": Auto = "auto", Objective = "objectiv
 
 /// The bound of a model on a data set, with the settings of its estimate.
 ///
-/// A masked model of one token that predicts 0 with probability 3/4 has the exact bound -ln 3/4 or -ln 1/4 per
-/// sequence:
+/// The bound of a masked model of one token that predicts 0 with probability 3/4, on the data 0, 0, 0, 1:
 ///
 /// ```
 /// use burn::tensor::Device;

@@ -1,5 +1,4 @@
-//! Likelihood of tokens under the probability-flow ODE: its density of noisy points, turned into a code length by
-//! dequantisation.
+//! Likelihood of tokens under the probability-flow ODE: densities of noisy points, dequantised to code lengths.
 
 use burn::tensor::Device;
 use elbow_base::{Error, Estimate, Progress, bits_per_dim};
@@ -74,8 +73,7 @@ pub struct OdeNll {
     pub nats: Estimate,
     /// Bits per dimension.
     pub bits_per_dim: Estimate,
-    /// The number in half the steps minus this one, bits/dim: the error of this one is smaller, once the steps are
-    /// small.
+    /// The number in half the steps minus this one, bits/dim: more than the error of this one, once steps are small.
     pub half_steps_difference: f64,
     /// Nats of each sequence.
     #[serde(skip)]

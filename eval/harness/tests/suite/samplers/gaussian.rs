@@ -131,8 +131,7 @@ fn heun_trajectories_are_those_of_edm() {
     }
 }
 
-/// For normal data every step is affine: DDIM's law follows from two points exactly, that of ancestral steps from many
-/// draws.
+/// For normal data every step is affine: DDIM's law follows from two points, that of ancestral steps from many draws.
 #[test]
 fn ddim_and_ancestral_steps_have_the_law_of_the_closed_form() {
     const DRAWS: usize = 40_000;

@@ -26,8 +26,7 @@ pub(super) struct Level {
     pub log_snr: f64,
     /// Standard deviation of the weighted loss per sequence, divided by its mean over all levels.
     pub deviation: f64,
-    /// Norm of the gradient of a batch whose noise levels all lie in this interval, divided by its mean over all
-    /// levels.
+    /// Norm of the gradient of a batch with all noise levels in this interval, divided by its mean over all levels.
     pub gradient: f64,
 }
 
