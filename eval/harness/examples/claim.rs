@@ -36,10 +36,10 @@ impl Check for Brightness {
 }
 
 fn main() -> Result<(), Error> {
-    let why = "brightness differs by less than this between readers".to_owned();
+    let why = "half a level of 16 does not matter".to_owned();
     let claim = Claim {
         id: "brightness".into(),
-        title: "A third of the ink".into(),
+        title: "Brightness of the digits".into(),
         source: "this example".into(),
         statement: "The mean grey level of a test digit is 5 of 16.".into(),
         suite: "examples".into(),

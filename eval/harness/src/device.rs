@@ -68,8 +68,8 @@ pub fn gpus() -> Result<usize, String> {
     const DRIVER: &str = "libcuda.so.1";
     let driver = library(DRIVER).ok_or_else(|| format!("no NVIDIA driver here ({DRIVER} cannot be loaded)"))?;
     let mut count: libc::c_int = 0;
-    // SAFETY: the driver's documented C interface: `CUresult cuInit(unsigned)`, `CUresult cuDeviceGetCount(int *)`; a result
-    // of 0 is success. The library stays loaded for the life of the process.
+    // SAFETY: the driver's documented C interface: `CUresult cuInit(unsigned)`, `CUresult cuDeviceGetCount(int *)`; a
+    // result of 0 is success. The library stays loaded for the life of the process.
     let status = unsafe {
         let init = libc::dlsym(driver, c"cuInit".as_ptr());
         let device_count = libc::dlsym(driver, c"cuDeviceGetCount".as_ptr());

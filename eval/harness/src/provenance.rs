@@ -26,8 +26,8 @@ pub fn data_input(data: &dyn Dataset) -> Input {
     Input { name: data.name(), sha256: data.hash().to_owned() }
 }
 
-/// The version of the code behind each kind of number. Raise one by hand when the same settings give other numbers there: results
-/// of the earlier version are then computed again.
+/// The version of the code behind each kind of number. Raise one by hand when the same settings give other numbers
+/// there: results of the earlier version are then computed again.
 const SUBSYSTEMS: [(&str, u32); 6] =
     [("training", TRAINING), ("likelihood", 1), ("sampling", 1), ("features", FEATURES), ("theory", 1), ("checks", 1)];
 

@@ -66,8 +66,8 @@ impl Catalogue {
         suites
     }
 
-    /// Number of claims that share the error probability of this one: the statistical claims of its suite, run or not. A claim
-    /// that is not statistical shares with no other.
+    /// Number of claims that share the error probability of this one: the statistical claims of its suite, run or not.
+    /// A claim that is not statistical shares with no other.
     pub fn family(&self, claim: &Claim) -> usize {
         let shares = |other: &&Claim| other.suite == claim.suite && other.check.is_statistical();
         if claim.check.is_statistical() { self.iter().filter(shares).count() } else { 1 }

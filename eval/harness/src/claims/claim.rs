@@ -59,8 +59,8 @@ pub struct Expect {
     pub relation: Relation,
     /// The claimed number.
     pub value: f64,
-    /// Accepted distance from `value`: for an exact check the rounding, for a statistical one the largest difference that does
-    /// not matter.
+    /// Accepted distance from `value`: for an exact check the rounding, for a statistical one the largest difference
+    /// that does not matter.
     pub tolerance: f64,
     /// Reason for this tolerance.
     pub why: String,

@@ -17,8 +17,9 @@ pub fn confidence(claims: usize) -> f64 {
 /// Judges an outcome, with the interval where it has a standard error.
 ///
 /// An exact value is inside the expectation or not. A statistical one is judged by its interval: wholly inside is
-/// verified, wholly outside is refuted, anything else is consistent: too wide to decide. If the claim is about the worst
-/// of k numbers, "verified" needs no correction, as all k must pass; "refuted" uses an interval corrected for k choices.
+/// verified, wholly outside is refuted, anything else is consistent: too wide to decide. If the claim is about the
+/// worst of k numbers, "verified" needs no correction, as all k must pass; "refuted" uses an interval corrected for k
+/// choices.
 ///
 /// ```
 /// use elbow_harness::claims::{Expect, Outcome, Relation, judge};

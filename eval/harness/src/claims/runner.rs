@@ -26,8 +26,8 @@ pub struct Summary {
     pub reused: usize,
 }
 
-/// Runs the `selected` claims of a catalogue, appending to OUT/results.jsonl. Verdicts do not depend on what is selected:
-/// the error probability is shared among the statistical claims of a suite, run or not.
+/// Runs the `selected` claims of a catalogue, appending to OUT/results.jsonl. Verdicts do not depend on what is
+/// selected: the error probability is shared among the statistical claims of a suite, run or not.
 pub fn run(
     workspace: &Workspace,
     catalogue: &Catalogue,
@@ -70,8 +70,8 @@ pub fn run(
 /// A content key with the inputs that are in it.
 type Content = (String, Vec<Input>);
 
-/// Hash of everything that shapes the row: versions of the subsystems, claim, inputs, seed, device, size of the family. A
-/// claim with a missing input has none. The program is recorded but not in the key: a changed help text must not make
+/// Hash of everything that shapes the row: versions of the subsystems, claim, inputs, seed, device, size of the family.
+/// A claim with a missing input has none. The program is recorded but not in the key: a changed help text must not make
 /// rows and trainings again.
 fn content(context: &Context, claim: &Claim, family: usize) -> Result<Content, Error> {
     let inputs = claim.check.inputs(context)?;
@@ -172,8 +172,8 @@ fn readable(row: Row) -> Row {
 /// Probability with which a difference of [`power`]'s size is decided.
 const POWER: f64 = 0.8;
 
-/// The distance of the true number from the expectation's limit at which this check verifies it with probability [`POWER`]: half
-/// of the interval and the 80 % quantile of the error beyond it.
+/// The distance of the true number from the expectation's limit at which this check verifies it with probability
+/// [`POWER`]: half of the interval and the 80 % quantile of the error beyond it.
 fn power(found: &Measured, interval: &Interval) -> Option<Detail> {
     let beyond = student_interval(0.0, found.standard_error?, found.n, 2.0 * POWER - 1.0).1;
     let value = (interval.high - interval.low) / 2.0 + beyond;

@@ -1,4 +1,4 @@
-//! The posterior mean of a mixture as a denoiser, so that the loss code that trains networks runs with an exact prediction.
+//! The posterior mean of a mixture as a denoiser, for losses with an exact prediction.
 
 use burn::tensor::{Float, Tensor, TensorData};
 use elbow_impls::gaussian::{Level, Prediction};

@@ -20,7 +20,7 @@ pub enum Estimator {
     Auto,
     /// The training objective's own estimator.
     Objective,
-    /// The any-order bound with k ~ U{1..N} masked tokens, the draws of a sequence sharing one order: the least variance.
+    /// The any-order bound with k ~ U{1..N} masked tokens, one order per sequence for all draws: the least variance.
     KDce,
 }
 
@@ -28,7 +28,7 @@ elbow_impls::names!(Estimator, "estimator": Auto = "auto", Objective = "objectiv
 
 /// The bound of a model on a data set, with the settings of its estimate.
 ///
-/// A masked model of one token that predicts 0 with probability 3/4 has the exact bound -ln 3/4 or -ln 1/4 per sequence:
+/// The bound of a masked model of one token that predicts 0 with probability 3/4, on the data 0, 0, 0, 1:
 ///
 /// ```
 /// use burn::tensor::Device;
@@ -66,8 +66,8 @@ pub struct BoundEstimation<'a> {
     pub seed: u64,
 }
 
-/// An upper bound on the negative log-likelihood with its terms: a mean over sequences, whose standard error holds the spread of
-/// the data and the noise of the draws.
+/// An upper bound on the negative log-likelihood with its terms: a mean over sequences, whose standard error holds the
+/// spread of the data and the noise of the draws.
 #[derive(Clone, Debug, Serialize)]
 pub struct Bound {
     /// Name of the data.
@@ -116,8 +116,8 @@ pub struct TextUnits {
     pub bytes_per_token: f64,
 }
 
-/// A standard error to be reached. It is tested after rounds of sequences, and the first one that is small enough ends the
-/// estimation: over many rounds this selects errors that are a little too small.
+/// A standard error to be reached. It is tested after rounds of sequences, and the first one that is small enough ends
+/// the estimation: over many rounds this selects errors that are a little too small.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Target {
     /// Bits per token.
@@ -128,8 +128,8 @@ pub struct Target {
     pub available: u64,
 }
 
-/// Sequences between two tests of the standard error: the same on any machine, so that all stop at the same one, and enough that
-/// the error itself is known to a few percent.
+/// Sequences between two tests of the standard error: the same on any machine, so that all stop at the same one, and
+/// enough that the error itself is known to a few percent.
 const ROUND: usize = 128;
 
 /// Tokens times values of one network call, about, so that it fits into memory.

@@ -13,8 +13,8 @@ use super::bound::{BoundEstimation, perplexity};
 /// Samples under an autoregressive judge. A low perplexity alone rewards dull samples: read it with the entropy.
 #[derive(Clone, Debug, Serialize)]
 pub struct Generative {
-    /// exp(nats per token) under the judge, mean over samples. Longer samples are judged in whole windows, each after a begin
-    /// mark; the rest of the last one is not scored.
+    /// exp(nats per token) under the judge, mean over samples. Longer samples are judged in whole windows, each after a
+    /// begin mark; the rest of the last one is not scored.
     pub perplexity: Estimate,
     /// Entropy of the tokens within a sample, nats, mean over samples.
     pub entropy: Estimate,

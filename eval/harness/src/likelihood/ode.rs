@@ -1,8 +1,9 @@
 //! The likelihood of the probability-flow ODE (Song et al. 2021; Chen et al. 2018).
 //!
-//! With y = z / alpha and s = sigma / alpha the ODE is dy/ds = eps_hat(y, s), and along it d log p(y)/ds = -tr(d eps_hat / dy).
-//! From y_0 at the first level to y_1 at the last, log p(y_0) = log N(y_1; 0, I / alpha_1^2) + the integral of the trace over s.
-//! It is the density of another model than the one whose NELBO is reported: same network, another reverse process.
+//! With y = z / alpha and s = sigma / alpha the ODE is dy/ds = eps_hat(y, s), and along it d log p(y)/ds = -tr(d
+//! eps_hat / dy). From y_0 at the first level to y_1 at the last, log p(y_0) = log N(y_1; 0, I / alpha_1^2) + the
+//! integral of the trace over s. It is the density of another model than the one whose NELBO is reported: same network,
+//! another reverse process.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use elbow_impls::Key;

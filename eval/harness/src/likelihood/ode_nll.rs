@@ -1,4 +1,4 @@
-//! Likelihood of tokens under the probability-flow ODE: its density of noisy points, turned into a code length by dequantisation.
+//! Likelihood of tokens under the probability-flow ODE: densities of noisy points, dequantised to code lengths.
 
 use burn::tensor::Device;
 use elbow_base::{Error, Estimate, Progress, bits_per_dim};
@@ -15,7 +15,8 @@ use super::ode::{Field, NetworkField, Trace, log_density};
 /// Dequantisation of values to points. Each gives an upper bound of -log p(x) in expectation, but different quantities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dequantisation {
-    /// The NELBO's own ends: y_0 = x + s_0 eps and the decoder p(x | z_0). E \[-log p(x|z_0) + log q(y_0|x) - log p(y_0)\].
+    /// The NELBO's own ends: y_0 = x + s_0 eps and the decoder p(x | z_0). E \[-log p(x|z_0) + log q(y_0|x) - log
+    /// p(y_0)\].
     Decoder,
     /// y_0 = x + u, u uniform over a value's bin: E \[-log p(y_0)\] - D log(2/V) (Theis et al. 2016).
     Uniform,
@@ -72,7 +73,7 @@ pub struct OdeNll {
     pub nats: Estimate,
     /// Bits per dimension.
     pub bits_per_dim: Estimate,
-    /// The number in half the steps minus this one, bits/dim: the error of this one is smaller, once the steps are small.
+    /// The number in half the steps minus this one, bits/dim: more than the error of this one, once steps are small.
     pub half_steps_difference: f64,
     /// Nats of each sequence.
     #[serde(skip)]

@@ -27,8 +27,8 @@ pub struct Imported {
 
 /// Writes a run folder with a checkpoint at step 0 from a state dict (.safetensors, or a file of torch.save).
 ///
-/// `settings` give objective, data and sequence length of the weights. Sizes are those of the tensors, and every tensor must
-/// have its place in the network. The averaged weights are the same.
+/// `settings` give objective, data and sequence length of the weights. Sizes are those of the tensors, and every tensor
+/// must have its place in the network. The averaged weights are the same.
 pub fn import(workspace: &Workspace, weights: &Path, settings: Settings, run: &Path) -> Result<Imported, Error> {
     if !matches!(settings.network, NetworkConfig::Dit { .. }) {
         let what = format!("the network of these settings is {}", settings.network.name());

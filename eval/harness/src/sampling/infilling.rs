@@ -3,8 +3,8 @@
 use elbow_base::Error;
 use elbow_impls::data::Dataset;
 
-/// The known tokens of an infilling text, by position of the window: those of the pieces between `_`, and `None`, a token to be
-/// drawn, for each `_` and for the rest of the window.
+/// The known tokens of an infilling text, by position of the window: those of the pieces between `_`, and `None`, a
+/// token to be drawn, for each `_` and for the rest of the window.
 pub fn infilling(text: &str, data: &dyn Dataset) -> Result<Vec<Option<u32>>, Error> {
     let wrong =
         |what: String| Error::input(format!("infilling: {what}"), "write '_' for each token that is to be drawn");

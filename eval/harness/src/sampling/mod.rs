@@ -101,15 +101,15 @@ impl Request {
         }
     }
 
-    /// Samples per call of the sampler: few enough that memory does not grow with their number and that the cores share a page
-    /// of them. The same on any machine, because each batch has a random stream of its own.
+    /// Samples per call of the sampler: few enough that memory does not grow with their number and that the cores share
+    /// a page of them. The same on any machine, because each batch has a random stream of its own.
     fn batch(&self, values: usize) -> usize {
         ((1 << 24) / self.length.saturating_mul(values)).clamp(1, 32)
     }
 }
 
-/// The default grid of masked diffusion: cosine under the linear schedule, uniform under any other (the cosine grid on the cosine
-/// schedule would warp time twice).
+/// The default grid of masked diffusion: cosine under the linear schedule, uniform under any other (the cosine grid on
+/// the cosine schedule would warp time twice).
 pub fn grid_under(schedule: &MaskedSchedule) -> Grid {
     match schedule {
         MaskedSchedule::Linear => Grid::Cosine,

@@ -47,8 +47,8 @@ impl FromStr for StepSchedule {
 impl Request {
     /// Places the steps on a grid under a schedule; `None` is the implementation's own choice.
     ///
-    /// Masked diffusion has times of a masking schedule. Gaussian diffusion has noise levels between the ends that the model was
-    /// trained on, so that a schedule with other ends is refused.
+    /// Masked diffusion has times of a masking schedule. Gaussian diffusion has noise levels between the ends that the
+    /// model was trained on, so that a schedule with other ends is refused.
     pub fn place(
         self,
         settings: &Settings,

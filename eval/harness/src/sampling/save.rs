@@ -8,8 +8,8 @@ use elbow_metrics::Images;
 
 use crate::workspace::Workspace;
 
-/// Writes samples: images as `NAME.npz` (`arr_0`, uint8, NHWC) and a grid `NAME.png`, texts as `NAME.txt`, other tokens as
-/// lines of numbers. Returns the files by kind: `npz`, `png`, `txt`.
+/// Writes samples: images as `NAME.npz` (`arr_0`, uint8, NHWC) and a grid `NAME.png`, texts as `NAME.txt`, other tokens
+/// as lines of numbers. Returns the files by kind: `npz`, `png`, `txt`.
 pub fn save(
     workspace: &Workspace,
     folder: &Path,

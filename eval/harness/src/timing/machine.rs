@@ -14,7 +14,7 @@ const STREAMED: usize = 1 << 24;
 /// Repeats, of which the best counts.
 const REPEATS: usize = 8;
 
-/// The two roofs of Williams, Waterman and Patterson (2009), as measured on all threads: the machine's own limits lie above.
+/// The two roofs of Williams, Waterman and Patterson (2009), as measured on all threads: lower limits of the machine's.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Machine {
     /// Number of threads.

@@ -1,5 +1,4 @@
-//! Units of work to be timed in several programs, each with a check: a number by which two programs show that they did the same
-//! work.
+//! Units of work to be timed in several programs, each with a check: a number that shows that the work was the same.
 
 use std::path::Path;
 

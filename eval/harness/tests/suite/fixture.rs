@@ -1,4 +1,4 @@
-//! Shared parts of the tests: bundled files, toys with their enumeration and table denoiser, means against exact numbers.
+//! Shared parts of the tests: bundled files, toys with enumeration and table denoiser, means against exact numbers.
 
 use std::path::{Path, PathBuf};
 

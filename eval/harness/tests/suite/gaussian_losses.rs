@@ -103,8 +103,8 @@ fn importance_sampling_keeps_the_loss_and_changes_the_variance() {
 /// Name of a mistake, and the wrong weight as a function of the log-SNR and the right weight.
 type Mistake<'a> = (&'a str, &'a dyn Fn(f64, f64) -> f64);
 
-/// A rate of the wrong sign, a weight that is applied twice, a log-SNR of the first power, a forgotten 1/2: each lies far from the
-/// exact loss.
+/// A rate of the wrong sign, a weight that is applied twice, a log-SNR of the first power, a forgotten 1/2: each lies
+/// far from the exact loss.
 #[test]
 fn witnesses_are_rejected() {
     let toy = toy("gaussian/mixture");

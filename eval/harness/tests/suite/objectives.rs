@@ -49,8 +49,8 @@ fn bound(objective: &dyn TokenObjective, toy: &Toy, table: &TableDenoiser) -> Es
     mean(toy, |batch, key| total(&objective.nelbo(table, batch, key, &Device::flex()).expect("a bound")) / BATCH as f64)
 }
 
-/// Largest error of an exact mean, relative: cross-entropies, and the losses that train, are in single precision, whose unit is
-/// 6e-8.
+/// Largest error of an exact mean, relative: cross-entropies, and the losses that train, are in single precision, whose
+/// unit is 6e-8.
 const ROUNDING: f64 = 1e-6;
 
 /// A time, a mask, and their probability.
@@ -65,8 +65,8 @@ fn count(mask: &[bool]) -> i32 {
     mask.iter().filter(|masked| **masked).count() as i32
 }
 
-/// Uniform times, and every token masked by itself. The three points of Gauss and Legendre are exact for the polynomials in t,
-/// of degree below 6, that the weighted means over masks of three tokens are.
+/// Uniform times, and every token masked by itself. The three points of Gauss and Legendre are exact for the
+/// polynomials in t, of degree below 6, that the weighted means over masks of three tokens are.
 fn bernoulli(length: usize, probability: impl Fn(f64) -> f64) -> Vec<Outcome> {
     let off = 15f64.sqrt() / 10.0;
     let points = [(0.5 - off, 5.0 / 18.0), (0.5, 8.0 / 18.0), (0.5 + off, 5.0 / 18.0)];
@@ -201,8 +201,8 @@ fn draws_that_share_an_order_have_the_exact_bound_as_mean() {
 
 #[test]
 fn the_normaliser_of_maskgit_decides_which_loss_it_is() {
-    // Uniform rates: the mean over each row's masked tokens is the any-order bound over N; the sum over all masked tokens
-    // by their number weighs each count k by k and is another loss.
+    // Uniform rates: the mean over each row's masked tokens is the any-order bound over N; the sum over all masked
+    // tokens by their number weighs each count k by k and is another loss.
     let toy = toy("toys/three-tokens", Alphabet::Masked);
     let all = Enumeration::new(&toy).expect("full support");
     let table = table_denoiser(&all, &Device::flex());

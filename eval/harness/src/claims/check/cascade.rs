@@ -61,7 +61,7 @@ enum Measure {
     LargestIncrease,
 }
 
-/// Name of a quantity, whether the largest or the smallest case is the worst, and its value for a cascade and a reference.
+/// Name of a quantity, its worse of two cases, and its value for a cascade and a reference.
 type Quantity = (&'static str, fn(f64, f64) -> f64, fn(&Cascade, &Cascade) -> f64);
 
 impl Measure {

@@ -36,7 +36,7 @@ enum Measure {
     Md4MinusKDce,
     /// D3PM's estimate in 64 steps minus MD4's in 64 steps, of one model, paired over test images.
     D3pmMinusMd4Steps,
-    /// ln of the variance of k-DCE's draws over that of MD4's, draws independent but for stratified times, of one model.
+    /// ln of the variance of k-DCE's draws over that of MD4's, of one model; draws independent but for stratified times.
     LogVarianceRatio,
     /// The same per network call: k-DCE's draws stratified and sharing one order, MD4's at one uniform time each.
     LogVariancePerCall,

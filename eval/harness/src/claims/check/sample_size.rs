@@ -7,8 +7,8 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::prelude::*;
 
-/// Sets of `images` draws of N(shift, I) in `dimension` dimensions against the law N(0, I): the true squared distance is
-/// dimension shift^2.
+/// Sets of `images` draws of N(shift, I) in `dimension` dimensions against the law N(0, I): the true squared distance
+/// is dimension shift^2.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SampleSize {

@@ -43,7 +43,7 @@ struct Line {
 enum Measure {
     /// Distance with the most steps minus distance with the fewest, first line, over blocks.
     MoreSteps,
-    /// Distance of the first line minus that of the second, number of steps by number of steps, the worst pair, over blocks.
+    /// Distance of the first line minus that of the second, by number of steps, the worst pair, over blocks.
     FirstMinusSecond,
     /// KID between the last samples of the first line and those of the second: 0 where the laws are the same.
     SameLaw,

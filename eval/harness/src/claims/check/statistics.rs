@@ -2,8 +2,8 @@
 
 use elbow_base::{Estimate, bits_per_dim};
 
-/// Pearson's statistic per degree of freedom of `counts` against a law over the same outcomes; outcomes of probability 0
-/// are left out.
+/// Pearson's statistic per degree of freedom of `counts` against a law over the same outcomes; outcomes of probability
+/// 0 are left out.
 pub(super) fn chi_square(counts: &[usize], law: &[f64]) -> f64 {
     let total: f64 = counts.iter().sum::<usize>() as f64;
     let possible = || law.iter().zip(counts).filter(|(p, _)| **p > 0.0);

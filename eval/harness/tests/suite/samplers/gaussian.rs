@@ -1,5 +1,5 @@
-//! Samplers of Gaussian diffusion against closed forms (`fixtures/gaussian-samplers`): EDM's grid and steps, the law of DDIM and
-//! of ancestral steps for normal data at every step.
+//! Samplers of Gaussian diffusion against closed forms (`fixtures/gaussian-samplers`): EDM's grid and steps, the law of
+//! DDIM and of ancestral steps for normal data at every step.
 
 use burn::tensor::{Device, Float, Tensor};
 use elbow_harness::denoisers::MixtureDenoiser;
@@ -131,7 +131,7 @@ fn heun_trajectories_are_those_of_edm() {
     }
 }
 
-/// For normal data every step is affine: DDIM's law follows from two points exactly, that of ancestral steps from many draws.
+/// For normal data every step is affine: DDIM's law follows from two points, that of ancestral steps from many draws.
 #[test]
 fn ddim_and_ancestral_steps_have_the_law_of_the_closed_form() {
     const DRAWS: usize = 40_000;
@@ -230,8 +230,8 @@ fn guidance_mixes_the_scores_of_both_models() {
     }
 }
 
-/// One step from s = 2 to s = 1.2 with churn, of an exact denoiser of N(0, 1): affine in y and in the noise, so that the variance
-/// of the result is known.
+/// One step from s = 2 to s = 1.2 with churn, of an exact denoiser of N(0, 1): affine in y and in the noise, so that
+/// the variance of the result is known.
 #[test]
 fn churn_adds_its_noise() {
     const DRAWS: usize = 40_000;

@@ -137,8 +137,8 @@ fn first_hitting_times_have_the_law_of_the_process() {
 
 #[test]
 fn confident_values_first_has_its_closed_form() {
-    // Two tokens, two rounds: both are drawn, one is kept. With temperature s (the rest of it at r = 1/2) the first is kept
-    // with probability sigmoid((ln p1(a) - ln p2(b)) / s): a difference of Gumbels is logistic.
+    // Two tokens, two rounds: both are drawn, one is kept. With temperature s (the rest of it at r = 1/2) the first is
+    // kept with probability sigmoid((ln p1(a) - ln p2(b)) / s): a difference of Gumbels is logistic.
     let bench = Bench::new("example-a");
     let temperature = 1.0;
     let mut law = vec![0.0; 9];
@@ -187,8 +187,8 @@ fn known_tokens_stay_and_condition_the_rest() {
 
 #[test]
 fn ancestral_evaluations_are_those_that_were_needed() {
-    // A step of a linear schedule on a uniform grid reveals something of N masks at step i with probability that sums to
-    // T (1 - (1 - 1/T)^N) over the steps.
+    // A step of a linear schedule on a uniform grid reveals something of N masks at step i with probability that sums
+    // to T (1 - (1 - 1/T)^N) over the steps.
     let bench = Bench::new("three-tokens");
     for steps in [2usize, 5, 20] {
         let samples = ancestral(bench.predictor(), &MaskedSchedule::Linear, Grid::Uniform, steps, bench.masks());

@@ -1,4 +1,4 @@
-//! Every sampler's law on a toy against exact probabilities, by chi-square over many draws, and its count of evaluations.
+//! Every sampler's law on a toy against exact probabilities, by chi-square, and its count of evaluations.
 
 mod gaussian;
 mod masked;

@@ -1,4 +1,4 @@
-//! The probability-flow ODE against exact densities (`fixtures/gaussian-samplers`), its traces, and code lengths of tokens.
+//! The probability-flow ODE: densities (`fixtures/gaussian-samplers`), traces, and code lengths of tokens.
 
 use burn::tensor::{Device, Float, Tensor, TensorData};
 use elbow_base::Silent;

@@ -85,7 +85,7 @@ fn on_few_cores(command: &mut Command) {
     {
         use std::os::unix::process::CommandExt;
         let set = || {
-            // SAFETY: an empty set of cores is all zeros, and both calls are given live sets of the size that they are told.
+            // SAFETY: an empty set of cores is all zeros, and both calls get live sets of the given size.
             let done = unsafe {
                 let size = size_of::<libc::cpu_set_t>();
                 let (mut all, mut few): (libc::cpu_set_t, libc::cpu_set_t) = (std::mem::zeroed(), std::mem::zeroed());

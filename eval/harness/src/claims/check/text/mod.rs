@@ -196,8 +196,8 @@ fn at_home(cells: &[Cell], letters: &BTreeMap<String, Vec<f64>>) -> Vec<(String,
     cells.iter().filter(|cell| cell.is_at_home()).map(difference).collect()
 }
 
-/// The bound of a model trained on each text minus that of a model trained on the other one, bits per letter: the negative of
-/// the loss, so that the worst case is the largest number.
+/// The bound of a model trained on each text minus that of a model trained on the other one, bits per letter: the
+/// negative of the loss, so that the worst case is the largest number.
 fn away(cells: &[Cell]) -> Vec<(String, Estimate)> {
     let difference = |away: &Cell| {
         let is_native = |cell: &&Cell| cell.preset == away.preset && cell.text == away.text && cell.is_at_home();

@@ -38,8 +38,8 @@ pub struct WeightingStudy {
     /// Samples per training, and steps of the sampler.
     samples: usize,
     steps: usize,
-    /// The bundled network whose features are compared, and the number of reference images, from the first training image;
-    /// absent: all.
+    /// The bundled network whose features are compared, and the number of reference images, from the first training
+    /// image; absent: all.
     network: String,
     references: Option<usize>,
 }

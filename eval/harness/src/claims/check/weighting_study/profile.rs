@@ -18,15 +18,15 @@ use crate::runs::Trained;
 /// One interval of noise levels, of equal share of the bound's own measure and of training's times.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Level {
-    /// Log-SNR in the middle of the bound's interval, and an estimate of its part of the NELBO's diffusion term, bits/dim: its
-    /// draws are not those of the NELBO.
+    /// Log-SNR in the middle of the bound's interval, and an estimate of its part of the NELBO's diffusion term,
+    /// bits/dim: its draws are not those of the NELBO.
     pub bound_log_snr: f64,
     pub bound: f64,
     /// Log-SNR in the middle of training's interval.
     pub log_snr: f64,
     /// Standard deviation of the weighted loss per sequence, divided by its mean over all levels.
     pub deviation: f64,
-    /// Norm of the gradient of a batch whose noise levels all lie in this interval, divided by its mean over all levels.
+    /// Norm of the gradient of a batch with all noise levels in this interval, divided by its mean over all levels.
     pub gradient: f64,
 }
 
