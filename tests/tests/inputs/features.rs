@@ -1,0 +1,1 @@
+//! Features and statistics of one's own, and options of `fid`.

@@ -1,0 +1,1 @@
+//! Files that are written: nothing that is there is lost.

@@ -1,0 +1,1 @@
+//! Sets of images in files and arrays.

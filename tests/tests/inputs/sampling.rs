@@ -1,0 +1,1 @@
+//! Samples: options, prompts, what is written.

@@ -1,0 +1,1 @@
+//! Texts, their alphabets, and what a likelihood is over.

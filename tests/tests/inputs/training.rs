@@ -1,0 +1,1 @@
+//! Trainings, checkpoints and imported weights.
