@@ -13,18 +13,9 @@ const LISTED: usize = 20;
 /// An error of images, networks or metrics. `Display` says what and where; [`Error::advice`] says what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A folder of images, or a link in it, cannot be read.
-    #[error("cannot read {0}")]
-    UnreadableFolder(#[from] walkdir::Error),
-    /// This folder holds no image files, and this many files of other kinds.
-    #[error("{}: no images among {} files", .0.display(), .1)]
-    NoImageFiles(PathBuf, usize),
-    /// An image file cannot be opened or decoded.
+    /// A folder or an image file cannot be read.
     #[error(transparent)]
-    Undecodable(#[from] image::ImageError),
-    /// An image of this height and width has no pixels.
-    #[error("{}x{} pixels", .0[0], .0[1])]
-    EmptyImage([usize; 2]),
+    Images(#[from] elbow_images::Error),
     /// Images of a set cannot be read.
     #[error("{set}: {} of {total} images cannot be read:{}", images.len(), listed(images))]
     UnreadableImages {
@@ -108,7 +99,7 @@ impl Error {
             Self::NoCudaRuntime(_) | Self::CudaDevice(..) | Self::UnloadableRuntime(..) => Kind::Environment,
             Self::Numerical(_) => Kind::Internal,
             Self::In { source, .. } => source.kind(),
-            Self::Base(error) => error.kind,
+            Self::Base(error) | Self::Images(elbow_images::Error::Base(error)) => error.kind,
             _ => Kind::Input,
         }
     }
@@ -116,12 +107,7 @@ impl Error {
     /// One line of advice; empty where there is none.
     pub fn advice(&self) -> String {
         let advice = match self {
-            Self::UnreadableFolder(_) => "check the folder and its links",
-            Self::NoImageFiles(..) => {
-                let endings = crate::images::ENDINGS.join(", ");
-                return format!("give a folder with files that end in {endings}, or an npz file");
-            }
-            Self::Undecodable(_) | Self::EmptyImage(_) => "remove or mend this file, or leave it out",
+            Self::Images(error) => return error.advice(),
             Self::UnreadableImages { .. } => "mend or remove them, or leave them out",
             Self::ChannelMismatch(..) => "use a network for colour images",
             Self::FreeInputSize(_) => "use a convention that does not resize: unit or signed",
@@ -166,7 +152,7 @@ impl From<Error> for elbow_base::Error {
             Kind::Internal => Self::internal(what),
         };
         match error {
-            Error::Base(error) => error,
+            Error::Base(error) | Error::Images(elbow_images::Error::Base(error)) => error,
             error => whole.caused_by(error),
         }
     }

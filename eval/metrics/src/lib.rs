@@ -48,7 +48,9 @@ pub use error::Error;
 pub use feature_cache::FeatureCache;
 pub use features::{FeatureProvenance, Features, NetworkOutputs};
 pub use frechet::{Distance, GaussianFit, between_features};
-pub use images::{BadImagePolicy, Folder, Image, ImageScan, ImageSet, Images, ScanSummary, UnreadableImage};
+pub use images::{
+    BadImagePolicy, Folder, Image, ImageError, ImageScan, ImageSet, Images, ScanSummary, UnreadableImage,
+};
 pub use inception_score::inception_score;
 pub use jackknife::{Extrapolated, extrapolated, shuffled, standard_error};
 pub use kid::kid;

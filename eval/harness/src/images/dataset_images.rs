@@ -2,7 +2,7 @@
 
 use elbow_base::Error;
 use elbow_impls::data::Dataset;
-use elbow_metrics::{Image, ImageSet, Images};
+use elbow_metrics::{Image, ImageError, ImageSet, Images};
 
 /// The images of a data set: its value v of V becomes the level round(255 v / (V - 1)).
 pub struct DatasetImages {
@@ -31,7 +31,7 @@ impl ImageSet for DatasetImages {
         self.data.len()
     }
 
-    fn image(&self, index: usize) -> elbow_metrics::Result<Image> {
+    fn image(&self, index: usize) -> Result<Image, ImageError> {
         let tokens = self.data.select(&[index]).map_err(Error::from)?;
         ImageSet::image(&Images::from_tokens(&tokens, self.data.values(), self.shape), 0)
     }

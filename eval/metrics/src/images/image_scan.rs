@@ -192,11 +192,14 @@ impl ImageSet for ImageScan<'_> {
     }
 
     /// Reads an image again, and refuses one that has changed since the scan.
-    fn image(&self, index: usize) -> Result<Image> {
+    fn image(&self, index: usize) -> elbow_images::Result<Image> {
         let image = self.set.image(self.kept[index])?;
         match hash(&image) == self.hashes[index] {
             true => Ok(image),
-            false => Err(Error::input("it was changed while the set was being read", "measure a set that is finished")),
+            false => {
+                let what = "it was changed while the set was being read";
+                Err(elbow_base::Error::input(what, "measure a set that is finished").into())
+            }
         }
     }
 

@@ -1,57 +1,9 @@
-//! Sets of 8-bit images: folders, arrays in memory, and the scan that checks a set before it is measured.
+//! Sets of 8-bit images, and the scan that checks a set before it is measured.
 
-mod folder;
 mod image_scan;
-mod memory;
 
-pub(crate) use folder::ENDINGS;
-pub use folder::Folder;
+pub use elbow_images::{Error as ImageError, Folder, Image, ImageSet, Images};
 pub use image_scan::{BadImagePolicy, ImageScan, ScanSummary, UnreadableImage};
-pub use memory::Images;
-
-use crate::Result;
 
 /// The advice where a set is empty.
 pub(crate) const NO_IMAGES: &str = "give at least one image, or make fewer parts";
-
-/// One 8-bit image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Image {
-    /// Height in pixels.
-    pub height: usize,
-    /// Width in pixels.
-    pub width: usize,
-    /// 1 (grey) or 3 (red, green, blue).
-    pub channels: usize,
-    /// Levels \[height, width, channels\], row-major.
-    pub pixels: Vec<u8>,
-    /// The conversion that decoding needed, if any.
-    pub converted: Option<&'static str>,
-}
-
-/// A set of images in a fixed order, each of which is read when it is needed.
-pub trait ImageSet: Sync {
-    /// The set's name in messages.
-    fn source(&self) -> String;
-
-    /// Number of images.
-    fn len(&self) -> usize;
-
-    /// Whether there are no images.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Reads one image; the error says why it cannot be read.
-    fn image(&self, index: usize) -> Result<Image>;
-
-    /// An image's name in messages.
-    fn name(&self, index: usize) -> String {
-        format!("image {index}")
-    }
-
-    /// The class of an image, where classes are known.
-    fn class(&self, _index: usize) -> Option<String> {
-        None
-    }
-}

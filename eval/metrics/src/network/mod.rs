@@ -175,7 +175,8 @@ impl FeatureNetwork {
         let rows = on_pool(range.len(), compiled.engine.threads(), |i| {
             let index = range.start + i;
             let named = |e: Error| e.of(images.name(index));
-            let row = images.image(index).and_then(|image| compiled.row(self, &image)).map_err(named)?;
+            let row =
+                images.image(index).map_err(Error::from).and_then(|image| compiled.row(self, &image)).map_err(named)?;
             bar.advance(1);
             Ok(row)
         })?;

@@ -8,8 +8,8 @@ use std::path::Path;
 use elbow_base::Silent;
 use elbow_impls::data::Split;
 use elbow_metrics::{
-    BadImagePolicy, Convention, Error, FeatureCache, FeatureNetwork, Features, Folder, ImageScan, ImageSet, Images,
-    Runtime, entropy,
+    BadImagePolicy, Convention, Error, FeatureCache, FeatureNetwork, Features, Folder, ImageError, ImageScan, ImageSet,
+    Images, Runtime, entropy,
 };
 
 use crate::fixture::fixture;
@@ -93,7 +93,7 @@ fn scan_names_unreadable_images_or_skips_them() {
     let empty = tempfile::tempdir().expect("a folder");
     fs::write(empty.path().join("notes.txt"), "none").expect("writable");
     let failure = Folder::open(empty.path()).err().expect("no images");
-    assert!(matches!(failure, Error::NoImageFiles(_, 1)), "{failure:?}");
+    assert!(matches!(failure, ImageError::NoImageFiles(_, 1)), "{failure:?}");
     assert!(failure.to_string().contains("no images among 1 files"), "{failure}");
 }
 

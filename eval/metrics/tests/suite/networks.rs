@@ -25,7 +25,7 @@ impl ImageSet for Assorted {
         self.0.len()
     }
 
-    fn image(&self, index: usize) -> elbow_metrics::Result<Image> {
+    fn image(&self, index: usize) -> Result<Image, elbow_metrics::ImageError> {
         Ok(self.0[index].clone())
     }
 }

@@ -11,7 +11,7 @@ use std::error::Error as _;
 use clap::Subcommand;
 use elbow_base::Error;
 use elbow_harness::workspace::Workspace;
-use elbow_metrics::Error as MetricsError;
+use elbow_metrics::{Error as MetricsError, ImageError};
 
 #[derive(Subcommand)]
 pub enum Task {
@@ -43,7 +43,7 @@ fn with_flags(mut failure: Error) -> Error {
     let library = failure.source().and_then(|error| error.downcast_ref::<MetricsError>());
     let advice = library.and_then(|error| match error.root() {
         MetricsError::UnreadableImages { .. } => Some("mend or remove them, or leave them out with --on-bad skip"),
-        MetricsError::Undecodable(_) | MetricsError::EmptyImage(_) => {
+        MetricsError::Images(ImageError::Undecodable(_) | ImageError::EmptyImage(_)) => {
             Some("remove or mend this file, or leave it out with --on-bad skip")
         }
         MetricsError::ChannelMismatch(..) => Some("use a network for colour images: --network lite0"),

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use image::{DynamicImage, ImageError, ImageFormat, ImageReader};
 use walkdir::{DirEntry, WalkDir};
 
-use super::{Image, ImageSet};
-use crate::{Error, Result};
+use crate::{Error, Image, ImageSet, Result};
 
 /// Endings of image files, compared without case.
 pub(crate) const ENDINGS: [&str; 8] = ["png", "jpg", "jpeg", "bmp", "webp", "pgm", "ppm", "pnm"];

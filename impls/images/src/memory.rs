@@ -6,8 +6,7 @@ use std::path::Path;
 use elbow_arrays::NpzWriter;
 use elbow_base::{Tokens, atomic_file};
 
-use super::{Image, ImageSet};
-use crate::{Error, Result};
+use crate::{Image, ImageSet, Result};
 
 /// 8-bit images \[n, height, width, channels\].
 #[derive(Clone, Debug)]
@@ -90,7 +89,7 @@ impl Images {
             }
         }
         let mut png = Cursor::new(Vec::new());
-        grid.write_to(&mut png, image::ImageFormat::Png).map_err(|e| Error::Numerical(e.to_string()))?;
+        grid.write_to(&mut png, image::ImageFormat::Png).map_err(|e| elbow_base::Error::internal(e.to_string()))?;
         Ok(atomic_file::write(path, png.get_ref())?)
     }
 }
