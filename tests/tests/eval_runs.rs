@@ -169,12 +169,11 @@ fn eval_records_reuses_and_reports() {
 fn a_missing_input_blocks_and_never_passes() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("out");
-    let data = folder.path().to_str().expect("UTF-8");
     let call =
-        elbow(ELBOW, &["eval", "theorem-1", "--out", out.to_str().expect("UTF-8"), "--data", data, "--json", "-q"]);
+        elbow(ELBOW, &["eval", "families-fashion", "--slow", "--out", out.to_str().expect("UTF-8"), "--json", "-q"]);
     assert_eq!(call.code, 3, "{}", call.stderr);
     let json: Value = serde_json::from_str(&call.stdout).expect("JSON");
     assert_eq!(json["claims"][0]["verdict"], "blocked");
     assert_eq!(json["verified"], 0);
-    assert!(json["claims"][0]["reason"].as_str().expect("a reason").contains("example-a.json"));
+    assert!(json["claims"][0]["reason"].as_str().expect("a reason").contains("fashion-mnist"));
 }

@@ -39,9 +39,10 @@ struct Common {
     /// Folder for results
     #[arg(long, global = true, default_value = "out", value_name = "DIR")]
     out: PathBuf,
-    /// Folder with data [default: fixtures, then $ELBOW_DATA]
+    /// Folder with data, searched first; may be given again. Then: fixtures, the folders of $ELBOW_DATA, elbow in the
+    /// user's data folder ($XDG_DATA_HOME), data beside the program, and what the program carries
     #[arg(long, global = true, value_name = "DIR")]
-    data: Option<PathBuf>,
+    data: Vec<PathBuf>,
     /// No progress on stderr
     #[arg(long, short, global = true)]
     quiet: bool,

@@ -50,7 +50,7 @@ fn main() -> Result<(), Error> {
         hash: String::new(),
     };
     let catalogue = Catalogue::new(vec![claim]);
-    let workspace = Workspace::new(PathBuf::from("target/claim"), None, 0, "cpu", true, false)?;
+    let workspace = Workspace::new(PathBuf::from("target/claim"), Vec::new(), 0, "cpu", true, false)?;
     let all = catalogue.select(&[claims::ALL.to_owned()])?;
     for row in claims::run(&workspace, &catalogue, &all, &[Tier::Exact], false)?.rows {
         println!("{}: {} ({})", row.claim.title, row.verdict, row.reason.unwrap_or(row.claim.expected));

@@ -62,12 +62,9 @@ pub fn take(workspace: &Workspace) -> Vec<Finding> {
         Ok(path) => Finding::found(what, path.display().to_string()),
         Err(missing) => Finding::missing(what, missing.what, Lack::Bundled),
     };
-    let folders = workspace.data_folders();
-    let set = |set: &catalogue::Set| match set.find(&folders) {
+    let set = |set: &catalogue::Set| match workspace.find(set) {
         Ok(path) => Finding::found(set.name, format!("{} ({})", path.display(), set.about)),
-        Err(missing) => {
-            Finding::missing(set.name, format!("not here ({})", set.about), Lack::DataSet(missing.to_string()))
-        }
+        Err(missing) => Finding::missing(set.name, format!("not here ({})", set.about), Lack::DataSet(missing.what)),
     };
     let machine = [cpu, gpu(), runtime(), inception(workspace)];
     machine.into_iter().chain(files.map(file)).chain(catalogue::SETS.iter().map(set)).collect()

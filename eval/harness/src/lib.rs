@@ -15,6 +15,7 @@
 
 #![warn(missing_docs)]
 
+pub mod bundled;
 pub mod claims;
 pub mod denoisers;
 pub mod device;

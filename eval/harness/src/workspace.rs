@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use elbow_base::{Error, Progress, Remedy, Silent};
-use elbow_impls::data::{Dataset, Spec, catalogue};
+use elbow_impls::data::catalogue::{self, Set};
+use elbow_impls::data::{Dataset, Spec};
+use etcetera::{BaseStrategy, choose_base_strategy};
 
-use crate::device;
 use crate::progress::Bar;
+use crate::{bundled, device};
 
 /// Where and how a command runs.
 pub struct Workspace {
@@ -30,14 +32,14 @@ pub struct Workspace {
     pub bar: Box<dyn Progress>,
     /// A Python in which the programs compared with elbow run.
     pub peers: Option<PathBuf>,
-    data: Option<PathBuf>,
+    data: Vec<PathBuf>,
 }
 
 impl Workspace {
-    /// Opens the devices; `data` is the folder of `--data`.
+    /// Opens the devices. `data`: folders with data, searched before all others.
     pub fn new(
         out: PathBuf,
-        data: Option<PathBuf>,
+        data: Vec<PathBuf>,
         seed: u64,
         device: &str,
         quiet: bool,
@@ -72,35 +74,50 @@ impl Workspace {
         }
     }
 
-    /// The folder of `--data`, where it was given.
-    pub fn data_flag(&self) -> Option<&Path> {
-        self.data.as_deref()
+    /// The folders that were given to be searched for data.
+    pub fn given_data(&self) -> &[PathBuf] {
+        &self.data
     }
 
-    /// Folders that are searched for data: `--data`, or `fixtures/` and then `$ELBOW_DATA`.
+    /// Folders that are searched for data, in this order: those given, `fixtures/` of the current folder, those of
+    /// `$ELBOW_DATA`, `elbow/` in the user's data folder, `data/` beside the program.
     pub fn data_folders(&self) -> Vec<PathBuf> {
-        match &self.data {
-            Some(folder) => vec![folder.clone()],
-            None => [Some(PathBuf::from("fixtures")), std::env::var_os("ELBOW_DATA").map(PathBuf::from)]
-                .into_iter()
-                .flatten()
-                .collect(),
+        let mut folders = self.data.clone();
+        folders.push(PathBuf::from("fixtures"));
+        folders.extend(std::env::var_os("ELBOW_DATA").iter().flat_map(std::env::split_paths));
+        folders.extend(choose_base_strategy().ok().map(|system| system.data_dir().join("elbow")));
+        folders.extend(std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join("data"))));
+        folders
+    }
+
+    /// A data file by its path inside a data folder, `digits/digits.csv.gz`; at last the bundled one.
+    pub fn data_file(&self, name: &str) -> Result<PathBuf, Error> {
+        let folders = self.data_folders();
+        match folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file()) {
+            Some(path) => Ok(path),
+            None if bundled::has(name) => Ok(bundled::folder()?.join(name)),
+            None => {
+                let searched: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+                let what = format!("{name} is in none of the data folders {}", searched.join(", "));
+                Err(Error::input(what, "name the folder that has it").mended_by(Remedy::Data))
+            }
         }
     }
 
-    /// A data file by its path inside a data folder: `digits/digits.csv.gz`.
-    pub fn data_file(&self, name: &str) -> Result<PathBuf, Error> {
-        let folders = self.data_folders();
-        folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file()).ok_or_else(|| {
-            let searched: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
-            let fix = "run in the root of the repository, or name the data folder";
-            Error::input(format!("{name} is not in {}", searched.join(" or ")), fix).mended_by(Remedy::Data)
-        })
+    /// The file or folder of a named data set; at last the bundled one.
+    pub fn find(&self, set: &Set) -> Result<PathBuf, Error> {
+        match set.places.iter().find(|place| bundled::has(place)) {
+            Some(place) => set.find(&self.data_folders()).or_else(|_| Ok(bundled::folder()?.join(place))),
+            None => Ok(set.find(&self.data_folders())?),
+        }
     }
 
     /// A data set of the catalogue, or a file.
     pub fn open(&self, spec: &Spec) -> Result<Box<dyn Dataset>, Error> {
-        Ok(catalogue::open(spec, &self.data_folders())?)
+        match catalogue::SETS.iter().find(|set| set.name == spec.set) {
+            Some(set) => Ok(set.open(&self.find(set)?, spec)?),
+            None => Ok(catalogue::open(spec, &self.data_folders())?),
+        }
     }
 
     /// A data set other than text, by name and split: `digits:test`.

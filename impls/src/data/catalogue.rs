@@ -34,6 +34,11 @@ pub struct Set {
 }
 
 impl Set {
+    /// Opens a split of the set, which lies at `path`.
+    pub fn open(&self, path: &Path, spec: &Spec) -> Result<Box<dyn Dataset>> {
+        (self.open)(path, spec)
+    }
+
     /// The path of the set. The error names the files, the folders and the remedy.
     pub fn find(&self, folders: &[PathBuf]) -> Result<PathBuf> {
         let mut candidates = folders.iter().flat_map(|folder| self.places.iter().map(move |place| folder.join(place)));
@@ -55,7 +60,7 @@ pub static SETS: &[Set] = &[
         about: "handwritten digits, 8x8, 17 levels, 10 classes: 1498 train, 299 test",
         places: &["digits/digits.csv.gz"],
         shape: images(8, 1, 17, 10),
-        fetch: "run in the root of the repository",
+        fetch: "put the file there",
         open: |path, spec| boxed(digits::load(path, spec.split)),
     },
     Set {

@@ -33,7 +33,7 @@ impl Subject {
     /// A bundled preset of bundled data.
     pub fn new(preset: &str) -> Self {
         let fixtures = elbow_tests::root().join("fixtures");
-        let workspace = Workspace::new(PathBuf::new(), Some(fixtures), 0, "cpu", true, false).expect("a CPU");
+        let workspace = Workspace::new(PathBuf::new(), vec![fixtures], 0, "cpu", true, false).expect("a CPU");
         let settings = Settings::resolve(preset, &[]).expect("a bundled preset");
         let data = workspace.open(&settings.data(Split::Train)).expect("bundled data");
         Self { workspace, settings, data }

@@ -42,7 +42,9 @@ fn advice(finding: &Finding) -> String {
             "for numbers called FID: fetch pt_inception-2015-12-05-6726825d.pth (pytorch-fid's releases on GitHub, 95.6 MB), then \
              elbow fid export pt_inception-2015-12-05-6726825d.pth -o DIR/inception.onnx, and name DIR with --data or ELBOW_DATA"
         }
-        Some(Lack::Bundled) => "run in the root of the repository, or name the folder with --data DIR",
+        Some(Lack::Bundled) => {
+            "it is part of the program, which unpacks it into the user's cache folder: set XDG_CACHE_HOME to a folder that can be written"
+        }
         Some(Lack::DataSet(what)) => return format!("{what} with --data DIR"),
     };
     text.to_owned()

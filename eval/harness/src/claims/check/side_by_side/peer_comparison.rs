@@ -55,9 +55,7 @@ impl PeerComparison {
         let mut ours: Vec<String> = std::iter::once(elbow).chain(problem.verb).chain(files.clone()).collect();
         ours.extend(check.ours.iter().cloned());
         ours.extend(["--json".to_owned(), "--quiet".to_owned()]);
-        if let Some(data) = context.data_flag() {
-            ours.extend(["--data".to_owned(), text(data)]);
-        }
+        ours.extend(context.given_data().iter().flat_map(|data| ["--data".to_owned(), text(data)]));
         if problem.units.is_none() {
             ours.extend(seconds.clone());
         }
