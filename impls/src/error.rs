@@ -86,7 +86,7 @@ impl From<Error> for elbow_base::Error {
                 Self::input(error.to_string(), "check the path; bundled data is looked for in the data folder")
                     .mended_by(Remedy::Data)
             }
-            Error::Io { .. } => Self::environment(error.to_string(), "check permissions"),
+            Error::Io { path, source } => Self::reading(&path)(source),
             Error::Write { path, source } => Self::writing(&path)(source),
             Error::Device { .. } => Self::environment(error.to_string(), "`elbow doctor` lists devices; use the CPU")
                 .mended_by(Remedy::Device),

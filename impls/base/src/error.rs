@@ -119,9 +119,17 @@ impl Error {
 
     /// A file that could not be read.
     pub fn reading(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
-        move |error| Self {
-            source: Some(Box::new(io::Error::from(error.kind()))),
-            ..Self::input(format!("cannot read {}: {error}", path.display()), "check the path")
+        move |error| {
+            let (file, kind) = (path.display(), error.kind());
+            let failure = match kind {
+                io::ErrorKind::IsADirectory => Self::input(format!("{file} is a folder"), "name a file"),
+                io::ErrorKind::InvalidData => Self::input(format!("{file}: {error}"), "name a text in UTF-8"),
+                io::ErrorKind::PermissionDenied => {
+                    Self::environment(format!("cannot read {file}: {error}"), "check permissions")
+                }
+                _ => Self::input(format!("cannot read {file}: {error}"), "check the path"),
+            };
+            failure.caused_by(io::Error::from(kind))
         }
     }
 

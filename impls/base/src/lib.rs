@@ -7,6 +7,7 @@ mod error;
 mod estimate;
 pub mod hash;
 pub mod key;
+pub mod memory;
 mod names;
 mod progress;
 mod tokens;

@@ -188,7 +188,7 @@ fn the_sampler_draws_from_the_any_order_law() {
     let table = example_a(&device);
     let draw = |schedule: &MaskedSchedule, grid: Grid, steps: usize| {
         let state = TokenState::all_masks(n, 2, 2, &Key::new(3, "sample"));
-        ancestral(Predictor::new(&table, &device), schedule, grid, steps, state)
+        ancestral(Predictor::new(&table, &device), schedule, grid, steps, state).expect("samples")
     };
     for (schedule, grid) in [
         (MaskedSchedule::Linear, Grid::Uniform),

@@ -11,6 +11,7 @@ use elbow_harness::workspace::Workspace;
 use serde_json::json;
 
 use crate::flags::positive;
+use crate::hints::written_by;
 
 #[derive(Subcommand)]
 #[command(after_long_help = "Examples:
@@ -87,7 +88,7 @@ pub struct Time {
 pub fn run(workspace: &Workspace, task: &Task) -> Result<(), Error> {
     let timing = match task {
         Task::Case { preset, to, set } => {
-            let sequences = Case::write(workspace, preset, set, to)?.data.len();
+            let sequences = Case::write(workspace, preset, set, to).map_err(written_by("TO"))?.data.len();
             let text = || format!("{} with {sequences} sequences", to.display());
             return workspace.print(&json!({ "case": to, "sequences": sequences }), text);
         }

@@ -9,6 +9,8 @@ use elbow_harness::workspace::Workspace;
 use elbow_impls::train::Settings;
 use serde_json::json;
 
+use crate::hints::written_by;
+
 #[derive(Args)]
 #[command(after_long_help = "Example:
   elbow import mdlm-owt.safetensors --preset mdlm-owt --set alphabet=tokenizer:gpt2/tokenizer.json --run out/runs/mdlm
@@ -34,7 +36,7 @@ pub struct Arguments {
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let settings = Settings::resolve(&arguments.preset, &arguments.set)?;
-    let made = import(workspace, &arguments.file, settings, &arguments.run)?;
+    let made = import(workspace, &arguments.file, settings, &arguments.run).map_err(written_by("--run DIR"))?;
     let Imported { parameters, values, width, heads, layers, .. } = made;
     let result = json!({
         "run": arguments.run, "parameters": parameters, "values": values, "width": width,

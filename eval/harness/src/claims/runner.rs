@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use elbow_base::{Error, Kind, Remedy};
+use elbow_base::{Error, Kind, Remedy, atomic_file};
 use elbow_reports::record::{self, Detail, Input, Interval, Measured, Row, SCHEMA, Verdict};
 
 use super::catalogue::Catalogue;
@@ -200,6 +200,7 @@ struct Ledger {
 impl Ledger {
     /// Opens the file, first removing a torn last line: the next row must start on a line of its own.
     fn open(path: &Path) -> Result<Self, Error> {
+        atomic_file::check_ordinary(path)?;
         if let Ok(text) = std::fs::read(path)
             && text.last().is_some_and(|&byte| byte != b'\n')
         {

@@ -39,10 +39,15 @@ pub fn open(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) 
     Ok(ImageSource::Images(images(workspace, name, samples)?))
 }
 
+/// Whether a name is that of a trained run, whose samples are drawn.
+pub fn is_run(name: &str) -> bool {
+    Path::new(name).join("config.toml").is_file()
+}
+
 /// Opens images as [`open`] does, without statistics files.
 pub fn images(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) -> Result<Box<dyn ImageSet>, Error> {
     let path = Path::new(name);
-    if let Some(samples) = samples.filter(|_| path.join("config.toml").is_file()) {
+    if let Some(samples) = samples.filter(|_| is_run(name)) {
         return draw(workspace, path, samples);
     }
     if path.is_dir() {
@@ -74,13 +79,14 @@ fn draw(workspace: &Workspace, run: &Path, samples: &SampleRequest) -> Result<Bo
     let request = samples(&model, data.as_ref())?;
     let made = sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
     let (nfe, weights) = (made.nfe(), &model.hash[..12]);
+    let classes = request.classes(&model.settings).map_or(String::new(), |classes| format!(", {classes}"));
     let source = format!(
-        "{}: {} samples by {}, NFE {nfe:.2}, {}, seed {}, weights {weights}",
+        "{}: {} samples by {}, NFE {nfe:.2}, {}{classes}, seed {}, weights {weights}",
         run.display(),
         request.count,
         request.sampler,
         request.placement(&model.settings),
         workspace.seed
     );
-    Ok(Box::new(Images::from_tokens(&made.tokens, data.values(), shape).named(source)))
+    Ok(Box::new(Images::from_tokens(&made.tokens, data.values(), shape).labelled(made.classes).named(source)))
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use elbow_base::{Error, Named};
-use elbow_harness::images::{Metric, MetricOptions, MetricValue, Scores, Scoring, balls};
+use elbow_harness::images::{Metric, MetricOptions, MetricValue, Scores, Scoring, balls, is_run};
 use elbow_harness::provenance;
 use elbow_harness::runs::Trained;
 use elbow_harness::workspace::Workspace;
@@ -58,9 +58,9 @@ pub struct Arguments {
     /// Whether balls are closed or open [default: closed for precision and recall, open for density and coverage]
     #[arg(long, value_name = "NAME", value_parser = one_of::<Boundary>())]
     boundary: Option<Boundary>,
-    /// Samples to draw where a trained run is named
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
-    count: u32,
+    /// Samples to draw where a trained run is named, 2 to a million [default: 1000]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    count: Option<u32>,
     #[command(flatten)]
     sampler: SamplerFlags,
 }
@@ -103,8 +103,15 @@ impl Arguments {
 }
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
+    let sampling = arguments.count.map(|_| "--count".to_owned()).or_else(|| arguments.sampler.any());
+    if let Some(option) =
+        sampling.filter(|_| ![&arguments.generated, &arguments.reference].into_iter().any(|name| is_run(name)))
+    {
+        let what = format!("{option} has no effect: neither side is a trained run, of which samples are drawn");
+        return Err(Error::input(what, "leave it out, or name the folder of a run"));
+    }
     let request = |model: &Trained, data: &dyn Dataset| {
-        arguments.sampler.request(model, data, arguments.count as usize, workspace.seed)
+        arguments.sampler.request(model, data, arguments.count.unwrap_or(1000) as usize, workspace.seed, &[])
     };
     arguments.network.check(workspace)?;
     let all = arguments.metrics.contains(&Wanted::All);

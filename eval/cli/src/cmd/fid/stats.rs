@@ -6,10 +6,11 @@ use clap::Args;
 use elbow_base::Error;
 use elbow_harness::images;
 use elbow_harness::workspace::Workspace;
-use elbow_metrics::{ImageScan, Statistics};
+use elbow_metrics::{ImageScan, Statistics, is_statistics};
 use serde_json::{Value, json};
 
 use super::flags::{ImageFlags, NetworkFlags};
+use crate::flags::OutputFlags;
 use crate::hints::written_by;
 
 #[derive(Args)]
@@ -23,9 +24,8 @@ the metric's name.")]
 pub struct StatsArguments {
     /// A folder, a file of images, or a data set with its split
     set: String,
-    /// The file to write
-    #[arg(long, short, value_name = "FILE")]
-    output: PathBuf,
+    #[command(flatten)]
+    output: OutputFlags,
     /// Only part K of N equal parts of the set, for several machines
     #[arg(long, value_name = "K/N", value_parser = parse_part, default_value = "1/1")]
     part: [usize; 2],
@@ -40,9 +40,8 @@ pub struct MergeArguments {
     /// Files of `elbow fid stats`
     #[arg(required = true)]
     parts: Vec<PathBuf>,
-    /// The file to write
-    #[arg(long, short, value_name = "FILE")]
-    output: PathBuf,
+    #[command(flatten)]
+    output: OutputFlags,
 }
 
 /// A part K/N, counted from 1.
@@ -52,6 +51,7 @@ fn parse_part(text: &str) -> Result<[usize; 2], String> {
 }
 
 pub fn run(workspace: &Workspace, arguments: &StatsArguments) -> Result<(), Error> {
+    arguments.output.check(&[Path::new(&arguments.set)], holds_statistics)?;
     arguments.network.check(workspace)?;
     let set = images::images(workspace, &arguments.set, None)?;
     let scan = ImageScan::take(set.as_ref(), arguments.part, arguments.images.on_bad, workspace.bar.as_ref())?;
@@ -59,17 +59,24 @@ pub fn run(workspace: &Workspace, arguments: &StatsArguments) -> Result<(), Erro
     let cache = arguments.images.cache(workspace);
     let outputs = cache.features(&network, &scan, workspace.bar.as_ref()).map_err(arguments.images.hint())?;
     let statistics = Statistics::of(&outputs.features, &network.provenance())?;
-    statistics.save(&arguments.output).map_err(written_by("-o FILE"))?;
-    announce(workspace, &statistics, &arguments.output, json!({ "images": scan.summary, "part": arguments.part }))
+    statistics.save(&arguments.output.path).map_err(written_by("-o FILE"))?;
+    announce(workspace, &statistics, &arguments.output.path, json!({ "images": scan.summary, "part": arguments.part }))
 }
 
 pub fn merge(workspace: &Workspace, arguments: &MergeArguments) -> Result<(), Error> {
+    let parts: Vec<&Path> = arguments.parts.iter().map(PathBuf::as_path).collect();
+    arguments.output.check(&parts, holds_statistics)?;
     let mut all = Statistics::load(&arguments.parts[0])?;
     for part in &arguments.parts[1..] {
         all = all.merge(&Statistics::load(part)?)?;
     }
-    all.save(&arguments.output).map_err(written_by("-o FILE"))?;
-    announce(workspace, &all, &arguments.output, json!({ "parts": arguments.parts }))
+    all.save(&arguments.output.path).map_err(written_by("-o FILE"))?;
+    announce(workspace, &all, &arguments.output.path, json!({ "parts": arguments.parts }))
+}
+
+/// Whether a file holds statistics, and may be replaced by others.
+fn holds_statistics(path: &Path) -> bool {
+    is_statistics(path).is_ok_and(|(statistics, _)| statistics)
 }
 
 fn announce(workspace: &Workspace, statistics: &Statistics, output: &Path, of: Value) -> Result<(), Error> {
