@@ -137,7 +137,13 @@ impl Error {
     pub fn writing(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |error| {
             let what = format!("cannot write {}: {error}", path.display());
-            let full = Self::environment(what, "free some room, or choose a writable folder");
+            let advice = match error.kind() {
+                io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                    "a file stands where a folder is needed: name another folder"
+                }
+                _ => "free some room, or choose a writable folder",
+            };
+            let full = Self::environment(what, advice);
             full.caused_by(io::Error::from(error.kind())).mended_by(Remedy::Output)
         }
     }

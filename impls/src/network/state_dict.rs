@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use burn::module::Param;
@@ -131,7 +132,9 @@ fn from_safetensors(path: &Path) -> Result<BTreeMap<String, TensorData>> {
 }
 
 fn from_pytorch(path: &Path) -> Result<BTreeMap<String, TensorData>> {
-    fs::metadata(path).map_err(Error::io(path))?;
+    // The reader's own errors do not say that a file is missing, or a folder.
+    let first = fs::File::open(path).and_then(|mut file| file.read(&mut [0]));
+    first.map_err(Error::io(path))?;
     let wrong = |e: &dyn std::fmt::Display| Error::format(path, e.to_string());
     let reader = PytorchReader::with_top_level_key(path, "state_dict")
         .or_else(|_| PytorchReader::new(path))

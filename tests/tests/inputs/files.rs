@@ -70,6 +70,11 @@ fn only_a_file_of_the_same_kind_is_replaced_without_force() {
         let call = stats(&set, file, &[]);
         assert_eq!(call.code, 0, "{}", call.stderr);
     }
+    // A case is not written over data of another kind.
+    fs::write(folder.path().join("data.npz"), "mine").expect("written");
+    let here = folder.path().to_str().expect("UTF-8");
+    assert_refused(&elbow(ELBOW, &["bench", "case", "md4-digits", here, "-q"]), &["data.npz exists"]);
+    assert_eq!(fs::read(folder.path().join("data.npz")).expect("there"), b"mine");
     let [one, other] = [&one, &other].map(|path| path.to_str().expect("UTF-8"));
     assert_refused(&elbow(ELBOW, &["fid", "merge", one, other, "-o", one]), &["is an input"]);
 }

@@ -184,27 +184,30 @@ fn any_number_of_steps_draws_and_more_steps_than_tokens_cost_no_more() {
 #[test]
 fn an_option_without_effect_is_refused_and_says_who_takes_it() {
     let folder = tempfile::tempdir().expect("a folder");
-    let [text, digits, vdm, ar] = [
+    let [text, digits, vdm, ar, uniform] = [
         bytes(folder.path()),
         train(folder.path(), "md4-digits", &[]),
         train(folder.path(), "vdm-digits", &[]),
         train(folder.path(), "ar-digits", &[]),
+        train(folder.path(), "d3pm-uniform-digits", &[]),
     ];
-    let cases: [(&Path, &[&str], &[&str]); 17] = [
+    let cases: [(&Path, &[&str], &[&str]); 19] = [
         (&digits, &["--temperature", "2"], &["--temperature has no effect", "--sampler confidence"]),
         (&digits, &["--sampler", "first-hitting", "--steps", "8"], &["--steps has no effect", "ancestral or cached"]),
         (&digits, &["--sampler", "cached", "--grid", "cosine"], &["--grid has no effect", "--sampler ancestral"]),
         (&digits, &["--sampler", "confidence", "--schedule", "cosine"], &["--schedule has no effect"]),
-        (&digits, &["--churn", "0"], &["--churn has no effect", "by heun"]),
+        (&digits, &["--churn", "0"], &["--churn has no effect", "--sampler heun"]),
         (&digits, &["--class", "3"], &["--class has no effect", "class_conditioning = true"]),
         (&digits, &["--guidance", "2"], &["--guidance has no effect", "class_conditioning = true"]),
         (&digits, &["--length", "65"], &["--length 65", "texts"]),
         (&digits, &["--infill", "a"], &["this model makes no text"]),
         (&vdm, &["--nucleus", "1"], &["--nucleus has no effect", "masked"]),
         (&vdm, &["--sampler", "ddim", "--churn", "1"], &["--churn has no effect", "--sampler heun"]),
-        (&vdm, &["--temperature", "1"], &["--temperature has no effect", "by confidence"]),
+        (&vdm, &["--temperature", "1"], &["--temperature has no effect", "--sampler confidence"]),
         (&ar, &["--steps", "8"], &["--steps has no effect", "left-to-right"]),
         (&ar, &["--grid", "uniform"], &["--grid has no effect"]),
+        (&uniform, &["--nucleus", "0.9"], &["--nucleus has no effect", "masked"]),
+        (&uniform, &["--grid", "cosine"], &["--grid has no effect"]),
         (&text, &["--stride", "4"], &["--length"]),
         (&text, &["--stride", "4", "--length", "12"], &["--stride has no effect", "one window"]),
         (&text, &["--stride", "13", "--length", "40"], &["--stride 13: 1 to 12"]),
@@ -212,6 +215,11 @@ fn an_option_without_effect_is_refused_and_says_who_takes_it() {
     for (run, options, words) in cases {
         assert_refused(&sample(run, &[&["--count", "2"], options].concat()), words);
     }
+    // Where an option has an effect, the result says so; where it has none, nothing is said.
+    let made = sample(&uniform, &["--count", "2", "--schedule", "cosine", "--steps", "3"]).json();
+    assert_eq!((&made["steps"], &made["placement"]), (&3.into(), &"cosine schedule".into()));
+    let made = sample(&ar, &["--count", "2"]).json();
+    assert_eq!((&made["steps"], &made["placement"]), (&Value::Null, &"the sampler's own".into()));
     // Where nothing is drawn, no option of drawing has an effect; where a side is drawn, they have.
     for options in [["--sampler", "heun"], ["--steps", "3"], ["--class", "4"], ["--count", "20"], ["--guidance", "1"]] {
         let calc = ["fid", "calc", "digits:test", "digits:train", "--no-cache", "-q"];

@@ -71,9 +71,11 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
             generative(judge.model.tokens()?, data.as_ref(), &made.tokens, &workspace.device, workspace.bar.as_ref())
         })
         .transpose()?;
+    let taken = options(request.sampler, &model.settings);
+    let steps = taken.contains(&SampleOption::Steps).then_some(request.steps);
     let mut result = json!({
         "count": made.tokens.len(), "length": made.tokens.length(), "nfe": made.nfe(),
-        "network_calls": made.network_calls, "sampler": request.sampler.to_string(), "steps": request.steps,
+        "network_calls": made.network_calls, "sampler": request.sampler.to_string(), "steps": steps,
         "placement": request.placement(&model.settings), "nucleus": request.nucleus,
         "guidance": request.guidance, "seed": workspace.seed, "checkpoint_hash": model.hash, "generative": judged,
     });
@@ -92,8 +94,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     }
     workspace.print(&result, || {
         let (count, evaluations) = (made.tokens.len(), made.nfe());
-        let has_steps = options(request.sampler, &model.settings).contains(&SampleOption::Steps);
-        let steps = if has_steps { format!(", {} steps", request.steps) } else { String::new() };
+        let steps = steps.map_or(String::new(), |steps| format!(", {steps} steps"));
         let mut lines = vec![format!(
             "{count} samples, {} sampler{steps}, {evaluations:.2} network evaluations per sample",
             request.sampler

@@ -76,7 +76,7 @@ pub fn check_options(sampler: Sampler, settings: &Settings, given: &[SampleOptio
         _ if !here.is_empty() => format!("--sampler {}", names(&here)),
         Class | Guidance => "a model trained with class_conditioning = true".to_owned(),
         Nucleus | Length | Stride | Infill => "a model of masked diffusion, or ar".to_owned(),
-        _ => format!("a model of another implementation, by {}", names(&anywhere)),
+        _ => format!("--sampler {} of another implementation", names(&anywhere)),
     };
     Err(Error::input(what, format!("leave it out, or use {takers}")))
 }
