@@ -36,6 +36,11 @@ pub fn int(name: &str, value: u64) -> Vec<u8> {
     [field(1, name), number(3, value), number(20, 2)].concat()
 }
 
+/// An attribute of a tensor, as [`tensor`] makes it.
+pub fn constant(name: &str, tensor: &[u8]) -> Vec<u8> {
+    [field(1, name), field(5, tensor), number(20, 4)].concat()
+}
+
 /// A node.
 pub fn node(op: &str, inputs: &[&str], outputs: &[&str], attributes: &[Vec<u8>]) -> Vec<u8> {
     let inputs = inputs.iter().flat_map(|name| field(1, name));

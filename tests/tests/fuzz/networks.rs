@@ -6,7 +6,7 @@ use std::path::Path;
 use elbow_base::Silent;
 use elbow_impls::network::state_dict::single_precision;
 use elbow_metrics::{Convention, FeatureNetwork, Images, Runtime};
-use elbow_tests::onnx::{FLOAT, int, ints, model, node, tensor, value};
+use elbow_tests::onnx::{FLOAT, constant, int, ints, model, node, tensor, value};
 
 use super::containers::{protobuf, pth, safetensors};
 use super::mutations::bytes;
@@ -47,7 +47,7 @@ fn small() -> Vec<Vec<u8>> {
     );
     let shapes = model(
         &[
-            node("ConstantOfShape", &["s"], &["a"], &[]),
+            node("ConstantOfShape", &["s"], &["a"], &[constant("value", &tensor("", FLOAT, &[1], &floats(&[0.5])))]),
             node("Expand", &["o", "t"], &["b"], &[]),
             node("Concat", &["x", "b"], &["c"], &[int("axis", 1)]),
             node("Reshape", &["c", "r"], &["d"], &[]),

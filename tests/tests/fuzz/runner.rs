@@ -4,7 +4,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use elbow_base::Key;
@@ -35,16 +35,13 @@ pub struct Format<'a> {
 impl Format<'_> {
     /// Reads damaged copies of valid files. `read` says whether the file was accepted, as each valid one must be.
     pub fn fuzz(&self, valid: &[Vec<u8>], read: impl Fn(&Path) -> bool) {
-        // The allocator counts for all threads: one format at a time.
-        static ONE: Mutex<()> = Mutex::new(());
-        let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = alone();
         let files = std::env::var("ELBOW_FUZZ").map_or(FILES, |n| n.parse().expect("ELBOW_FUZZ is a number"));
         let kept = elbow_tests::root().join("target/fuzz");
         let folder = kept.join(self.name);
         fs::create_dir_all(&folder).expect("a folder");
         let path = folder.join(self.file);
 
-        set_hook(Box::new(|panic| *LAST.lock().unwrap_or_else(PoisonError::into_inner) = panic.to_string()));
         let outcome = |bytes: &[u8]| {
             fs::write(&path, bytes).expect("writable");
             attempt(|| read(&path))
@@ -86,6 +83,14 @@ impl Format<'_> {
 /// What the last panic said.
 static LAST: Mutex<String> = Mutex::new(String::new());
 
+/// One format at a time, since the allocator counts for all threads. Panics are remembered instead of printed.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    set_hook(Box::new(|panic| *LAST.lock().unwrap_or_else(PoisonError::into_inner) = panic.to_string()));
+    one
+}
+
 /// Reads one file: whether it was accepted, and the time; or what went wrong.
 fn attempt(read: impl Fn() -> bool) -> Result<(bool, Duration), String> {
     let mut least = Duration::MAX;
@@ -126,4 +131,16 @@ fn watched(done: &AtomicUsize, message: &str, work: impl FnOnce()) {
         work();
         over.store(1, Relaxed);
     });
+}
+
+#[test]
+fn faults_are_noticed() {
+    let _alone = alone();
+    let panic = attempt(|| panic!("a defect")).expect_err("a panic");
+    let memory = attempt(|| std::hint::black_box(Vec::<u8>::with_capacity(MEMORY + 1)).is_empty()).expect_err("memory");
+    let fine = attempt(|| true);
+    drop(std::panic::take_hook());
+    assert!(panic.contains("runner.rs") && panic.contains("a defect"), "{panic}");
+    assert_eq!(memory, "500 MB");
+    assert!(matches!(fine, Ok((true, _))));
 }

@@ -36,7 +36,7 @@ fn tables() {
     let valid = [
         b"t,alpha\n0,1\n0.1,0.95\n0.4,0.5\n1,0\n".to_vec(),
         b"t,log_snr\n0,10\n0.5,0.25\n1,-10\n".to_vec(),
-        b"log_snr,weight\n-10,0.1\n0,1\n10,2.5\n".to_vec(),
+        b"log_snr,w\n-10,0.1\n0,1\n10,2.5\n".to_vec(),
     ];
     Format { name: "table", file: "current.csv", mutations: &[text, text, bytes] }.fuzz(&valid, |path| {
         let name = format!("table:{}", path.display());

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use elbow_metrics::Images;
-use elbow_tests::onnx::{FLOAT, int, ints, model, node, tensor, value};
+use elbow_tests::onnx::{FLOAT, constant, int, ints, model, node, tensor, value};
 use elbow_tests::{Call, elbow};
 use serde_json::Value;
 
@@ -184,9 +184,10 @@ fn damaged_networks_are_refused_in_a_line() {
     let y = || [value("y", FLOAT, &["N", "1", "1", "1"])];
     let input = |kind, shape: &[&str]| [value("x", kind, shape)];
     let add = |a: &str, b: &str, to: &str| node("Add", &[a, b], &[to], &[]);
+    let zero = tensor("", FLOAT, &[1], &[0; 4]);
     let huge = [
         node("Mul", &["s", "s"], &["t"], &[]),
-        node("ConstantOfShape", &["t"], &["h"], &[]),
+        node("ConstantOfShape", &["t"], &["h"], &[constant("value", &zero)]),
         node("ReduceSum", &["h"], &["q"], &[int("keepdims", 0)]),
         add("x", "q", "a"),
         mean("a"),

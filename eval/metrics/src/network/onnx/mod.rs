@@ -3,7 +3,6 @@
 mod engine;
 mod inception;
 mod limits;
-mod panics;
 mod precision;
 mod structure;
 
