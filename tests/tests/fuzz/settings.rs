@@ -54,6 +54,9 @@ fn rows_of_results() {
     let mut lines: Vec<String> = recorded.expect("recorded").lines().map(|line| format!("{line}\n")).collect();
     lines.sort_by_key(String::len);
     let valid: Vec<Vec<u8>> = lines[..6].chunks(2).map(|lines| lines.concat().into_bytes()).collect();
-    Format { name: "rows", file: "current.jsonl", mutations: &[text, text, bytes] }
-        .fuzz(&valid, |path| elbow_reports::record::read_rows(path).is_ok());
+    Format { name: "rows", file: "current.jsonl", mutations: &[text, text, bytes] }.fuzz(&valid, |path| {
+        let Ok(rows) = elbow_reports::record::read_rows(path) else { return false };
+        let folder = tempfile::tempdir().expect("a folder");
+        elbow_reports::render(&rows, folder.path()).is_ok()
+    });
 }
