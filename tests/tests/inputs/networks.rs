@@ -207,6 +207,10 @@ fn damaged_networks_are_refused_in_a_line() {
         (model(&huge, &[side(10_000)], &images, &y()), "makes a tensor of 38146"),
         (model(&[add("x", "w", "a"), mean("a")], &[cut], &images, &y()), "has the shape [1000000, 1000000]"),
         (model(&[add("x", "w", "a"), mean("a")], &[outside], &images, &y()), "lies in another file"),
+        (
+            model(&[node("Transpose", &["x"], &["y"], &[ints("perm", &[0, 2, 0, 1])])], &[], &images, &y()),
+            "no permutation",
+        ),
         (model(&[node("Frobnicate", &["x"], &["y"], &[])], &[], &images, &y()), "has no operator Frobnicate"),
         (model(&[mean("x")], &[], &[], &y()), "takes tensor x"),
         (model(&[mean("x")], &[], &[image(FLOAT), value("z", FLOAT, &["N"])], &y()), "it has 2 inputs: x"),

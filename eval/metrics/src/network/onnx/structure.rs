@@ -31,6 +31,9 @@ fn scope(graph: &GraphProto, outer: &HashSet<&str>) -> Result<()> {
             return Err(wrong(format!("a node {} takes tensor {missing}, which no node computes", node.op_type)));
         }
         for attribute in &node.attribute {
+            if attribute.name == "perm" && !is_permutation(&attribute.ints) {
+                return Err(wrong(format!("a node {} has perm = {:?}, no permutation", node.op_type, attribute.ints)));
+            }
             attribute.t.iter().chain(&attribute.tensors).try_for_each(check_tensor)?;
             attribute.g.iter().chain(&attribute.graphs).try_for_each(|graph| scope(graph, &known))?;
         }
@@ -39,6 +42,11 @@ fn scope(graph: &GraphProto, outer: &HashSet<&str>) -> Result<()> {
         Some(dangling) => Err(wrong(format!("no node computes its output {}", dangling.name))),
         None => Ok(()),
     }
+}
+
+/// Whether each axis occurs once. tract takes no end with another order of axes.
+fn is_permutation(axes: &[i64]) -> bool {
+    (0..axes.len() as i64).all(|axis| axes.contains(&axis))
 }
 
 /// Refuses a tensor whose data lie in another file, or are fewer than its shape says.
