@@ -42,7 +42,7 @@ fn small() -> Vec<Vec<u8>> {
             tensor("w", FLOAT, &[4, 32], &floats(&[0.125; 128])),
             tensor("v", FLOAT, &[4], &floats(&[1.0, -1.0, 0.5, 0.0])),
         ],
-        &[x.clone()],
+        std::slice::from_ref(&x),
         &[y("4")],
     );
     let shapes = model(
@@ -61,7 +61,7 @@ fn small() -> Vec<Vec<u8>> {
             tensor("t", 7, &[4], &whole(&[1, 1, 8, 8])),
             tensor("r", 7, &[3], &whole(&[1, 2, 64])),
         ],
-        &[x.clone()],
+        std::slice::from_ref(&x),
         &[y("2")],
     );
     let pooled = model(
