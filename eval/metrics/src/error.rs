@@ -32,6 +32,12 @@ pub enum Error {
     /// This convention resizes, but the network has no input size to resize to.
     #[error("convention {0} resizes, but the network takes any size")]
     FreeInputSize(Convention),
+    /// The output of a network that holds the features is not known: why, with the outputs.
+    #[error("{0}")]
+    UnknownOutput(String),
+    /// Features of this shape for one image are a map or tokens, and no vector.
+    #[error("its features have the shape {0:?} for one image, which is no vector")]
+    NotPooled(Vec<usize>),
     /// The input convention of this network is not known.
     #[error("{0}: the convention of its input is not known")]
     UnknownConvention(String),
@@ -111,6 +117,8 @@ impl Error {
             Self::UnreadableImages { .. } => "mend or remove them, or leave them out",
             Self::ChannelMismatch(..) => "use a network for colour images",
             Self::FreeInputSize(_) => "use a convention that does not resize: unit or signed",
+            Self::UnknownOutput(_) => "name the output that holds the features",
+            Self::NotPooled(_) => "pool them: by mean, or for tokens [N, L, C] by cls, the first of them",
             Self::UnknownConvention(_) => {
                 "name one of unit, signed, tf, pytorch, clean and lite: the number depends on it"
             }

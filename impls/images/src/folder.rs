@@ -1,14 +1,19 @@
 //! Image files in a folder and all folders below it.
 
+use std::io::{BufRead, Seek};
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageError, ImageFormat, ImageReader};
+use image::error::{DecodingError, ImageFormatHint};
+use image::{DynamicImage, ImageError, ImageFormat, ImageReader, ImageResult, Limits};
 use walkdir::{DirEntry, WalkDir};
 
 use crate::{Error, Image, ImageSet, Result};
 
 /// Endings of image files, compared without case.
 pub(crate) const ENDINGS: [&str; 8] = ["png", "jpg", "jpeg", "bmp", "webp", "pgm", "ppm", "pnm"];
+
+/// Most memory that a decoder may ask for, in bytes: some take twice as much.
+const MOST: u64 = 200 << 20;
 
 /// The image files of a folder and of all folders below it, sorted by path. Links are followed, hidden files left out.
 /// A file's class is the name of the first folder on the way to it.
@@ -67,7 +72,7 @@ impl ImageSet for Folder {
         let path = self.root.join(&self.files[index]);
         let reader = ImageReader::open(&path).and_then(ImageReader::with_guessed_format).map_err(ImageError::from)?;
         let lossy = reader.format() == Some(ImageFormat::Jpeg);
-        let image = reader.decode()?;
+        let image = decoded(reader)?;
         let converted = match &image {
             DynamicImage::ImageLumaA8(_) | DynamicImage::ImageRgba8(_) => Some("transparency dropped"),
             DynamicImage::ImageLuma8(_) | DynamicImage::ImageRgb8(_) => {
@@ -95,4 +100,14 @@ impl ImageSet for Folder {
         let first = parts.next()?.as_os_str().to_string_lossy().into_owned();
         parts.next().map(|_| first)
     }
+}
+
+/// The image of a file. A panic of the decoder is its error: that of PNG has one for a palette that is cut.
+fn decoded(mut reader: ImageReader<impl BufRead + Seek>) -> ImageResult<DynamicImage> {
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MOST);
+    reader.limits(limits);
+    let hint = reader.format().map_or(ImageFormatHint::Unknown, ImageFormatHint::Exact);
+    let gave_up = |panic| ImageError::Decoding(DecodingError::new(hint, format!("the decoder gave up: {panic}")));
+    elbow_base::caught(|| reader.decode()).map_err(gave_up)?
 }

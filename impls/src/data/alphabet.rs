@@ -38,7 +38,9 @@ impl Alphabet {
     fn tokenizer(path: &Path) -> Result<Self> {
         let content = file::read(path)?;
         let fail = |what: String| Error::format(path, format!("not a usable tokenizer.json: {what}"));
-        let mut tokenizer = Tokenizer::from_bytes(&content.bytes).map_err(|e| fail(e.to_string()))?;
+        // It panics at a decoder that is no JSON.
+        let tokenizer = elbow_base::caught(|| Tokenizer::from_bytes(&content.bytes)).map_err(fail)?;
+        let mut tokenizer = tokenizer.map_err(|e| fail(e.to_string()))?;
         // Settings for the batches of a language model; here they would cut the text or fill it up.
         tokenizer.with_padding(None).with_truncation(None).map_err(|e| fail(e.to_string()))?;
         match tokenizer.get_vocab_size(true) {

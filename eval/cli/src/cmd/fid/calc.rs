@@ -132,10 +132,17 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
         "distance": measures.iter().find(|m| m.metric == provenance.metric).map(|m| &m.details),
         "measures": measures, "generated": generated, "reference": reference, "warnings": warnings,
         "seed": workspace.seed, "network_hash": network.as_ref().map(FeatureNetwork::hash),
+        "layer": network.as_ref().map(layer),
         "convention": provenance.convention, "runtime": network.as_ref().map(|network| network.runtime().to_string()),
         "version": provenance::VERSION, "program_hash": provenance::program_hash(),
     });
     workspace.print(&result, || table(&measures, &warnings))
+}
+
+/// The output that holds the features, and its pooling.
+fn layer(network: &FeatureNetwork) -> serde_json::Value {
+    let (output, pool) = network.layer();
+    json!({ "output": output, "pool": pool.map(|pool| pool.to_string()) })
 }
 
 /// The measures as a table, with notes below.

@@ -6,7 +6,7 @@ use clap::Args;
 use elbow_base::Error;
 use elbow_harness::networks::Network;
 use elbow_harness::workspace::Workspace;
-use elbow_metrics::{BadImagePolicy, Convention, FeatureCache, FeatureNetwork, ImageScan, Runtime};
+use elbow_metrics::{BadImagePolicy, Convention, FeatureCache, FeatureNetwork, ImageScan, Layer, Pool, Runtime};
 
 use crate::flags::{form, one_of};
 use crate::hints::written_by;
@@ -31,6 +31,14 @@ pub struct WhichNetwork {
     /// ONNX Runtime's shared library, or none for the embedded tract [default: $ORT_DYLIB_PATH or a usual place, else tract]
     #[arg(long, value_name = "FILE")]
     ort_lib: Option<PathBuf>,
+    /// Output of the network that holds the features [default: features, pooler_output or image_embeds, or its only output;
+    /// never logits]. It becomes part of the metric's name
+    #[arg(long, value_name = "NAME")]
+    features: Option<String>,
+    /// How a map [N, C, H, W] or tokens [N, L, C] become one vector per image: mean over all positions, or cls, the first
+    /// token [default: refused]. It becomes part of the metric's name
+    #[arg(long, value_name = "NAME", value_parser = one_of::<Pool>())]
+    pool: Option<Pool>,
 }
 
 impl NetworkFlags {
@@ -56,7 +64,8 @@ impl WhichNetwork {
         let runtime = Runtime::find(self.ort_lib.as_deref(), &workspace.device_name)?;
         let small = scans.iter().all(|scan| scan.is_all([8, 8, 1]));
         let network = self.network.clone().unwrap_or_else(|| Network::default_for(small));
-        network.open(workspace, convention, runtime)
+        let layer = Layer { output: self.features.clone(), pool: self.pool };
+        network.open(workspace, convention, runtime, layer)
     }
 }
 

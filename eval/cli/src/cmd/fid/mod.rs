@@ -48,6 +48,10 @@ fn with_flags(mut failure: Error) -> Error {
         }
         MetricsError::ChannelMismatch(..) => Some("use a network for colour images: --network lite0"),
         MetricsError::FreeInputSize(_) => Some("use --convention unit or signed"),
+        MetricsError::UnknownOutput(_) => Some("name the output that holds the features: --features NAME"),
+        MetricsError::NotPooled(_) => {
+            Some("say how to pool them: --pool mean, or for tokens [N, L, C] --pool cls, the first of them")
+        }
         MetricsError::UnknownConvention(_) => {
             Some("say --convention unit, signed, tf, pytorch, clean or lite: the number depends on it")
         }
