@@ -30,6 +30,9 @@ const KEYS: [&str; 51] = [
     "beta_2", "clip_norm", "ema_decay", "checkpoint_every", "log_every", "evaluate_every", "seed",
 ];
 
+/// Settings that no weight depends on.
+const FREE: [&str; 3] = ["checkpoint_every", "log_every", "evaluate_every"];
+
 /// Everything that decides a training run, valid and unchangeable: another run's settings are made by
 /// [`Settings::with`]. Settings that the implementation, the data set or the network needs are present, all others are
 /// absent; anything else is an error.
@@ -134,6 +137,9 @@ impl Settings {
                 let path = Path::new(preset);
                 fs::read_to_string(path).map_err(Error::io(path))?
             }
+            None if Path::new(preset).exists() => {
+                return Err(Error::Setting(format!("{preset}: the name of a preset's file must end in .toml")));
+            }
             None => {
                 let known: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).chain(["FILE.toml"]).collect();
                 return Err(UnknownName::new("preset", preset, &known).into());
@@ -169,7 +175,7 @@ impl Settings {
             }
             let new = match table.get(key) {
                 Some(old) => parse_like(old, value).ok_or_else(|| {
-                    Error::Setting(format!("--set {key}={value}: expected {} (now {old})", old.type_str()))
+                    Error::Setting(format!("--set {key}={value}: expected {}, such as {old}", in_words(old)))
                 })?,
                 None => value.parse().unwrap_or_else(|_| value.into()),
             };
@@ -192,6 +198,35 @@ impl Settings {
         }
         values.check_network()?;
         Ok(Self { values, table: from.taken })
+    }
+
+    /// What keeps a run of these settings, with `done` steps, from going on under `later` ones, in words, and a name for the run
+    /// that it would be. The steps between rows, checkpoints and evaluations may change, and so may `steps`, unless the learning
+    /// rate decays over them.
+    pub(super) fn hindrance(&self, later: &Self, done: u64) -> Option<(String, String)> {
+        let free = later.decay == Decay::Constant && later.steps >= done;
+        let may_change = |key: &str| FREE.contains(&key) || key == "steps" && free;
+        let values = |key: &str| (self.table.get(key), later.table.get(key));
+        let differs = |key: &&&str| !may_change(key) && values(key).0 != values(key).1;
+        let keys: Vec<&str> = KEYS.iter().filter(differs).copied().collect();
+        let text = |value: Option<&toml::Value>| match value {
+            Some(toml::Value::String(text)) => text.clone(),
+            value => value.map_or("none".to_owned(), ToString::to_string),
+        };
+        let name = |key: &str| match values(key).1 {
+            Some(toml::Value::String(text)) => text.replace(|c: char| !c.is_ascii_alphanumeric(), "-"),
+            value => format!("{key}-{}", text(value)),
+        };
+        let in_words = |key: &&str| {
+            let why = match *key {
+                "steps" if later.decay == Decay::Cosine => ", over which the learning rate decays",
+                "steps" => ", fewer than are done",
+                _ => "",
+            };
+            format!("{key}: {} there, {} here{why}", text(values(key).0), text(values(key).1))
+        };
+        let first = name(keys.first()?);
+        Some((keys.iter().map(in_words).collect::<Vec<_>>().join("; "), first))
     }
 
     /// The settings as a TOML document.
@@ -292,6 +327,16 @@ fn check_known(key: &str) -> Result<()> {
     match KEYS.contains(&key) {
         true => Ok(()),
         false => Err(UnknownName::new("setting", key, &KEYS).into()),
+    }
+}
+
+/// The kind of a value.
+fn in_words(value: &toml::Value) -> &'static str {
+    match value {
+        toml::Value::Integer(_) => "a whole number",
+        toml::Value::Float(_) => "a number",
+        toml::Value::Boolean(_) => "true or false",
+        _ => "a list",
     }
 }
 

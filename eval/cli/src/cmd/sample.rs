@@ -71,6 +71,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
         "network_calls": made.network_calls, "sampler": request.sampler.to_string(), "steps": request.steps,
         "placement": request.placement(&model.settings), "nucleus": request.nucleus,
         "guidance": request.guidance, "seed": workspace.seed, "checkpoint_hash": model.hash, "generative": judged,
+        "origin": model.state.origin,
     });
     for (kind, path) in &files {
         result[*kind] = json!(path);
