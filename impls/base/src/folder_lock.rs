@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::error::Error;
+use crate::error::{Error, Remedy};
 
 /// The right to write into a folder, which one owner has at a time; it ends when this value is dropped or the process dies.
 ///
@@ -21,7 +21,7 @@ impl FolderLock {
             Ok(()) => Ok(Self(opened)),
             Err(TryLockError::WouldBlock) => {
                 let what = format!("{}: another process is writing here", folder.display());
-                Err(Error::input(what, "wait until it ends, or name another folder"))
+                Err(Error::input(what, "wait until it ends, or name another folder").mended_by(Remedy::Output))
             }
             // Some network file systems have no locks.
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(Self(opened)),

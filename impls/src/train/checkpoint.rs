@@ -177,7 +177,9 @@ fn check_numbers(bytes: &[u8]) -> std::result::Result<(), String> {
     if bytes.is_empty() {
         return Ok(());
     }
-    for (name, view) in SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?.iter() {
+    let mut tensors = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?.tensors();
+    tensors.sort_by(|(one, _), (other, _)| one.cmp(other));
+    for (name, view) in tensors {
         if view.dtype() != Dtype::F32 {
             return Err(format!(
                 "{name} is {:?}: the files of a checkpoint are in single precision (F32)",

@@ -20,7 +20,7 @@ use crate::time_sampling::TimeSampling;
 /// Every setting, in the order in which a run's settings are written. The order is part of the hash that names a run's
 /// folder.
 #[rustfmt::skip]
-const KEYS: [&str; 51] = [
+pub(super) const KEYS: [&str; 51] = [
     "implementation", "dataset", "alphabet", "sequence_length",
     "schedule", "weighting", "timesteps", "prediction", "sigma_data", "noise_levels", "protocol", "form", "mask_rates",
     "normaliser", "label_smoothing", "kernel", "hybrid", "time_sampling",
@@ -29,9 +29,6 @@ const KEYS: [&str; 51] = [
     "batch_size", "accumulation", "shards", "steps", "learning_rate", "warmup_steps", "decay", "weight_decay", "beta_1",
     "beta_2", "clip_norm", "ema_decay", "checkpoint_every", "log_every", "evaluate_every", "seed",
 ];
-
-/// Settings that no weight depends on.
-const FREE: [&str; 3] = ["checkpoint_every", "log_every", "evaluate_every"];
 
 /// Everything that decides a training run, valid and unchangeable: another run's settings are made by
 /// [`Settings::with`]. Settings that the implementation, the data set or the network needs are present, all others are
@@ -200,33 +197,9 @@ impl Settings {
         Ok(Self { values, table: from.taken })
     }
 
-    /// What keeps a run of these settings, with `done` steps, from going on under `later` ones, in words, and a name for the run
-    /// that it would be. The steps between rows, checkpoints and evaluations may change, and so may `steps`, unless the learning
-    /// rate decays over them.
-    pub(super) fn hindrance(&self, later: &Self, done: u64) -> Option<(String, String)> {
-        let free = later.decay == Decay::Constant && later.steps >= done;
-        let may_change = |key: &str| FREE.contains(&key) || key == "steps" && free;
-        let values = |key: &str| (self.table.get(key), later.table.get(key));
-        let differs = |key: &&&str| !may_change(key) && values(key).0 != values(key).1;
-        let keys: Vec<&str> = KEYS.iter().filter(differs).copied().collect();
-        let text = |value: Option<&toml::Value>| match value {
-            Some(toml::Value::String(text)) => text.clone(),
-            value => value.map_or("none".to_owned(), ToString::to_string),
-        };
-        let name = |key: &str| match values(key).1 {
-            Some(toml::Value::String(text)) => text.replace(|c: char| !c.is_ascii_alphanumeric(), "-"),
-            value => format!("{key}-{}", text(value)),
-        };
-        let in_words = |key: &&str| {
-            let why = match *key {
-                "steps" if later.decay == Decay::Cosine => ", over which the learning rate decays",
-                "steps" => ", fewer than are done",
-                _ => "",
-            };
-            format!("{key}: {} there, {} here{why}", text(values(key).0), text(values(key).1))
-        };
-        let first = name(keys.first()?);
-        Some((keys.iter().map(in_words).collect::<Vec<_>>().join("; "), first))
+    /// The value of a setting, if it is present.
+    pub(super) fn value(&self, key: &str) -> Option<&toml::Value> {
+        self.table.get(key)
     }
 
     /// The settings as a TOML document.

@@ -10,6 +10,7 @@ use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 
 use super::checkpoint::{Checkpoint, Origin, State};
+use super::continuing::{check_continues, origin, other_run};
 use super::log::{MetricsLog, Progress};
 use super::settings::Settings;
 use super::{ema, optimizer};
@@ -17,7 +18,7 @@ use crate::data::{DataShape, Dataset};
 use crate::diffusion_model::Objective;
 use crate::error::{Error, Result};
 use crate::key::{Key, open_uniform, permutation};
-use crate::network::{Model, WeightKind, WeightSet};
+use crate::network::Model;
 use crate::objective::Batch;
 use crate::time_sampling::TimeSampling;
 use elbow_base::{FolderLock, Workers, atomic_file};
@@ -294,34 +295,4 @@ pub fn train(
         }
     }
     Ok(())
-}
-
-/// Refuses to go on with a run in which other settings, or other first weights, have shaped the numbers.
-fn check_continues(settings: &Settings, state: &State, config: &Path, from: Option<&Path>) -> Result<()> {
-    let run = config.parent().unwrap_or(config);
-    if config.exists() {
-        let before = Settings::load(config)?;
-        if let Some((what, name)) = before.hindrance(settings, state.step) {
-            return Err(other_run(run, format!("was trained with other settings ({what})"), &name));
-        }
-    }
-    match from.map(origin).transpose()? {
-        Some(origin) if state.origin.as_ref().is_none_or(|known| known.sha256 != origin.sha256) => {
-            Err(other_run(run, format!("did not begin with the weights of {}", origin.from), "from"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The origin of a run that begins with the averaged weights of another.
-fn origin(run: &Path) -> Result<Origin> {
-    let weights = WeightSet { kind: WeightKind::Averaged, place: "checkpoint/ema.safetensors".into() };
-    Ok(Origin { from: run.display().to_string(), sha256: Checkpoint::of_run(run).ema_hash()?, weights })
-}
-
-/// The error of a folder that holds another run. Beside it one whose name ends in `name` could take this one.
-fn other_run(run: &Path, message: String, name: &str) -> Error {
-    let mut folder = run.as_os_str().to_owned();
-    folder.push(format!("-{name}"));
-    Error::OtherRun { run: run.to_owned(), message, folder: folder.into() }
 }

@@ -137,7 +137,7 @@ fn a_diverging_training_keeps_what_is_finite_and_says_the_way_out() {
     train(&evaluated, &[&more[..], &["steps=2"]].concat()).json();
     let config = evaluated.join("config.toml");
     let settings = String::from_utf8(read(&config)).expect("UTF-8");
-    fs::write(&config, settings.replace("learning_rate = 0.003", "learning_rate = 1e30")).expect("written");
+    fs::write(&config, settings.replace("learning_rate = 0.005", "learning_rate = 1e30")).expect("written");
     let wild = [&more[..], &["learning_rate=1e30"]].concat();
     for _ in 0..2 {
         let call = train(&evaluated, &wild);
@@ -215,10 +215,9 @@ fn a_folder_has_one_training_at_a_time() {
     let second = train(&run, &long);
     first.kill().expect("SIGKILL");
     first.wait().expect("it ended");
-    assert_refused(&second, &[text(&run), "another process is writing here"]);
+    assert_refused(&second, &[text(&run), "another process is writing here", "--run DIR"]);
     // The lock went with the process.
-    let next = train(&run, &["steps=100000"]);
-    assert_refused(&next, &["checkpoint_every"][..0]);
+    assert_refused(&train(&run, &["steps=100000", "weighting=fm"]), &["weighting: simple there, fm here"]);
 }
 
 #[test]
@@ -265,7 +264,7 @@ fn numbers_of_settings_have_ranges_in_words() {
         ("steps=-1", "steps = -1: expected a whole number, 1 or more"),
         ("warmup_steps=-1", "warmup_steps = -1: expected a whole number, 0 or more"),
         ("steps=1e18", "--set steps=1e18: expected a whole number, such as 4000"),
-        ("learning_rate=fast", "--set learning_rate=fast: expected a number, such as 0.003"),
+        ("learning_rate=fast", "--set learning_rate=fast: expected a number, such as 0.005"),
         ("class_conditioning=1", "--set class_conditioning=1: expected true or false, such as false"),
         ("timesteps=0.5", "--set timesteps=0.5: expected a whole number, such as 0"),
         ("patches=[1, 2]", "patches has no meaning"),

@@ -36,7 +36,7 @@ pub fn run(
     fresh: bool,
 ) -> Result<Summary, Error> {
     workspace.make_folder(&workspace.out)?;
-    let _lock = FolderLock::take(&workspace.out).map_err(|error| error.mended_by(Remedy::Output))?;
+    let _lock = FolderLock::take(&workspace.out)?;
     let path = workspace.out.join("results.jsonl");
     // Opened first: a row that lost its line's end is made again, not reused and lost.
     let mut ledger = Ledger::open(&path)?;

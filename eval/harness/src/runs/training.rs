@@ -53,7 +53,7 @@ fn check_memory(workspace: &Workspace, settings: &Settings, data: &dyn Dataset) 
     if needed <= available {
         return Ok(());
     }
-    let gigabytes = |bytes: u64| format!("{:.3} GB", bytes as f64 / 1e9);
+    let gigabytes = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
     let (what, lower) = match plan.memory.activations > plan.memory.total / 2 {
         true => ("activations", "lower batch_size or raise accumulation"),
         false => ("weights, their gradients and averages", "lower width or layers"),
