@@ -19,9 +19,9 @@ and writes a run folder that likelihood and sample take. Every tensor of the fil
 place in the network. The preset says what the weights are of: objective, data, sequence length;
 the sizes are those of the tensors. A prefix that all names share is taken off.
 
-Where the file has averaged weights beside the raw ones (under ema, model_ema, ema.shadow_params, ...),
-the averaged ones are taken, or with --raw the others; the run says which. Half and double precision
-become single.")]
+Where the file has averaged weights beside the raw ones (ema, model_ema, ema.shadow_params, ...),
+the averaged ones are taken, or with --raw the others; the run says which. Half and double
+precision become single.")]
 pub struct Arguments {
     /// The weights
     file: PathBuf,
