@@ -49,6 +49,8 @@ pub enum Remedy {
     Output,
     /// Another folder for a training run.
     Run,
+    /// A new training run that begins with the weights of another one.
+    Weights,
     /// Another folder with data.
     Data,
     /// Another device.

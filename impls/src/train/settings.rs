@@ -20,7 +20,7 @@ use crate::time_sampling::TimeSampling;
 /// Every setting, in the order in which a run's settings are written. The order is part of the hash that names a run's
 /// folder.
 #[rustfmt::skip]
-const KEYS: [&str; 51] = [
+pub(super) const KEYS: [&str; 51] = [
     "implementation", "dataset", "alphabet", "sequence_length",
     "schedule", "weighting", "timesteps", "prediction", "sigma_data", "noise_levels", "protocol", "form", "mask_rates",
     "normaliser", "label_smoothing", "kernel", "hybrid", "time_sampling",
@@ -134,6 +134,9 @@ impl Settings {
                 let path = Path::new(preset);
                 fs::read_to_string(path).map_err(Error::io(path))?
             }
+            None if Path::new(preset).exists() => {
+                return Err(Error::Setting(format!("{preset}: the name of a preset's file must end in .toml")));
+            }
             None => {
                 let known: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).chain(["FILE.toml"]).collect();
                 return Err(UnknownName::new("preset", preset, &known).into());
@@ -169,7 +172,7 @@ impl Settings {
             }
             let new = match table.get(key) {
                 Some(old) => parse_like(old, value).ok_or_else(|| {
-                    Error::Setting(format!("--set {key}={value}: expected {} (now {old})", old.type_str()))
+                    Error::Setting(format!("--set {key}={value}: expected {}, such as {old}", in_words(old)))
                 })?,
                 None => value.parse().unwrap_or_else(|_| value.into()),
             };
@@ -192,6 +195,11 @@ impl Settings {
         }
         values.check_network()?;
         Ok(Self { values, table: from.taken })
+    }
+
+    /// The value of a setting, if it is present.
+    pub(super) fn value(&self, key: &str) -> Option<&toml::Value> {
+        self.table.get(key)
     }
 
     /// The settings as a TOML document.
@@ -292,6 +300,16 @@ fn check_known(key: &str) -> Result<()> {
     match KEYS.contains(&key) {
         true => Ok(()),
         false => Err(UnknownName::new("setting", key, &KEYS).into()),
+    }
+}
+
+/// The kind of a value.
+fn in_words(value: &toml::Value) -> &'static str {
+    match value {
+        toml::Value::Integer(_) => "a whole number",
+        toml::Value::Float(_) => "a number",
+        toml::Value::Boolean(_) => "true or false",
+        _ => "a list",
     }
 }
 

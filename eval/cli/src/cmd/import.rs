@@ -19,7 +19,11 @@ use crate::hints::written_by;
 Reads the state dict of an MDLM diffusion transformer (.safetensors, or what torch.save wrote),
 and writes a run folder that likelihood and sample take. Every tensor of the file must have its
 place in the network. The preset says what the weights are of: objective, data, sequence length;
-the sizes are those of the tensors. The weights stand for the averaged ones too.")]
+the sizes are those of the tensors. A prefix that all names share is taken off.
+
+Where the file has averaged weights beside the raw ones (ema, model_ema, ema.shadow_params, ...),
+the averaged ones are taken, or with --raw the others; the run says which. Half and double
+precision become single.")]
 pub struct Arguments {
     /// The weights
     file: PathBuf,
@@ -29,6 +33,9 @@ pub struct Arguments {
     /// Change a setting
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Take the raw weights where the file has averaged ones too
+    #[arg(long)]
+    raw: bool,
     /// Folder of the run to write
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
@@ -36,14 +43,21 @@ pub struct Arguments {
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let settings = Settings::resolve(&arguments.preset, &arguments.set)?;
-    let made = import(workspace, &arguments.file, settings, &arguments.run).map_err(written_by("--run DIR"))?;
+    let made = import(workspace, &arguments.file, settings, arguments.raw, &arguments.run).map_err(written_by("--run DIR"))?;
     let Imported { parameters, values, width, heads, layers, .. } = made;
     let result = json!({
         "run": arguments.run, "parameters": parameters, "values": values, "width": width,
         "heads": heads, "layers": layers, "weights_sha256": made.weights_sha256,
+        "weights": made.weights, "alphabet": made.alphabet, "tokens": made.tokens,
     });
     workspace.print(&result, || {
         let size = format!("{layers} layers, {width} wide, {heads} heads, {values} values");
-        format!("{parameters} parameters: {size}\n{}", arguments.run.display())
+        format!(
+            "{parameters} parameters: {size}\nof {}\ntokens of {}, which has {}\n{}",
+            made.weights,
+            made.alphabet,
+            made.tokens,
+            arguments.run.display()
+        )
     })
 }

@@ -91,7 +91,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
         elbow_reports::record::Input { name: "ema.safetensors".into(), sha256: model.hash.clone() },
     ];
     let block = provenance::block(workspace.seed, &workspace.device_name, String::new(), inputs);
-    let result = json!({ "nelbo": bound, "ode": ode, "step": model.state.step, "settings": model.settings, "provenance": block });
+    let result = json!({ "nelbo": bound, "ode": ode, "step": model.state.step, "origin": model.state.origin, "settings": model.settings, "provenance": block });
     workspace.print(&result, || describe(&bound, model.objective.is_exact(), ode.as_ref(), data.as_ref()))
 }
 

@@ -78,6 +78,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
         "network_calls": made.network_calls, "sampler": request.sampler.to_string(), "steps": steps,
         "placement": request.placement(&model.settings), "nucleus": request.nucleus,
         "guidance": request.guidance, "seed": workspace.seed, "checkpoint_hash": model.hash, "generative": judged,
+        "origin": model.state.origin,
     });
     for Saved { kind, path, .. } in &files {
         result[*kind] = json!(path);

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use elbow_base::{Error, Kind, Remedy, atomic_file};
+use elbow_base::{Error, FolderLock, Kind, Remedy, atomic_file};
 use elbow_reports::record::{self, Detail, Input, Interval, Measured, Row, SCHEMA, Verdict};
 
 use super::catalogue::Catalogue;
@@ -36,6 +36,7 @@ pub fn run(
     fresh: bool,
 ) -> Result<Summary, Error> {
     workspace.make_folder(&workspace.out)?;
+    let _lock = FolderLock::take(&workspace.out)?;
     let path = workspace.out.join("results.jsonl");
     // Opened first: a row that lost its line's end is made again, not reused and lost.
     let mut ledger = Ledger::open(&path)?;
