@@ -30,8 +30,26 @@ pub struct State {
     pub data: DataShape,
     /// Hash of the data set that was trained on.
     pub dataset_hash: String,
+    /// Hash of what defines the tokens of a text, where there is such a file: another one gives the ids other meanings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alphabet_hash: Option<String>,
+    /// Hash of the settings that say what the weights are of ([`super::SettingValues`] without data and optimisation).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_settings_hash: Option<String>,
     /// SHA-256 of each file beside this one.
     pub files: BTreeMap<String, String>,
+}
+
+/// What the weights of a checkpoint are of, as its [`State`] records it.
+pub struct Origin {
+    /// The shape of the data.
+    pub data: DataShape,
+    /// Hash of the data set, or where the weights come from.
+    pub dataset_hash: String,
+    /// Hash of what defines the tokens of a text.
+    pub alphabet_hash: Option<String>,
+    /// See [`super::Settings::model_hash`].
+    pub model_settings_hash: Option<String>,
 }
 
 /// A checkpoint folder, `RUN/checkpoint`.
@@ -83,14 +101,7 @@ impl Checkpoint {
     }
 
     /// Writes a checkpoint and replaces the one before.
-    pub fn save<M: Module>(
-        &self,
-        step: u64,
-        model: &M,
-        ema: &M,
-        optimizer: Vec<u8>,
-        about: (DataShape, &str),
-    ) -> Result<()> {
+    pub fn save<M: Module>(&self, step: u64, model: &M, ema: &M, optimizer: Vec<u8>, origin: Origin) -> Result<()> {
         let new = self.beside("new");
         discard(&new)?;
         fs::create_dir_all(&new).map_err(Error::writing(&new))?;
@@ -99,8 +110,8 @@ impl Checkpoint {
             files.insert((*name).to_owned(), sha256(&bytes));
             atomic_file::write(&new.join(name), &bytes)?;
         }
-        let (data, dataset_hash) = about;
-        let state = State { step, data, dataset_hash: dataset_hash.to_owned(), files };
+        let Origin { data, dataset_hash, alphabet_hash, model_settings_hash } = origin;
+        let state = State { step, data, dataset_hash, alphabet_hash, model_settings_hash, files };
         let text = serde_json::to_string_pretty(&state).expect("plain fields always serialise");
         atomic_file::write(&new.join("state.json"), text.as_bytes())?;
         let old = self.beside("old");

@@ -8,7 +8,7 @@ use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::Device;
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, Origin};
 use super::log::{MetricsLog, Progress};
 use super::settings::Settings;
 use super::{ema, optimizer};
@@ -186,8 +186,13 @@ impl<'a> Trainer<'a> {
     pub fn save(&mut self, run: &Path) -> Result<()> {
         let state = optimizer::to_safetensors(&self.optimizer, &self.model)
             .map_err(|what| Error::format(run, format!("optimiser state: {what}")))?;
-        let about = (DataShape::of(self.data), self.data.hash());
-        Checkpoint::of_run(run).save(self.step, &self.model.valid(), &self.ema, state, about)?;
+        let origin = Origin {
+            data: DataShape::of(self.data),
+            dataset_hash: self.data.hash().to_owned(),
+            alphabet_hash: self.data.text().and_then(|text| text.alphabet().hash()).map(str::to_owned),
+            model_settings_hash: Some(self.settings.model_hash()),
+        };
+        Checkpoint::of_run(run).save(self.step, &self.model.valid(), &self.ema, state, origin)?;
         self.saved = Some(self.step);
         Ok(())
     }

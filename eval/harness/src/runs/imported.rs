@@ -4,9 +4,13 @@ use std::path::Path;
 
 use elbow_base::{Error, Remedy, atomic_file};
 use elbow_impls::network::{Dit, Model};
+use elbow_impls::train::checkpoint::Origin;
 use elbow_impls::train::{Checkpoint, DataShape, NetworkConfig, ObjectiveConfig, Settings};
 
 use crate::workspace::Workspace;
+
+/// The first words of what a checkpoint of imported weights records in place of a hash of its data.
+pub(super) const IMPORTED: &str = "imported from weights";
 
 /// Sizes of an imported network.
 #[derive(Clone, Debug)]
@@ -45,6 +49,10 @@ pub fn import(workspace: &Workspace, weights: &Path, settings: Settings, run: &P
         Error::input("sequence_length is missing", "name the window of the model: set sequence_length=1024")
     })?;
     let network = Dit::import(weights, length, settings.time_conditioning, &workspace.device)?;
+    let network = match settings.data.mask()? {
+        Some(mask) => network.with_mask_last(mask as usize)?,
+        None => network,
+    };
     let shape = *network.shape();
     let sizes = [
         ("width", shape.width),
@@ -58,8 +66,13 @@ pub fn import(workspace: &Workspace, weights: &Path, settings: Settings, run: &P
     let hash = elbow_impls::hash::sha256(&std::fs::read(weights).map_err(Error::reading(weights))?);
     workspace.make_folder(run)?;
     atomic_file::write(&run.join("config.toml"), settings.to_toml().as_bytes())?;
-    let origin = format!("imported from weights {hash}");
-    Checkpoint::of_run(run).save(0, &model, &model, Vec::new(), (data, &origin))?;
+    let origin = Origin {
+        data,
+        dataset_hash: format!("{IMPORTED} {hash}"),
+        alphabet_hash: None,
+        model_settings_hash: Some(settings.model_hash()),
+    };
+    Checkpoint::of_run(run).save(0, &model, &model, Vec::new(), origin)?;
     Ok(Imported {
         parameters: model.parameters(),
         values: data.values,
