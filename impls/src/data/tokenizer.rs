@@ -18,7 +18,7 @@ pub struct TextTokenizer {
     tokenizer: Tokenizer,
     /// SHA-256 of the file, and of the mask's id where there is one.
     hash: String,
-    /// The id of what the vocabulary does not have.
+    /// The id of what the vocabulary does not have, in the tokenizer's own numbering.
     unknown: Option<u32>,
     /// The mask's id in the tokenizer's own numbering.
     mask: Option<u32>,
@@ -66,7 +66,7 @@ impl TextTokenizer {
 
     /// Whether an id stands for text that the vocabulary does not have.
     pub fn is_unknown(&self, id: u32) -> bool {
-        self.unknown == Some(id)
+        self.unknown == Some(self.own(id))
     }
 
     /// The id of a token by its exact text.
