@@ -314,7 +314,7 @@ fn detokenizers_follow_their_rules() {
     }
     // In the data: bytes are those of the file.
     let options = TextOptions { detokenizer: Some(Detokenizer::Ptb), ..TextOptions::default() };
-    let data = read(&["a", "1", " ", "\n"], "a N N\na N a\n", 10, &options).expect("whole");
+    let data = read(&["a", "1", " ", "\n", "?"], "a N N\na N a\n", 10, &options).expect("whole");
     assert_eq!(data.text().expect("a text").loss().map(|loss| loss.unknown_tokens), Some(1), "N ends a line");
     assert_eq!(data.text().expect("a text").bytes_per_token(), 1.0);
 }
