@@ -68,7 +68,7 @@ impl Text {
     /// The conventions of reading the text, by name.
     pub fn protocol(&self) -> Vec<(&'static str, String)> {
         let normalised = self.normalised.map(|TextLoss { share, .. }| {
-            let changed = format!("{:.2} % or more of the file's bytes changed", 100.0 * share);
+            let changed = format!("at least {:.2} % of the file's bytes changed", 100.0 * share);
             (
                 "text",
                 format!("in 27 letters by the rules of text8, {changed}; bits/char and bits/byte are of the letters"),

@@ -120,11 +120,8 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
         let what = format!("--ode: {} is no Gaussian diffusion", model.settings.implementation());
         return Err(Error::input(what, "leave it out, or name a run of vdm, flow or edm"));
     }
-    if arguments.sequences.is_some_and(|sequences| sequences < 2) {
-        return Err(Error::input(
-            format!("--sequences {}", arguments.sequences.unwrap_or_default()),
-            "a standard error needs two or more",
-        ));
+    if let Some(sequences @ 0..2) = arguments.sequences {
+        return Err(Error::input(format!("--sequences {sequences}"), "a standard error needs two or more"));
     }
     arguments.text.change(&mut spec.text);
     let data = workspace.open(&spec)?;
@@ -222,7 +219,7 @@ fn describe(bound: &Bound, is_exact: bool, ode: Option<&OdeNll>, data: &dyn Data
         lines.push(perplexity + &per_character + &per_byte);
         if let Some(lost) = &text.lost {
             lines.push(format!(
-                "  no bits/char and bits/byte: the tokens do not give the text back; {:.2} % of it or more is lost or changed, {} \
+                "  no bits/char and bits/byte: the tokens do not give the text back; at least {:.2} % of it is lost or changed, {} \
                  tokens are unknown",
                 100.0 * lost.share,
                 lost.unknown_tokens

@@ -11,7 +11,7 @@ use elbow_impls::time_sampling::TimeSampling;
 use elbow_impls::{DiffusionModel, Key, Workers};
 
 use super::finite;
-use super::result::{Bound, Target, TextUnits};
+use super::result::{Bound, Target, TextUnits, per_window, perplexity};
 
 /// Estimator of a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -279,25 +279,7 @@ pub(super) fn at_least_two(count: usize, data: &dyn Dataset) -> Result<(), Error
     }
 }
 
-/// Nats per `dims` tokens over whole sequences of as many, and over the last tokens where these are scored too: the total
-/// by the number of tokens, with the error of a ratio to first order (Cochran, Sampling Techniques, 2.11).
-fn per_window(nats: &[f64], dims: usize, rest: Option<(f64, usize)>) -> Estimate {
-    let Some((last, tokens)) = rest else { return Estimate::of(nats) };
-    let windows = nats.len() as f64 + tokens as f64 / dims as f64;
-    let value = (nats.iter().sum::<f64>() + last) / windows;
-    let n = nats.len() as f64 + 1.0;
-    let whole: f64 = nats.iter().map(|nats| (nats - value).powi(2)).sum();
-    let square = whole + (last - value * tokens as f64 / dims as f64).powi(2);
-    Estimate { value, standard_error: (square * n / (n - 1.0)).sqrt() / windows, n: nats.len() as u64 + 1 }
-}
-
 /// The mean of a term over sequences.
 fn per_sequence(terms: &[BoundTerms], term: impl Fn(&BoundTerms) -> f64) -> Estimate {
     Estimate::of(&terms.iter().map(term).collect::<Vec<_>>())
-}
-
-/// exp of a mean of nats per token, with the error of a smooth function of the mean to first order.
-pub(super) fn perplexity(nats: Estimate) -> Estimate {
-    let value = nats.value.exp();
-    Estimate { value, standard_error: value * nats.standard_error, n: nats.n }
 }

@@ -8,8 +8,9 @@ use elbow_impls::data::{Dataset, InMemory, Tokens};
 use elbow_impls::network::TokenDenoiser;
 use serde::Serialize;
 
-use super::bound::{BoundEstimation, perplexity};
+use super::bound::BoundEstimation;
 use super::finite;
+use super::result::perplexity;
 
 /// Samples under an autoregressive judge. A low perplexity alone rewards dull samples: read it with the entropy.
 #[derive(Clone, Debug, Serialize)]

@@ -93,3 +93,21 @@ pub struct Target {
     /// Number of sequences available.
     pub available: u64,
 }
+
+/// Nats per `dims` tokens over whole sequences of as many, and over the last tokens where these are scored too: the total
+/// by the number of tokens, with the error of a ratio to first order (Cochran, Sampling Techniques, 2.11).
+pub(super) fn per_window(nats: &[f64], dims: usize, rest: Option<(f64, usize)>) -> Estimate {
+    let Some((last, tokens)) = rest else { return Estimate::of(nats) };
+    let windows = nats.len() as f64 + tokens as f64 / dims as f64;
+    let value = (nats.iter().sum::<f64>() + last) / windows;
+    let n = nats.len() as f64 + 1.0;
+    let whole: f64 = nats.iter().map(|nats| (nats - value).powi(2)).sum();
+    let square = whole + (last - value * tokens as f64 / dims as f64).powi(2);
+    Estimate { value, standard_error: (square * n / (n - 1.0)).sqrt() / windows, n: nats.len() as u64 + 1 }
+}
+
+/// exp of a mean of nats per token, with the error of a smooth function of the mean to first order.
+pub(super) fn perplexity(nats: Estimate) -> Estimate {
+    let value = nats.value.exp();
+    Estimate { value, standard_error: value * nats.standard_error, n: nats.n }
+}
