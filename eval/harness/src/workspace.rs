@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use elbow_base::{Error, Progress, Remedy, Silent};
 use elbow_impls::data::catalogue::{self, Set};
-use elbow_impls::data::{Dataset, Spec};
+use elbow_impls::data::{Dataset, Spec, TextOptions};
 use etcetera::{BaseStrategy, choose_base_strategy};
 
 use crate::progress::Bar;
@@ -123,7 +123,13 @@ impl Workspace {
     /// A data set other than text, by name and split: `digits:test`.
     pub fn dataset(&self, name: &str) -> Result<Box<dyn Dataset>, Error> {
         let (set, split) = name.split_once(':').unwrap_or((name, "train"));
-        self.open(&Spec { set: set.to_owned(), split: split.parse()?, alphabet: None, length: None })
+        self.open(&Spec {
+            set: set.to_owned(),
+            split: split.parse()?,
+            alphabet: None,
+            length: None,
+            text: TextOptions::default(),
+        })
     }
 
     /// Prints the result of a command: one JSON document, or text for a person.

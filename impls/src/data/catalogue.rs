@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Alphabet, DataShape, Dataset, Npz, Split, TextData, cifar, digits, idx};
+use super::{Alphabet, DataShape, Dataset, Npz, Split, TextData, TextOptions, cifar, digits, idx};
 use crate::error::{Error, Result, UnknownName};
 
 /// The specification of a data set: its name or path, its split, and the tokens of a text.
@@ -16,6 +16,8 @@ pub struct Spec {
     pub alphabet: Option<String>,
     /// For texts only: tokens per window.
     pub length: Option<usize>,
+    /// For texts only: the conventions of reading.
+    pub text: TextOptions,
 }
 
 /// A named data set.
@@ -179,8 +181,9 @@ fn open_text(path: &Path, spec: &Spec) -> Result<Box<dyn Dataset>> {
     let missing = |setting: &str| Error::Setting(format!("the text {:?} needs the setting {setting}", spec.set));
     let alphabet = spec.alphabet.as_deref();
     let alphabet = alphabet.ok_or_else(|| missing("alphabet: text8, bytes or tokenizer:FILE"))?;
-    let length = spec.length.ok_or_else(|| missing("sequence_length: tokens a window, as 256"))?;
-    boxed(TextData::load(path, Alphabet::parse(alphabet)?, length, spec.split))
+    let length = spec.length.ok_or_else(|| missing("sequence_length: tokens per window, as 256"))?;
+    let alphabet = Alphabet::with_mask(alphabet, spec.text.mask_id.as_deref())?;
+    boxed(TextData::load(path, alphabet, length, spec.split, &spec.text))
 }
 
 fn boxed<D: Dataset + 'static>(data: Result<D>) -> Result<Box<dyn Dataset>> {

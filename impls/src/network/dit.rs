@@ -8,14 +8,14 @@ use std::path::Path;
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, Linear};
 use burn::tensor::activation::silu;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::Input;
 use super::blocks::{Dropout, chunks, dense, modulate, waves};
 use super::init::Init;
 use super::state_dict::StateDict;
 use super::weight_set::{Layout, WeightSet};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::key::Key;
 use elbow_fused::Rotary;
 use elbow_fused::gelu_tanh;
@@ -209,6 +209,22 @@ impl Dit {
         last.adaln_modulation = file.linear("output_layer.adaLN_modulation", true, device)?;
         file.finish()?;
         Ok((network, set))
+    }
+
+    /// The same network with the id `mask` last, where the mask's is, and the ids above it one lower. Published networks
+    /// over the tokens of BERT have their mask among the values.
+    pub fn with_mask_last(mut self, mask: usize) -> Result<Self> {
+        let values = self.shape.values;
+        if mask > values {
+            return Err(Error::Setting(format!("mask_id {mask}: the network has the ids 0 to {values}")));
+        }
+        let order: Vec<i64> = (0..=values).filter(|id| *id != mask).chain([mask]).map(|id| id as i64).collect();
+        let order = Tensor::<1, Int>::from_data(TensorData::new(order, [values + 1]), &self.vocab_embed.val().device());
+        self.vocab_embed = self.vocab_embed.map(|table| table.select(0, order.clone()));
+        let linear = &mut self.output_layer.linear;
+        linear.weight = linear.weight.clone().map(|weight| weight.select(1, order.clone()));
+        linear.bias = linear.bias.clone().map(|bias| bias.map(|bias| bias.select(0, order)));
+        Ok(self)
     }
 
     /// The size of the network.

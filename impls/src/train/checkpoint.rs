@@ -32,6 +32,12 @@ pub struct State {
     pub data: DataShape,
     /// Hash of the data set that was trained on.
     pub dataset_hash: String,
+    /// Hash of what defines the tokens of a text, where there is such a file: another one gives the ids other meanings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alphabet_hash: Option<String>,
+    /// Hash of the settings that say what the weights are of ([`super::SettingValues`] without data and optimisation).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_settings_hash: Option<String>,
     /// SHA-256 of each file beside this one.
     pub files: BTreeMap<String, String>,
     /// Where the weights come from that the run began with, if not from its seed.

@@ -76,6 +76,14 @@ impl Reader {
         self.parsed(key, &name)
     }
 
+    /// A value that has a name, where the key may be absent.
+    pub fn optional_name<T: FromStr + Display>(&mut self, key: &str) -> Result<Option<T>>
+    where
+        Error: From<T::Err>,
+    {
+        self.optional::<String>(key)?.map(|name| self.parsed(key, &name)).transpose()
+    }
+
     /// The value that `name` says. A table from a file is kept with the hash of its content: a run that goes on finds the table
     /// that it began with, or an error.
     pub fn parsed<T: FromStr + Display>(&mut self, key: &str, name: &str) -> Result<T>

@@ -20,8 +20,8 @@ use crate::time_sampling::TimeSampling;
 /// Every setting, in the order in which a run's settings are written. The order is part of the hash that names a run's
 /// folder.
 #[rustfmt::skip]
-pub(super) const KEYS: [&str; 51] = [
-    "implementation", "dataset", "alphabet", "sequence_length",
+pub(super) const KEYS: [&str; 55] = [
+    "implementation", "dataset", "alphabet", "sequence_length", "mask_id", "frame", "documents", "detokenizer",
     "schedule", "weighting", "timesteps", "prediction", "sigma_data", "noise_levels", "protocol", "form", "mask_rates",
     "normaliser", "label_smoothing", "kernel", "hybrid", "time_sampling",
     "network", "width", "heads", "layers", "hidden", "perceptron", "positions", "embedding", "patch_size", "fourier",
@@ -200,6 +200,16 @@ impl Settings {
     /// The value of a setting, if it is present.
     pub(super) fn value(&self, key: &str) -> Option<&toml::Value> {
         self.table.get(key)
+    }
+
+    /// Hash of the settings that say what the weights are of: objective and network. The data have hashes of their own,
+    /// and the settings after them may be changed without another meaning of the weights.
+    pub fn model_hash(&self) -> String {
+        let first = KEYS.iter().position(|key| *key == "schedule").unwrap_or(0);
+        let end = KEYS.iter().position(|key| *key == "dropout").unwrap_or(KEYS.len());
+        let named = std::iter::once(&"implementation").chain(&KEYS[first..end]);
+        let lines: Vec<String> = named.filter_map(|key| Some(format!("{key} = {}\n", self.table.get(*key)?))).collect();
+        crate::hash::sha256(lines.concat().as_bytes())
     }
 
     /// The settings as a TOML document.

@@ -219,6 +219,8 @@ impl<'a> Trainer<'a> {
             step: self.step,
             data: DataShape::of(self.data),
             dataset_hash: self.data.hash().to_owned(),
+            alphabet_hash: self.data.text().and_then(|text| text.alphabet().hash()).map(str::to_owned),
+            model_settings_hash: Some(self.settings.model_hash()),
             files: BTreeMap::new(),
             origin: self.origin.clone(),
         };

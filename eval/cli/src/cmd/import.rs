@@ -36,13 +36,19 @@ pub struct Arguments {
     /// Take the raw weights where the file has averaged ones too
     #[arg(long)]
     raw: bool,
+    /// The mask's token, or its id, where it is not the last of the vocabulary: [MASK] or 103, as in the models over the
+    /// tokens of BERT. The ids above it move down by one, in the network and in its texts
+    #[arg(long, value_name = "N|TOKEN")]
+    mask_id: Option<String>,
     /// Folder of the run to write
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
 }
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
-    let settings = Settings::resolve(&arguments.preset, &arguments.set)?;
+    let mask = arguments.mask_id.iter().map(|mask| format!("mask_id={mask}"));
+    let changes: Vec<String> = arguments.set.iter().cloned().chain(mask).collect();
+    let settings = Settings::resolve(&arguments.preset, &changes)?;
     let made = import(workspace, &arguments.file, settings, arguments.raw, &arguments.run).map_err(written_by("--run DIR"))?;
     let Imported { parameters, values, width, heads, layers, .. } = made;
     let result = json!({

@@ -2,11 +2,13 @@
 
 use clap::{Args, ValueEnum};
 use elbow_base::Error;
-use elbow_harness::likelihood::{Bound, BoundEstimation, Dequantisation, Estimator, OdeLikelihood, OdeNll};
+use elbow_harness::likelihood::{Bound, BoundEstimation, Dequantisation, Estimate, Estimator, OdeLikelihood, OdeNll};
 use elbow_harness::provenance;
 use elbow_harness::runs::Trained;
 use elbow_harness::workspace::Workspace;
-use elbow_impls::data::{Dataset, Split};
+use elbow_impls::data::detokenizer::Detokenizer;
+use elbow_impls::data::text_options::Documents;
+use elbow_impls::data::{Dataset, Split, TextOptions};
 use serde_json::json;
 
 use crate::flags::{CheckpointFlag, one_of, positive};
@@ -31,6 +33,11 @@ pub struct Arguments {
     /// Another data set than that of training, by name or file: zero-shot
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
+    /// Accept a text or a tokenizer that is not the one of training, although it has its name; the result says so
+    #[arg(long)]
+    other_data: bool,
+    #[command(flatten)]
+    text: TextFlags,
     /// Part of the data set; images have train and test
     #[arg(long, value_name = "NAME", default_value = "test", value_parser = one_of::<Split>())]
     split: Split,
@@ -40,10 +47,10 @@ pub struct Arguments {
     /// Estimator of the bound; auto takes k-dce where it estimates the model's bound, and objective elsewhere
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = one_of::<Estimator>())]
     estimator: Estimator,
-    /// Only the first N sequences of the split
+    /// Only the first N sequences of the split, 2 or more
     #[arg(long, value_name = "N")]
     sequences: Option<usize>,
-    /// Stop at this standard error, in bits per token: sequences are taken in random order, 128 or more at a
+    /// Stop at this standard error of the bits/dim or bits/token: sequences are taken in random order, 128 or more at a
     /// time, until it is reached
     #[arg(long, value_name = "SE", value_parser = positive)]
     target_se: Option<f64>,
@@ -60,6 +67,40 @@ pub struct Arguments {
     /// value's place)
     #[arg(long, value_name = "NAME", default_value = "decoder", requires = "ode", value_parser = one_of::<Dequantisation>())]
     dequantisation: Dequantisation,
+}
+
+/// Conventions of reading a text, in place of those of the run.
+#[derive(Args)]
+struct TextFlags {
+    /// Tokens around each window, from the tokenizer, as MDLM's: bos,eos, or their texts, as '<s>,</s>'. They count as
+    /// tokens of the window and are scored
+    #[arg(long, value_name = "BOS,EOS")]
+    frame: Option<String>,
+    /// Documents, each of which ends with EOS in place of its separator: lines, or blank (separated by blank lines)
+    #[arg(long, value_name = "NAME", value_parser = one_of::<Documents>())]
+    documents: Option<Documents>,
+    /// Undo the separation of words by the published rules of a corpus; bits/byte stay those of the original bytes
+    #[arg(long, value_name = "NAME", value_parser = one_of::<Detokenizer>())]
+    detokenizer: Option<Detokenizer>,
+}
+
+impl TextFlags {
+    fn change(&self, options: &mut TextOptions) {
+        options.frame = self.frame.clone().or(options.frame.take());
+        options.documents = self.documents.or(options.documents);
+        options.detokenizer = self.detokenizer.or(options.detokenizer);
+    }
+
+    /// The first that was given.
+    fn given(&self) -> Option<&'static str> {
+        let Self { frame, documents, detokenizer } = self;
+        let flags = [
+            ("--frame", frame.is_some()),
+            ("--documents", documents.is_some()),
+            ("--detokenizer", detokenizer.is_some()),
+        ];
+        flags.iter().find(|(_, given)| *given).map(|(flag, _)| *flag)
+    }
 }
 
 /// The trace of the Jacobian in the likelihood of the probability-flow ODE.
@@ -79,8 +120,19 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
         let what = format!("--ode: {} is no Gaussian diffusion", model.settings.implementation());
         return Err(Error::input(what, "leave it out, or name a run of vdm, flow or edm"));
     }
+    if let Some(sequences @ 0..2) = arguments.sequences {
+        return Err(Error::input(format!("--sequences {sequences}"), "a standard error needs two or more"));
+    }
+    arguments.text.change(&mut spec.text);
     let data = workspace.open(&spec)?;
-    model.check_fits(data.as_ref())?;
+    model.check_shape(data.as_ref())?;
+    if let (Some(flag), None) = (arguments.text.given(), data.text()) {
+        return Err(Error::input(format!("{flag}: {} is no text", data.name()), "leave it out"));
+    }
+    let difference = model.difference(data.as_ref(), &spec);
+    if let (Some(what), false) = (&difference, arguments.other_data) {
+        return Err(Error::input(what.as_str(), "restore it; or accept it with --other-data, and the result says so"));
+    }
     let (draws, sequences) = (arguments.draws as usize, arguments.sequences);
     let estimation = model.bound_estimation(data.as_ref(), arguments.estimator, draws, sequences, workspace.seed)?;
     let estimation = BoundEstimation { target: arguments.target_se, ..estimation };
@@ -91,8 +143,17 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
         elbow_reports::record::Input { name: "ema.safetensors".into(), sha256: model.hash.clone() },
     ];
     let block = provenance::block(workspace.seed, &workspace.device_name, String::new(), inputs);
-    let result = json!({ "nelbo": bound, "ode": ode, "step": model.state.step, "origin": model.state.origin, "settings": model.settings, "provenance": block });
-    workspace.print(&result, || describe(&bound, model.objective.is_exact(), ode.as_ref(), data.as_ref()))
+    let mut result = json!({
+        "nelbo": bound, "ode": ode, "step": model.state.step, "origin": model.state.origin, "settings": model.settings,
+        "provenance": block,
+    });
+    if let Some(what) = &difference {
+        result["other_data"] = json!(what);
+    }
+    workspace.print(&result, || {
+        let lines = describe(&bound, model.objective.is_exact(), ode.as_ref(), data.as_ref());
+        difference.iter().fold(lines, |lines, what| format!("{lines}\n  OTHER DATA: {what}"))
+    })
 }
 
 /// The likelihood under the ODE, with the model loaded on a device that differentiates.
@@ -119,13 +180,19 @@ fn describe(bound: &Bound, is_exact: bool, ode: Option<&OdeNll>, data: &dyn Data
     let kind = if is_exact { "NLL" } else { "NELBO" };
     let b = &bound.bits_per_dim;
     let unit = if data.text().is_some() { "bits/token" } else { "bits/dim" };
-    let sequences = format!("  {} sequences of {}, {} tokens each", bound.sequences, bound.dataset, bound.dims);
+    let of = if bound.sequences < bound.available { format!(" of {}", bound.available) } else { String::new() };
+    let sequences = format!("  {}{of} sequences of {}, {} tokens each", bound.sequences, bound.dataset, bound.dims);
     let mut lines =
         vec![format!("{kind} {:.4} +- {:.4} {unit} (standard error over sequences)", b.value, b.standard_error)];
+    let is_k_dce = bound.estimator == "k-dce";
     if is_exact {
         lines.push(format!("{sequences}; exact, left to right"));
     } else {
         lines.push(format!("{sequences}, {} draws, {} estimator", bound.draws, bound.estimator));
+    }
+    if is_k_dce {
+        lines.push("  k-DCE, exact at both ends: no prior or reconstruction term".to_owned());
+    } else if !is_exact {
         lines.push(format!(
             "  reconstruction {:.4}, prior {:.4}, diffusion {:.4} +- {:.4}",
             bound.reconstruction, bound.prior, bound.diffusion.value, bound.diffusion.standard_error
@@ -146,11 +213,22 @@ fn describe(bound: &Bound, is_exact: bool, ode: Option<&OdeNll>, data: &dyn Data
     }
     let p = &bound.perplexity;
     if let Some(text) = &bound.text {
-        let (c, y) = (&text.bits_per_character, &text.bits_per_byte);
-        lines.push(format!(
-            "  perplexity {:.4} +- {:.4} per token, {:.4} +- {:.4} bits/char, {:.4} +- {:.4} bits/byte",
-            p.value, p.standard_error, c.value, c.standard_error, y.value, y.standard_error
-        ));
+        let perplexity = format!("  perplexity {:.4} +- {:.4} per token", p.value, p.standard_error);
+        let unit = |e: &Estimate, name: &str| format!(", {:.4} +- {:.4} bits/{name}", e.value, e.standard_error);
+        let per_character = text.bits_per_character.as_ref().map(|e| unit(e, "char")).unwrap_or_default();
+        let per_byte = text.bits_per_byte.as_ref().map(|e| unit(e, "byte")).unwrap_or_default();
+        lines.push(perplexity + &per_character + &per_byte);
+        if let Some(lost) = &text.lost {
+            lines.push(format!(
+                "  no bits/char and bits/byte: the tokens do not give the text back; at least {:.2} % of it is lost or changed, {} \
+                 tokens are unknown",
+                100.0 * lost.share,
+                lost.unknown_tokens
+            ));
+        }
+        if bound.tokens_dropped > 0 || text.lost.is_some() {
+            lines.push(format!("  over {} tokens; {} are not scored", bound.tokens_scored, bound.tokens_dropped));
+        }
     }
     if let Some(ode) = ode {
         let b = &ode.bits_per_dim;
@@ -162,6 +240,9 @@ fn describe(bound: &Bound, is_exact: bool, ode: Option<&OdeNll>, data: &dyn Data
         let verdict = if ode.is_converged() { "" } else { ": not converged, use more --ode-steps" };
         lines.push(change + verdict);
     }
-    lines.extend(bound.protocol.iter().map(|(name, choice)| format!("  {name}: {choice}")));
+    // The rest of k-DCE's protocol says that its terms are zero.
+    let is_told = |name: &str| !is_k_dce || !["form", "objective", "prior", "reconstruction"].contains(&name);
+    let protocol = bound.protocol.iter().filter(|(name, _)| is_told(name));
+    lines.extend(protocol.map(|(name, choice)| format!("  {name}: {choice}")));
     lines.join("\n")
 }

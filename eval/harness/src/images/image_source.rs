@@ -4,7 +4,7 @@ use std::path::Path;
 
 use elbow_base::Error;
 use elbow_impls::data::catalogue::{Spec, holds_images};
-use elbow_impls::data::{Dataset, Split};
+use elbow_impls::data::{Dataset, Split, TextOptions};
 use elbow_metrics::{Folder, ImageSet, Images, Statistics, is_statistics};
 
 use super::DatasetImages;
@@ -58,7 +58,13 @@ pub fn images(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>
             let fix = "give a folder of images, .npz, .npy, CIFAR's .bin, IDX's -ubyte[.gz], or digits:test";
             return Err(Error::input(format!("{name}: not a file of images"), fix));
         }
-        let spec = Spec { set: name.to_owned(), split: Split::All, alphabet: None, length: None };
+        let spec = Spec {
+            set: name.to_owned(),
+            split: Split::All,
+            alphabet: None,
+            length: None,
+            text: TextOptions::default(),
+        };
         return Ok(Box::new(DatasetImages::new(workspace.open(&spec)?, name)?));
     }
     if name.contains(':') {

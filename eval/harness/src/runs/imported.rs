@@ -11,6 +11,9 @@ use elbow_impls::train::{Checkpoint, DataShape, NetworkConfig, ObjectiveConfig, 
 
 use crate::workspace::Workspace;
 
+/// The first words of what a checkpoint of imported weights records in place of a hash of its data.
+pub(super) const IMPORTED: &str = "imported from weights";
+
 /// Sizes of an imported network.
 #[derive(Clone, Debug)]
 pub struct Imported {
@@ -62,6 +65,10 @@ pub fn import(
     })?;
     let about = DitImport { length, time: settings.time_conditioning, heads: Some(heads), raw };
     let (network, set) = Dit::import(weights, &about, &workspace.device)?;
+    let network = match settings.data.mask()? {
+        Some(mask) => network.with_mask_last(mask as usize)?,
+        None => network,
+    };
     let alphabet = settings.data.alphabet.clone().unwrap_or_default();
     let tokens = Alphabet::parse(&alphabet).map_err(|error| {
         let advice = "the run could not be evaluated: name the tokens of the weights, as --set alphabet=tokenizer:FILE";
@@ -84,7 +91,9 @@ pub fn import(
     let state = State {
         step: 0,
         data,
-        dataset_hash: format!("imported from weights {hash}"),
+        dataset_hash: format!("{IMPORTED} {hash}"),
+        alphabet_hash: None,
+        model_settings_hash: Some(settings.model_hash()),
         files: BTreeMap::new(),
         origin: Some(Origin { from: weights.display().to_string(), sha256: hash.clone(), weights: set.clone() }),
     };

@@ -5,3 +5,4 @@ mod fixture;
 mod gaussian_losses;
 mod objectives;
 mod samplers;
+mod text_likelihood;

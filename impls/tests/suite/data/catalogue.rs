@@ -1,13 +1,19 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use elbow_impls::data::Split;
 use elbow_impls::data::catalogue::{SETS, Spec, open};
+use elbow_impls::data::{Split, TextOptions};
 
 use super::{fails, folder, gzip, rows, write};
 
 fn spec(set: &str, alphabet: Option<&str>, length: Option<usize>) -> Spec {
-    Spec { set: set.to_owned(), split: Split::Train, alphabet: alphabet.map(str::to_owned), length }
+    Spec {
+        set: set.to_owned(),
+        split: Split::Train,
+        alphabet: alphabet.map(str::to_owned),
+        length,
+        text: TextOptions::default(),
+    }
 }
 
 #[test]
