@@ -14,6 +14,7 @@ use super::claim::{Claim, Tier};
 use super::context::Context;
 use super::judge::judge;
 use super::outcome::Outcome;
+use super::recorded::{Recorded, recorded};
 use crate::likelihood::student_interval;
 use crate::provenance;
 use crate::workspace::Workspace;
@@ -24,6 +25,10 @@ pub struct Summary {
     pub rows: Vec<Row>,
     /// Number of them that were found in the file of an earlier run.
     pub reused: usize,
+    /// Every row of the file that counts, those of this run included.
+    pub recorded: Vec<Row>,
+    /// Rows of earlier runs that do not count, and why; one line each.
+    pub dropped: Vec<String>,
 }
 
 /// Runs the `selected` claims of a catalogue, appending to OUT/results.jsonl. Verdicts do not depend on what is
@@ -39,32 +44,35 @@ pub fn run(
     let path = workspace.out.join("results.jsonl");
     // Opened first: a row that lost its line's end is made again, not reused and lost.
     let mut ledger = Ledger::open(&path)?;
-    let recorded = record::read_rows(&path).map_err(|e| {
+    let Recorded { rows: mut recorded, dropped } = recorded(&path, catalogue).map_err(|e| {
         Error::input(format!("{e:#}"), "move this file away, or choose another folder").mended_by(Remedy::Output)
     })?;
-    let mut summary = Summary { rows: Vec::new(), reused: 0 };
+    let (mut rows, mut reused) = (Vec::new(), 0);
     // Other verdicts may change although nothing of the claim does.
     let is_final = |verdict| matches!(verdict, Verdict::Verified | Verdict::Consistent | Verdict::Refuted);
     for (index, claim) in selected.iter().enumerate() {
         let context = Context { workspace, confidence: catalogue.confidence(claim) };
         let content = content(&context, claim, catalogue.family(claim));
         let known = recorded.iter().rev().find(|row| row.claim.id == claim.id);
-        let known = known.filter(|row| content.as_ref().is_ok_and(|(key, _)| row.key == *key) && is_final(row.verdict));
+        // A row without a checksum may have been edited.
+        let is_known = |row: &&Row| row.checksum.is_some() && is_final(row.verdict);
+        let known = known.filter(|row| is_known(row) && content.as_ref().is_ok_and(|(key, _)| row.key == *key));
         let row = match known {
             Some(row) if !fresh => {
-                summary.reused += 1;
+                reused += 1;
                 row.clone()
             }
             _ => {
-                let row = examine(&context, claim, content, tiers);
+                let row = examine(&context, claim, content, tiers).sealed();
                 ledger.append(&row)?;
+                recorded.push(row.clone());
                 row
             }
         };
         workspace.bar.say(&format!("{:>3}/{} {:<10} {}", index + 1, selected.len(), row.verdict, claim.title));
-        summary.rows.push(row);
+        rows.push(row);
     }
-    Ok(summary)
+    Ok(Summary { rows, reused, recorded, dropped })
 }
 
 /// A content key with the inputs that are in it.
@@ -143,22 +151,26 @@ fn unchecked(context: &Context, claim: &Claim) -> Row {
         seconds: 0.0,
         key: String::new(),
         provenance: provenance::block(context.seed, &context.device_name, claim.hash.clone(), Vec::new()),
+        checksum: None,
     }
 }
 
-/// Judges an outcome and writes it into its row.
+/// Judges an outcome and writes it into its row. A number that is not finite decides nothing: the check broke.
 fn fill_in(row: &mut Row, outcome: Outcome, claim: &Claim, confidence: f64) {
+    let found = &outcome.measured;
+    let numbers = [Some(found.value), found.standard_error];
+    if let Some(bad) = numbers.into_iter().flatten().find(|number| !number.is_finite()) {
+        let of = if found.value.is_finite() { "the standard error of " } else { "" };
+        row.verdict = Verdict::Error;
+        row.reason = Some(format!("{of}{} is {bad}: no number to judge", found.quantity));
+        return;
+    }
     let (verdict, interval) = judge(&outcome, &claim.expect, confidence);
     row.verdict = verdict;
     row.details = outcome.details;
     row.details.extend(interval.as_ref().and_then(|interval| power(&outcome.measured, interval)));
     row.figures = outcome.figures;
-    let found = Measured { interval, ..outcome.measured };
-    if found.value.is_finite() {
-        row.measured = Some(found);
-    } else {
-        row.reason = Some(format!("{} is {}", found.quantity, found.value));
-    }
+    row.measured = Some(Measured { interval, rivals: Some(outcome.rivals as u64), ..outcome.measured });
 }
 
 /// The row, or an error row in place of one that could not be read again: JSON has no NaN.
