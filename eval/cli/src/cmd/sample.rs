@@ -28,15 +28,15 @@ needed, two where guidance asks twice.")]
 pub struct Arguments {
     #[command(flatten)]
     run: CheckpointFlag,
-    /// Samples to draw
+    /// Samples to draw, 1 to 1,000,000
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     count: u32,
     #[command(flatten)]
     sampler: SamplerFlags,
-    /// Tokens per sample; texts longer than the window are drawn window after window [default: the window]
+    /// Tokens per sample, 1 or more; texts longer than the window are drawn window after window [default: the window]
     #[arg(long)]
     length: Option<usize>,
-    /// New tokens per window of a long text [default: half a window]
+    /// New tokens per window of a long text, 1 or more [default: half a window]
     #[arg(long)]
     stride: Option<usize>,
     /// Known text, with '_' for each token that is to be drawn; what is left of the window is drawn too

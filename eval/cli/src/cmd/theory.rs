@@ -77,7 +77,7 @@ struct Common {
     /// The toy file (JSON)
     #[arg(long, value_name = "FILE")]
     toy: PathBuf,
-    /// Steps T of the time grid
+    /// Steps T of the time grid, 1 or more, up to a limit that depends on the toy
     #[arg(long, default_value_t = 10, value_name = "T")]
     steps: usize,
     /// Weighting w of the loss: elbo, sigmoid:B, fm, simple, iddpm, edm, edm:SIGMA_DATA, p2:G, min-snr:G, snr or indi
@@ -117,10 +117,10 @@ pub struct Gaussian {
     /// [default: fixed-linear from --gamma-min to --gamma-max]
     #[arg(long, value_name = "NAME", conflicts_with_all = ["gamma_min", "gamma_max"], value_parser = form::<GaussianSchedule>)]
     schedule: Option<GaussianSchedule>,
-    /// gamma(0), the negative log-SNR at the data, in nats
+    /// gamma(0), the negative log-SNR at the data, in nats, -700 to 700
     #[arg(long, default_value_t = -6.0, allow_negative_numbers = true, value_parser = finite)]
     gamma_min: f64,
-    /// gamma(1), the negative log-SNR at the noise, in nats
+    /// gamma(1), the negative log-SNR at the noise, in nats, -700 to 700 and above --gamma-min
     #[arg(long, default_value_t = 5.0, allow_negative_numbers = true, value_parser = finite)]
     gamma_max: f64,
 }

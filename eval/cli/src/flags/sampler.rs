@@ -15,7 +15,7 @@ pub struct SamplerFlags {
     /// Sampler [default: the implementation's]
     #[arg(long, value_name = "NAME", value_parser = one_of::<Sampler>())]
     sampler: Option<Sampler>,
-    /// Steps, of samplers that have steps
+    /// Steps, of samplers that have steps, 1 to 1,000,000
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     steps: u32,
     /// Placement of steps: uniform or cosine in time [default: cosine under the linear schedule, else uniform]; of Gaussian
@@ -26,19 +26,19 @@ pub struct SamplerFlags {
     /// diffusion cosine, ot or normal:MEAN:STD between the model's ends
     #[arg(long, value_name = "NAME", value_parser = form::<StepSchedule>)]
     schedule: Option<StepSchedule>,
-    /// Noise that the heun sampler adds (S_churn of EDM); 0 follows the probability-flow ODE
+    /// Noise that the heun sampler adds (S_churn of EDM), 0 or more; 0 follows the probability-flow ODE
     #[arg(long, default_value_t = 0.0, value_parser = non_negative)]
     churn: f64,
     /// Probability mass of the values kept at each draw, in (0, 1]
     #[arg(long, value_name = "MASS", default_value_t = 1.0, value_parser = probability)]
     nucleus: f64,
-    /// Gumbel temperature of the confidence sampler
+    /// Gumbel temperature of the confidence sampler, any finite number
     #[arg(long, default_value_t = 4.5, value_parser = finite)]
     temperature: f64,
-    /// Class of every sample, counted from 0 [default: all classes in turn]
+    /// Class of every sample, 0 or more: classes are counted from 0 [default: all classes in turn]
     #[arg(long)]
     class: Option<u32>,
-    /// Guidance w: p_cond^w p_uncond^(1-w); 1 is the conditional model
+    /// Guidance w, any finite number: p_cond^w p_uncond^(1-w); 1 is the conditional model
     #[arg(long, value_name = "W", default_value_t = 1.0, value_parser = finite)]
     guidance: f64,
 }

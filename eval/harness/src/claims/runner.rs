@@ -230,3 +230,34 @@ impl Ledger {
         written.map_err(Error::writing(&self.path))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::catalogue::bundled;
+    use super::*;
+
+    #[test]
+    fn a_number_that_is_not_finite_is_an_error_row() {
+        let workspace = Workspace::new("out".into(), None, 0, "cpu", true, false).expect("a processor");
+        let catalogue = bundled().expect("the bundled claims");
+        let judged = |id: &str, value: f64, error: Option<f64>| {
+            let claim = catalogue.iter().find(|claim| claim.id == id).expect("a bundled claim");
+            let context = Context { workspace: &workspace, confidence: 0.95 };
+            let mut row = unchecked(&context, claim);
+            let mut outcome = Outcome::exact("x", value, "1").over(100, "units");
+            outcome.measured.standard_error = error;
+            fill_in(&mut row, outcome, claim, 0.95);
+            row
+        };
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let row = judged("theorem-1", value, None);
+            assert_eq!((row.verdict, row.measured), (Verdict::Error, None), "{value}");
+        }
+        for error in [f64::NAN, f64::INFINITY] {
+            let row = judged("theorem-1", 0.0, Some(error));
+            assert_eq!(row.verdict, Verdict::Error, "{error}");
+            assert!(row.reason.expect("a reason").starts_with("the standard error of x is "));
+        }
+        assert_eq!(judged("theorem-1", 0.0, None).verdict, Verdict::Verified, "witness: a number is judged");
+    }
+}
