@@ -30,6 +30,7 @@ fn refused(arguments: &[&str], words: &[&str]) {
 }
 
 const MASKED: &str = "fixtures/toys/example-a.json";
+const TOKENS: &str = "fixtures/toys/three-tokens.json";
 const ATOMS: &str = "fixtures/gaussian/atoms.json";
 
 #[test]
@@ -83,7 +84,7 @@ fn work_beyond_the_limits_is_refused_before_it_is_begun() {
     let folder = tempfile::tempdir().expect("a folder");
     for steps in ["0", "1000000000", "18446744073709551615"] {
         refused(&["masked", "--toy", MASKED, "--steps", steps], &["steps", "1 to 1048576"]);
-        refused(&["uniform", "--toy", MASKED, "--steps", steps], &["steps", "1 to 1048576"]);
+        refused(&["uniform", "--toy", TOKENS, "--steps", steps], &["steps", "1 to 1048576"]);
         refused(&["gaussian", "--toy", ATOMS, "--steps", steps], &["steps", "1 to 4096"]);
     }
     let atoms: Vec<[f64; 2]> = (0..1000).map(|i| [f64::from(i) / 100.0, 0.001]).collect();

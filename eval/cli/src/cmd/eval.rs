@@ -24,7 +24,8 @@ use serde_json::json;
 
 Exit code 1 if a claim is refuted, 4 if a check broke, 3 if an input is missing. Three claims of
 speed need the files of Fashion-MNIST. A second run reuses every row whose claim, inputs, seed and
-device are unchanged, and the version of the code behind them.")]
+device are unchanged, and the version of the code behind them. A row that was edited since it was
+written, or whose verdict is not that of its number, is dropped with a word and made again.")]
 pub struct Arguments {
     /// Suites, or ids of claims
     #[arg(required = true, value_name = "SUITE", value_parser = ClaimNames)]

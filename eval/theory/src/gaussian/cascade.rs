@@ -19,8 +19,8 @@ use crate::work::{LIMIT, Work};
 const MAX_STEPS: f64 = 4096.0;
 /// Points of the two coarsest lattices of an expectation over one, two or four normal variables: none needs fewer.
 const FEWEST: [f64; 3] = [40.0, 700.0, 150_000.0];
-/// Noise levels that the integral over the log-SNR needs at least: a panel of 16 levels and its two halves.
-const FEWEST_LEVELS: f64 = 48.0;
+/// Noise levels that the integral over the log-SNR needs at least: three panels of 16 levels, and their halves.
+const FEWEST_LEVELS: f64 = 144.0;
 
 /// The exact cascade on the grid t(i) = i/T, T = `steps`, in nats; the prior p(z_1) is N(0, I).
 ///

@@ -9,7 +9,8 @@ use crate::error::Error;
 
 /// Tolerance of sums of probabilities against 1.
 const SUM_TOLERANCE: f64 = 1e-9;
-/// Largest size of a position and of a standard deviation: products of a few of them are still numbers.
+/// Smallest and largest standard deviation, and largest position: products of a few of them are still numbers.
+const SMALLEST: f64 = 1e-60;
 const LARGEST: f64 = 1e60;
 /// Largest distance from 0 in standard deviations: the digits that double precision has left for the shape of a bell.
 const FARTHEST: f64 = 1e10;
@@ -111,9 +112,9 @@ fn mixture(whose: &str, list: &[ComponentFile]) -> Result<Mixture, Error> {
             let what = format!("{whose}: a mean of {} numbers", mean.len());
             return Err(Error::invalid(what, "every mean has one number, or every mean has two"));
         }
-        if !(1.0 / LARGEST..=LARGEST).contains(&one.std) {
+        if !(SMALLEST..=LARGEST).contains(&one.std) {
             let what = format!("{whose}: std {:?}", one.std);
-            let rule = format!("std must be positive, {:e} to {LARGEST:e}; use atoms for points", 1.0 / LARGEST);
+            let rule = format!("std must be positive, {SMALLEST:e} to {LARGEST:e}; use atoms for points");
             return Err(Error::invalid(what, rule));
         }
         dimensions = Some(mean.len());

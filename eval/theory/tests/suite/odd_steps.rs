@@ -34,7 +34,8 @@ fn two_equal_tokens_under_masking() {
         close(c.elbo[steps], -LN_2, ROUNDING);
         close(c.data_model_kl[0], -(-0.5 / t).ln_1p(), ROUNDING);
         close(c.theorem1_residual, 0.0, ROUNDING);
-        assert!((c.gap[0] - LN_2 / ((t + 1.0) * (t + 1.0))).abs() > 1e-5, "witness: one step more");
+        let more = LN_2 / ((t + 1.0) * (t + 1.0));
+        assert!((c.gap[0] - more).abs() > 0.01 * more, "witness: one step more");
     }
 }
 
