@@ -41,7 +41,7 @@ pub struct Arguments {
     /// Part of the data set; images have train and test
     #[arg(long, value_name = "NAME", default_value = "test", value_parser = one_of::<Split>())]
     split: Split,
-    /// Stratified draws of the noise for each sequence; for T steps, T draws visit each step once
+    /// Stratified draws of the noise for each sequence; for T steps, T draws visit each step once; 1 to 100,000
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     draws: u32,
     /// Estimator of the bound; auto takes k-dce where it estimates the model's bound, and objective elsewhere
@@ -57,7 +57,7 @@ pub struct Arguments {
     /// Also the likelihood of the probability-flow ODE (vdm, flow, edm); --draws draws its noise too
     #[arg(long)]
     ode: bool,
-    /// Runge-Kutta steps of the ODE, four evaluations each; it is solved in half as many too, to see whether they are enough
+    /// Runge-Kutta steps of the ODE, 2 to 100,000, four evaluations each; it is solved in half as many too, to see whether they are enough
     #[arg(long, default_value_t = 50, requires = "ode", value_parser = clap::value_parser!(u32).range(2..=100_000))]
     ode_steps: u32,
     /// Trace of the Jacobian: hutchinson (unbiased, one product per step) or exact (one per coordinate)

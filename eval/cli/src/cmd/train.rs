@@ -43,10 +43,10 @@ pub struct Arguments {
     /// Print the resolved settings and what a run of them would take (parameters, operations, memory, time), and stop
     #[arg(long)]
     dry_run: bool,
-    /// With --dry-run: operations that a device does in the long run, in TFLOP/s
+    /// With --dry-run: operations that a device does in the long run, in TFLOP/s, above 0
     #[arg(long, value_name = "TFLOPS", default_value_t = 100.0, requires = "dry_run", value_parser = positive)]
     throughput: f64,
-    /// With --dry-run: devices that share each step
+    /// With --dry-run: devices that share each step, 1 or more
     #[arg(long, value_name = "COUNT", default_value_t = 1, requires = "dry_run", value_parser = clap::value_parser!(u32).range(1..))]
     devices: u32,
 }

@@ -40,19 +40,19 @@ pub struct Arguments {
     network: NetworkFlags,
     #[command(flatten)]
     images: ImageFlags,
-    /// Disjoint blocks of generated images, left out in turn, for the error of the Frechet distance; 0 for no error
+    /// Disjoint blocks of generated images, left out in turn, for the error of the Frechet distance, 0 to 50; 0 for no error
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=50))]
     blocks: u32,
-    /// Extrapolate the Frechet distance to infinitely many images, from 1, 2, ... CUTS disjoint blocks
+    /// Extrapolate the Frechet distance to infinitely many images, from 1, 2, ... CUTS disjoint blocks, 2 to 50
     #[arg(long, value_name = "CUTS", value_parser = clap::value_parser!(u32).range(2..=50))]
     extrapolate: Option<u32>,
     /// The Frechet distance of each class too: class folders, labelled data sets
     #[arg(long)]
     per_class: bool,
-    /// Splits of the Inception Score
+    /// Splits of the Inception Score, 1 to 1000
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     splits: u32,
-    /// Neighbours that make a ball [default: 3 for precision and recall, 5 for density and coverage]
+    /// Neighbours that make a ball, 1 to 1000 [default: 3 for precision and recall, 5 for density and coverage]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=1000))]
     neighbours: Option<u32>,
     /// Whether balls are closed or open [default: closed for precision and recall, open for density and coverage]
