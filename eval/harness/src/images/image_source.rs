@@ -5,7 +5,7 @@ use std::path::Path;
 use elbow_base::Error;
 use elbow_impls::data::catalogue::{Spec, holds_images};
 use elbow_impls::data::{Dataset, Split};
-use elbow_metrics::{Folder, ImageSet, Images, Statistics, is_statistics};
+use elbow_metrics::{Contents, Features, Folder, ImageSet, Images, NetworkOutputs, Statistics};
 
 use super::DatasetImages;
 use crate::runs::Trained;
@@ -16,6 +16,8 @@ use crate::workspace::Workspace;
 pub enum ImageSource {
     /// Images, whose features a network computes.
     Images(Box<dyn ImageSet>),
+    /// Features that were given.
+    Features(NetworkOutputs),
     /// Mean and covariance of features.
     Statistics(Statistics),
 }
@@ -23,23 +25,26 @@ pub enum ImageSource {
 /// The request for samples of a trained run that is named in place of images.
 pub type SampleRequest<'a> = dyn Fn(&Trained, &dyn Dataset) -> Result<Request, Error> + 'a;
 
-/// Opens a statistics file, a trained run (whose samples are drawn and never written), a folder, a file of images, or a
+/// Opens a file of statistics or features, a trained run (whose samples are drawn and never written), a folder, a file of images, or a
 /// data set with its split.
 pub fn open(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) -> Result<ImageSource, Error> {
     let path = Path::new(name);
-    if path.is_file() && name.to_ascii_lowercase().ends_with(".npz") {
-        let (statistics, images) = is_statistics(path)?;
-        if statistics && images {
-            workspace.bar.say(&format!("{name}: its statistics are used; its images (arr_0) are left alone"));
+    let contents = if path.is_file() { Contents::of(path)? } else { Contents::Images };
+    match contents {
+        Contents::Images => Ok(ImageSource::Images(images(workspace, name, samples)?)),
+        Contents::Features => {
+            Ok(ImageSource::Features(NetworkOutputs { features: Features::load(path)?, logits: None }))
         }
-        if statistics {
-            return Ok(ImageSource::Statistics(Statistics::load(path)?));
+        Contents::Statistics { images } => {
+            if images {
+                workspace.bar.say(&format!("{name}: its statistics are used; its images (arr_0) are left alone"));
+            }
+            Ok(ImageSource::Statistics(Statistics::load(path)?))
         }
     }
-    Ok(ImageSource::Images(images(workspace, name, samples)?))
 }
 
-/// Opens images as [`open`] does, without statistics files.
+/// Opens images as [`open`] does, without files of statistics or features.
 pub fn images(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) -> Result<Box<dyn ImageSet>, Error> {
     let path = Path::new(name);
     if let Some(samples) = samples.filter(|_| path.join("config.toml").is_file()) {

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use elbow_base::Error;
-use elbow_harness::images;
+use elbow_harness::images::{self, ImageSource};
 use elbow_harness::workspace::Workspace;
-use elbow_metrics::{ImageScan, Statistics};
+use elbow_metrics::{FeatureProvenance, ImageScan, Statistics};
 use serde_json::{Value, json};
 
 use super::flags::{ImageFlags, NetworkFlags};
@@ -21,7 +21,7 @@ use crate::hints::written_by;
 The file holds mu and sigma as pytorch-fid, clean-fid and ADM write them, and beside them n and
 the metric's name.")]
 pub struct StatsArguments {
-    /// A folder, a file of images, or a data set with its split
+    /// A folder, a file of images or of features, or a data set with its split
     set: String,
     /// The file to write
     #[arg(long, short, value_name = "FILE")]
@@ -53,7 +53,21 @@ fn parse_part(text: &str) -> Result<[usize; 2], String> {
 
 pub fn run(workspace: &Workspace, arguments: &StatsArguments) -> Result<(), Error> {
     arguments.network.check(workspace)?;
-    let set = images::images(workspace, &arguments.set, None)?;
+    let set = match images::open(workspace, &arguments.set, None)? {
+        ImageSource::Images(set) => set,
+        // Images beside the statistics, as ADM's files have them.
+        ImageSource::Statistics(_) => images::images(workspace, &arguments.set, None)?,
+        ImageSource::Features(outputs) => {
+            if arguments.part != [1, 1] {
+                return Err(Error::input("--part: takes a part of images, not of features", "give one file per part"));
+            }
+            let statistics = Statistics::of(&outputs.features, &FeatureProvenance::given())?;
+            // Files that do not name their network are compared with a warning.
+            let statistics = Statistics { provenance: None, ..statistics };
+            statistics.save(&arguments.output).map_err(written_by("-o FILE"))?;
+            return announce(workspace, &statistics, &arguments.output, json!({ "features": arguments.set }));
+        }
+    };
     let scan = ImageScan::take(set.as_ref(), arguments.part, arguments.images.on_bad, workspace.bar.as_ref())?;
     let network = arguments.network.open(workspace, &[&scan])?;
     let cache = arguments.images.cache(workspace);
@@ -77,7 +91,11 @@ fn announce(workspace: &Workspace, statistics: &Statistics, output: &Path, of: V
     let n = statistics.n;
     let result = json!({ "output": output, "n": n, "dimension": statistics.mean.len(), "metric": metric, "of": of });
     workspace.print(&result, || {
-        let images = n.map_or("an unknown number of".to_owned(), |n| n.to_string());
-        format!("{metric}: statistics of {images} images\n{}", output.display())
+        let images = match n {
+            None => "an unknown number of images".to_owned(),
+            Some(1) => "1 image".to_owned(),
+            Some(n) => format!("{n} images"),
+        };
+        format!("{metric}: statistics of {images}\n{}", output.display())
     })
 }
