@@ -58,8 +58,7 @@ pub fn images(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>
             let fix = "give a folder of images, .npz, .npy, CIFAR's .bin, IDX's -ubyte[.gz], or digits:test";
             return Err(Error::input(format!("{name}: not a file of images"), fix));
         }
-        let spec = Spec { set: name.to_owned(), split: Split::All, alphabet: None, length: None };
-        return Ok(Box::new(DatasetImages::new(workspace.open(&spec)?, name)?));
+        return Ok(Box::new(DatasetImages::new(workspace.open(&Spec::new(name, Split::All))?, name)?));
     }
     if name.contains(':') {
         return Ok(Box::new(DatasetImages::new(workspace.dataset(name)?, name)?));
