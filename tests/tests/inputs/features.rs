@@ -100,6 +100,7 @@ fn features_given_have_the_golden_numbers_under_a_name_of_their_own() {
     }
     refused(&["calc", &generated, &reference, "--metrics", "is"], &["without class logits"]);
     refused(&["calc", &generated, &reference, "--per-class"], &["without classes"]);
+    refused(&["calc", &generated, &reference, "--network", "lite0"], &["--network has no effect"]);
     // Witness: the sides exchanged exchange precision and recall.
     let back = calc(&[&reference, &generated]);
     assert_eq!(value(&back, "precision.given"), value(&result, "recall.given"));

@@ -121,6 +121,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let scores =
         scoring.run(workspace, |scans| arguments.network.open(workspace, scans)).map_err(arguments.images.hint())?;
     let Scores { measures, provenance, network, summaries: [generated, reference], warnings } = scores;
+    arguments.network.check_used(network.as_ref())?;
     let first = &measures[0];
     let result = json!({
         "metric": first.metric, "value": first.value, "standard_error": first.standard_error,
