@@ -10,11 +10,13 @@
 #![warn(missing_docs)]
 
 mod error;
+mod header;
 mod reader;
 mod rows;
 mod writer;
 
 pub use error::Error;
+pub use header::Header;
 pub use reader::{Array, NpzReader, read_npy};
 pub use rows::ByteRows;
 pub use writer::NpzWriter;

@@ -11,8 +11,8 @@ use crate::{ByteRows, Error};
 
 /// An npz file, open for reading.
 pub struct NpzReader {
-    path: PathBuf,
-    archive: ZipArchive<BufReader<File>>,
+    pub(crate) path: PathBuf,
+    pub(crate) archive: ZipArchive<BufReader<File>>,
 }
 
 /// An array in memory.
@@ -102,7 +102,7 @@ impl NpzReader {
         Array::of(npy).map_err(|what| self.failed(name, what))
     }
 
-    fn failed(&self, name: &str, what: impl Into<String>) -> Error {
+    pub(crate) fn failed(&self, name: &str, what: impl Into<String>) -> Error {
         Error::Array { path: self.path.clone(), name: entry_name(name), what: what.into() }
     }
 }

@@ -34,7 +34,7 @@ impl Error {
                 let endings = crate::folder::ENDINGS.join(", ");
                 format!("give a folder with files that end in {endings}, or an npz file")
             }
-            Self::Undecodable(_) | Self::EmptyImage(_) => "remove or mend this file, or leave it out".to_owned(),
+            Self::Undecodable(_) | Self::EmptyImage(_) => "repair or delete this file, or leave it out".to_owned(),
             Self::Base(error) => error.advice.clone(),
         }
     }

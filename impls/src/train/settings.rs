@@ -20,8 +20,9 @@ use crate::time_sampling::TimeSampling;
 /// Every setting, in the order in which a run's settings are written. The order is part of the hash that names a run's
 /// folder.
 #[rustfmt::skip]
-pub(super) const KEYS: [&str; 55] = [
-    "implementation", "dataset", "alphabet", "sequence_length", "mask_id", "frame", "documents", "detokenizer",
+pub(super) const KEYS: [&str; 58] = [
+    "implementation", "dataset", "test_dataset", "test_fraction", "split_seed", "alphabet", "sequence_length",
+    "mask_id", "frame", "documents", "detokenizer",
     "schedule", "weighting", "timesteps", "prediction", "sigma_data", "noise_levels", "protocol", "form", "mask_rates",
     "normaliser", "label_smoothing", "kernel", "hybrid", "time_sampling",
     "network", "width", "heads", "layers", "hidden", "perceptron", "positions", "embedding", "patch_size", "fourier",
@@ -187,9 +188,13 @@ impl Settings {
         let mut from = Reader { rest: table, taken: toml::Table::new(), of: String::new() };
         let values = SettingValues::read(&mut from)?;
         if let Some(key) = KEYS.iter().find(|key| from.rest.contains_key(**key)) {
-            let of = match NetworkConfig::KEYS.contains(key) {
-                true => format!("network {}", values.network.name()),
-                false => format!("implementation {}", values.implementation()),
+            let of = match key {
+                key if NetworkConfig::KEYS.contains(key) => format!("network {}", values.network.name()),
+                key if DataConfig::KEYS.contains(key) && values.data.division.test_dataset.is_some() => {
+                    "images that test_dataset divides".to_owned()
+                }
+                key if DataConfig::KEYS.contains(key) => format!("dataset {}", values.data.dataset),
+                _ => format!("implementation {}", values.implementation()),
             };
             return Err(Error::Setting(format!("{key} has no meaning for {of}: take it out, or --set {key}=none")));
         }

@@ -114,7 +114,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let model = Trained::load(&arguments.run.checkpoint, &workspace.device)?;
     let mut spec = model.settings.data(arguments.split);
     if let Some(name) = &arguments.dataset {
-        spec.set.clone_from(name);
+        spec = spec.of_set(name);
     }
     if arguments.ode && !model.settings.is_gaussian() {
         let what = format!("--ode: {} is no Gaussian diffusion", model.settings.implementation());

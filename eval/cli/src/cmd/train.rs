@@ -20,7 +20,12 @@ use crate::hints::written_by;
   elbow train md4-digits --set weighting=simple --set steps=2000 --run runs/simple
   elbow train ar-shakespeare --set dataset=kjv
   elbow train md4-digits --from out/runs/md4-digits --set learning_rate=1e-4 --run runs/on
+  elbow train md4-digits --set dataset=photos/ --dry-run
   elbow train md4-imagenet64 --dry-run --throughput 300
+
+Images of one's own are a folder (its folders are the classes), or an npz, npy or IDX file; all of
+one size. A tenth of them, chosen with the seed split_seed = 0, test: set test_fraction, or name
+others with test_dataset; a folder with train/ and test/ is divided by them.
 
 A run killed at any moment goes on from its last checkpoint when the same command is given again.
 log_every, checkpoint_every and evaluate_every may then be others; so may steps, unless the learning rate decays over them.")]
@@ -94,6 +99,10 @@ fn plan(workspace: &Workspace, arguments: &Arguments, settings: &Settings) -> Re
     if settings.shards < arguments.devices as usize {
         let what = format!("--devices {}: the batch is cut into shards = {}", arguments.devices, settings.shards);
         return Err(Error::input(what, format!("--set shards={} or a multiple", arguments.devices)));
+    }
+    if settings.data.is_own_images() {
+        workspace.open(&settings.data(Split::Test))?;
+        settings.network(&workspace.open(&settings.data(Split::Train))?.shape())?;
     }
     let plan = settings.data.shape().and_then(|data| Plan::new(settings, &data));
     let mut document = serde_json::to_value(settings).map_err(|e| Error::internal(e.to_string()))?;

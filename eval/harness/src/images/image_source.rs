@@ -4,8 +4,8 @@ use std::path::Path;
 
 use elbow_base::Error;
 use elbow_impls::data::catalogue::{Spec, holds_images};
-use elbow_impls::data::{Dataset, Split, TextOptions};
-use elbow_metrics::{Folder, ImageSet, Images, Statistics, is_statistics};
+use elbow_impls::data::{Dataset, Split};
+use elbow_metrics::{Contents, Features, Folder, ImageSet, Images, NetworkOutputs, Statistics};
 
 use super::DatasetImages;
 use crate::runs::Trained;
@@ -16,6 +16,8 @@ use crate::workspace::Workspace;
 pub enum ImageSource {
     /// Images, whose features a network computes.
     Images(Box<dyn ImageSet>),
+    /// Features that were given.
+    Features(NetworkOutputs),
     /// Mean and covariance of features.
     Statistics(Statistics),
 }
@@ -23,20 +25,23 @@ pub enum ImageSource {
 /// The request for samples of a trained run that is named in place of images.
 pub type SampleRequest<'a> = dyn Fn(&Trained, &dyn Dataset) -> Result<Request, Error> + 'a;
 
-/// Opens a statistics file, a trained run (whose samples are drawn and never written), a folder, a file of images, or a
+/// Opens a file of statistics or features, a trained run (whose samples are drawn and never written), a folder, a file of images, or a
 /// data set with its split.
 pub fn open(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) -> Result<ImageSource, Error> {
     let path = Path::new(name);
-    if path.is_file() && name.to_ascii_lowercase().ends_with(".npz") {
-        let (statistics, images) = is_statistics(path)?;
-        if statistics && images {
-            workspace.bar.say(&format!("{name}: its statistics are used; its images (arr_0) are left alone"));
+    let contents = if path.is_file() { Contents::of(path)? } else { Contents::Images };
+    match contents {
+        Contents::Images => Ok(ImageSource::Images(images(workspace, name, samples)?)),
+        Contents::Features => {
+            Ok(ImageSource::Features(NetworkOutputs { features: Features::load(path)?, logits: None }))
         }
-        if statistics {
-            return Ok(ImageSource::Statistics(Statistics::load(path)?));
+        Contents::Statistics { images } => {
+            if images {
+                workspace.bar.say(&format!("{name}: its statistics are used; its images (arr_0) are left alone"));
+            }
+            Ok(ImageSource::Statistics(Statistics::load(path)?))
         }
     }
-    Ok(ImageSource::Images(images(workspace, name, samples)?))
 }
 
 /// Whether a name is that of a trained run, whose samples are drawn.
@@ -44,7 +49,7 @@ pub fn is_run(name: &str) -> bool {
     Path::new(name).join("config.toml").is_file()
 }
 
-/// Opens images as [`open`] does, without statistics files.
+/// Opens images as [`open`] does, without files of statistics or features.
 pub fn images(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) -> Result<Box<dyn ImageSet>, Error> {
     let path = Path::new(name);
     if let Some(samples) = samples.filter(|_| is_run(name)) {
@@ -58,14 +63,7 @@ pub fn images(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>
             let fix = "give a folder of images, .npz, .npy, CIFAR's .bin, IDX's -ubyte[.gz], or digits:test";
             return Err(Error::input(format!("{name}: not a file of images"), fix));
         }
-        let spec = Spec {
-            set: name.to_owned(),
-            split: Split::All,
-            alphabet: None,
-            length: None,
-            text: TextOptions::default(),
-        };
-        return Ok(Box::new(DatasetImages::new(workspace.open(&spec)?, name)?));
+        return Ok(Box::new(DatasetImages::new(workspace.open(&Spec::new(name, Split::All))?, name)?));
     }
     if name.contains(':') {
         return Ok(Box::new(DatasetImages::new(workspace.dataset(name)?, name)?));

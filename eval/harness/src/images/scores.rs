@@ -1,19 +1,24 @@
 //! Metrics of two sets of images by name, by the features of a network.
 
-use elbow_base::Error;
+use std::borrow::Cow;
+
+use elbow_base::{Error, Silent};
+use elbow_impls::data::Dataset;
 use elbow_metrics::{
     BadImagePolicy, Convention, FeatureCache, FeatureNetwork, FeatureProvenance, GaussianFit, ImageScan, Statistics,
+    check_extrapolation,
 };
 use serde_json::{Value, json};
 
 use super::comparison::Comparison;
 use super::image_source::{ImageSource, SampleRequest, images, open};
 use super::metrics::{FeatureSet, Metric, MetricOptions, MetricValue};
+use crate::runs::Trained;
 use crate::workspace::Workspace;
 
 /// Which sets are compared, and how.
 pub struct Scoring<'a> {
-    /// The generated set and the reference: folders, files, data sets, statistics, or trained runs.
+    /// The generated set and the reference: folders, files, data sets, features, statistics, or trained runs.
     pub names: [&'a str; 2],
     /// The request for samples, where a set is a trained run.
     pub sampling: Option<&'a SampleRequest<'a>>,
@@ -33,7 +38,7 @@ pub struct Scores {
     pub measures: Vec<MetricValue>,
     /// Network and convention of the features.
     pub provenance: FeatureProvenance,
-    /// The network; absent where both sets are statistics.
+    /// The network; absent where no set is of images.
     pub network: Option<FeatureNetwork>,
     /// The generated set and the reference in numbers.
     pub summaries: [Value; 2],
@@ -46,16 +51,27 @@ impl Scoring<'_> {
     pub fn run(
         self,
         workspace: &Workspace,
-        network: impl FnOnce(&[&ImageScan]) -> Result<FeatureNetwork, Error>,
+        network: impl Fn(&[&ImageScan]) -> Result<FeatureNetwork, Error>,
     ) -> Result<Scores, Error> {
         let Self { names, sampling, on_bad, cache, metrics, options } = self;
         let bar = workspace.bar.as_ref();
         // The reference first: samples may take long, and be drawn in vain.
         let reference = open(workspace, names[1], sampling)?;
-        let sources = [open(workspace, names[0], sampling)?, reference];
+        let checked = sampling.map(|sampling| {
+            |model: &Trained, data: &dyn Dataset| {
+                let request = sampling(model, data)?;
+                let dimension = if options.extrapolate.is_some() { dimension(&reference, &network) } else { None };
+                if let (Some(cuts), Some(dimension)) = (options.extrapolate, dimension) {
+                    check_extrapolation(request.count, dimension, [cuts, options.blocks])?;
+                }
+                Ok(request)
+            }
+        });
+        let generated = open(workspace, names[0], checked.as_ref().map(|request| request as &SampleRequest))?;
+        let sources = [generated, reference];
         let scan = |i: usize| match &sources[i] {
             ImageSource::Images(set) => ImageScan::take(set.as_ref(), [1, 1], on_bad, bar).map(Some),
-            ImageSource::Statistics(_) => Ok(None),
+            _ => Ok(None),
         };
         // Both are scanned before either is refused.
         let scans = match [scan(0), scan(1)] {
@@ -69,19 +85,30 @@ impl Scoring<'_> {
         if let Some(network) = &network {
             network.check_sizes(&known)?;
         }
+        let given = provenance == FeatureProvenance::given();
         for source in &sources {
-            if let ImageSource::Statistics(statistics) = source {
-                statistics.check_provenance(&provenance)?;
+            match source {
+                ImageSource::Statistics(statistics) if !given => statistics.check_provenance(&provenance)?,
+                _ => {}
             }
         }
-        let set = |i: usize| match (&scans[i], &network) {
-            (Some(scan), Some(network)) => {
-                cache.features(network, scan, bar).map(|outputs| Some(FeatureSet { scan, outputs }))
-            }
-            _ => Ok(None),
+        let set = |i: usize| -> Result<Option<FeatureSet>, Error> {
+            Ok(match (&sources[i], &scans[i], &network) {
+                (ImageSource::Features(outputs), ..) => {
+                    Some(FeatureSet { scan: None, outputs: Cow::Borrowed(outputs) })
+                }
+                (_, Some(scan), Some(network)) => {
+                    let outputs = Cow::Owned(cache.features(network, scan, bar)?);
+                    Some(FeatureSet { scan: Some(scan), outputs })
+                }
+                _ => None,
+            })
         };
         let sets = [set(0)?, set(1)?];
-        let label = network.as_ref().map(FeatureNetwork::label).unwrap_or_default();
+        let label = match (given, &network) {
+            (true, _) => "given".to_owned(),
+            (false, network) => network.as_ref().map(FeatureNetwork::label).unwrap_or_default(),
+        };
         let mut comparison =
             Comparison { provenance: &provenance, label: &label, sources: &sources, sets: &sets, options, warnings };
         let measures = comparison.measure(&metrics, bar)?;
@@ -94,29 +121,52 @@ impl Scoring<'_> {
             (None, ImageSource::Statistics(s)) => {
                 json!({ "statistics": names[i], "n": s.n, "metric": s.provenance.as_ref().map(|provenance| &provenance.metric) })
             }
+            (None, ImageSource::Features(outputs)) => {
+                json!({ "features": names[i], "n": outputs.features.len(), "dimension": outputs.features.dimension })
+            }
             (None, ImageSource::Images(_)) => Value::Null,
         });
         Ok(Scores { measures, provenance, network, summaries, warnings })
     }
 }
 
-/// Network and convention of the features: the network's, or those that the statistics name.
+/// Number of features per image: those of the first image, where a network computes them. `None` where that fails, which
+/// the whole set's measurement will tell.
+fn dimension(source: &ImageSource, network: &dyn Fn(&[&ImageScan]) -> Result<FeatureNetwork, Error>) -> Option<usize> {
+    match source {
+        ImageSource::Statistics(statistics) => Some(statistics.mean.len()),
+        ImageSource::Features(outputs) => Some(outputs.features.dimension),
+        ImageSource::Images(set) => {
+            let first = ImageScan::take(set.as_ref(), [1, set.len()], BadImagePolicy::Error, &Silent).ok()?;
+            Some(network(&[&first]).ok()?.features(&first, &Silent).ok()?.dimension)
+        }
+    }
+}
+
+/// Network and convention of the features: the network's, or those that the statistics name. Features that were given
+/// have neither, whatever they are compared with.
 fn provenance_of(
     network: Option<&FeatureNetwork>,
     sources: &[ImageSource; 2],
     names: [&str; 2],
     warnings: &mut Vec<String>,
 ) -> FeatureProvenance {
-    let mut known = None;
+    let (mut known, mut given) = (None, false);
     for (source, name) in sources.iter().zip(names) {
-        let ImageSource::Statistics(Statistics { provenance, .. }) = source else { continue };
+        let provenance = match source {
+            ImageSource::Images(_) => continue,
+            ImageSource::Features(_) => None,
+            ImageSource::Statistics(Statistics { provenance, .. }) => provenance.clone(),
+        };
+        given |= matches!(source, ImageSource::Features(_));
         if provenance.is_none() {
             warnings
                 .push(format!("{name} does not say of which network and convention it is: see that they are the same"));
         }
-        known = known.or(provenance.clone());
+        known = known.or(provenance);
     }
     match network {
+        _ if given => FeatureProvenance::given(),
         Some(network) => network.provenance(),
         None => known.unwrap_or_else(|| FeatureProvenance::named("fd (network unknown)")),
     }

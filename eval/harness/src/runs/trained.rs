@@ -77,6 +77,13 @@ impl Trained {
     pub fn check_shape(&self, data: &dyn Dataset) -> Result<(), Error> {
         let (ours, theirs) = (&self.state.data, DataShape::of(data));
         let classes = self.settings.class_conditioning && ours.classes != theirs.classes;
+        // Images of one length can have several heights and widths.
+        if let (Some([h, w, c]), Some([height, width, channels])) = (ours.image, theirs.image)
+            && ours.image != theirs.image
+        {
+            let what = format!("{}: images of {height}x{width}x{channels}, the model's are {h}x{w}x{c}", data.name());
+            return Err(Error::input(what, "use images of the same height, width and channels"));
+        }
         let fewer = data.text().is_some() && theirs.values < ours.values;
         if (ours.values == theirs.values || fewer) && ours.length == theirs.length && !classes {
             return Ok(());

@@ -19,12 +19,14 @@ use crate::flags::{SamplerFlags, one_of};
   elbow fid calc samples/ photos/ --json
   elbow fid calc samples.npz cifar10:train --network inception.onnx --convention tf
   elbow fid calc samples/ reference-stats.npz --network inception.onnx --convention pytorch --metrics fd
+  elbow fid calc features.npy reference-features.npz --extrapolate 4
   elbow fid calc out/runs/md4-digits digits:test --count 1000 --steps 64 --extrapolate 4
 
 A side is a folder (searched through), an npz or npy file of uint8 images, CIFAR's .bin, an IDX
-file, a data set as digits:test, an npz file of mu and sigma of this or another tool, or a trained
-run, whose samples are drawn and scored without being written. The first side is the generated
-one: precision counts its images, recall the reference's.
+file, a data set as digits:test, an npz file of mu and sigma of this or another tool, an npy or
+npz file of features (floating point, [n, d]), or a trained run, whose samples are drawn and scored
+without being written. The first side is the generated one: precision counts its images, recall
+the reference's. A number of features that were given is called so, as fd.given.
 
 Every number says which network, convention, images and errors it has; features are kept between
 runs, and found again only if nothing that shapes them has changed.")]
@@ -126,6 +128,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let scores =
         scoring.run(workspace, |scans| arguments.network.open(workspace, scans)).map_err(arguments.images.hint())?;
     let Scores { measures, provenance, network, summaries: [generated, reference], warnings } = scores;
+    arguments.network.check_used(network.as_ref())?;
     let first = &measures[0];
     let result = json!({
         "metric": first.metric, "value": first.value, "standard_error": first.standard_error,
@@ -152,7 +155,9 @@ fn table(measures: &[MetricValue], warnings: &[String]) -> String {
     let line = |m: &MetricValue| {
         let error = m.standard_error.map_or(String::new(), |error| format!(" +- {error:.4}"));
         let n: Vec<String> = m.n.iter().map(count).collect();
-        format!("{:width$}  {:.6}{error}  (n = {})", m.metric, m.value, n.join(" and "))
+        // A distance of 0 may be a little below it.
+        let value = if m.value.abs() < 5e-7 { 0.0 } else { m.value };
+        format!("{:width$}  {value:.6}{error}  (n = {})", m.metric, n.join(" and "))
     };
     let lines = measures.iter().map(line).chain(warnings.iter().map(|warning| format!("  note: {warning}")));
     lines.collect::<Vec<_>>().join("\n")

@@ -47,6 +47,17 @@ impl NetworkFlags {
         self.which.network.as_ref().map_or(Ok(()), |network| network.place(workspace).map(|_| ()))
     }
 
+    /// Refuses the options where no side is of images: they would have no effect.
+    pub fn check_used(&self, network: Option<&FeatureNetwork>) -> Result<(), Error> {
+        let option = match (&self.which.network, self.convention) {
+            (Some(_), _) => "--network",
+            (None, Some(_)) => "--convention",
+            (None, None) => return Ok(()),
+        };
+        let what = || Error::input(format!("{option} has no effect: no side is of images"), "leave it out");
+        network.map_or_else(|| Err(what()), |_| Ok(()))
+    }
+
     /// The network of the options, or the default for these images.
     pub fn open(&self, workspace: &Workspace, scans: &[&ImageScan]) -> Result<FeatureNetwork, Error> {
         self.which.open(workspace, scans, self.convention)

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use elbow_base::Error;
-use elbow_harness::images;
+use elbow_harness::images::{self, ImageSource};
 use elbow_harness::workspace::Workspace;
-use elbow_metrics::{ImageScan, Statistics, is_statistics};
+use elbow_metrics::{Contents, FeatureProvenance, ImageScan, Statistics};
 use serde_json::{Value, json};
 
 use super::flags::{ImageFlags, NetworkFlags};
@@ -22,7 +22,7 @@ use crate::hints::written_by;
 The file holds mu and sigma as pytorch-fid, clean-fid and ADM write them, and beside them n and
 the metric's name.")]
 pub struct StatsArguments {
-    /// A folder, a file of images, or a data set with its split
+    /// A folder, a file of images or of features, or a data set with its split
     set: String,
     #[command(flatten)]
     output: OutputFlags,
@@ -53,7 +53,21 @@ fn parse_part(text: &str) -> Result<[usize; 2], String> {
 pub fn run(workspace: &Workspace, arguments: &StatsArguments) -> Result<(), Error> {
     arguments.output.check(&[Path::new(&arguments.set)], holds_statistics)?;
     arguments.network.check(workspace)?;
-    let set = images::images(workspace, &arguments.set, None)?;
+    let set = match images::open(workspace, &arguments.set, None)? {
+        ImageSource::Images(set) => set,
+        // Images beside the statistics, as ADM's files have them.
+        ImageSource::Statistics(_) => images::images(workspace, &arguments.set, None)?,
+        ImageSource::Features(outputs) => {
+            if arguments.part != [1, 1] {
+                return Err(Error::input("--part: takes a part of images, not of features", "give one file per part"));
+            }
+            let statistics = Statistics::of(&outputs.features, &FeatureProvenance::given())?;
+            // Files that do not name their network are compared with a warning.
+            let statistics = Statistics { provenance: None, ..statistics };
+            statistics.save(&arguments.output.path).map_err(written_by("-o FILE"))?;
+            return announce(workspace, &statistics, &arguments.output.path, json!({ "features": arguments.set }));
+        }
+    };
     let scan = ImageScan::take(set.as_ref(), arguments.part, arguments.images.on_bad, workspace.bar.as_ref())?;
     let network = arguments.network.open(workspace, &[&scan])?;
     let cache = arguments.images.cache(workspace);
@@ -76,7 +90,7 @@ pub fn merge(workspace: &Workspace, arguments: &MergeArguments) -> Result<(), Er
 
 /// Whether a file holds statistics, and may be replaced by others.
 fn holds_statistics(path: &Path) -> bool {
-    is_statistics(path).is_ok_and(|(statistics, _)| statistics)
+    matches!(Contents::of(path), Ok(Contents::Statistics { .. }))
 }
 
 fn announce(workspace: &Workspace, statistics: &Statistics, output: &Path, of: Value) -> Result<(), Error> {
@@ -84,7 +98,11 @@ fn announce(workspace: &Workspace, statistics: &Statistics, output: &Path, of: V
     let n = statistics.n;
     let result = json!({ "output": output, "n": n, "dimension": statistics.mean.len(), "metric": metric, "of": of });
     workspace.print(&result, || {
-        let images = n.map_or("an unknown number of".to_owned(), |n| n.to_string());
-        format!("{metric}: statistics of {images} images\n{}", output.display())
+        let images = match n {
+            None => "an unknown number of images".to_owned(),
+            Some(1) => "1 image".to_owned(),
+            Some(n) => format!("{n} images"),
+        };
+        format!("{metric}: statistics of {images}\n{}", output.display())
     })
 }
