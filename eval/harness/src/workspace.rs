@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use elbow_base::{Error, Progress, Remedy, Silent};
 use elbow_impls::data::catalogue::{self, Set};
-use elbow_impls::data::{Dataset, Spec, TextOptions};
+use elbow_impls::data::{Dataset, Spec};
 use etcetera::{BaseStrategy, choose_base_strategy};
 
 use crate::progress::Bar;

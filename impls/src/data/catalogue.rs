@@ -26,7 +26,14 @@ pub struct Spec {
 impl Spec {
     /// A split of a set of images, divided as usual where they are one's own.
     pub fn new(set: impl Into<String>, split: Split) -> Self {
-        Self { set: set.into(), split, alphabet: None, length: None, text: TextOptions::default(), division: Division::default() }
+        Self {
+            set: set.into(),
+            split,
+            alphabet: None,
+            length: None,
+            text: TextOptions::default(),
+            division: Division::default(),
+        }
     }
 
     /// The same split of another set, with the same alphabet where it is a text. Images are divided in the same way: those

@@ -25,6 +25,7 @@ values! {
     "a number": f64;
     "true or false": bool;
     "a text": String;
+    "a token or its id": toml::Value;
     "a list of two whole numbers, 0 or more": [u32; 2];
     "a list of three whole numbers, 0 or more": [usize; 3];
 }

@@ -13,7 +13,7 @@ use super::runner::Format;
 
 /// Opens the images of a file, and reads the first and the last.
 fn images(path: &Path) -> bool {
-    let spec = Spec { set: path.display().to_string(), split: Split::All, alphabet: None, length: None };
+    let spec = Spec::new(path.display().to_string(), Split::All);
     let Ok(data) = catalogue::open(&spec, &[]) else { return false };
     let ends = [0, data.len() - 1];
     data.labels(&ends);

@@ -32,7 +32,7 @@ fn tokenizers() -> Vec<Vec<u8>> {
 /// Opens a text as windows of four tokens, and reads the first and the last.
 fn windows(path: &Path, alphabet: &str) -> bool {
     let set = path.display().to_string();
-    let spec = Spec { set, split: Split::All, alphabet: Some(alphabet.to_owned()), length: Some(4) };
+    let spec = Spec { alphabet: Some(alphabet.to_owned()), length: Some(4), ..Spec::new(set, Split::All) };
     let Ok(data) = catalogue::open(&spec, &[]) else { return false };
     let ids = data.select(&[0, data.len() - 1]).expect("in memory");
     ids.rows().for_each(|row| drop(data.text().expect("a text").decode(row)));

@@ -49,7 +49,8 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let mask = arguments.mask_id.iter().map(|mask| format!("mask_id={mask}"));
     let changes: Vec<String> = arguments.set.iter().cloned().chain(mask).collect();
     let settings = Settings::resolve(&arguments.preset, &changes)?;
-    let made = import(workspace, &arguments.file, settings, arguments.raw, &arguments.run).map_err(written_by("--run DIR"))?;
+    let made =
+        import(workspace, &arguments.file, settings, arguments.raw, &arguments.run).map_err(written_by("--run DIR"))?;
     let Imported { parameters, values, width, heads, layers, .. } = made;
     let result = json!({
         "run": arguments.run, "parameters": parameters, "values": values, "width": width,

@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_number_that_is_not_finite_is_an_error_row() {
-        let workspace = Workspace::new("out".into(), None, 0, "cpu", true, false).expect("a processor");
+        let workspace = Workspace::new("out".into(), Vec::new(), 0, "cpu", true, false).expect("a processor");
         let catalogue = bundled().expect("the bundled claims");
         let judged = |id: &str, value: f64, error: Option<f64>| {
             let claim = catalogue.iter().find(|claim| claim.id == id).expect("a bundled claim");

@@ -1,8 +1,8 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use elbow_impls::data::Split;
 use elbow_impls::data::catalogue::{SETS, Spec, open};
-use elbow_impls::data::{Split, TextOptions};
 
 use super::{fails, folder, gzip, rows, write};
 
