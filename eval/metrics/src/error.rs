@@ -108,7 +108,7 @@ impl Error {
     pub fn advice(&self) -> String {
         let advice = match self {
             Self::Images(error) => return error.advice(),
-            Self::UnreadableImages { .. } => "mend or remove them, or leave them out",
+            Self::UnreadableImages { .. } => "repair or delete them, or leave them out",
             Self::ChannelMismatch(..) => "use a network for colour images",
             Self::FreeInputSize(_) => "use a convention that does not resize: unit or signed",
             Self::UnknownConvention(_) => {

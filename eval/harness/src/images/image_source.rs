@@ -5,7 +5,7 @@ use std::path::Path;
 use elbow_base::Error;
 use elbow_impls::data::catalogue::{Spec, holds_images};
 use elbow_impls::data::{Dataset, Split};
-use elbow_metrics::{Folder, ImageSet, Images, Statistics, is_statistics};
+use elbow_metrics::{ArrayImages, ArrayOptions, Folder, ImageSet, Images, Statistics, is_statistics};
 
 use super::DatasetImages;
 use crate::runs::Trained;
@@ -25,7 +25,12 @@ pub type SampleRequest<'a> = dyn Fn(&Trained, &dyn Dataset) -> Result<Request, E
 
 /// Opens a statistics file, a trained run (whose samples are drawn and never written), a folder, a file of images, or a
 /// data set with its split.
-pub fn open(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) -> Result<ImageSource, Error> {
+pub fn open(
+    workspace: &Workspace,
+    name: &str,
+    arrays: &ArrayOptions,
+    samples: Option<&SampleRequest>,
+) -> Result<ImageSource, Error> {
     let path = Path::new(name);
     if path.is_file() && name.to_ascii_lowercase().ends_with(".npz") {
         let (statistics, images) = is_statistics(path)?;
@@ -36,11 +41,16 @@ pub fn open(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) 
             return Ok(ImageSource::Statistics(Statistics::load(path)?));
         }
     }
-    Ok(ImageSource::Images(images(workspace, name, samples)?))
+    Ok(ImageSource::Images(images(workspace, name, arrays, samples)?))
 }
 
-/// Opens images as [`open`] does, without statistics files.
-pub fn images(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) -> Result<Box<dyn ImageSet>, Error> {
+/// Opens images as [`open`] does, without statistics files. `arrays` says what npz and npy files mean.
+pub fn images(
+    workspace: &Workspace,
+    name: &str,
+    arrays: &ArrayOptions,
+    samples: Option<&SampleRequest>,
+) -> Result<Box<dyn ImageSet>, Error> {
     let path = Path::new(name);
     if let Some(samples) = samples.filter(|_| path.join("config.toml").is_file()) {
         return draw(workspace, path, samples);
@@ -52,6 +62,9 @@ pub fn images(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>
         if !holds_images(path) {
             let fix = "give a folder of images, .npz, .npy, CIFAR's .bin, IDX's -ubyte[.gz], or digits:test";
             return Err(Error::input(format!("{name}: not a file of images"), fix));
+        }
+        if path.extension().is_some_and(|e| ["npz", "npy"].iter().any(|array| e.eq_ignore_ascii_case(array))) {
+            return Ok(Box::new(ArrayImages::open(path, arrays)?));
         }
         let spec = Spec { set: name.to_owned(), split: Split::All, alphabet: None, length: None };
         return Ok(Box::new(DatasetImages::new(workspace.open(&spec)?, name)?));

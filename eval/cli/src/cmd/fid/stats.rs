@@ -53,14 +53,17 @@ fn parse_part(text: &str) -> Result<[usize; 2], String> {
 
 pub fn run(workspace: &Workspace, arguments: &StatsArguments) -> Result<(), Error> {
     arguments.network.check(workspace)?;
-    let set = images::images(workspace, &arguments.set, None)?;
+    let arrays = arguments.images.arrays.options();
+    let set = images::images(workspace, &arguments.set, &arrays, None)?;
+    arrays.check_used(&[set.reading()])?;
     let scan = ImageScan::take(set.as_ref(), arguments.part, arguments.images.on_bad, workspace.bar.as_ref())?;
     let network = arguments.network.open(workspace, &[&scan])?;
     let cache = arguments.images.cache(workspace);
     let outputs = cache.features(&network, &scan, workspace.bar.as_ref()).map_err(arguments.images.hint())?;
     let statistics = Statistics::of(&outputs.features, &network.provenance())?;
     statistics.save(&arguments.output).map_err(written_by("-o FILE"))?;
-    announce(workspace, &statistics, &arguments.output, json!({ "images": scan.summary, "part": arguments.part }))
+    let of = json!({ "images": scan.summary, "part": arguments.part });
+    announce(workspace, &statistics, &arguments.output, of, &images::notes(&[&scan]))
 }
 
 pub fn merge(workspace: &Workspace, arguments: &MergeArguments) -> Result<(), Error> {
@@ -69,15 +72,22 @@ pub fn merge(workspace: &Workspace, arguments: &MergeArguments) -> Result<(), Er
         all = all.merge(&Statistics::load(part)?)?;
     }
     all.save(&arguments.output).map_err(written_by("-o FILE"))?;
-    announce(workspace, &all, &arguments.output, json!({ "parts": arguments.parts }))
+    announce(workspace, &all, &arguments.output, json!({ "parts": arguments.parts }), &[])
 }
 
-fn announce(workspace: &Workspace, statistics: &Statistics, output: &Path, of: Value) -> Result<(), Error> {
+fn announce(
+    workspace: &Workspace,
+    statistics: &Statistics,
+    output: &Path,
+    of: Value,
+    notes: &[String],
+) -> Result<(), Error> {
     let metric = statistics.provenance.as_ref().map_or("network unknown", |provenance| &provenance.metric);
     let n = statistics.n;
-    let result = json!({ "output": output, "n": n, "dimension": statistics.mean.len(), "metric": metric, "of": of });
+    let result = json!({ "output": output, "n": n, "dimension": statistics.mean.len(), "metric": metric, "of": of, "notes": notes });
     workspace.print(&result, || {
         let images = n.map_or("an unknown number of".to_owned(), |n| n.to_string());
-        format!("{metric}: statistics of {images} images\n{}", output.display())
+        let notes: String = notes.iter().map(|note| format!("  note: {note}\n")).collect();
+        format!("{metric}: statistics of {images} images\n{notes}{}", output.display())
     })
 }
