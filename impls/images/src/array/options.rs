@@ -102,7 +102,7 @@ impl FromStr for Range {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let ends = text.split_once(',').and_then(|(low, high)| Some([low.trim(), high.trim()].map(str::parse::<f64>)));
+        let ends = text.split_once(',').map(|(low, high)| [low.trim(), high.trim()].map(str::parse::<f64>));
         match ends {
             Some([Ok(low), Ok(high)]) if low < high && (high - low).is_finite() => Ok(Self { low, high }),
             _ => Err("a range is LOW,HIGH, as 0,1 or -1,1 or 0,255".to_owned()),

@@ -107,7 +107,7 @@ fn numbers_other_than_bytes_need_their_range() {
     for (range, number) in [
         ("0,1", Box::new(unit) as Box<dyn Fn(u8) -> f32>),
         ("-1,1", Box::new(move |v| unit(v) * 2.0 - 1.0)),
-        ("0,255", Box::new(|v| f32::from(v))),
+        ("0,255", Box::new(f32::from)),
     ] {
         let path = files.npz(&[("x", npy("<f4", "2, 4, 5, 3", &f4(levels().into_iter().map(number))))]);
         assert_eq!(pixels(&path, &options(None, Some(range), None)), levels(), "{range}");
