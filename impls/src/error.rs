@@ -66,11 +66,14 @@ impl From<elbow_arrays::Error> for Error {
     fn from(error: elbow_arrays::Error) -> Self {
         match error {
             elbow_arrays::Error::Io { path, source } => Self::Io { path, source },
-            elbow_arrays::Error::Archive { path, source } => {
-                Self::format(&path, format!("not a whole npz archive ({source}): fetch the file again"))
-            }
-            elbow_arrays::Error::Array { path, name, what } => Self::format(&path, format!("array {name}: {what}")),
+            error => Self::Base(error.into()),
         }
+    }
+}
+
+impl From<elbow_images::Error> for Error {
+    fn from(error: elbow_images::Error) -> Self {
+        Self::Base(error.into())
     }
 }
 

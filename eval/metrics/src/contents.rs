@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use elbow_arrays::{Header, NpzReader};
+use elbow_arrays::{Dtype, Header, NpzReader};
 
 use crate::{Error, Result};
 
@@ -40,16 +40,17 @@ impl Contents {
             "pkl" | "pickle" => return Err(pickled(path, "np.load(IN, allow_pickle=True)")),
             _ => return Ok(Self::Images),
         };
-        let Header { kind, shape } = &header;
+        let Header { dtype, shape, .. } = &header;
+        let (pickle, bytes) = (*dtype == Dtype::Objects, matches!(dtype, Dtype::Number(number) if number.is_byte()));
         match &shape[..] {
-            [] if kind == "O" && ending(path) == "npy" => Err(pickled(path, "np.load(IN, allow_pickle=True).item()")),
-            [] if kind == "O" => Err(pickled(path, "next(iter(np.load(IN, allow_pickle=True).values())).item()")),
+            [] if pickle && ending(path) == "npy" => Err(pickled(path, "np.load(IN, allow_pickle=True).item()")),
+            [] if pickle => Err(pickled(path, "next(iter(np.load(IN, allow_pickle=True).values())).item()")),
             [_, _] if header.is_float() => Ok(Self::Features),
             // Downsampled ImageNet: a row per image.
-            [_, _] if kind == "u1" && name == "array data" => Ok(Self::Images),
+            [_, _] if bytes && name == "array data" => Ok(Self::Images),
             [_, _] => {
                 let what =
-                    format!("{}: {name} is a matrix {shape:?} of type {kind}: features or images", path.display());
+                    format!("{}: {name} is a matrix {shape:?} of type {dtype}: features or images", path.display());
                 let advice = "give features in floating point, or images in uint8 as [n, height, width, channels]";
                 Err(Error::input(what, advice))
             }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use elbow_arrays::{Array, NpzReader, read_npy};
+use elbow_arrays::{NpzReader, read_npy};
 
 use crate::contents::{ending, features_name};
 use crate::{Error, Result};
@@ -25,8 +25,7 @@ impl Features {
             "npz" => {
                 let mut file = NpzReader::open(path)?;
                 let name = features_name(&file).unwrap_or_else(|| "features".to_owned());
-                let Array { shape, data } = file.floats(&name)?;
-                Array { shape, data: data.into_iter().map(|v| v as f32).collect() }
+                file.singles(&name)?
             }
             _ => read_npy(path)?,
         };

@@ -52,7 +52,8 @@ pub use feature_cache::FeatureCache;
 pub use features::{FeatureProvenance, Features, NetworkOutputs};
 pub use frechet::{Distance, GaussianFit, between_features};
 pub use images::{
-    BadImagePolicy, Folder, Image, ImageError, ImageScan, ImageSet, Images, ScanSummary, UnreadableImage,
+    ArrayImages, ArrayOptions, BadImagePolicy, Folder, Image, ImageError, ImageScan, ImageSet, Images, Layout, Range,
+    Reading, ScanSummary, UnreadableImage,
 };
 pub use inception_score::inception_score;
 pub use jackknife::{Extrapolated, check_extrapolation, extrapolated, shuffled, standard_error};

@@ -114,7 +114,7 @@ impl Statistics {
         let skew = (0..d).flat_map(|i| (0..i).map(move |j| (i, j)));
         let skew = skew.map(|(i, j)| (covariance[(i, j)] - covariance[(j, i)]).abs()).fold(0.0, f64::max);
         // What is symmetric before it is rounded is so to about the rounding: half precision has 11 bits, single 24.
-        let rounding = if file.header(sigma_name)?.kind == "f2" { 2e-3 } else { 1e-6 };
+        let rounding = if file.header(sigma_name)?.dtype.to_string() == "float16" { 2e-3 } else { 1e-6 };
         if skew > rounding * scale {
             return Err(invalid(format!("{sigma_name} is not symmetric (by {skew:e})"), AGAIN));
         }

@@ -5,7 +5,9 @@ use std::path::Path;
 use elbow_base::Error;
 use elbow_impls::data::catalogue::{Spec, holds_images};
 use elbow_impls::data::{Dataset, Split};
-use elbow_metrics::{Contents, Features, Folder, ImageSet, Images, NetworkOutputs, Statistics};
+use elbow_metrics::{
+    ArrayImages, ArrayOptions, Contents, Features, Folder, ImageSet, Images, NetworkOutputs, Statistics,
+};
 
 use super::DatasetImages;
 use crate::runs::Trained;
@@ -27,11 +29,18 @@ pub type SampleRequest<'a> = dyn Fn(&Trained, &dyn Dataset) -> Result<Request, E
 
 /// Opens a file of statistics or features, a trained run (whose samples are drawn and never written), a folder, a file of images, or a
 /// data set with its split.
-pub fn open(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) -> Result<ImageSource, Error> {
+pub fn open(
+    workspace: &Workspace,
+    name: &str,
+    arrays: &ArrayOptions,
+    samples: Option<&SampleRequest>,
+) -> Result<ImageSource, Error> {
     let path = Path::new(name);
-    let contents = if path.is_file() { Contents::of(path)? } else { Contents::Images };
+    // What is said of an array says that it holds images.
+    let plain = path.is_file() && *arrays == ArrayOptions::default();
+    let contents = if plain { Contents::of(path)? } else { Contents::Images };
     match contents {
-        Contents::Images => Ok(ImageSource::Images(images(workspace, name, samples)?)),
+        Contents::Images => Ok(ImageSource::Images(images(workspace, name, arrays, samples)?)),
         Contents::Features => {
             Ok(ImageSource::Features(NetworkOutputs { features: Features::load(path)?, logits: None }))
         }
@@ -49,8 +58,13 @@ pub fn is_run(name: &str) -> bool {
     Path::new(name).join("config.toml").is_file()
 }
 
-/// Opens images as [`open`] does, without files of statistics or features.
-pub fn images(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) -> Result<Box<dyn ImageSet>, Error> {
+/// Opens images as [`open`] does, without files of statistics or features. `arrays` says what npz and npy files mean.
+pub fn images(
+    workspace: &Workspace,
+    name: &str,
+    arrays: &ArrayOptions,
+    samples: Option<&SampleRequest>,
+) -> Result<Box<dyn ImageSet>, Error> {
     let path = Path::new(name);
     if let Some(samples) = samples.filter(|_| is_run(name)) {
         return draw(workspace, path, samples);
@@ -62,6 +76,9 @@ pub fn images(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>
         if !holds_images(path) {
             let fix = "give a folder of images, .npz, .npy, CIFAR's .bin, IDX's -ubyte[.gz], or digits:test";
             return Err(Error::input(format!("{name}: not a file of images"), fix));
+        }
+        if path.extension().is_some_and(|e| ["npz", "npy"].iter().any(|array| e.eq_ignore_ascii_case(array))) {
+            return Ok(Box::new(ArrayImages::open(path, arrays)?));
         }
         return Ok(Box::new(DatasetImages::new(workspace.open(&Spec::new(name, Split::All))?, name)?));
     }

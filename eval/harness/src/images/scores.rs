@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use elbow_base::{Error, Silent};
 use elbow_impls::data::Dataset;
 use elbow_metrics::{
-    BadImagePolicy, Convention, FeatureCache, FeatureNetwork, FeatureProvenance, GaussianFit, ImageScan, Statistics,
-    check_extrapolation,
+    ArrayOptions, BadImagePolicy, Convention, FeatureCache, FeatureNetwork, FeatureProvenance, GaussianFit, ImageScan,
+    Reading, Statistics, check_extrapolation,
 };
 use serde_json::{Value, json};
 
@@ -24,6 +24,8 @@ pub struct Scoring<'a> {
     pub sampling: Option<&'a SampleRequest<'a>>,
     /// Whether unreadable images are left out or refused.
     pub on_bad: BadImagePolicy,
+    /// The meaning of npz and npy files, on both sides.
+    pub arrays: ArrayOptions,
     /// Features of earlier calls.
     pub cache: FeatureCache,
     /// The metrics; empty for all that the sources allow.
@@ -53,10 +55,10 @@ impl Scoring<'_> {
         workspace: &Workspace,
         network: impl Fn(&[&ImageScan]) -> Result<FeatureNetwork, Error>,
     ) -> Result<Scores, Error> {
-        let Self { names, sampling, on_bad, cache, metrics, options } = self;
+        let Self { names, sampling, on_bad, arrays, cache, metrics, options } = self;
         let bar = workspace.bar.as_ref();
         // The reference first: samples may take long, and be drawn in vain.
-        let reference = open(workspace, names[1], sampling)?;
+        let reference = open(workspace, names[1], &arrays, sampling)?;
         let checked = sampling.map(|sampling| {
             |model: &Trained, data: &dyn Dataset| {
                 let request = sampling(model, data)?;
@@ -67,8 +69,13 @@ impl Scoring<'_> {
                 Ok(request)
             }
         });
-        let generated = open(workspace, names[0], checked.as_ref().map(|request| request as &SampleRequest))?;
+        let generated = open(workspace, names[0], &arrays, checked.as_ref().map(|request| request as &SampleRequest))?;
         let sources = [generated, reference];
+        let readings = sources.each_ref().map(|source| match source {
+            ImageSource::Images(set) => set.reading(),
+            _ => Reading::default(),
+        });
+        arrays.check_used(&readings)?;
         let scan = |i: usize| match &sources[i] {
             ImageSource::Images(set) => ImageScan::take(set.as_ref(), [1, 1], on_bad, bar).map(Some),
             _ => Ok(None),
@@ -80,7 +87,8 @@ impl Scoring<'_> {
         };
         let known: Vec<&ImageScan> = scans.iter().flatten().collect();
         let network = if known.is_empty() { None } else { Some(network(&known)?) };
-        let mut warnings = warnings(&scans);
+        let mut warnings = notes(&known);
+        warnings.extend(shared(&scans));
         let provenance = provenance_of(network.as_ref(), &sources, names, &mut warnings);
         if let Some(network) = &network {
             network.check_sizes(&known)?;
@@ -172,28 +180,44 @@ fn provenance_of(
     }
 }
 
-/// Notes on the images: duplicates, unreadable files, conversions, images in both sets.
-fn warnings(scans: &[Option<ImageScan>; 2]) -> Vec<String> {
+/// Notes on sets of images: the array that was read, duplicates, unreadable and other files, conversions.
+pub fn notes(scans: &[&ImageScan]) -> Vec<String> {
     let mut warnings = Vec::new();
-    for scan in scans.iter().flatten() {
+    for scan in scans {
         let summary = &scan.summary;
         let all = summary.n + summary.skipped.len();
+        let Reading { array, other_files } = &summary.reading;
+        warnings.extend(array.as_ref().map(|array| format!("{}: {array}", summary.source)));
+        if !other_files.is_empty() {
+            let kinds = other_files.iter().map(|(ending, n)| match ending.as_str() {
+                "" => format!("{n} without an ending"),
+                ending => format!("{n} .{ending}"),
+            });
+            let kinds: Vec<String> = kinds.collect();
+            warnings.push(format!("{}: files that are no images were left out: {}", summary.source, kinds.join(", ")));
+        }
         let mut say = |count: usize, of: usize, what: &str| {
             if count > 0 {
-                warnings.push(format!("{}: {count} of {of} images {what}", summary.source));
+                warnings.push(format!("{}: {count} of {of} images{what}", summary.source));
             }
         };
-        say(summary.duplicates, summary.n, "are equal to an earlier one");
-        say(summary.skipped.len(), all, "cannot be read and were left out");
-        summary.converted.iter().for_each(|(what, &count)| say(count, summary.n, what));
-    }
-    if let [Some(generated), Some(reference)] = scans {
-        let shared = generated.shared_with(reference);
-        if shared > 0 {
-            warnings.push(format!("{shared} of {} generated images are also in the reference", generated.summary.n));
-        }
+        say(summary.duplicates, summary.n, &format!(" {} equal to an earlier one", be(summary.duplicates)));
+        let left_out = if summary.skipped.len() == 1 { "was" } else { "were" };
+        say(summary.skipped.len(), all, &format!(" cannot be read and {left_out} left out"));
+        summary.converted.iter().for_each(|(what, &count)| say(count, summary.n, &format!(": {what}")));
     }
     warnings
+}
+
+fn be(count: usize) -> &'static str {
+    if count == 1 { "is" } else { "are" }
+}
+
+/// A note on images in both sets.
+fn shared(scans: &[Option<ImageScan>; 2]) -> Option<String> {
+    let [Some(generated), Some(reference)] = scans else { return None };
+    let (shared, n) = (generated.shared_with(reference), generated.summary.n);
+    (shared > 0).then(|| format!("{shared} of {n} generated images {} also in the reference", be(shared)))
 }
 
 /// The Frechet distances of one pair of sets under every convention that resizes.
@@ -204,6 +228,8 @@ pub struct ConventionMatrix {
     pub summaries: [Value; 2],
     /// `[generated, reference]`, by [`Convention::RESIZING`].
     pub distances: Vec<Vec<f64>>,
+    /// Notes for readers of the numbers.
+    pub notes: Vec<String>,
 }
 
 /// Compares two sets of images under every pair of conventions that resize. `network` is as for [`Scoring::run`].
@@ -211,12 +237,14 @@ pub fn convention_matrix(
     workspace: &Workspace,
     names: [&str; 2],
     on_bad: BadImagePolicy,
+    arrays: &ArrayOptions,
     cache: &FeatureCache,
     network: impl FnOnce(&[&ImageScan]) -> Result<FeatureNetwork, Error>,
 ) -> Result<ConventionMatrix, Error> {
     let bar = workspace.bar.as_ref();
-    let [generated, reference] = names.map(|name| images(workspace, name, None));
+    let [generated, reference] = names.map(|name| images(workspace, name, arrays, None));
     let sets = [generated?, reference?];
+    arrays.check_used(&sets.each_ref().map(|set| set.reading()))?;
     let [generated, reference] = [0, 1].map(|i| ImageScan::take(sets[i].as_ref(), [1, 1], on_bad, bar));
     let scans = [generated?, reference?];
     let network = network(&[&scans[0], &scans[1]])?;
@@ -232,5 +260,6 @@ pub fn convention_matrix(
     let row = |a: &GaussianFit| fits[1].iter().map(|b| a.to(b)).collect::<Result<Vec<f64>, _>>();
     let distances = fits[0].iter().map(row).collect::<Result<Vec<_>, _>>()?;
     let summaries = [0, 1].map(|i| json!(scans[i].summary));
-    Ok(ConventionMatrix { network, summaries, distances })
+    let notes = notes(&[&scans[0], &scans[1]]);
+    Ok(ConventionMatrix { network, summaries, distances, notes })
 }

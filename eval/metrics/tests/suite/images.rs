@@ -94,7 +94,7 @@ fn scan_names_unreadable_images_or_skips_them() {
     fs::write(empty.path().join("notes.txt"), "none").expect("writable");
     let failure = Folder::open(empty.path()).err().expect("no images");
     assert!(matches!(failure, ImageError::NoImageFiles(_, 1)), "{failure:?}");
-    assert!(failure.to_string().contains("no images among 1 files"), "{failure}");
+    assert!(failure.to_string().contains("no images among 1 file"), "{failure}");
 }
 
 fn save(folder: &Path, name: &str, pixels: &[u8]) {

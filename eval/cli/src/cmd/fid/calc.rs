@@ -22,7 +22,7 @@ use crate::flags::{SamplerFlags, one_of};
   elbow fid calc features.npy reference-features.npz --extrapolate 4
   elbow fid calc out/runs/md4-digits digits:test --count 1000 --steps 64 --extrapolate 4
 
-A side is a folder (searched through), an npz or npy file of uint8 images, CIFAR's .bin, an IDX
+A side is a folder (searched through), an npz or npy file of images, CIFAR's .bin, an IDX
 file, a data set as digits:test, an npz file of mu and sigma of this or another tool, an npy or
 npz file of features (floating point, [n, d]), or a trained run, whose samples are drawn and scored
 without being written. The first side is the generated one: precision counts its images, recall
@@ -121,6 +121,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
         names: [&arguments.generated, &arguments.reference],
         sampling: Some(&request),
         on_bad: arguments.images.on_bad,
+        arrays: arguments.images.arrays.options(),
         cache: arguments.images.cache(workspace),
         metrics: if all { Vec::new() } else { arguments.metrics.iter().filter_map(Wanted::metric).collect() },
         options: arguments.options(workspace.seed),

@@ -6,7 +6,10 @@ use clap::Args;
 use elbow_base::Error;
 use elbow_harness::networks::Network;
 use elbow_harness::workspace::Workspace;
-use elbow_metrics::{BadImagePolicy, Convention, FeatureCache, FeatureNetwork, ImageScan, Layer, Pool, Runtime};
+use elbow_metrics::{
+    ArrayOptions, BadImagePolicy, Convention, FeatureCache, FeatureNetwork, ImageScan, Layer, Layout, Pool, Range,
+    Runtime,
+};
 
 use crate::flags::{form, one_of};
 use crate::hints::written_by;
@@ -92,6 +95,30 @@ pub struct ImageFlags {
     /// Keep no features
     #[arg(long, conflicts_with = "cache")]
     no_cache: bool,
+    #[command(flatten)]
+    pub arrays: ArrayFlags,
+}
+
+/// What arrays of images mean. Each option applies to both sides, where it fits: no array is guessed.
+#[derive(Args)]
+pub struct ArrayFlags {
+    /// The array that holds the images, in npz files that have it [default: the only one that can]
+    #[arg(long, value_name = "NAME")]
+    array: Option<String>,
+    /// The numbers that are black and white in arrays other than uint8: 0,1 or -1,1 or 0,255; uint8 is read as it is
+    #[arg(long, value_name = "LOW,HIGH", allow_hyphen_values = true)]
+    range: Option<Range>,
+    /// The order of the axes of arrays: n images, h height, w width, c channels; rows are planes, [n, 3 s s] [default: the
+    /// only one that fits]
+    #[arg(long, value_name = "NAME", value_parser = one_of::<Layout>())]
+    layout: Option<Layout>,
+}
+
+impl ArrayFlags {
+    /// The options of the library.
+    pub fn options(&self) -> ArrayOptions {
+        ArrayOptions { array: self.array.clone(), range: self.range, layout: self.layout }
+    }
 }
 
 impl ImageFlags {

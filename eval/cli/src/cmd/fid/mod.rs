@@ -43,9 +43,12 @@ fn with_flags(mut failure: Error) -> Error {
     let library = failure.source().and_then(|error| error.downcast_ref::<MetricsError>());
     let advice = library.and_then(|error| match error.root() {
         MetricsError::UnreadableImages { .. } => Some("repair or delete them, or leave them out with --on-bad skip"),
-        MetricsError::Images(ImageError::Undecodable(_) | ImageError::EmptyImage(_)) => {
-            Some("repair or delete this file, or leave it out with --on-bad skip")
-        }
+        MetricsError::Images(
+            ImageError::Undecodable(_)
+            | ImageError::Truncated(_)
+            | ImageError::OtherKind(_)
+            | ImageError::EmptyImage(_),
+        ) => Some("repair or delete this file, or leave it out with --on-bad skip"),
         MetricsError::ChannelMismatch(..) => Some("use a network for colour images: --network lite0"),
         MetricsError::FreeInputSize(_) => Some("use --convention unit or signed"),
         MetricsError::UnknownOutput(_) => Some("name the output that holds the features: --features NAME"),

@@ -53,10 +53,11 @@ fn parse_part(text: &str) -> Result<[usize; 2], String> {
 pub fn run(workspace: &Workspace, arguments: &StatsArguments) -> Result<(), Error> {
     arguments.output.check(&[Path::new(&arguments.set)], holds_statistics)?;
     arguments.network.check(workspace)?;
-    let set = match images::open(workspace, &arguments.set, None)? {
+    let arrays = arguments.images.arrays.options();
+    let set = match images::open(workspace, &arguments.set, &arrays, None)? {
         ImageSource::Images(set) => set,
         // Images beside the statistics, as ADM's files have them.
-        ImageSource::Statistics(_) => images::images(workspace, &arguments.set, None)?,
+        ImageSource::Statistics(_) => images::images(workspace, &arguments.set, &arrays, None)?,
         ImageSource::Features(outputs) => {
             if arguments.part != [1, 1] {
                 return Err(Error::input("--part: takes a part of images, not of features", "give one file per part"));
@@ -65,16 +66,18 @@ pub fn run(workspace: &Workspace, arguments: &StatsArguments) -> Result<(), Erro
             // Files that do not name their network are compared with a warning.
             let statistics = Statistics { provenance: None, ..statistics };
             statistics.save(&arguments.output.path).map_err(written_by("-o FILE"))?;
-            return announce(workspace, &statistics, &arguments.output.path, json!({ "features": arguments.set }));
+            return announce(workspace, &statistics, &arguments.output.path, json!({ "features": arguments.set }), &[]);
         }
     };
+    arrays.check_used(&[set.reading()])?;
     let scan = ImageScan::take(set.as_ref(), arguments.part, arguments.images.on_bad, workspace.bar.as_ref())?;
     let network = arguments.network.open(workspace, &[&scan])?;
     let cache = arguments.images.cache(workspace);
     let outputs = cache.features(&network, &scan, workspace.bar.as_ref()).map_err(arguments.images.hint())?;
     let statistics = Statistics::of(&outputs.features, &network.provenance())?;
     statistics.save(&arguments.output.path).map_err(written_by("-o FILE"))?;
-    announce(workspace, &statistics, &arguments.output.path, json!({ "images": scan.summary, "part": arguments.part }))
+    let of = json!({ "images": scan.summary, "part": arguments.part });
+    announce(workspace, &statistics, &arguments.output.path, of, &images::notes(&[&scan]))
 }
 
 pub fn merge(workspace: &Workspace, arguments: &MergeArguments) -> Result<(), Error> {
@@ -85,7 +88,7 @@ pub fn merge(workspace: &Workspace, arguments: &MergeArguments) -> Result<(), Er
         all = all.merge(&Statistics::load(part)?)?;
     }
     all.save(&arguments.output.path).map_err(written_by("-o FILE"))?;
-    announce(workspace, &all, &arguments.output.path, json!({ "parts": arguments.parts }))
+    announce(workspace, &all, &arguments.output.path, json!({ "parts": arguments.parts }), &[])
 }
 
 /// Whether a file holds statistics, and may be replaced by others.
@@ -93,16 +96,23 @@ fn holds_statistics(path: &Path) -> bool {
     matches!(Contents::of(path), Ok(Contents::Statistics { .. }))
 }
 
-fn announce(workspace: &Workspace, statistics: &Statistics, output: &Path, of: Value) -> Result<(), Error> {
+fn announce(
+    workspace: &Workspace,
+    statistics: &Statistics,
+    output: &Path,
+    of: Value,
+    notes: &[String],
+) -> Result<(), Error> {
     let metric = statistics.provenance.as_ref().map_or("network unknown", |provenance| &provenance.metric);
     let n = statistics.n;
-    let result = json!({ "output": output, "n": n, "dimension": statistics.mean.len(), "metric": metric, "of": of });
+    let result = json!({ "output": output, "n": n, "dimension": statistics.mean.len(), "metric": metric, "of": of, "notes": notes });
     workspace.print(&result, || {
         let images = match n {
             None => "an unknown number of images".to_owned(),
             Some(1) => "1 image".to_owned(),
             Some(n) => format!("{n} images"),
         };
-        format!("{metric}: statistics of {images}\n{}", output.display())
+        let notes: String = notes.iter().map(|note| format!("  note: {note}\n")).collect();
+        format!("{metric}: statistics of {images}\n{notes}{}", output.display())
     })
 }
