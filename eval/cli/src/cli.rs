@@ -168,8 +168,8 @@ mod tests {
         let from_to = help
             .match_indices(" to ")
             .any(|(at, to)| digit(help[..at].chars().next_back()) && digit(help[at + to.len()..].chars().next()));
-        from_to
-            || ["0 or more", "1 or more", "above 0", "in (0, 1]", "any finite number"].iter().any(|r| help.contains(r))
+        let or_more = help.match_indices(" or more").any(|(at, _)| digit(help[..at].chars().next_back()));
+        from_to || or_more || ["above 0", "in (0, 1]", "any finite number"].iter().any(|range| help.contains(range))
     }
 
     /// The options of a command and of those below it that take a number without naming its range.

@@ -50,7 +50,7 @@ pub struct Arguments {
     /// Only the first N sequences of the split, 2 or more
     #[arg(long, value_name = "N")]
     sequences: Option<usize>,
-    /// Stop at this standard error of the bits/dim or bits/token: sequences are taken in random order, 128 or more at a
+    /// Stop at this standard error, above 0, of the bits/dim or bits/token: sequences are taken in random order, 128 or more at a
     /// time, until it is reached
     #[arg(long, value_name = "SE", value_parser = positive)]
     target_se: Option<f64>,

@@ -29,16 +29,16 @@ needed, two where guidance asks twice.")]
 pub struct Arguments {
     #[command(flatten)]
     run: CheckpointFlag,
-    /// Samples to draw, 1 to a million [default: 64, or one for each text of --infill-file]
+    /// Samples to draw, 1 to 1,000,000 [default: 64, or one for each text of --infill-file]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     count: Option<u32>,
     #[command(flatten)]
     sampler: SamplerFlags,
-    /// Tokens per sample, 1 to a thousand million; texts longer than the window are drawn window after window [default: the
+    /// Tokens per sample, 1 to 1,000,000,000; texts longer than the window are drawn window after window [default: the
     /// window]
     #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
     length: Option<u32>,
-    /// New tokens per window of a text longer than the window, 1 to the window [default: half a window]
+    /// New tokens per window of a text longer than the window, 1 or more, at most the window [default: half a window]
     #[arg(long, value_name = "TOKENS", requires = "length")]
     stride: Option<u32>,
     #[command(flatten)]

@@ -15,7 +15,7 @@ pub struct SamplerFlags {
     /// Sampler [default: the implementation's]
     #[arg(long, value_name = "NAME", value_parser = one_of::<Sampler>())]
     sampler: Option<Sampler>,
-    /// Steps, of samplers that have steps, 1 to a million [default: 64]
+    /// Steps, of samplers that have steps, 1 to 1,000,000 [default: 64]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     steps: Option<u32>,
     /// Placement of steps: uniform or cosine in time [default: cosine under the linear schedule, else uniform]; of Gaussian
@@ -35,7 +35,7 @@ pub struct SamplerFlags {
     /// Gumbel temperature of the confidence sampler, 0 to 1000 [default: 4.5]
     #[arg(long, value_parser = temperature)]
     temperature: Option<f64>,
-    /// Class of every sample, counted from 0 [default: all classes in turn, equally often]
+    /// Class of every sample, 0 or more: classes are counted from 0 [default: all classes in turn, equally often]
     #[arg(long)]
     class: Option<u32>,
     /// Guidance w, -1000 to 1000: p_cond^w p_uncond^(1-w); 1 is the conditional model [default: 1]

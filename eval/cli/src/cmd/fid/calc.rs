@@ -60,7 +60,7 @@ pub struct Arguments {
     /// Whether balls are closed or open [default: closed for precision and recall, open for density and coverage]
     #[arg(long, value_name = "NAME", value_parser = one_of::<Boundary>())]
     boundary: Option<Boundary>,
-    /// Samples to draw where a trained run is named, 2 to a million [default: 1000]
+    /// Samples to draw where a trained run is named, 2 to 1,000,000 [default: 1000]
     #[arg(long, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     count: Option<u32>,
     #[command(flatten)]
