@@ -178,7 +178,7 @@ impl Cascade {
             ("cascade_weights", &self.cascade_weights, [true, false]),
             ("theorem2_residual", &[self.theorem2_residual], [no_sum; 2]),
             ("weighted_elbo_sum", &[self.weighted_elbo_sum], [no_sum; 2]),
-            ("neg_elbo_continuous", &neg_elbo, [true, no_limit]),
+            ("neg_elbo_continuous", &neg_elbo, [true, no_limit || at_data]),
             ("weighted_continuous", &weighted, [true, no_limit]),
             ("any_order_ar_nll", self.any_order_ar_nll.as_slice(), [false; 2]),
         ];

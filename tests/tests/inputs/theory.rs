@@ -164,6 +164,15 @@ fn results_are_finite_or_say_why_not() {
     // The data are gone at t = 1 and fm has no bound there: null, with a note.
     let infinite = json(&["masked", "--toy", MASKED, "--steps", "2", "--weighting", "fm"]);
     assert!(infinite["w_tilde"][1].is_null() && infinite["notes"][0].as_str().is_some_and(|n| n.contains("infinite")));
+    // There is no noise at t = 0: the last bound is minus infinity, for atoms and for densities.
+    for toy in [ATOMS, "fixtures/gaussian/mixture.json"] {
+        let cosine = theory(&["gaussian", "--toy", toy, "--steps", "2", "--schedule", "cosine"]);
+        assert!(
+            cosine.code == 0 && cosine.stdout.contains("-inf") && !cosine.stdout.contains("NaN"),
+            "{}",
+            cosine.stdout
+        );
+    }
     let table = theory(&["masked", "--toy", MASKED, "--steps", "3"]).stdout;
     assert!(!table.contains("-0.0000000000") && table.contains("not removable: the part of the gap"), "{table}");
 }

@@ -231,7 +231,8 @@ fn table(c: &Cascade) -> String {
         ("quadrature error, estimated", c.quadrature_error),
     ];
     let _ = writeln!(text, "\nnot removable: the part of the gap that no denoiser removes, {why}\n");
-    for (name, value) in facts.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+    // A note says why a number is undetermined.
+    for (name, value) in facts.into_iter().filter_map(|(name, value)| Some((name, value.filter(|v| !v.is_nan())?))) {
         let shown = if value != 0.0 && value.abs() < 1e-6 { format!("{value:.1e}") } else { fixed(value, 10) };
         let _ = writeln!(text, "{name:<46} {shown} nats");
     }

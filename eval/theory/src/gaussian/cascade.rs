@@ -73,6 +73,13 @@ pub fn cascade(
     }
     let at_the_data = levels[0].sigma == 0.0;
     if at_the_data {
+        // For a density D_1 is infinite too, but by the logarithm of what the KL is: the difference is not undetermined.
+        result.elbo[0] = f64::NEG_INFINITY;
+        if result.neg_elbo_continuous.is_nan() {
+            result
+                .notes
+                .push("neg_elbo_continuous is left out: the decoder's term and the loss are both infinite".into());
+        }
         result.notes.push(format!(
             "the {schedule} schedule has infinite SNR at t = 0: the last step's KL, and L^(1) with it, is infinite for any Gaussian kernel"
         ));
