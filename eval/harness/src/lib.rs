@@ -23,6 +23,7 @@ pub mod images;
 pub mod inventory;
 pub mod likelihood;
 pub mod networks;
+pub mod outside;
 pub mod progress;
 pub mod provenance;
 pub mod report;

@@ -54,7 +54,10 @@ pub use images::{
 pub use inception_score::inception_score;
 pub use jackknife::{Extrapolated, extrapolated, shuffled, standard_error};
 pub use kid::kid;
-pub use network::{CANONICAL_WEIGHTS, Convention, FEATURES, FeatureNetwork, Inception, Resize, Runtime};
+pub use network::{
+    CANONICAL_WEIGHTS, Convention, FEATURES, FeatureNetwork, Inception, InputArray, NumberType, OnnxSession, Port,
+    Resize, Runtime,
+};
 pub use prdc::{Balls, Boundary, Prdc, prdc};
 pub use stats::{Statistics, is_statistics};
 

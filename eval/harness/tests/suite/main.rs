@@ -4,4 +4,5 @@ mod estimator;
 mod fixture;
 mod gaussian_losses;
 mod objectives;
+mod outside;
 mod samplers;

@@ -6,6 +6,7 @@ mod onnx;
 #[cfg(not(feature = "onnx"))]
 #[path = "without_onnx.rs"]
 mod onnx;
+mod ports;
 mod resize;
 mod runtime;
 
@@ -20,7 +21,8 @@ use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 
 pub use convention::Convention;
-pub use onnx::Inception;
+pub use onnx::{Inception, OnnxSession};
+pub use ports::{InputArray, NumberType, Port};
 pub use resize::Resize;
 pub use runtime::Runtime;
 

@@ -96,7 +96,7 @@ fn not_compiled(why: String) -> Error {
     Error::input(why, "give an ONNX network that takes one image")
 }
 
-fn native_session(environment: &Environment, bytes: &[u8], cuda: Option<i32>) -> ort::Result<Session> {
+pub(super) fn native_session(environment: &Environment, bytes: &[u8], cuda: Option<i32>) -> ort::Result<Session> {
     let mut builder = Session::builder(environment)?.with_intra_threads(1)?.with_inter_threads(1)?;
     if let Some(index) = cuda {
         // TF32 keeps 10 bits of a product: features would differ from those of other tools in the third digit.
@@ -112,7 +112,7 @@ fn native_run(session: &mut Session, input: &[f32], shape: [usize; 4], wanted: &
 }
 
 /// The environment of ONNX Runtime. A process can have only one, so the first library stays.
-fn native_environment(library: &Path) -> Result<&'static Environment> {
+pub(super) fn native_environment(library: &Path) -> Result<&'static Environment> {
     static ENVIRONMENT: OnceLock<std::result::Result<Environment, String>> = OnceLock::new();
     let open = || {
         if !library.is_file() {

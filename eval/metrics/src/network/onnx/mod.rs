@@ -2,12 +2,14 @@
 
 mod engine;
 mod inception;
+mod session;
 
 use tract_onnx::pb::{ModelProto, TensorProto, TypeProto, tensor_shape_proto::dimension::Value, type_proto};
 use tract_onnx::prelude::Framework;
 
 pub use engine::Engine;
 pub use inception::Inception;
+pub use session::OnnxSession;
 
 use super::Graph;
 use crate::{Error, Result};
