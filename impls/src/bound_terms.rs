@@ -18,4 +18,16 @@ impl BoundTerms {
     pub fn sum(&self) -> f64 {
         self.reconstruction + self.prior + self.diffusion
     }
+
+    /// The terms by name; those of an exact likelihood are one.
+    pub fn by_name(&self, is_exact: bool) -> Vec<(&'static str, f64)> {
+        match is_exact {
+            true => vec![("code length", self.sum())],
+            false => vec![
+                ("reconstruction term", self.reconstruction),
+                ("prior term", self.prior),
+                ("diffusion term", self.diffusion),
+            ],
+        }
+    }
 }

@@ -31,18 +31,15 @@ pub enum Error {
     /// A data set that is in none of the folders.
     #[error("{what}: {fetch}, or name the folder that has it")]
     MissingData { what: String, fetch: String },
-    /// A folder that holds another run.
-    #[error("{}: {message}", run.display())]
-    OtherRun { run: PathBuf, message: &'static str },
+    /// A folder that holds another run, with the name of a folder that this one could have.
+    #[error("{} {message}", run.display())]
+    OtherRun { run: PathBuf, message: String, folder: PathBuf },
     /// A device that cannot be used.
     #[error("device {name:?} is not available: {message}")]
     Device { name: String, message: String },
-    /// A training step whose loss or gradient is not finite.
-    #[error(
-        "step {step}: the loss is {loss} and the gradient's norm {gradient_norm} (batch key {key}): lower learning_rate or \
-         raise warmup_steps; last good checkpoint: {kept}"
-    )]
-    Diverged { step: u64, loss: f64, gradient_norm: f64, key: String, kept: String },
+    /// A training whose numbers are no longer finite. `kept`: the step of the newest checkpoint, all of whose numbers are.
+    #[error("step {step}: {what} (batch key {key}); last finite checkpoint: {}", .kept.map_or("none".into(), |kept| format!("step {kept}")))]
+    Diverged { step: u64, what: String, key: String, kept: Option<u64> },
 }
 
 impl Error {
@@ -69,11 +66,14 @@ impl From<elbow_arrays::Error> for Error {
     fn from(error: elbow_arrays::Error) -> Self {
         match error {
             elbow_arrays::Error::Io { path, source } => Self::Io { path, source },
-            elbow_arrays::Error::Archive { path, source } => {
-                Self::format(&path, format!("not a whole npz archive ({source}): fetch the file again"))
-            }
-            elbow_arrays::Error::Array { path, name, what } => Self::format(&path, format!("array {name}: {what}")),
+            error => Self::Base(error.into()),
         }
+    }
+}
+
+impl From<elbow_images::Error> for Error {
+    fn from(error: elbow_images::Error) -> Self {
+        Self::Base(error.into())
     }
 }
 
@@ -86,17 +86,27 @@ impl From<Error> for elbow_base::Error {
                 Self::input(error.to_string(), "check the path; bundled data is looked for in the data folder")
                     .mended_by(Remedy::Data)
             }
-            Error::Io { .. } => Self::environment(error.to_string(), "check permissions"),
+            Error::Io { path, source } => Self::reading(&path)(source),
             Error::Write { path, source } => Self::writing(&path)(source),
             Error::Device { .. } => Self::environment(error.to_string(), "`elbow doctor` lists devices; use the CPU")
                 .mended_by(Remedy::Device),
-            Error::OtherRun { .. } => {
-                Self::input(error.to_string(), "delete it, or name another folder for this run").mended_by(Remedy::Run)
+            Error::OtherRun { ref folder, .. } => {
+                let advice = format!("name another folder for this run, such as {}", folder.display());
+                Self::input(error.to_string(), advice).mended_by(Remedy::Run)
+            }
+            Error::Diverged { kept: Some(_), .. } => {
+                let advice = "lower learning_rate or raise warmup_steps in a new run, which can begin with the weights of this one";
+                Self::input(error.to_string(), advice).mended_by(Remedy::Weights)
+            }
+            Error::Diverged { .. } => {
+                let advice =
+                    "lower learning_rate or raise warmup_steps; nothing was saved, so the folder can be used again";
+                Self::input(error.to_string(), advice)
             }
             Error::MissingData { what, fetch } => {
                 Self::input(what, format!("{fetch}, or name the folder that has it")).mended_by(Remedy::Data)
             }
-            Error::Format { .. } | Error::Setting(_) | Error::Diverged { .. } => Self::input(error.to_string(), ""),
+            Error::Format { .. } | Error::Setting(_) => Self::input(error.to_string(), ""),
         }
     }
 }

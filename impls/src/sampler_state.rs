@@ -5,6 +5,7 @@ use burn::tensor::activation::log_softmax;
 use rand_chacha::ChaCha8Rng;
 
 use crate::data::Tokens;
+use crate::error::{Error, Result};
 use crate::key::{Key, categorical};
 use crate::network::{Input, QueryPositions, TokenDenoiser, ids_tensor, softmax};
 use crate::schedule::{LogSnr, MaskedSchedule};
@@ -30,10 +31,11 @@ impl TokenState {
         Self { z: vec![mask as u32; count * length], length, mask: mask as u32, rngs }
     }
 
-    /// Infilling: the state with some tokens known. `known` holds one entry per position, the same for all sequences;
-    /// samplers of masked diffusion only ever change masks, so that known tokens stay.
-    pub fn with_known(mut self, known: &[Option<u32>]) -> Self {
-        for row in self.z.chunks_mut(self.length) {
+    /// Infilling: the state with some tokens known. `known` holds one entry per position for each of the first
+    /// sequences, and begins again for the rest; samplers of masked diffusion only ever change masks, so that known
+    /// tokens stay.
+    pub fn with_known(mut self, known: &[Vec<Option<u32>>]) -> Self {
+        for (row, known) in self.z.chunks_mut(self.length).zip(known.iter().cycle()) {
             for (token, known) in row.iter_mut().zip(known) {
                 *token = known.unwrap_or(*token);
             }
@@ -78,6 +80,8 @@ impl TokenState {
 pub struct Samples {
     /// The sequences.
     pub tokens: Tokens,
+    /// Class of each sequence, counted from 0; empty without classes.
+    pub classes: Vec<u32>,
     /// Network evaluations per sequence (NFE). A guided evaluation counts twice: it runs the network twice.
     pub evaluations: Vec<u64>,
     /// Calls of the network, each over the sequences that needed one.
@@ -103,8 +107,21 @@ pub struct Predictor<'a> {
     nucleus: f64,
     /// The schedule under which a network that sees the time was trained: it decides the network's time.
     training_schedule: MaskedSchedule,
+    /// Predictions so far, with those that needed no call of the network.
+    steps: u64,
     evaluations: Vec<u64>,
     network_calls: u64,
+}
+
+/// The error of a sampler's step, counted from 1, in which the network or what is made of it is no number.
+pub(crate) fn not_finite(step: u64) -> Error {
+    let what = format!("step {step}: the network answered with what is no number");
+    Error::Base(elbow_base::Error::input(what, "its training has diverged, or the guidance is too strong"))
+}
+
+/// Whether a row of log-probabilities is one of a distribution: no NaN, and a possible value.
+fn is_distribution(row: &[f32]) -> bool {
+    !row.iter().any(|x| x.is_nan()) && row.iter().copied().fold(f32::NEG_INFINITY, f32::max).is_finite()
 }
 
 /// The distributions of the denoiser at some positions of each sequence.
@@ -123,8 +140,17 @@ pub struct TokenPredictions {
 impl<'a> Predictor<'a> {
     /// Unguided mu_theta of a denoiser, with all of its mass, trained under the linear schedule.
     pub fn new(denoiser: &'a dyn TokenDenoiser, device: &'a Device) -> Self {
-        let (class, evaluations, training_schedule) = (Vec::new(), Vec::new(), MaskedSchedule::Linear);
-        Self { denoiser, device, class, guidance: 1.0, nucleus: 1.0, training_schedule, evaluations, network_calls: 0 }
+        Self {
+            denoiser,
+            device,
+            class: Vec::new(),
+            guidance: 1.0,
+            nucleus: 1.0,
+            training_schedule: MaskedSchedule::Linear,
+            steps: 0,
+            evaluations: Vec::new(),
+            network_calls: 0,
+        }
     }
 
     /// Samples of these classes, guided: p ∝ p_cond^w p_uncond^(1-w), normalised for each token. w = 1 is the
@@ -159,13 +185,14 @@ impl<'a> Predictor<'a> {
     }
 
     /// The denoiser's distributions at some positions (in rising order) of each sequence, at one time per sequence. A
-    /// sequence without such positions is not shown to the network, and without any the network is not called.
+    /// sequence without such positions is not shown to the network, and without any the network is not called. Fails
+    /// where the network answers with what is no number.
     pub fn predict(
         &mut self,
         state: &TokenState,
         queried: Vec<Vec<usize>>,
         times: impl Fn(usize) -> f64,
-    ) -> TokenPredictions {
+    ) -> Result<TokenPredictions> {
         self.predict_tokens(&state.z, state.length, queried, times, self.values())
     }
 
@@ -177,7 +204,8 @@ impl<'a> Predictor<'a> {
         queried: Vec<Vec<usize>>,
         times: impl Fn(usize) -> f64,
         most: usize,
-    ) -> TokenPredictions {
+    ) -> Result<TokenPredictions> {
+        self.steps += 1;
         self.evaluations.resize(queried.len(), 0);
         let first =
             queried.iter().scan(0, |sum, positions| Some(std::mem::replace(sum, *sum + positions.len()))).collect();
@@ -207,26 +235,23 @@ impl<'a> Predictor<'a> {
             };
             values = mixed.dims()[1];
             log_mu = mixed.into_data().iter::<f32>().collect();
+            if !log_mu.chunks(values).all(is_distribution) {
+                return Err(not_finite(self.steps));
+            }
             self.network_calls += cost;
             for &row in &rows {
                 self.evaluations[row] += cost;
             }
         }
-        TokenPredictions {
-            log_mu,
-            queried: QueryPositions(queried),
-            first,
-            values,
-            real: self.values(),
-            nucleus: self.nucleus,
-        }
+        let (queried, real) = (QueryPositions(queried), self.values());
+        Ok(TokenPredictions { log_mu, queried, first, values, real, nucleus: self.nucleus })
     }
 
     /// The finished sequences.
     pub fn finish(mut self, state: TokenState) -> Samples {
         self.evaluations.resize(state.rows(), 0);
         let tokens = Tokens::new(state.z, state.length);
-        Samples { tokens, evaluations: self.evaluations, network_calls: self.network_calls }
+        Samples { tokens, classes: self.class, evaluations: self.evaluations, network_calls: self.network_calls }
     }
 }
 

@@ -28,6 +28,7 @@ pub fn row(id: &str, verdict: Verdict) -> Row {
             n_unit: "test images".into(),
             unit: "nats".into(),
             interval: Some(Interval { low: 1.302, high: 1.308, confidence: 0.99 }),
+            rivals: Some(1),
         }),
         details: vec![Detail { name: "largest gap".into(), value: 3.1e-16, standard_error: None, unit: "1".into() }],
         figures: vec![Figure {
@@ -65,6 +66,7 @@ pub fn row(id: &str, verdict: Verdict) -> Row {
             inputs: vec![Input { name: "digits".into(), sha256: "cc".into() }],
             finished: "2025-01-02T03:04:05Z".into(),
         },
+        checksum: None,
     }
 }
 

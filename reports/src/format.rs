@@ -62,6 +62,24 @@ pub fn with_unit(number: String, unit: &str) -> String {
     }
 }
 
+/// The unit of a count: `cascades`, and for one of them `cascade`.
+///
+/// ```
+/// use elbow_reports::format::counted;
+///
+/// assert_eq!(counted(2, "pairs of sets"), "pairs of sets");
+/// assert_eq!(counted(1, "pairs of sets"), "pair of sets");
+/// assert_eq!(counted(1, "test images"), "test image");
+/// ```
+pub fn counted(n: u64, units: &str) -> String {
+    // What follows "of" says of what they are.
+    let (noun, of) = units.split_at(units.find(" of ").unwrap_or(units.len()));
+    match noun.strip_suffix('s') {
+        Some(one) if n == 1 => format!("{one}{of}"),
+        _ => units.to_owned(),
+    }
+}
+
 /// An interval with its coverage: `[1.302, 1.308], confidence 99.17 %`.
 pub fn interval(interval: &Interval) -> String {
     let Interval { low, high, confidence } = *interval;

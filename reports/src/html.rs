@@ -62,7 +62,7 @@ struct MeasuredView<'a> {
     quantity: &'a str,
     value: String,
     n: u64,
-    n_unit: &'a str,
+    n_unit: String,
     interval: Option<String>,
 }
 
@@ -126,7 +126,7 @@ fn view_measured(measured: &Measured) -> MeasuredView<'_> {
         quantity: &measured.quantity,
         value: format::measured(measured),
         n: measured.n,
-        n_unit: &measured.n_unit,
+        n_unit: format::counted(measured.n, &measured.n_unit),
         interval: measured.interval.as_ref().map(format::interval),
     }
 }

@@ -68,7 +68,7 @@ fn account(row: &Row) -> String {
             measured.quantity,
             format::measured(measured),
             measured.n,
-            measured.n_unit
+            format::counted(measured.n, &measured.n_unit)
         ));
         lines.extend(measured.interval.iter().map(|one| format!("interval: {}", format::interval(one))));
     }

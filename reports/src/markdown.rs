@@ -39,7 +39,10 @@ pub fn render(report: &Report) -> String {
 
 fn measured(row: &Row) -> String {
     match &row.measured {
-        Some(measured) => format!("{} (n = {} {})", format::measured(measured), measured.n, measured.n_unit),
+        Some(measured) => {
+            let unit = format::counted(measured.n, &measured.n_unit);
+            format!("{} (n = {} {unit})", format::measured(measured), measured.n)
+        }
         None => "–".into(),
     }
 }

@@ -4,11 +4,13 @@
 
 use std::fmt;
 
+use elbow_base::hash::sha256;
 use serde::{Deserialize, Serialize};
 
 pub use crate::row_file::{latest, read_rows};
 
-/// Version of the row's layout. It grows when a field is added, renamed or changes its meaning.
+/// Version of the row's layout. It grows when a field is renamed or changes its meaning, or when one is added that
+/// older rows must have.
 pub const SCHEMA: u32 = 1;
 
 /// The suites of claims, in the order of a report.
@@ -38,6 +40,28 @@ pub struct Row {
     pub key: String,
     /// Where the number comes from.
     pub provenance: Provenance,
+    /// SHA-256 of the row without this field, by which an edited row is recognised; older rows have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+}
+
+impl Row {
+    /// The row with its checksum.
+    pub fn sealed(self) -> Self {
+        Self { checksum: Some(self.digest()), ..self }
+    }
+
+    /// Whether the row is as it was written; unknown without a checksum.
+    pub fn is_intact(&self) -> Option<bool> {
+        self.checksum.as_ref().map(|checksum| *checksum == self.digest())
+    }
+
+    /// SHA-256 of the row without its checksum: of its numbers and texts, not of how they are spaced in the file.
+    fn digest(&self) -> String {
+        let bare = Self { checksum: None, ..self.clone() };
+        // A number that is not finite becomes null, and null is not read again as a number.
+        sha256(&serde_json::to_vec(&bare).expect("a row has texts as keys"))
+    }
 }
 
 /// The recorded part of a claim file.
@@ -84,6 +108,9 @@ pub struct Measured {
     pub unit: String,
     /// The interval that decided, for statistical claims.
     pub interval: Option<Interval>,
+    /// Number of numbers of which this one is the worst, which the verdict depends on; older rows do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rivals: Option<u64>,
 }
 
 /// A two-sided confidence interval.

@@ -12,11 +12,12 @@ pub fn read(path: &Path) -> Vec<u8> {
     fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// Files in a folder and below, those still without their name left out.
+/// Files in a folder and below, those still without their name left out, and the lock of a folder.
 pub fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
-    let named = |path: &PathBuf| !name(path).starts_with(".tmp") && !name(path).ends_with(".tmp");
+    let named =
+        |path: &PathBuf| !name(path).starts_with(".tmp") && !name(path).ends_with(".tmp") && name(path) != "lock";
     files.into_iter().filter(named).chain(folders.iter().flat_map(|folder| self::files(folder))).collect()
 }
 

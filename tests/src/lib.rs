@@ -1,6 +1,7 @@
 //! Black-box tests of the `elbow` binary live in `tests/`; this library holds what they share.
 
 pub mod files;
+pub mod onnx;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -33,10 +34,11 @@ impl Call {
     }
 }
 
-/// A command that runs the binary in the root of the repository, whatever the terminal and the data folder of the caller.
+/// A command that runs the binary in the root of the repository, whatever the terminal and the data folders of the caller.
 pub fn command(binary: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary);
     command.args(arguments).current_dir(root()).env_remove("ELBOW_DATA").env_remove("COLUMNS");
+    command.env("XDG_DATA_HOME", "/nowhere");
     command
 }
 

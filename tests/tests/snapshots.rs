@@ -24,7 +24,8 @@ fn run(command: &str) -> elbow_tests::Call {
 /// Text without rounding errors, hashes, versions and the place of a folder.
 fn redacted(text: &str, folder: &Path) -> String {
     let text = text.replace(folder.to_str().expect("UTF-8"), "[FOLDER]").replace("elbow-under-test", "elbow");
-    let text = text.replace(env!("CARGO_PKG_VERSION"), "[VERSION]");
+    let program = Path::new(ELBOW).parent().and_then(Path::to_str).expect("UTF-8");
+    let text = text.replace(env!("CARGO_PKG_VERSION"), "[VERSION]").replace(program, "[PROGRAM]");
     let word = |word: &str| {
         let bare = word.trim_matches([',', ';', '(', ')', '"']);
         let tiny = bare.contains("e-") && bare.parse::<f64>().is_ok_and(|number| number.abs() < ROUNDING);

@@ -29,7 +29,7 @@ struct Common {
     /// Print one JSON document on stdout
     #[arg(long, global = true)]
     json: bool,
-    /// Seed of every random number
+    /// Seed of every random number, 0 or more
     #[arg(long, global = true, default_value_t = 0)]
     seed: u64,
     /// Where to compute: cpu or, in builds with the feature cuda, cuda:N; training shares its steps among several, as in
@@ -149,5 +149,49 @@ fn keep_large_buffers() {
         libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 30);
         libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
         libc::mallopt(libc::M_TOP_PAD, 64 << 20);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::any::TypeId;
+
+    use clap::{Arg, Command, CommandFactory};
+
+    use super::Cli;
+
+    fn takes_a_number(arg: &Arg) -> bool {
+        let numbers =
+            [TypeId::of::<u32>(), TypeId::of::<u64>(), TypeId::of::<usize>(), TypeId::of::<f32>(), TypeId::of::<f64>()];
+        arg.get_action().takes_values() && numbers.iter().any(|number| arg.get_value_parser().type_id() == *number)
+    }
+
+    /// Whether a help names a range: "2 to 50", "1 or more", "above 0", "in (0, 1]", "any finite number".
+    fn names_a_range(help: &str) -> bool {
+        let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit() || c == '-');
+        let from_to = help
+            .match_indices(" to ")
+            .any(|(at, to)| digit(help[..at].chars().next_back()) && digit(help[at + to.len()..].chars().next()));
+        from_to
+            || ["0 or more", "1 or more", "above 0", "in (0, 1]", "any finite number"].iter().any(|r| help.contains(r))
+    }
+
+    /// The options of a command and of those below it that take a number without naming its range.
+    fn silent(command: &Command) -> Vec<String> {
+        let help = |arg: &Arg| arg.get_help().map(ToString::to_string).unwrap_or_default();
+        let own = command.get_arguments().filter(|arg| takes_a_number(arg) && !names_a_range(&help(arg)));
+        let own = own.map(|arg| format!("{} --{}", command.get_name(), arg.get_id()));
+        own.chain(command.get_subcommands().flat_map(silent)).collect()
+    }
+
+    #[test]
+    fn every_number_of_the_command_line_names_its_range() {
+        assert_eq!(silent(&Cli::command()), [""; 0]);
+        let steps = |help: &'static str| {
+            let steps = Arg::new("steps").long("steps").value_parser(clap::value_parser!(u32)).help(help);
+            silent(&Command::new("elbow").subcommand(Command::new("draw").arg(steps)))
+        };
+        assert_eq!(steps("Steps, 1 or more"), [""; 0]);
+        assert_eq!(steps("Steps from noise to data"), ["draw --steps"], "witness: a help without a range");
     }
 }

@@ -8,6 +8,7 @@ pub fn message(failure: &Error) -> String {
         None => return failure.to_string(),
         Some(Remedy::Output) => "--out DIR",
         Some(Remedy::Run) => "--run DIR",
+        Some(Remedy::Weights) => "--from RUN --run DIR",
         Some(Remedy::Data) => "--data DIR",
         Some(Remedy::Device) => "--device cpu",
         Some(Remedy::ObjectiveEstimator) => "--estimator objective",

@@ -22,6 +22,7 @@ pub mod device;
 pub mod images;
 pub mod inventory;
 pub mod likelihood;
+pub mod memory;
 pub mod networks;
 pub mod outside;
 pub mod progress;

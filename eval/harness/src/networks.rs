@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use elbow_base::Error;
 use elbow_impls::UnknownName;
-use elbow_metrics::{Convention, FeatureNetwork, Runtime};
+use elbow_metrics::{Convention, FeatureNetwork, Layer, Runtime};
 
 use crate::workspace::Workspace;
 
@@ -34,6 +34,10 @@ impl NamedNetwork {
         }
     }
 }
+
+/// How to get the Inception of the FID.
+pub const INCEPTION: &str = "for numbers called FID: fetch pt_inception-2015-12-05-6726825d.pth (pytorch-fid's releases on GitHub, 95.6 MB), then \
+     elbow fid export pt_inception-2015-12-05-6726825d.pth -o DIR/inception.onnx, and name DIR with --data or ELBOW_DATA";
 
 /// A feature network: one that has a name, or an ONNX file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,32 +74,40 @@ impl Network {
         match self {
             Self::Named(named) => {
                 let (file, own) = named.file();
-                Ok((workspace.data_file(file)?, own))
+                let missing = |mut missing: Error| {
+                    if *named == NamedNetwork::Inception {
+                        missing.advice = INCEPTION.to_owned();
+                        missing.remedy = None;
+                    }
+                    missing
+                };
+                Ok((workspace.data_file(file).map_err(missing)?, own))
             }
             Self::File(path) => Ok((path.clone(), None)),
         }
     }
 
-    /// Loads it under a convention, or under its own.
+    /// Loads it for the features of a layer, under a convention or under its own.
     pub fn open(
         &self,
         workspace: &Workspace,
         convention: Option<Convention>,
         runtime: Runtime,
+        layer: Layer,
     ) -> Result<FeatureNetwork, Error> {
         let (path, own) = self.place(workspace)?;
         let unknown = || elbow_metrics::Error::UnknownConvention(path.display().to_string());
         let convention = convention.or(own).ok_or_else(unknown)?;
-        Ok(FeatureNetwork::load(&path, convention, runtime)?)
+        Ok(FeatureNetwork::load_layer(&path, convention, runtime, layer)?)
     }
 }
 
 /// A bundled network under its own convention, on the embedded runtime: the same numbers on every machine.
 pub fn bundled_network(workspace: &Workspace, name: &str) -> Result<FeatureNetwork, Error> {
-    name.parse::<Network>()?.open(workspace, None, Runtime::Embedded)
+    name.parse::<Network>()?.open(workspace, None, Runtime::Embedded, Layer::default())
 }
 
 /// The bundled classifier of the 8x8 digits.
 pub fn digits_classifier(workspace: &Workspace) -> Result<FeatureNetwork, Error> {
-    Network::Named(NamedNetwork::DigitsClassifier).open(workspace, None, Runtime::Embedded)
+    Network::Named(NamedNetwork::DigitsClassifier).open(workspace, None, Runtime::Embedded, Layer::default())
 }

@@ -123,7 +123,7 @@ impl Workspace {
     /// A data set other than text, by name and split: `digits:test`.
     pub fn dataset(&self, name: &str) -> Result<Box<dyn Dataset>, Error> {
         let (set, split) = name.split_once(':').unwrap_or((name, "train"));
-        self.open(&Spec { set: set.to_owned(), split: split.parse()?, alphabet: None, length: None })
+        self.open(&Spec::new(set, split.parse()?))
     }
 
     /// Prints the result of a command: one JSON document, or text for a person.

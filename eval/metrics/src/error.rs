@@ -32,6 +32,12 @@ pub enum Error {
     /// This convention resizes, but the network has no input size to resize to.
     #[error("convention {0} resizes, but the network takes any size")]
     FreeInputSize(Convention),
+    /// The output of a network that holds the features is not known: why, with the outputs.
+    #[error("{0}")]
+    UnknownOutput(String),
+    /// Features of this shape for one image are a map or tokens, and no vector.
+    #[error("its features have the shape {0:?} for one image, which is no vector")]
+    NotPooled(Vec<usize>),
     /// The input convention of this network is not known.
     #[error("{0}: the convention of its input is not known")]
     UnknownConvention(String),
@@ -58,6 +64,9 @@ pub enum Error {
         /// The largest one.
         largest: f64,
     },
+    /// This file of kept features holds numbers that are not finite.
+    #[error("{}: its features are not finite", .0.display())]
+    NonFiniteCache(PathBuf),
     /// A computation failed this check of its own.
     #[error("{0}")]
     Numerical(String),
@@ -78,6 +87,14 @@ impl Error {
     /// An error of the user's input that no caller needs to tell from others.
     pub(crate) fn input(what: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::Base(elbow_base::Error::input(what, advice))
+    }
+
+    /// The error of a number that overflowed: every number that is returned is finite.
+    pub(crate) fn overflow(what: &str) -> Self {
+        Self::input(
+            format!("{what} is not finite"),
+            "the features are too large for it: check them, or scale them down",
+        )
     }
 
     /// The same error with the name of what it is about in front.
@@ -108,9 +125,11 @@ impl Error {
     pub fn advice(&self) -> String {
         let advice = match self {
             Self::Images(error) => return error.advice(),
-            Self::UnreadableImages { .. } => "mend or remove them, or leave them out",
+            Self::UnreadableImages { .. } => "repair or delete them, or leave them out",
             Self::ChannelMismatch(..) => "use a network for colour images",
             Self::FreeInputSize(_) => "use a convention that does not resize: unit or signed",
+            Self::UnknownOutput(_) => "name the output that holds the features",
+            Self::NotPooled(_) => "pool them: by mean, or for tokens [N, L, C] by cls, the first of them",
             Self::UnknownConvention(_) => {
                 "name one of unit, signed, tf, pytorch, clean and lite: the number depends on it"
             }
@@ -118,8 +137,11 @@ impl Error {
             Self::CudaDevice(..) => "use the device cpu, or the library of onnxruntime-gpu",
             Self::UnloadableRuntime(..) => "correct ORT_DYLIB_PATH, or unset it to use the embedded tract",
             Self::ProvenanceMismatch(_) => "compare the same network and convention",
-            Self::UnknownCount => "make them again, with the number of images (n)",
-            Self::NegativeEigenvalue { .. } => "no covariance has negative eigenvalues: make the statistics again",
+            Self::UnknownCount => "compute them again, with the number of images (n)",
+            Self::NegativeEigenvalue { .. } => {
+                "no covariance has negative eigenvalues: compute the statistics again, in double precision"
+            }
+            Self::NonFiniteCache(_) => "compute the features again: delete this file",
             Self::Numerical(_) => "",
             Self::In { source, .. } => return source.advice(),
             Self::Base(error) => return error.advice.clone(),

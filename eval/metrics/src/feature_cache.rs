@@ -42,7 +42,11 @@ impl FeatureCache {
             let range = first..(first + SHARD).min(n);
             let key = sha256(format!("{identity}\n{}", scan.hash_of(range.clone())).as_bytes());
             let file = self.folder.as_ref().map(|folder| folder.join(format!("{key}.npz")));
-            let shard = match file.as_deref().and_then(|file| stored(file, &key, range.len(), network.has_logits())) {
+            let found = match file.as_deref().filter(|file| file.is_file()) {
+                Some(file) => stored(file, &key, range.len(), network.has_logits(), bar)?,
+                None => None,
+            };
+            let shard = match found {
                 Some(shard) => {
                     bar.advance(range.len() as u64);
                     reused += range.len();
@@ -82,9 +86,24 @@ fn store(file: &Path, key: &str, shard: &NetworkOutputs) -> Result<()> {
     Ok(npz.finish()?)
 }
 
-/// A shard from its file, if it is there and whole (the archive has checksums) and holds its own key.
-fn stored(file: &Path, key: &str, n: usize, with_logits: bool) -> Option<NetworkOutputs> {
-    let mut npz = file.is_file().then(|| NpzReader::open(file).ok())??;
+/// A shard from its file, if the file is whole; `bar` tells of one that is not. Numbers that are not finite in a whole
+/// file are an error: no network gave them.
+fn stored(file: &Path, key: &str, n: usize, with_logits: bool, bar: &dyn Progress) -> Result<Option<NetworkOutputs>> {
+    let shard = whole(file, key, n, with_logits);
+    match &shard {
+        None => bar.say(&format!("{} is damaged: its features are computed again", file.display())),
+        Some(NetworkOutputs { features, logits }) => {
+            if !features.are_finite() || !logits.as_ref().is_none_or(Features::are_finite) {
+                return Err(Error::NonFiniteCache(file.to_owned()));
+            }
+        }
+    }
+    Ok(shard)
+}
+
+/// A shard from a file that is whole (the archive has checksums) and holds its own key.
+fn whole(file: &Path, key: &str, n: usize, with_logits: bool) -> Option<NetworkOutputs> {
+    let mut npz = NpzReader::open(file).ok()?;
     if npz.bytes("key").ok()?.data != key.as_bytes() {
         return None;
     }

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use elbow_arrays::read_npy;
+use elbow_arrays::{NpzReader, read_npy};
 
+use crate::contents::{ending, features_name};
 use crate::{Error, Result};
 
 /// Feature vectors, or class logits, of n images: \[n, d\], row-major, in the single precision of networks.
@@ -16,13 +17,38 @@ pub struct Features {
 }
 
 impl Features {
-    /// Reads a matrix \[n, d\] from an npy file of single precision; double precision is rounded to it.
+    /// Reads a matrix \[n, d\] of finite numbers from an npy file, or from an npz file: its array `features`, or its only
+    /// one. Double precision is rounded to single.
     pub fn load(path: &Path) -> Result<Self> {
-        let array = read_npy(path)?;
-        let &[_, dimension] = &array.shape[..] else {
-            return Err(Error::input(format!("{}: shape {:?}", path.display(), array.shape), "expected a matrix"));
+        let invalid = |what: String, advice: &str| Err(Error::input(format!("{}: {what}", path.display()), advice));
+        let array = match ending(path).as_str() {
+            "npz" => {
+                let mut file = NpzReader::open(path)?;
+                let name = features_name(&file).unwrap_or_else(|| "features".to_owned());
+                file.singles(&name)?
+            }
+            _ => read_npy(path)?,
         };
-        Ok(Self { dimension, values: array.data })
+        let &[n, dimension] = &array.shape[..] else {
+            return invalid(format!("shape {:?}", array.shape), "features are a matrix [n, d]");
+        };
+        if n == 0 || dimension == 0 {
+            return invalid(format!("shape {:?}", array.shape), "give one feature of one image, or more");
+        }
+        let features = Self { dimension, values: array.data };
+        match features.values.iter().position(|v| !v.is_finite()) {
+            None => Ok(features),
+            Some(i) => {
+                let (row, column) = (i / dimension, i % dimension);
+                let what = format!("feature {column} of image {row} is {}, in single precision", features.values[i]);
+                invalid(what, "features must be finite: compute them again")
+            }
+        }
+    }
+
+    /// Whether every entry is finite.
+    pub(crate) fn are_finite(&self) -> bool {
+        self.values.iter().all(|v| v.is_finite())
     }
 
     /// Number of images, n.
@@ -89,6 +115,12 @@ impl FeatureProvenance {
     /// The provenance of features that come from no network file: a distribution, another program.
     pub fn named(metric: &str) -> Self {
         Self { metric: metric.to_owned(), network: String::new(), convention: String::new() }
+    }
+
+    /// The provenance of features that a user gives. They may be of any network: a distance of them has a name of its
+    /// own.
+    pub fn given() -> Self {
+        Self::named("fd.given")
     }
 
     /// Refuses features of another network or convention. A copy of the network under another file name is the same.

@@ -25,6 +25,10 @@ const NEGATIVE: f64 = 1e-5;
 /// Largest accepted error of a square root without cut eigenvalues, relative to the largest entry: rounding alone.
 const ROUNDING: f64 = 1e-11;
 
+/// Accepted size of the largest entry of a covariance that is not zero, and (from above) of a mean: products of four
+/// roots of covariances neither overflow nor vanish.
+const SIZES: std::ops::RangeInclusive<f64> = 1e-100..=1e100;
+
 /// A Frechet distance by two algorithms, in squared feature units.
 #[derive(Clone, Debug, Serialize)]
 pub struct Distance {
@@ -70,8 +74,10 @@ impl GaussianFit {
     }
 
     /// Takes a mean and covariance; the square root is a Cholesky factor, or made of eigenvectors where S is singular.
+    /// Fails where an entry is not finite, or so large or small that a distance would overflow or vanish.
     pub fn of_statistics(statistics: Statistics) -> Result<Self> {
         on_one_thread();
+        check_size(&statistics)?;
         let (root, root_error) = match statistics.covariance.llt(Triangle::Lower) {
             Ok(factor) => (factor.L().transpose().to_owned(), ROUNDING),
             Err(_) => (root_of_covariance(&statistics.covariance)?, NEGATIVE),
@@ -124,6 +130,19 @@ impl GaussianFit {
         let rank_deficient = n.iter().flatten().any(|&n| n <= dimension as u64);
         Ok(Distance { value, by_eigenvalues, disagreement, mean_part, n, dimension, rank_deficient })
     }
+}
+
+/// Refuses entries that are not finite, and sizes beyond `SIZES`.
+fn check_size(statistics: &Statistics) -> Result<()> {
+    let entries = statistics.covariance.col_iter().flat_map(|column| column.iter()).copied();
+    // A maximum would pass over NaN.
+    let size = |entries: &mut dyn Iterator<Item = f64>| entries.map(f64::abs).max_by(f64::total_cmp).unwrap_or(0.0);
+    let (mean, spread) = (size(&mut statistics.mean.iter().copied()), size(&mut { entries }));
+    if mean <= *SIZES.end() && (spread == 0.0 || SIZES.contains(&spread)) {
+        return Ok(());
+    }
+    let what = format!("a mean of up to {mean:e} and a covariance of up to {spread:e}");
+    Err(Error::input(what, "no features are of this size: compute the statistics again"))
 }
 
 /// Refuses traces that differ by more than `AGREEMENT` of `spread` = tr S_1 + tr S_2.

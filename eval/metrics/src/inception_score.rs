@@ -13,8 +13,8 @@ use crate::{Error, Result};
 pub fn inception_score(logits: &Features, order: &[usize], splits: usize) -> Result<Estimate> {
     let n = order.len();
     if splits == 0 || n < splits {
-        let what = format!("{n} images in {splits} splits: no score");
-        return Err(Error::input(what, "give at least as many images as splits"));
+        let what = format!("it needs {splits} images or more, one for each split; there are {n}");
+        return Err(Error::input(what, "give more images, or fewer splits"));
     }
     let score = |split: usize| {
         let rows: Vec<Vec<f64>> =

@@ -106,16 +106,9 @@ pub fn extrapolated(
     key: &Key,
     bar: &dyn Progress,
 ) -> Result<Extrapolated> {
-    check_blocks(cuts.min(left_out))?;
     let n = generated.len();
-    // Leaving out a block leaves less for the smallest one.
+    check_extrapolation(n, generated.dimension, [cuts, left_out])?;
     let size = n / left_out;
-    let smallest = (n - size) / cuts;
-    if smallest <= generated.dimension {
-        let what =
-            format!("{n} images in {cuts} blocks: {smallest} in the smallest, of {} dimensions", generated.dimension);
-        return Err(Error::input(what, "give more images, or a network of fewer features"));
-    }
     let order = shuffled(n, key);
     bar.start(((1 + left_out) * cuts * (cuts + 1) / 2) as u64, "extrapolate");
     let fit = |rows: &[usize]| -> Result<Extrapolated> {
@@ -141,6 +134,24 @@ pub fn extrapolated(
     let values = (0..left_out).map(without).collect::<Result<Vec<f64>>>()?;
     bar.finish();
     Ok(Extrapolated { standard_error: spread_of_left_out(&values), ..whole })
+}
+
+/// Refuses what [`extrapolated`] cannot do with n images of `dimension` features: a smallest block of no more images
+/// than dimensions. The jackknife leaves n / `left_out` images out, and `cuts` blocks share the others.
+pub fn check_extrapolation(n: usize, dimension: usize, [cuts, left_out]: [usize; 2]) -> Result<()> {
+    check_blocks(cuts.min(left_out))?;
+    let smallest = |n: usize| (n - n / left_out) / cuts;
+    if smallest(n) > dimension {
+        return Ok(());
+    }
+    let what = format!(
+        "extrapolation from {n} images: without the {} that its error leaves out, {cuts} blocks have {} images each, no \
+         more than the {dimension} dimensions of the features",
+        n / left_out,
+        smallest(n)
+    );
+    let enough = (n..).find(|&n| smallest(n) > dimension).unwrap_or(usize::MAX);
+    Err(Error::input(what, format!("give {enough} images or more, or extrapolate from fewer blocks")))
 }
 
 /// Intercept and slope of the weighted least-squares line through points \[x, y, weight\].

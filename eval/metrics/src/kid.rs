@@ -14,13 +14,13 @@ use crate::{Error, Result};
 /// KID [KID, unbiased MMD] of features \[n, d\] and \[m, d\], with the jackknife's standard error over the images of both sets.
 ///
 /// KID = sum_{i != j} k(x_i, x_j) / (n (n - 1)) + sum_{i != j} k(y_i, y_j) / (m (m - 1)) - 2 sum_{i, j} k(x_i, y_j) /
-/// (n m).
+/// (n m). Fails where it is not finite: the kernel cubes the features.
 pub fn kid(x: &Features, y: &Features, bar: &dyn Progress) -> Result<Estimate> {
     x.check_same_dimension(y)?;
     let (n, m) = (x.len() as f64, y.len() as f64);
     if n < 3.0 || m < 3.0 {
-        let what = format!("KID of {n} and {m} images");
-        return Err(Error::input(what, "give at least three on each side"));
+        let what = format!("it needs three images or more on each side, not {n} and {m}");
+        return Err(Error::input(what, "give more images"));
     }
     bar.start((2 * x.len() + y.len()) as u64, "KID");
     let (among_x, among_y) = (off_diagonal_row_sums(x, bar), off_diagonal_row_sums(y, bar));
@@ -37,7 +37,11 @@ pub fn kid(x: &Features, y: &Features, bar: &dyn Progress) -> Result<Estimate> {
     let [over_x, over_y] =
         [without_x.collect::<Vec<f64>>(), without_y.collect()].map(|values| spread_of_left_out(&values));
     let standard_error = over_x.hypot(over_y);
-    Ok(Estimate { value: estimate([xx, yy, xy], n, m), standard_error, n: x.len().min(y.len()) as u64 })
+    let value = estimate([xx, yy, xy], n, m);
+    if !(value.is_finite() && standard_error.is_finite()) {
+        return Err(Error::overflow("KID"));
+    }
+    Ok(Estimate { value, standard_error, n: x.len().min(y.len()) as u64 })
 }
 
 /// k as a function of the inner product x.y.

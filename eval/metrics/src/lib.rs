@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `images` | sets of 8-bit images: [`Folder`], [`Images`] in memory, and [`ImageScan`], which checks a set |
 //! | `network` | [`FeatureNetwork`]: any ONNX file under an input [`Convention`]; [`FeatureCache`] keeps its outputs |
+//! | `contents` | [`Contents`]: whether a file holds images, features or statistics |
 //! | `features`, `stats` | [`Features`] \[n, d\] with their [`FeatureProvenance`]; mean and covariance, mergeable |
 //! | `frechet`, `jackknife` | the Frechet distance (FID), its standard error, and its limit of infinitely many images |
 //! | `kid`, `prdc`, `inception_score`, `entropy` | the other metrics, one per file |
@@ -28,6 +29,7 @@
 
 #![warn(missing_docs)]
 
+mod contents;
 mod entropy;
 mod error;
 mod feature_cache;
@@ -42,6 +44,7 @@ mod pairwise_distances;
 mod prdc;
 mod stats;
 
+pub use contents::Contents;
 pub use elbow_arrays::NpzWriter;
 pub use entropy::{Entropy, entropy};
 pub use error::Error;
@@ -49,17 +52,18 @@ pub use feature_cache::FeatureCache;
 pub use features::{FeatureProvenance, Features, NetworkOutputs};
 pub use frechet::{Distance, GaussianFit, between_features};
 pub use images::{
-    BadImagePolicy, Folder, Image, ImageError, ImageScan, ImageSet, Images, ScanSummary, UnreadableImage,
+    ArrayImages, ArrayOptions, BadImagePolicy, Folder, Image, ImageError, ImageScan, ImageSet, Images, Layout, Range,
+    Reading, ScanSummary, UnreadableImage,
 };
 pub use inception_score::inception_score;
-pub use jackknife::{Extrapolated, extrapolated, shuffled, standard_error};
+pub use jackknife::{Extrapolated, check_extrapolation, extrapolated, shuffled, standard_error};
 pub use kid::kid;
 pub use network::{
-    CANONICAL_WEIGHTS, Convention, FEATURES, FeatureNetwork, Inception, InputArray, NumberType, OnnxSession, Port,
-    Resize, Runtime,
+    CANONICAL_WEIGHTS, Convention, FEATURES, FeatureNetwork, Inception, InputArray, Layer, NumberType, OnnxSession,
+    Pool, Port, Resize, Runtime,
 };
 pub use prdc::{Balls, Boundary, Prdc, prdc};
-pub use stats::{Statistics, is_statistics};
+pub use stats::Statistics;
 
 /// The result of an image set, a network or a metric.
 pub type Result<T> = std::result::Result<T, Error>;

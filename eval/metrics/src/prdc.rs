@@ -77,8 +77,10 @@ pub fn prdc(
     let most = precision_recall.k.max(density_coverage.k);
     let least = generated.len().min(reference.len());
     if precision_recall.k.min(density_coverage.k) == 0 || least <= most {
-        let what = format!("{} and {} images for {most} neighbours", generated.len(), reference.len());
-        return Err(Error::input(what, "give more images than neighbours, and at least one neighbour"));
+        let [least, ours, theirs] = [most + 1, generated.len(), reference.len()];
+        let what =
+            format!("it needs {least} images or more on each side for {most} neighbours, not {ours} and {theirs}");
+        return Err(Error::input(what, "give more images, or fewer neighbours"));
     }
     bar.start((2 * generated.len() + reference.len()) as u64, "nearest neighbours");
     let [reference_pr, reference_dc] = squared_radii(reference, [precision_recall.k, density_coverage.k], bar);

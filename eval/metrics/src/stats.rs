@@ -6,8 +6,11 @@ use elbow_arrays::{NpzReader, NpzWriter};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 
+use crate::contents::statistics_names;
 use crate::features::{FeatureProvenance, Features, same_dimension};
 use crate::{Error, Result};
+
+const AGAIN: &str = "compute the statistics again";
 
 /// Images per block of [`Statistics::of`].
 const BLOCK: usize = 1024;
@@ -30,8 +33,8 @@ impl Statistics {
     pub fn of(features: &Features, provenance: &FeatureProvenance) -> Result<Self> {
         let (n, d) = (features.len(), features.dimension);
         if n < 2 {
-            let what = format!("{n} images: no covariance");
-            return Err(Error::input(what, "give at least two images"));
+            let count = if n == 1 { "one image has" } else { "no images have" };
+            return Err(Error::input(format!("{count} no covariance"), "give two images or more"));
         }
         // Blocks of a fixed size keep memory flat. Each is centred on its own mean: raw moments would lose digits.
         let block = |first: usize| {
@@ -87,34 +90,35 @@ impl Statistics {
         self.provenance.as_ref().map_or(Ok(()), |own| own.check_matches(other))
     }
 
-    /// Reads `mu` \[d\] and `sigma` \[d, d\], in double or single precision and in C or Fortran order, as pytorch-fid,
-    /// clean-fid, EDM and ADM write them.
+    /// Reads `mu` \[d\] and `sigma` \[d, d\] (or `m` and `s`), in double, single or half precision and in C or Fortran
+    /// order, as pytorch-fid, clean-fid, EDM and ADM write them.
     pub fn load(path: &Path) -> Result<Self> {
         let invalid = |what: String, advice: &str| Error::input(format!("{}: {what}", path.display()), advice);
         let mut file = NpzReader::open(path)?;
-        let mean = file.floats("mu")?.data;
-        let sigma = file.floats("sigma")?;
+        let [mu, sigma_name] = statistics_names(&file).unwrap_or(["mu", "sigma"]);
+        let (mean, sigma) = (file.floats(mu)?.data, file.floats(sigma_name)?);
         let d = mean.len();
         if d == 0 {
-            return Err(invalid("mu is empty".to_owned(), "make it again"));
+            return Err(invalid(format!("{mu} is empty"), AGAIN));
         }
         let sides: Vec<usize> = sigma.shape.iter().copied().filter(|&side| side != 1 || d == 1).collect();
         if sides != [d, d] {
-            let what = format!("mu has {d} entries, sigma shape {:?}", sigma.shape);
-            return Err(invalid(what, "expected a square matrix of that size"));
+            let what = format!("{mu} has {d} entries, {sigma_name} the shape {:?}", sigma.shape);
+            return Err(invalid(what, "a covariance is a square matrix, with as many rows as the mean has entries"));
         }
         if mean.iter().chain(&sigma.data).any(|v| !v.is_finite()) {
-            return Err(invalid("not all numbers are finite".to_owned(), "make it again"));
+            return Err(invalid(format!("{mu} or {sigma_name} is not finite"), AGAIN));
         }
         let covariance = Mat::from_fn(d, d, |i, j| sigma.data[i * d + j]);
         let scale = (0..d).map(|i| covariance[(i, i)]).fold(0.0, f64::max);
         let skew = (0..d).flat_map(|i| (0..i).map(move |j| (i, j)));
         let skew = skew.map(|(i, j)| (covariance[(i, j)] - covariance[(j, i)]).abs()).fold(0.0, f64::max);
-        // Single precision files are symmetric to about 1e-7 of the scale.
-        if skew > 1e-6 * scale {
-            return Err(invalid(format!("sigma is not symmetric (by {skew:e})"), "make it again"));
+        // What is symmetric before it is rounded is so to about the rounding: half precision has 11 bits, single 24.
+        let rounding = if file.header(sigma_name)?.dtype.to_string() == "float16" { 2e-3 } else { 1e-6 };
+        if skew > rounding * scale {
+            return Err(invalid(format!("{sigma_name} is not symmetric (by {skew:e})"), AGAIN));
         }
-        let n = if file.has("n") { file.floats("n")?.data.first().copied() } else { None };
+        let n = if file.has("n") { Some(count(&mut file)?) } else { None };
         if let Some(n) = n.filter(|n| !(*n >= 2.0 && n.fract() == 0.0 && *n < 9e15)) {
             return Err(invalid(format!("n is {n}"), "expected a whole number of images, 2 or more"));
         }
@@ -150,10 +154,14 @@ impl Statistics {
     }
 }
 
-/// Whether an npz file holds statistics (`mu` and `sigma`), and whether it holds images too (`arr_0`), as ADM's do.
-pub fn is_statistics(path: &Path) -> Result<(bool, bool)> {
-    let file = NpzReader::open(path)?;
-    Ok((file.has("mu") && file.has("sigma"), file.has("arr_0")))
+/// The number of images `n`: a floating-point number as [`Statistics::save`] writes it, or an integer. NaN for an empty
+/// array.
+fn count(file: &mut NpzReader) -> Result<f64> {
+    let entries = match file.header("n")?.is_float() {
+        true => file.floats("n")?.data,
+        false => file.integers("n")?.data.iter().map(|&n| n as f64).collect(),
+    };
+    Ok(entries.first().copied().unwrap_or(f64::NAN))
 }
 
 /// The centred features C = (features - mean) / sqrt(n - 1), \[n, d\], with C^T C the covariance.

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::elbo::ElboTerms;
+use crate::error::Error;
 use crate::gap::theorem1_residual;
 use crate::reweighting::{Theorem2, TheoremWeights};
 
@@ -144,6 +145,61 @@ impl Cascade {
             quadrature_error: None,
             notes,
         }
+    }
+}
+
+/// What a cascade has no finite numbers for by the theory.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Infinite {
+    /// There is no noise at t = 0: the terms of the last step are infinite.
+    pub at_the_data: bool,
+    /// The process exists on its grid only.
+    pub no_continuous_time: bool,
+}
+
+impl Cascade {
+    /// Refuses numbers that are not finite, but for those that are infinite by the theory: a note says why they are.
+    pub(crate) fn checked(mut self, infinite: Infinite) -> Result<Self, Error> {
+        let Infinite { at_the_data: at_data, no_continuous_time: no_limit } = infinite;
+        let no_sum = at_data || self.w_tilde.iter().any(|w| w.is_infinite());
+        let (neg_elbo, weighted) = ([self.neg_elbo_continuous], [self.weighted_continuous]);
+        // Whether the numbers may be infinite, and whether they may be NaN.
+        let numbers: [(&str, &[f64], [bool; 2]); 16] = [
+            ("entropy", &[self.entropy], [false; 2]),
+            ("elbo", &self.elbo, [at_data, false]),
+            ("gap", &self.gap, [at_data, false]),
+            ("factorization", &self.factorization, [false; 2]),
+            ("kernel_mismatch", &self.kernel_mismatch, [at_data, false]),
+            ("kl_step", &self.kl_step, [at_data, false]),
+            ("decoder", &self.decoder, [at_data, false]),
+            ("prior", &[self.prior], [false; 2]),
+            ("data_model_kl", &self.data_model_kl, [at_data, false]),
+            ("w_tilde", &self.w_tilde, [true, false]),
+            ("cascade_weights", &self.cascade_weights, [true, false]),
+            ("theorem2_residual", &[self.theorem2_residual], [no_sum; 2]),
+            ("weighted_elbo_sum", &[self.weighted_elbo_sum], [no_sum; 2]),
+            ("neg_elbo_continuous", &neg_elbo, [true, no_limit]),
+            ("weighted_continuous", &weighted, [true, no_limit]),
+            ("any_order_ar_nll", self.any_order_ar_nll.as_slice(), [false; 2]),
+        ];
+        for (name, values, [may_be_infinite, may_be_nan]) in numbers {
+            let bad = |v: &f64| (v.is_infinite() && !may_be_infinite) || (v.is_nan() && !may_be_nan);
+            if let Some(i) = values.iter().position(bad) {
+                let place = if values.len() > 1 { format!(", i = {}", i + 1) } else { String::new() };
+                return Err(Error::NotFinite {
+                    quantity: format!("{name}{place}"),
+                    value: values[i],
+                    schedule: self.schedule,
+                    weighting: self.weighting,
+                });
+            }
+        }
+        for (name, [value]) in [("neg_elbo_continuous", neg_elbo), ("weighted_continuous", weighted)] {
+            if value.is_infinite() {
+                self.notes.push(format!("{name} is infinite: the integral over the noise levels diverges"));
+            }
+        }
+        Ok(self)
     }
 }
 

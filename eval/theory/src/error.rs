@@ -41,8 +41,28 @@ pub enum Error {
         /// The largest one that is computed.
         limit: u64,
     },
+    /// A Gaussian toy whose quadrature needs more evaluations than are made.
+    #[error("its integrals need more than {least:.1e} evaluations of a density")]
+    TooCostly {
+        /// Evaluations that are needed at least.
+        least: u64,
+        /// The largest number that is made.
+        limit: u64,
+    },
+    /// A result that is not finite, and not infinite by the theory.
+    #[error("{quantity} is {value} (schedule {schedule}, weighting {weighting})")]
+    NotFinite {
+        /// The result, named as in [`crate::Cascade`].
+        quantity: String,
+        /// Its value.
+        value: f64,
+        /// Name of the schedule.
+        schedule: String,
+        /// Name of the weighting.
+        weighting: String,
+    },
     /// A number of time steps that is zero, or more than are computed for this toy.
-    #[error("{steps} steps{of}")]
+    #[error("{steps} step{}{of}", if *steps == 1 { "" } else { "s" })]
     Steps {
         /// The number of steps asked for.
         steps: usize,
@@ -77,7 +97,16 @@ pub enum Error {
     },
 }
 
+/// Largest number of time steps, whatever the toy: the arrays over the steps fit in a gigabyte of memory.
+const MAX_STEPS: usize = 1 << 20;
+
 impl Error {
+    /// Refuses zero steps, and more than `most` or [`MAX_STEPS`]; `of` says what they are steps of.
+    pub(crate) fn check_steps(steps: usize, most: f64, of: impl FnOnce() -> String) -> Result<(), Self> {
+        let limit = MAX_STEPS.min(most as usize);
+        if (1..=limit).contains(&steps) { Ok(()) } else { Err(Self::Steps { steps, of: of(), limit }) }
+    }
+
     pub(crate) fn invalid(what: impl Into<String>, rule: impl Into<String>) -> Self {
         Self::Invalid { what: what.into(), rule: rule.into() }
     }
@@ -98,6 +127,15 @@ impl Error {
             Self::Malformed { format, .. } => (*format).into(),
             Self::Invalid { rule, .. } => rule.clone(),
             Self::TooLarge { limit, .. } => format!("the limit is {limit}: use fewer states or a shorter length"),
+            Self::TooCostly { limit, .. } => {
+                format!(
+                    "the limit is {limit:.1e}: use fewer components or steps, or components that lie nearer together"
+                )
+            }
+            Self::NotFinite { .. } => {
+                "a number of the toy, the schedule or the weighting is too large or too small for double precision"
+                    .into()
+            }
             Self::Steps { limit, .. } => format!("the number of steps must be 1 to {limit} for this toy"),
             Self::GivenSteps { given, .. } => format!("use {given} steps"),
             Self::NoSupport(_) => "every bound would be infinite: give it a positive probability".into(),

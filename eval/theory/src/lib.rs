@@ -46,6 +46,7 @@ mod pattern_index;
 pub mod quadrature;
 pub mod reweighting;
 mod toy;
+mod work;
 
 pub use cascade::Cascade;
 pub use elbo::ElboTerms;

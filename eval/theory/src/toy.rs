@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use elbow_base::key::categorical;
@@ -18,6 +19,8 @@ const MAX_REVEALS: u64 = 250_000_000;
 /// The form of a toy file.
 const FORMAT: &str =
     r#"it holds {"states": V, "length": L, "data": {"00": 0.5, ...}, "denoiser": {"kind": "exact"}}; JSON has no NaN"#;
+/// Temperatures whose powers of probabilities stay numbers.
+const TEMPERATURES: RangeInclusive<f64> = 0.01..=1e6;
 /// Tolerance of sums of probabilities against 1.
 const SUM_TOLERANCE: f64 = 1e-9;
 
@@ -76,8 +79,9 @@ struct ToyFile {
 #[derive(serde::Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 enum DenoiserFile {
-    Exact,
-    Uniform,
+    // Without braces serde would ignore other keys here.
+    Exact {},
+    Uniform {},
     Tempered { temperature: f64, floor: f64 },
     Table { entries: Pairs<Vec<Vec<f64>>> },
 }
@@ -117,9 +121,14 @@ impl Toy {
         Self::parse(&Error::read(path)?, alphabet).map_err(|error| error.in_file(path))
     }
 
-    /// The number of data values V in a toy file's header, which decides the transitions that fit.
+    /// The number of data values V in a toy file's header, which decides the transitions that fit. Refuses sizes that
+    /// are not enumerated.
     pub fn states_of(path: &Path) -> Result<usize, Error> {
-        Ok(ToyFile::parse(&Error::read(path)?).map_err(|error| error.in_file(path))?.states)
+        let header = |text: &str| {
+            let file = ToyFile::parse(text)?;
+            check_size(file.states, file.length).map(|()| file.states)
+        };
+        header(&Error::read(path)?).map_err(|error| error.in_file(path))
     }
 
     /// Checks the text of a toy file.
@@ -129,12 +138,13 @@ impl Toy {
         check_size(states, length)?;
         let outcomes = outcomes(states, length, file.data)?;
         let denoiser = match file.denoiser {
-            DenoiserFile::Exact => DenoiserKind::Exact,
-            DenoiserFile::Uniform => DenoiserKind::Uniform,
+            DenoiserFile::Exact {} => DenoiserKind::Exact,
+            DenoiserFile::Uniform {} => DenoiserKind::Uniform,
             DenoiserFile::Tempered { temperature, floor } => {
-                if !(temperature > 0.0 && temperature.is_finite() && floor >= 0.0 && floor.is_finite()) {
-                    let what = format!("tempered denoiser: temperature {temperature}, floor {floor}");
-                    return Err(Error::invalid(what, "temperature must be positive and floor not negative"));
+                if !(TEMPERATURES.contains(&temperature) && (0.0..=1.0).contains(&floor)) {
+                    let what = format!("tempered denoiser: temperature {temperature:?}, floor {floor:?}");
+                    let rule = "temperature must lie in [0.01, 1e6], and floor, a probability, in [0, 1]";
+                    return Err(Error::invalid(what, rule));
                 }
                 DenoiserKind::Tempered { temperature, floor }
             }

@@ -1,13 +1,13 @@
 //! Arrays of npz archives and npy files, read into memory.
 
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use npyz::{DType, Deserialize, NpyFile, Order};
 use zip::ZipArchive;
+use zip::read::ZipFile;
 
-use crate::{ByteRows, Error};
+use crate::{Error, Header, Number, Origin, Rows};
 
 /// An npz file, open for reading.
 pub struct NpzReader {
@@ -38,130 +38,153 @@ impl NpzReader {
         }
     }
 
+    /// The names of the arrays, in the order of the archive.
+    pub fn names(&self) -> Vec<String> {
+        self.archive.file_names().filter_map(|entry| entry.strip_suffix(".npy")).map(str::to_owned).collect()
+    }
+
     /// Whether the archive holds this array.
     pub fn has(&self, name: &str) -> bool {
         self.archive.index_for_name(&entry_name(name)).is_some()
     }
 
-    /// An array of f64, from double or single precision.
-    pub fn floats(&mut self, name: &str) -> Result<Array<f64>, Error> {
-        let npy = self.array(name)?;
-        match is_plain(&npy, "f4") {
-            true => Ok(self.values::<f32>(name, npy)?.map(f64::from)),
-            false => self.values(name, npy),
-        }
+    /// Type and shape of an array.
+    pub fn header(&mut self, name: &str) -> Result<Header, Error> {
+        let (origin, mut entry) = self.entry(name)?;
+        Header::read(&mut entry).map_err(|what| origin.failed(what))
     }
 
-    /// An array of f32.
+    /// An array of f64, from numbers of any type.
+    pub fn floats(&mut self, name: &str) -> Result<Array<f64>, Error> {
+        self.array(name, "numbers", |_| true, |number, entry| Some(number.float(entry)))
+    }
+
+    /// An array of f32, from floating-point numbers of any precision.
     pub fn singles(&mut self, name: &str) -> Result<Array<f32>, Error> {
-        let npy = self.array(name)?;
-        self.values(name, npy)
+        self.array(name, FLOATS, Number::is_float, |number, entry| Some(number.float(entry) as f32))
     }
 
     /// An array of bytes.
     pub fn bytes(&mut self, name: &str) -> Result<Array<u8>, Error> {
-        let npy = self.array(name)?;
-        self.values(name, npy)
+        self.array(name, "uint8", Number::is_byte, |_, entry| entry.first().copied())
     }
 
     /// An array of integers of any width up to 64 bits.
     pub fn integers(&mut self, name: &str) -> Result<Array<i64>, Error> {
-        let npy = self.array(name)?;
-        let DType::Plain(kind) = npy.dtype() else {
-            return Err(self.failed(name, "a record where an integer was expected"));
-        };
-        match kind.to_string().trim_start_matches(['<', '>']) {
-            "u1" | "|u1" => Ok(self.values::<u8>(name, npy)?.map(i64::from)),
-            "i2" => Ok(self.values::<i16>(name, npy)?.map(i64::from)),
-            "u2" => Ok(self.values::<u16>(name, npy)?.map(i64::from)),
-            "i4" => Ok(self.values::<i32>(name, npy)?.map(i64::from)),
-            "i8" => self.values(name, npy),
-            _ => Err(self.failed(name, format!("type {kind} where an integer was expected"))),
+        self.array(name, "integers below 2^63", Number::is_integer, Number::integer)
+    }
+
+    /// An array of numbers in C order whose rows are read one at a time.
+    pub fn rows(&mut self, name: &str) -> Result<Rows, Error> {
+        let path = self.path.clone();
+        let (origin, entry) = self.entry(name)?;
+        Rows::of_entry(&path, origin, entry)
+    }
+
+    /// Arrays of one type and shape \[...\] as one array \[n, ...\].
+    pub fn stacked(&mut self, names: &[String]) -> Result<Rows, Error> {
+        let mut stack = None;
+        for name in names {
+            let (origin, entry) = self.entry(name)?;
+            stack = Some(Rows::stack(stack, origin, entry)?);
+        }
+        stack.ok_or_else(|| Origin { path: self.path.clone(), name: None }.failed("no arrays"))
+    }
+
+    fn entry(&mut self, name: &str) -> Result<(Origin, ZipFile<'_, BufReader<File>>), Error> {
+        let origin = Origin { path: self.path.clone(), name: Some(name.to_owned()) };
+        if !self.has(name) {
+            let names: Vec<String> = self.names().into_iter().take(10).collect();
+            return Err(origin.failed(format!("not found; the file has {}", names.join(", "))));
+        }
+        match self.archive.by_name(&entry_name(name)) {
+            Ok(entry) => Ok((origin, entry)),
+            Err(e) => Err(origin.failed(e.to_string())),
         }
     }
 
-    /// A uint8 array whose rows stay on disk where the archive stores it uncompressed.
-    pub fn rows(&mut self, name: &str) -> Result<ByteRows, Error> {
-        ByteRows::of_entry(&self.path, &mut self.archive, &entry_name(name))
-    }
-
-    /// Unpacks an array to its end, where its checksum is compared.
-    fn array(&mut self, name: &str) -> Result<NpyFile<Cursor<Vec<u8>>>, Error> {
-        let mut bytes = Vec::new();
-        let read = match self.archive.by_name(&entry_name(name)) {
-            Ok(mut entry) => entry.read_to_end(&mut bytes).map_err(|e| e.to_string()),
-            Err(e) => Err(e.to_string()),
-        };
-        let npy = read.and_then(|_| NpyFile::new(Cursor::new(bytes)).map_err(|e| e.to_string()));
-        let npy = npy.map_err(|what| self.failed(name, what))?;
-        let entries = npy.shape().iter().try_fold(1_u64, |product, &n| product.checked_mul(n));
-        entries.map(|_| npy).ok_or_else(|| self.failed(name, "a shape that no memory holds"))
-    }
-
-    fn values<T: Deserialize + Copy>(&self, name: &str, npy: NpyFile<impl Read>) -> Result<Array<T>, Error> {
-        Array::of(npy).map_err(|what| self.failed(name, what))
-    }
-
-    fn failed(&self, name: &str, what: impl Into<String>) -> Error {
-        Error::Array { path: self.path.clone(), name: entry_name(name), what: what.into() }
+    fn array<T>(
+        &mut self,
+        name: &str,
+        wanted: &str,
+        accepts: fn(&Number) -> bool,
+        convert: fn(&Number, &[u8]) -> Option<T>,
+    ) -> Result<Array<T>, Error> {
+        let (origin, entry) = self.entry(name)?;
+        let size = entry.size();
+        read(&origin, entry, size, wanted, accepts, convert)
     }
 }
 
-/// Reads an npy file in single precision; double precision is rounded to it.
+/// What arrays of features and weights hold.
+const FLOATS: &str = "floating-point numbers";
+
+/// Reads an npy file in single precision; half precision is exact in it, double precision is rounded to it.
 pub fn read_npy(path: &Path) -> Result<Array<f32>, Error> {
-    let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-    let failed = |what: String| Error::Array { path: path.to_owned(), name: "of numbers".to_owned(), what };
-    let npy = NpyFile::new(&bytes[..]).map_err(|e| failed(e.to_string()))?;
-    match is_plain(&npy, "f8") {
-        true => Array::<f64>::of(npy).map(|array| array.map(|v| v as f32)),
-        false => Array::of(npy),
-    }
-    .map_err(failed)
+    let origin = Origin { path: path.to_owned(), name: None };
+    let file = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+    let (size, file) = file.map_err(|source| Error::Io { path: path.to_owned(), source })?;
+    let single = |number: &Number, entry: &[u8]| Some(number.float(entry) as f32);
+    read(&origin, BufReader::new(file), size, FLOATS, Number::is_float, single)
 }
 
-impl<T: Copy> Array<T> {
-    fn of(npy: NpyFile<impl Read>) -> Result<Self, String>
-    where
-        T: Deserialize,
-    {
-        let (shape, order) = (npy.shape().iter().map(|&n| n as usize).collect::<Vec<_>>(), npy.order());
-        let data = npy.into_vec::<T>().map_err(|e| e.to_string())?;
-        Ok(Self { data: row_major(data, &shape, order), shape })
+/// Reads an array of `size` bytes, with its header, into memory.
+fn read<T>(
+    origin: &Origin,
+    mut reader: impl Read,
+    size: u64,
+    wanted: &str,
+    accepts: fn(&Number) -> bool,
+    convert: fn(&Number, &[u8]) -> Option<T>,
+) -> Result<Array<T>, Error> {
+    let header = Header::read(&mut reader).map_err(|what| origin.failed(what))?;
+    let number = origin.number(&header)?;
+    if !accepts(&number) {
+        return Err(origin.failed(format!("it is {number} where {wanted} were expected")));
     }
-
-    fn map<U>(self, convert: impl Fn(T) -> U) -> Array<U> {
-        Array { shape: self.shape, data: self.data.into_iter().map(convert).collect() }
-    }
+    origin.check_size(&header, size)?;
+    let mut bytes = Vec::new();
+    // At its end, one byte further, an archive compares the checksum.
+    let read = reader.take(header.bytes().saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|e| origin.failed(format!("after {} bytes: {e}", bytes.len())))?;
+    origin.check_size(&header, header.size + bytes.len() as u64)?;
+    let entry = |i: usize| &bytes[i * number.width..][..number.width];
+    let place = |i: usize| if header.fortran { fortran_place(i, &header.shape) } else { i };
+    let data = (0..header.entries()).map(|i| convert(&number, entry(place(i)))).collect::<Option<Vec<T>>>();
+    let data = data.ok_or_else(|| origin.failed(format!("it is {number} where {wanted} were expected")))?;
+    Ok(Array { shape: header.shape, data })
 }
 
 fn entry_name(name: &str) -> String {
     format!("{name}.npy")
 }
 
-/// Whether the entries are numbers of this type, in any byte order.
-fn is_plain<R: Read>(npy: &NpyFile<R>, kind: &str) -> bool {
-    matches!(npy.dtype(), DType::Plain(found) if found.to_string().ends_with(kind))
-}
-
-/// Fortran order to C order; only matrices occur in that order.
-fn row_major<T: Copy>(data: Vec<T>, shape: &[usize], order: Order) -> Vec<T> {
-    match (order, shape) {
-        (Order::Fortran, &[rows, columns]) => {
-            (0..rows * columns).map(|i| data[(i % columns) * rows + i / columns]).collect()
-        }
-        _ => data,
+/// The place in Fortran's order of the entry with this place in C order.
+fn fortran_place(mut place: usize, shape: &[usize]) -> usize {
+    let mut stride = shape.iter().product::<usize>();
+    let mut found = 0;
+    for &extent in shape.iter().rev() {
+        stride /= extent;
+        found += place % extent * stride;
+        place /= extent;
     }
+    found
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Order, row_major};
+    use super::fortran_place;
 
     #[test]
-    fn row_major_transposes_fortran_order() {
+    fn fortran_place_transposes() {
+        let in_order = |places: &[usize], shape: &[usize], data: &[i32]| {
+            places.iter().map(|&i| data[fortran_place(i, shape)]).collect::<Vec<_>>()
+        };
         // [[1, 2, 3], [4, 5, 6]]
-        assert_eq!(row_major(vec![1, 4, 2, 5, 3, 6], &[2, 3], Order::Fortran), [1, 2, 3, 4, 5, 6]);
-        assert_eq!(row_major(vec![1, 2, 3, 4, 5, 6], &[2, 3], Order::C), [1, 2, 3, 4, 5, 6]);
-        assert_eq!(row_major(vec![1, 2, 3], &[1, 3], Order::Fortran), [1, 2, 3]);
+        assert_eq!(in_order(&[0, 1, 2, 3, 4, 5], &[2, 3], &[1, 4, 2, 5, 3, 6]), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(in_order(&[0, 1, 2], &[1, 3], &[1, 2, 3]), [1, 2, 3]);
+        // [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]
+        let all: Vec<usize> = (0..8).collect();
+        assert_eq!(in_order(&all, &[2, 2, 2], &[1, 5, 3, 7, 2, 6, 4, 8]), [1, 2, 3, 4, 5, 6, 7, 8]);
     }
 }

@@ -1,107 +1,174 @@
-//! Rows of uint8 arrays that stay on disk.
+//! Rows of arrays that stay on disk.
 //!
-//! An array that lies in the file as it is, as `numpy.save` and `numpy.savez` write it, is read row by row; one that is
-//! deflated (`numpy.savez_compressed`) is unpacked into memory when it is opened.
+//! An array that lies in the file as it is, as `numpy.save` and `numpy.savez` write it, is read row by row. One that is
+//! deflated (`numpy.savez_compressed`) is unpacked when it is opened: into memory while it is small, else into a
+//! temporary file without a name.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use npyz::{NpyHeader, Order};
-use zip::{CompressionMethod, ZipArchive};
+use tempfile::SpooledTempFile;
+use zip::CompressionMethod;
+use zip::read::ZipFile;
 
-use crate::Error;
+use crate::{Error, Header, Number, Origin};
 
-/// More than the header of any array of bytes takes, in bytes.
-const HEADER: u64 = 1 << 16;
+/// Bytes of unpacked arrays that are held in memory; more are written to disk.
+const IN_MEMORY: usize = 256 << 20;
 
-/// A uint8 array \[n, ...\] in C order whose n rows are read one at a time.
-pub struct ByteRows {
-    path: PathBuf,
-    shape: Vec<usize>,
-    place: Place,
+/// An array of numbers \[n, ...\] in C order whose n rows are read one at a time.
+pub struct Rows {
+    origin: Origin,
+    header: Header,
+    number: Number,
+    place: Mutex<Place>,
 }
 
 /// The place of the rows.
 enum Place {
-    /// The file, and the offset of the first row in bytes.
-    Disk(Mutex<File>, u64),
-    Memory(Vec<u8>),
+    /// The file itself, and the offset of the first row in bytes.
+    File(File, u64),
+    Unpacked(SpooledTempFile),
 }
 
-impl ByteRows {
+impl Rows {
     /// Opens the array of an npy file.
     pub fn open_npy(path: &Path) -> Result<Self, Error> {
-        let mut file = File::open(path).map_err(unreadable(path))?;
-        let size = file.metadata().map_err(unreadable(path))?.len();
-        let mut bytes = Vec::new();
-        file.by_ref().take(HEADER).read_to_end(&mut bytes).map_err(unreadable(path))?;
-        Self::parse(path, "of images", Some(0), size, bytes)
+        let origin = Origin { path: path.to_owned(), name: None };
+        let file = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (size, mut file) = file.map_err(|source| Error::Io { path: path.to_owned(), source })?;
+        let (header, number) = origin.rows(&mut file)?;
+        origin.check_size(&header, size)?;
+        let begin = header.size;
+        Ok(Self { origin, header, number, place: Mutex::new(Place::File(file, begin)) })
     }
 
-    /// Opens an array of an archive.
-    pub(crate) fn of_entry(path: &Path, zip: &mut ZipArchive<BufReader<File>>, name: &str) -> Result<Self, Error> {
-        let failed = |what: String| Error::Array { path: path.to_owned(), name: name.to_owned(), what };
-        let mut entry = zip.by_name(name).map_err(|e| failed(e.to_string()))?;
-        let (stored, begin) = (entry.compression() == CompressionMethod::Stored, entry.data_start());
-        let claimed = entry.size();
-        let mut bytes = Vec::new();
-        let read = entry.by_ref().take(if stored { HEADER } else { u64::MAX }).read_to_end(&mut bytes);
-        read.map_err(|e| failed(format!("after {} bytes: {e}", bytes.len())))?;
-        // The sizes in an archive's directory may be wrong.
-        let on_disk = std::fs::metadata(path).map_err(unreadable(path))?.len().saturating_sub(begin);
-        let size = if stored { claimed.min(on_disk) } else { bytes.len() as u64 };
-        Self::parse(path, name, stored.then_some(begin), size, bytes)
-    }
-
-    /// Checks type and size. `begin`: offset of the array in the file, where it lies there uncompressed; `size`: bytes
-    /// of the array with its header; `bytes`: its first bytes, or all of them.
-    fn parse(path: &Path, name: &str, begin: Option<u64>, size: u64, mut bytes: Vec<u8>) -> Result<Self, Error> {
-        let failed = |what: String| Error::Array { path: path.to_owned(), name: name.to_owned(), what };
-        let mut start = Cursor::new(&bytes[..]);
-        let header = NpyHeader::from_reader(&mut start).map_err(|e| failed(e.to_string()))?;
-        let header_size = start.position();
-        let dtype = header.dtype().descr();
-        if dtype != "'|u1'" || header.order() != Order::C {
-            let order = header.order();
-            return Err(failed(format!("{dtype} in {order:?} order where uint8 in C order was expected")));
-        }
-        let entries = header.shape().iter().fold(1, |area: u64, &n| area.saturating_mul(n));
-        let expected = entries.saturating_add(header_size);
-        if size != expected {
-            let shape = header.shape();
-            return Err(failed(format!("{size} bytes where {expected} were expected for the shape {shape:?}")));
-        }
-        let place = match begin {
-            Some(begin) => Place::Disk(Mutex::new(File::open(path).map_err(unreadable(path))?), begin + header_size),
-            None => Place::Memory(bytes.split_off(header_size as usize)),
+    /// Opens an array of the archive at `path`.
+    pub(crate) fn of_entry(
+        path: &Path,
+        origin: Origin,
+        mut entry: ZipFile<'_, BufReader<File>>,
+    ) -> Result<Self, Error> {
+        let (header, number) = origin.rows(&mut entry)?;
+        origin.check_size(&header, entry.size())?;
+        let place = match entry.compression() {
+            CompressionMethod::Stored => {
+                let file = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+                let (length, file) = file.map_err(|source| Error::Io { path: path.to_owned(), source })?;
+                // The sizes in an archive's directory may be wrong.
+                origin.check_size(&header, entry.size().min(length.saturating_sub(entry.data_start())))?;
+                Place::File(file, entry.data_start() + header.size)
+            }
+            _ => {
+                let mut spool = SpooledTempFile::new(IN_MEMORY);
+                origin.unpack(entry, &header, &mut spool)?;
+                Place::Unpacked(spool)
+            }
         };
-        Ok(Self { path: path.to_owned(), shape: header.shape().iter().map(|&n| n as usize).collect(), place })
+        Ok(Self { origin, header, number, place: Mutex::new(place) })
+    }
+
+    /// Adds an array as the last row of a stack, or as the first one where there is none.
+    pub(crate) fn stack(
+        stack: Option<Self>,
+        origin: Origin,
+        mut entry: ZipFile<'_, BufReader<File>>,
+    ) -> Result<Self, Error> {
+        let (mut header, number) = origin.rows(&mut entry)?;
+        origin.check_size(&header, entry.size())?;
+        let rows = stack.as_ref().map_or(0, |stack| stack.header.shape[0]);
+        let mut spool = match stack {
+            Some(Self { header: first, number: other, .. })
+                if (&first.shape[1..], other) != (&header.shape, number) =>
+            {
+                let what = format!(
+                    "{number} {:?}, unlike the arrays before it, {other} {:?}",
+                    header.shape,
+                    &first.shape[1..]
+                );
+                return Err(origin.failed(what));
+            }
+            Some(Self { place, .. }) => match place.into_inner().unwrap_or_else(PoisonError::into_inner) {
+                Place::Unpacked(spool) => spool,
+                Place::File(..) => return Err(origin.failed("an array that is no stack")),
+            },
+            None => SpooledTempFile::new(IN_MEMORY),
+        };
+        origin.unpack(entry, &header, &mut spool)?;
+        header.shape.insert(0, rows + 1);
+        Ok(Self { origin, header, number, place: Mutex::new(Place::Unpacked(spool)) })
+    }
+
+    /// The array's name in its archive.
+    pub fn name(&self) -> Option<&str> {
+        self.origin.name.as_deref()
     }
 
     /// Extent of each axis; the first is the number of rows.
     pub fn shape(&self) -> &[usize] {
-        &self.shape
+        &self.header.shape
     }
 
-    /// Reads one row into a buffer of its size. An index that is not below the number of rows panics, or fails to read.
-    pub fn read(&self, index: usize, row: &mut [u8]) -> Result<(), Error> {
-        match &self.place {
-            Place::Disk(file, begin) => {
-                // Every read seeks first, so the position that a panicking thread may have left does no harm.
-                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                let place = SeekFrom::Start(begin + (index * row.len()) as u64);
-                file.seek(place).and_then(|_| file.read_exact(row)).map_err(unreadable(&self.path))
-            }
-            Place::Memory(bytes) => {
-                row.copy_from_slice(&bytes[index * row.len()..][..row.len()]);
-                Ok(())
-            }
-        }
+    /// The type of the numbers.
+    pub fn number(&self) -> Number {
+        self.number
+    }
+
+    /// The numbers of one row. An index that is not below the number of rows fails to read.
+    pub fn numbers(&self, index: usize) -> Result<Vec<f64>, Error> {
+        Ok(self.bytes(index)?.chunks_exact(self.number.width).map(|entry| self.number.float(entry)).collect())
+    }
+
+    /// The bytes of one row: its entries, where they are uint8. An index that is not below the number of rows fails to
+    /// read.
+    pub fn bytes(&self, index: usize) -> Result<Vec<u8>, Error> {
+        let rows = self.header.shape[0].max(1) as u64;
+        let size = self.header.bytes() / rows;
+        let mut row = vec![0; size as usize];
+        // Every read seeks first, so the position that a panicking thread may have left does no harm.
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = match &mut *place {
+            Place::File(file, begin) => read_at(file, *begin + index as u64 * size, &mut row),
+            Place::Unpacked(spool) => read_at(spool, index as u64 * size, &mut row),
+        };
+        read.map(|()| row).map_err(|source| Error::Io { path: self.origin.path.clone(), source })
     }
 }
 
-fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
-    move |source| Error::Io { path: path.to_owned(), source }
+fn read_at(source: &mut (impl Read + Seek), place: u64, row: &mut [u8]) -> std::io::Result<()> {
+    source.seek(SeekFrom::Start(place))?;
+    source.read_exact(row)
+}
+
+impl Origin {
+    /// The header of an array of rows: numbers in C order.
+    fn rows(&self, reader: &mut impl Read) -> Result<(Header, Number), Error> {
+        let header = Header::read(reader).map_err(|what| self.failed(what))?;
+        let number = self.number(&header)?;
+        // With one axis at most, both orders are the same.
+        if header.fortran && header.shape.len() > 1 {
+            let advice = "save np.ascontiguousarray(x)".to_owned();
+            let what = "it is in Fortran's order, in which no image lies in one piece".to_owned();
+            return Err(Error::Array { origin: self.clone(), what, advice });
+        }
+        Ok((header, number))
+    }
+
+    /// Copies the entries of a packed array, and compares size and checksum.
+    fn unpack(&self, entry: impl Read, header: &Header, spool: &mut SpooledTempFile) -> Result<(), Error> {
+        let mut entry = entry.take(header.bytes().saturating_add(1));
+        let mut buffer = vec![0; 1 << 16];
+        let mut copied = 0;
+        loop {
+            let read = entry.read(&mut buffer).map_err(|e| self.failed(format!("after {copied} bytes: {e}")))?;
+            if read == 0 {
+                return self.check_size(header, header.size + copied);
+            }
+            let written = spool.write_all(&buffer[..read]);
+            written.map_err(|source| Error::Unpack { path: self.path.clone(), source })?;
+            copied += read as u64;
+        }
+    }
 }

@@ -49,6 +49,8 @@ pub enum Remedy {
     Output,
     /// Another folder for a training run.
     Run,
+    /// A new training run that begins with the weights of another one.
+    Weights,
     /// Another folder with data.
     Data,
     /// Another device.
@@ -119,9 +121,17 @@ impl Error {
 
     /// A file that could not be read.
     pub fn reading(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
-        move |error| Self {
-            source: Some(Box::new(io::Error::from(error.kind()))),
-            ..Self::input(format!("cannot read {}: {error}", path.display()), "check the path")
+        move |error| {
+            let (file, kind) = (path.display(), error.kind());
+            let failure = match kind {
+                io::ErrorKind::IsADirectory => Self::input(format!("{file} is a folder"), "name a file"),
+                io::ErrorKind::InvalidData => Self::input(format!("{file}: {error}"), "name a text in UTF-8"),
+                io::ErrorKind::PermissionDenied => {
+                    Self::environment(format!("cannot read {file}: {error}"), "check permissions")
+                }
+                _ => Self::input(format!("cannot read {file}: {error}"), "check the path"),
+            };
+            failure.caused_by(io::Error::from(kind))
         }
     }
 
@@ -129,7 +139,13 @@ impl Error {
     pub fn writing(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |error| {
             let what = format!("cannot write {}: {error}", path.display());
-            let full = Self::environment(what, "free some room, or choose a writable folder");
+            let advice = match error.kind() {
+                io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                    "a file stands where a folder is needed: name another folder"
+                }
+                _ => "free some room, or choose a writable folder",
+            };
+            let full = Self::environment(what, advice);
             full.caused_by(io::Error::from(error.kind())).mended_by(Remedy::Output)
         }
     }

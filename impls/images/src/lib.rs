@@ -4,17 +4,25 @@
 //! |---|---|
 //! | [`Image`], [`ImageSet`] | one image, and a set of them in a fixed order |
 //! | [`Folder`] | the image files of a folder and of all folders below it |
+//! | [`ArrayImages`] | the images of an npz or npy file, whose meaning [`ArrayOptions`] says |
 //! | [`Images`] | images in memory, which can be written as an npz file or as one grid |
 
 #![warn(missing_docs)]
 
+mod array;
 mod error;
 mod folder;
+mod kinds;
 mod memory;
+mod whole;
 
+use std::collections::BTreeMap;
+
+pub use array::{ArrayImages, ArrayOptions, ArrayReading, Layout, Range};
 pub use error::{Error, Result};
 pub use folder::Folder;
 pub use memory::Images;
+use serde::Serialize;
 
 /// One 8-bit image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +37,15 @@ pub struct Image {
     pub pixels: Vec<u8>,
     /// The conversion that decoding needed, if any.
     pub converted: Option<&'static str>,
+}
+
+/// How a set was read.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Reading {
+    /// The array that was taken, where the images are entries of an array.
+    pub array: Option<ArrayReading>,
+    /// Number of files that are no images and were left out, per ending in lower case (empty for none).
+    pub other_files: BTreeMap<String, usize>,
 }
 
 /// A set of images in a fixed order, each of which is read when it is needed.
@@ -50,6 +67,11 @@ pub trait ImageSet: Sync {
     /// An image's name in messages.
     fn name(&self, index: usize) -> String {
         format!("image {index}")
+    }
+
+    /// What was taken of files and arrays, and what was left out.
+    fn reading(&self) -> Reading {
+        Reading::default()
     }
 
     /// The class of an image, where classes are known.

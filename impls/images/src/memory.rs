@@ -18,6 +18,8 @@ pub struct Images {
     /// 1 (grey) or 3 (red, green, blue).
     pub channels: usize,
     pixels: Vec<u8>,
+    /// The class of each image; empty without classes.
+    classes: Vec<u32>,
     source: String,
 }
 
@@ -25,7 +27,7 @@ impl Images {
     /// Images of this height, width and number of channels; `pixels` holds whole images.
     pub fn new(pixels: Vec<u8>, [height, width, channels]: [usize; 3]) -> Self {
         assert!(pixels.len().is_multiple_of(height * width * channels), "whole images");
-        Self { height, width, channels, pixels, source: "images in memory".to_owned() }
+        Self { height, width, channels, pixels, classes: Vec::new(), source: "images in memory".to_owned() }
     }
 
     /// Images from token sequences: value v of V becomes the level round(255 v / (V - 1)).
@@ -37,6 +39,12 @@ impl Images {
     /// The same images under this name in messages.
     pub fn named(self, source: String) -> Self {
         Self { source, ..self }
+    }
+
+    /// The same images with a class each; none for images without classes.
+    pub fn labelled(self, classes: Vec<u32>) -> Self {
+        assert!(classes.is_empty() || classes.len() == self.len(), "a class for each image");
+        Self { classes, ..self }
     }
 
     /// Number of images.
@@ -61,13 +69,19 @@ impl Images {
     /// The images with these indices.
     pub fn select(&self, indices: &[usize]) -> Self {
         let pixels = indices.iter().flat_map(|&i| self.pixels(i)).copied().collect();
-        Self { pixels, source: self.source.clone(), ..*self }
+        let classes = indices.iter().filter_map(|&i| self.classes.get(i)).copied().collect();
+        Self { pixels, classes, source: self.source.clone(), ..*self }
     }
 
-    /// Writes an npz file with the array `arr_0`, uint8 \[n, height, width, channels\].
+    /// Writes an npz file with the array `arr_0`, uint8 \[n, height, width, channels\], and the classes `arr_1`, int64
+    /// \[n\], where the images have any.
     pub fn save_npz(&self, path: &Path) -> Result<()> {
         let mut writer = NpzWriter::create(path)?;
         writer.array("arr_0", &[self.len(), self.height, self.width, self.channels], &self.pixels)?;
+        if !self.classes.is_empty() {
+            let classes: Vec<i64> = self.classes.iter().map(|&class| class.into()).collect();
+            writer.array("arr_1", &[self.len()], &classes)?;
+        }
         Ok(writer.finish()?)
     }
 
@@ -106,5 +120,9 @@ impl ImageSet for Images {
     fn image(&self, index: usize) -> Result<Image> {
         let Self { height, width, channels, .. } = *self;
         Ok(Image { height, width, channels, pixels: self.pixels(index).to_vec(), converted: None })
+    }
+
+    fn class(&self, index: usize) -> Option<String> {
+        self.classes.get(index).map(u32::to_string)
     }
 }

@@ -10,6 +10,7 @@
 #![warn(missing_docs)]
 
 pub mod gaussian;
+mod parameter;
 pub mod schedule;
 mod table;
 pub mod time_sampling;

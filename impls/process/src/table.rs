@@ -62,6 +62,9 @@ impl Table {
         }
         let (x, y): (Vec<f64>, Vec<f64>) = rows.into_iter().map(|[x, y]| (x, y)).unzip();
         let slope = slopes(&x, &y);
+        if let Some(row) = slope.iter().position(|slope| !slope.is_finite()) {
+            return Err(format!("row {}: {} changes too fast for double precision", row + 1, names[1]));
+        }
         Ok(Self { path: path.to_owned(), hash, x, y, slope })
     }
 

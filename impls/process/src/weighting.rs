@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use elbow_base::{Error, UnknownName};
 
+use crate::parameter::{Range, parameter};
 use crate::schedule::{LogSnr, MaskedSchedule, sigmoid};
 use crate::table::Table;
 
@@ -219,30 +220,23 @@ impl FromStr for Weighting {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        const KNOWN: &str = "elbo, sigmoid:B, fm, simple, iddpm, edm, edm:SIGMA_DATA (SIGMA_DATA > 0), p2:G (G > 0), \
+        const KNOWN: &str = "elbo, sigmoid:B, fm, simple, iddpm, edm, edm:SIGMA_DATA (SIGMA_DATA > 0), p2:G (G >= 0), \
             min-snr:G (G > 0), snr, indi, table:FILE (a CSV file: log_snr,w)";
-        let unknown = || Error::from(UnknownName::listed("weighting", name, KNOWN));
-        let (kind, parameter) = match name.split_once(':') {
-            Some(("table", file)) => return Ok(Self::custom(TableWeight::read(file)?)),
-            Some((kind, text)) => {
-                let value = text.parse::<f64>().ok().filter(|v| v.is_finite()).ok_or_else(unknown)?;
-                (kind, Some(value))
-            }
-            None => (name, None),
-        };
-        match (kind, parameter) {
-            ("elbo", None) => Ok(Self::Elbo),
-            ("sigmoid", Some(b)) => Ok(Self::Sigmoid(b)),
-            ("fm", None) => Ok(Self::FlowMatching),
-            ("simple", None) => Ok(Self::Simple),
-            ("iddpm", None) => Ok(Self::Iddpm),
-            ("edm", None) => Ok(Self::Edm(0.5)),
-            ("edm", Some(sigma_data)) if sigma_data > 0.0 => Ok(Self::Edm(sigma_data)),
-            ("p2", Some(g)) if g > 0.0 => Ok(Self::P2(g)),
-            ("min-snr", Some(g)) if g > 0.0 => Ok(Self::MinSnr(g)),
-            ("snr", None) => Ok(Self::Snr),
-            ("indi", None) => Ok(Self::Indi),
-            _ => Err(unknown()),
+        let number = |letter, text, range| parameter(name, letter, text, range);
+        match (name, name.split_once(':')) {
+            ("elbo", _) => Ok(Self::Elbo),
+            ("fm", _) => Ok(Self::FlowMatching),
+            ("simple", _) => Ok(Self::Simple),
+            ("iddpm", _) => Ok(Self::Iddpm),
+            ("edm", _) => Ok(Self::Edm(0.5)),
+            ("snr", _) => Ok(Self::Snr),
+            ("indi", _) => Ok(Self::Indi),
+            (_, Some(("sigmoid", b))) => Ok(Self::Sigmoid(number("B", b, Range::Finite)?)),
+            (_, Some(("edm", sigma))) => Ok(Self::Edm(number("SIGMA_DATA", sigma, Range::Positive)?)),
+            (_, Some(("p2", g))) => Ok(Self::P2(number("G", g, Range::NotNegative)?)),
+            (_, Some(("min-snr", g))) => Ok(Self::MinSnr(number("G", g, Range::Positive)?)),
+            (_, Some(("table", file))) => Ok(Self::custom(TableWeight::read(file)?)),
+            _ => Err(UnknownName::listed("weighting", name, KNOWN).into()),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Sampling one token at a time: one network evaluation per mask, without the bias of parallel sampling.
 
+use crate::error::Result;
 use crate::key::{open_uniform, permutation};
 use crate::sampler_state::{Predictor, Samples, TokenState};
 
 /// Reveals the masks of each sequence one by one in a uniformly random order. The network is
 /// evaluated at the time at which as large a share is masked.
-pub fn one_by_one(predictor: Predictor, state: TokenState) -> Samples {
+pub fn one_by_one(predictor: Predictor, state: TokenState) -> Result<Samples> {
     reveal_one_by_one(predictor, state, |_, masks, length| masks as f64 / length as f64)
 }
 
@@ -13,7 +14,7 @@ pub fn one_by_one(predictor: Predictor, state: TokenState) -> Samples {
 ///
 /// With n masks left and mask probability P, the next token appears when the mask probability has fallen to P u^(1/n);
 /// its position is uniform. The schedule only decides the time at which the network is evaluated.
-pub fn first_hitting(predictor: Predictor, state: TokenState) -> Samples {
+pub fn first_hitting(predictor: Predictor, state: TokenState) -> Result<Samples> {
     let mut left: Vec<f64> = vec![1.0; state.rows()];
     let mut uniforms = state.rngs.clone();
     // A stream of its own for the hitting times, so that which tokens are revealed does not depend on them.
@@ -29,7 +30,7 @@ fn reveal_one_by_one(
     mut predictor: Predictor,
     mut state: TokenState,
     mut masked: impl FnMut(usize, usize, usize) -> f64,
-) -> Samples {
+) -> Result<Samples> {
     // The masked positions of each sequence in a uniformly random order.
     let shuffled =
         |(masked, rng): (Vec<usize>, _)| permutation(rng, masked.len()).into_iter().map(|i| masked[i]).collect();
@@ -37,14 +38,14 @@ fn reveal_one_by_one(
     loop {
         let next: Vec<Vec<usize>> = orders.iter().map(|order| order.last().copied().into_iter().collect()).collect();
         if next.iter().all(Vec::is_empty) {
-            return predictor.finish(state);
+            return Ok(predictor.finish(state));
         }
         let time = |(row, order): (usize, &Vec<usize>)| match order.len() {
             0 => 0.0,
             masks => predictor.time_of_mask_probability(masked(row, masks, state.length)),
         };
         let times: Vec<f64> = orders.iter().enumerate().map(time).collect();
-        let mu = predictor.predict(&state, next, |row| times[row]);
+        let mu = predictor.predict(&state, next, |row| times[row])?;
         for (row, order) in orders.iter_mut().enumerate() {
             if let Some(position) = order.pop() {
                 state.draw(row, position, &mu.probabilities(row, position));

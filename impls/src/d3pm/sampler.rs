@@ -4,19 +4,20 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 
 use super::uniform::D3pmUniform;
+use crate::error::Result;
 use crate::key::{Key, categorical};
 use crate::network::{Input, TokenDenoiser, ids_tensor, to_f64_vec};
-use crate::sampler_state::{Predictor, Samples, TokenState};
+use crate::sampler_state::{Predictor, Samples, TokenState, not_finite};
 
 /// Fills the masks of `state` by `steps` steps of the absorbing process with a denoiser that may put mass x_m on the
 /// mask: p(z_s = j | z_t = m) is proportional to mu_j (t - s) for a value j, and to s (1 - x_m) + x_m for the mask. The
 /// last step decodes, without mass on the mask.
-pub fn absorbing_ancestral(mut predictor: Predictor, steps: usize, mut state: TokenState) -> Samples {
+pub fn absorbing_ancestral(mut predictor: Predictor, steps: usize, mut state: TokenState) -> Result<Samples> {
     let values = predictor.values();
     for i in (1..=steps).rev() {
         let (s, t) = ((i - 1) as f64 / steps as f64, i as f64 / steps as f64);
         let all = state.all_masked();
-        let mu = predictor.predict_tokens(&state.z, state.length, all.clone(), |_| t, values + 1);
+        let mu = predictor.predict_tokens(&state.z, state.length, all.clone(), |_| t, values + 1)?;
         for (row, masked) in all.into_iter().enumerate() {
             for position in masked {
                 let mut weights = mu.probabilities(row, position);
@@ -31,7 +32,7 @@ pub fn absorbing_ancestral(mut predictor: Predictor, steps: usize, mut state: To
             }
         }
     }
-    predictor.finish(state)
+    Ok(predictor.finish(state))
 }
 
 /// Draws `count` sequences of the uniform process by `objective`'s kernel in `steps` steps, from uniform tokens. Every
@@ -43,7 +44,7 @@ pub fn uniform_ancestral(
     [count, length]: [usize; 2],
     key: &Key,
     device: &Device,
-) -> Samples {
+) -> Result<Samples> {
     let values = denoiser.values();
     let mut state = TokenState::all_masks(count, length, values, key);
     let even = vec![1.0; values];
@@ -57,6 +58,9 @@ pub fn uniform_ancestral(
         let z = ids_tensor(&state.z, length, device);
         let mu: Tensor<3> = softmax(denoiser.value_logits(&Input::new(z.clone(), &vec![t; count])), 2);
         let kernel: Vec<f64> = to_f64_vec(objective.reverse(mu, &z, s, t));
+        if kernel.iter().any(|p| !p.is_finite()) {
+            return Err(not_finite((steps - i + 1) as u64));
+        }
         for row in 0..count {
             for position in 0..length {
                 let at = (row * length + position) * values;
@@ -66,5 +70,6 @@ pub fn uniform_ancestral(
         }
     }
     let tokens = crate::data::Tokens::new(state.z, length);
-    Samples { tokens, evaluations: vec![steps as u64; count], network_calls: steps as u64 }
+    let evaluations = vec![steps as u64; count];
+    Ok(Samples { tokens, classes: Vec::new(), evaluations, network_calls: steps as u64 })
 }

@@ -1,17 +1,18 @@
 //! Alphabets: how a text becomes tokens, and tokens text.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 
-use tokenizers::Tokenizer;
-
-use super::file;
+use super::encoding_hints;
+use super::tokenizer::TextTokenizer;
 use crate::error::{Error, Result, UnknownName};
 
 /// The text of an id outside of the alphabet, such as the mask.
 const UNREADABLE: &str = "\u{fffd}";
 const SPELLED: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-/// About how much text is given to a tokenizer at a time: its intermediate results take many times as much memory.
+
+/// Bytes whose tokens are passed on at a time.
 const PIECE: usize = 1 << 20;
 
 /// The tokens of a text.
@@ -20,56 +21,63 @@ pub enum Alphabet {
     Text8,
     /// 256 byte values.
     Bytes,
-    /// The tokens of a `tokenizer.json`, and the hash of that file.
-    Tokenizer(Box<Tokenizer>, String),
+    /// The tokens of a `tokenizer.json`.
+    Tokenizer(Box<TextTokenizer>),
 }
 
 impl Alphabet {
     /// `text8`, `bytes` or `tokenizer:FILE`, where the file is a `tokenizer.json` of Hugging Face's tokenizers.
     pub fn parse(text: &str) -> Result<Self> {
-        match (text, text.strip_prefix("tokenizer:")) {
-            ("text8", _) => Ok(Self::Text8),
-            ("bytes", _) => Ok(Self::Bytes),
-            (_, Some(path)) => Self::tokenizer(Path::new(path)),
+        Self::with_mask(text, None)
+    }
+
+    /// The same, for a tokenizer that holds the mask: its token or its id (see [`TextTokenizer::load`]).
+    pub fn with_mask(text: &str, mask: Option<&str>) -> Result<Self> {
+        match (text, text.strip_prefix("tokenizer:"), mask) {
+            (_, Some(path), _) => Ok(Self::Tokenizer(Box::new(TextTokenizer::load(Path::new(path), mask)?))),
+            ("text8" | "bytes", None, Some(_)) => Err(Error::Setting(format!(
+                "mask_id is for tokenizers: {text} has no token beside its values, and the mask comes after them"
+            ))),
+            ("text8", ..) => Ok(Self::Text8),
+            ("bytes", ..) => Ok(Self::Bytes),
             _ => Err(UnknownName::new("alphabet", text, &["text8", "bytes", "tokenizer:FILE"]).into()),
         }
     }
 
-    fn tokenizer(path: &Path) -> Result<Self> {
-        let content = file::read(path)?;
-        let fail = |what: String| Error::format(path, format!("not a usable tokenizer.json: {what}"));
-        let mut tokenizer = Tokenizer::from_bytes(&content.bytes).map_err(|e| fail(e.to_string()))?;
-        // Settings for the batches of a language model; here they would cut the text or fill it up.
-        tokenizer.with_padding(None).with_truncation(None).map_err(|e| fail(e.to_string()))?;
-        match tokenizer.get_vocab_size(true) {
-            0 => Err(fail("its vocabulary is empty".to_owned())),
-            _ => Ok(Self::Tokenizer(Box::new(tokenizer), content.hash)),
-        }
-    }
-
-    /// Number of values V. A tokenizer's is one above its highest id, added tokens included: the size of its vocabulary
-    /// unless ids are left out.
+    /// Number of values V. A tokenizer's is one above its highest id, added tokens included and the mask left out: the
+    /// size of its vocabulary unless ids are left out.
     pub fn values(&self) -> usize {
         match self {
             Self::Text8 => 27,
             Self::Bytes => 256,
-            Self::Tokenizer(tokenizer, _) => {
-                tokenizer.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
-            }
+            Self::Tokenizer(tokenizer) => tokenizer.values(),
+        }
+    }
+
+    /// The tokenizer, where the tokens are of one.
+    pub fn tokenizer(&self) -> Option<&TextTokenizer> {
+        match self {
+            Self::Tokenizer(tokenizer) => Some(tokenizer),
+            Self::Text8 | Self::Bytes => None,
         }
     }
 
     /// The text that is cut into splits. Errors say what is wrong, and at which byte.
-    pub(super) fn prepare(&self, text: Vec<u8>) -> std::result::Result<Vec<u8>, String> {
+    pub(super) fn prepare<'a>(&self, text: &'a [u8]) -> std::result::Result<Cow<'a, [u8]>, String> {
         match self {
-            Self::Text8 => match normalise(&text) {
-                normal if normal.is_empty() => Err(format!("no letter and no digit in {} bytes", text.len())),
-                normal => Ok(normal),
-            },
-            Self::Bytes => Ok(text),
-            Self::Tokenizer(..) => String::from_utf8(text)
-                .map(String::into_bytes)
-                .map_err(|e| format!("byte {}: not UTF-8, which a tokenizer needs", e.utf8_error().valid_up_to())),
+            Self::Bytes => Ok(text.into()),
+            Self::Text8 => {
+                encoding_hints::no_binary(text)?;
+                match normalise(text) {
+                    normal if normal.is_empty() => Err(format!("no letter and no digit in {} bytes", text.len())),
+                    normal => Ok(normal.into()),
+                }
+            }
+            Self::Tokenizer(_) => {
+                encoding_hints::no_binary(text)?;
+                encoding_hints::utf8(text)?;
+                Ok(text.into())
+            }
         }
     }
 
@@ -77,28 +85,23 @@ impl Alphabet {
     pub(super) fn cut(&self, text: &[u8], byte: usize) -> usize {
         let inside_character = |&at: &usize| at < text.len() && text[at] & 0xc0 == 0x80;
         match self {
-            Self::Tokenizer(..) => (0..=byte).rev().find(|at| !inside_character(at)).unwrap_or(0),
+            Self::Tokenizer(_) => (0..=byte).rev().find(|at| !inside_character(at)).unwrap_or(0),
             Self::Text8 | Self::Bytes => byte,
         }
     }
 
-    /// Passes on the tokens of prepared text, piece by piece. A tokenizer gets pieces of about a MiB that end with a
-    /// line, so that memory stays bounded; it adds no special tokens.
-    pub(super) fn encode(&self, text: &[u8], mut take: impl FnMut(&[u32])) -> std::result::Result<(), String> {
+    /// Passes on pieces of prepared text with their tokens. What a tokenizer's tokens do not give back is an error of
+    /// no piece: see [`Self::decode`].
+    pub(super) fn encode(&self, text: &[u8], mut take: impl FnMut(&[u8], &[u32])) -> std::result::Result<(), String> {
+        let mut by_byte = |id: fn(&u8) -> u32| {
+            text.chunks(PIECE).for_each(|piece| take(piece, &piece.iter().map(id).collect::<Vec<_>>()));
+        };
         match self {
-            Self::Text8 => text.chunks(PIECE).for_each(|piece| take(&piece.iter().map(letter_id).collect::<Vec<_>>())),
-            Self::Bytes => {
-                text.chunks(PIECE).for_each(|piece| take(&piece.iter().map(|&b| b.into()).collect::<Vec<_>>()));
-            }
-            Self::Tokenizer(tokenizer, _) => {
-                let mut rest = std::str::from_utf8(text).map_err(|e| e.to_string())?;
-                while !rest.is_empty() {
-                    let limit = rest.ceil_char_boundary(PIECE);
-                    let whole_lines = rest[..limit].rfind('\n').filter(|_| limit < rest.len());
-                    let (piece, left) = rest.split_at(whole_lines.map_or(limit, |at| at + 1));
-                    take(tokenizer.encode_fast(piece, false).map_err(|e| e.to_string())?.get_ids());
-                    rest = left;
-                }
+            Self::Text8 => by_byte(letter_id),
+            Self::Bytes => by_byte(|&byte| byte.into()),
+            Self::Tokenizer(tokenizer) => {
+                let text = std::str::from_utf8(text).map_err(|e| e.to_string())?;
+                tokenizer.encode(text, |piece, ids| take(piece.as_bytes(), ids))?;
             }
         }
         Ok(())
@@ -111,7 +114,7 @@ impl Alphabet {
             return Err(format!("{c:?} is not in the alphabet: use a to z and spaces"));
         }
         let mut ids = Vec::new();
-        self.encode(text.as_bytes(), |piece| ids.extend_from_slice(piece))?;
+        self.encode(text.as_bytes(), |_, piece| ids.extend_from_slice(piece))?;
         Ok(ids)
     }
 
@@ -124,9 +127,7 @@ impl Alphabet {
                 let bytes: Vec<u8> = run.iter().map(|&id| id as u8).collect();
                 String::from_utf8_lossy(&bytes).into_owned()
             }
-            (true, Self::Tokenizer(tokenizer, _)) => {
-                tokenizer.decode(run, false).unwrap_or_else(|_| UNREADABLE.repeat(run.len()))
-            }
+            (true, Self::Tokenizer(tokenizer)) => tokenizer.decode(run).unwrap_or_else(|| UNREADABLE.repeat(run.len())),
         };
         let runs = ids.chunk_by(|&a, &b| self.knows(a) == self.knows(b));
         runs.map(|run| text_of_run(self.knows(run[0]), run)).collect()
@@ -136,16 +137,13 @@ impl Alphabet {
         match self {
             Self::Text8 => id < 27,
             Self::Bytes => id < 256,
-            Self::Tokenizer(tokenizer, _) => tokenizer.id_to_token(id).is_some(),
+            Self::Tokenizer(tokenizer) => tokenizer.knows(id),
         }
     }
 
-    /// The hash of the file that defines the alphabet, where there is one.
-    pub(super) fn hash(&self) -> Option<&str> {
-        match self {
-            Self::Text8 | Self::Bytes => None,
-            Self::Tokenizer(_, hash) => Some(hash),
-        }
+    /// SHA-256 of the file that defines the tokens, where there is one.
+    pub fn hash(&self) -> Option<&str> {
+        self.tokenizer().map(TextTokenizer::hash)
     }
 }
 
@@ -155,7 +153,7 @@ impl fmt::Display for Alphabet {
         f.write_str(match self {
             Self::Text8 => "text8",
             Self::Bytes => "bytes",
-            Self::Tokenizer(..) => "tokenizer",
+            Self::Tokenizer(_) => "tokenizer",
         })
     }
 }

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Alphabet, DataShape, Dataset, Npz, Split, TextData, cifar, digits, idx};
+use super::own_images::{self, Division, is_own_images};
+use super::{Alphabet, DataShape, Dataset, Npz, Split, TextData, TextOptions, cifar, digits, idx};
 use crate::error::{Error, Result, UnknownName};
 
 /// The specification of a data set: its name or path, its split, and the tokens of a text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
-    /// A name in [`SETS`], or the path of a text or of a file of images.
+    /// A name in [`SETS`], or the path of a text, of a file of images, or of a folder of images.
     pub set: String,
     /// The part of the set.
     pub split: Split,
@@ -16,6 +17,33 @@ pub struct Spec {
     pub alphabet: Option<String>,
     /// For texts only: tokens per window.
     pub length: Option<usize>,
+    /// For texts only: the conventions of reading.
+    pub text: TextOptions,
+    /// For images of one's own only: which of them train, and which test.
+    pub division: Division,
+}
+
+impl Spec {
+    /// A split of a set of images, divided as usual where they are one's own.
+    pub fn new(set: impl Into<String>, split: Split) -> Self {
+        Self {
+            set: set.into(),
+            split,
+            alphabet: None,
+            length: None,
+            text: TextOptions::default(),
+            division: Division::default(),
+        }
+    }
+
+    /// The same split of another set, with the same alphabet where it is a text. Images are divided in the same way: those
+    /// of the same set that trained never test.
+    pub fn of_set(mut self, set: &str) -> Self {
+        if Path::new(set) != Path::new(&self.set) {
+            self.division.test_dataset = None;
+        }
+        Self { set: set.to_owned(), ..self }
+    }
 }
 
 /// A named data set.
@@ -139,23 +167,35 @@ const fn images(side: usize, channels: usize, values: usize, classes: usize) -> 
     Some(DataShape { values, length: side * side * channels, classes, image: Some([side, side, channels]) })
 }
 
+/// Whether this is the name of a set.
+pub fn is_known(set: &str) -> bool {
+    SETS.iter().any(|known| known.name == set)
+}
+
 /// The shape of a set of images, without its files.
 pub fn image_shape(set: &str) -> Option<DataShape> {
     SETS.iter().find(|known| known.name == set)?.shape
 }
 
-/// Opens a data set: one of [`SETS`] from the first of the folders that has it, or the file whose path `spec.set` is: a
-/// file of images (split `all`), or else, if it has a `/` or ends in `.txt` or `.gz`, a text.
+/// Opens a data set: one of [`SETS`] from the first of the folders that has it, or what lies at the path `spec.set`:
+/// images in a folder or a file ([`own_images`]), or else, if it has a `/` or ends in `.txt` or `.gz`, a text.
 pub fn open(spec: &Spec, folders: &[PathBuf]) -> Result<Box<dyn Dataset>> {
     if let Some(set) = SETS.iter().find(|set| set.name == spec.set) {
         return (set.open)(&set.find(folders)?, spec);
     }
     let path = Path::new(&spec.set);
     match &spec.set {
-        _ if holds_images(path) => image_file(path, spec.split),
+        _ if is_own_images(path) => match &spec.alphabet {
+            None => own_images::open(path, spec.split, &spec.division),
+            Some(alphabet) => {
+                let what = format!("{} holds images, which have no alphabet ({alphabet})", spec.set);
+                let advice = "use a preset for images, or set alphabet=none and sequence_length=none";
+                Err(elbow_base::Error::input(what, advice).into())
+            }
+        },
         name if name.contains('/') || name.ends_with(".txt") || name.ends_with(".gz") => open_text(path, spec),
         name => {
-            let known: Vec<&str> = SETS.iter().map(|set| set.name).chain(["./FILE"]).collect();
+            let known: Vec<&str> = SETS.iter().map(|set| set.name).chain(["./FILE", "FOLDER/"]).collect();
             Err(UnknownName::new("data set", name, &known).into())
         }
     }
@@ -167,7 +207,8 @@ pub fn holds_images(path: &Path) -> bool {
     [".npz", ".npy", ".bin", "-ubyte", "-ubyte.gz"].iter().any(|ending| name.ends_with(ending))
 }
 
-fn image_file(path: &Path, split: Split) -> Result<Box<dyn Dataset>> {
+/// Opens a file of images whole.
+pub(super) fn image_file(path: &Path, split: Split) -> Result<Box<dyn Dataset>> {
     match path.to_string_lossy().to_ascii_lowercase() {
         name if name.ends_with(".bin") => boxed(cifar::file(path, split)),
         name if name.ends_with("-ubyte") || name.ends_with(".gz") => boxed(idx::file(path, split)),
@@ -179,8 +220,9 @@ fn open_text(path: &Path, spec: &Spec) -> Result<Box<dyn Dataset>> {
     let missing = |setting: &str| Error::Setting(format!("the text {:?} needs the setting {setting}", spec.set));
     let alphabet = spec.alphabet.as_deref();
     let alphabet = alphabet.ok_or_else(|| missing("alphabet: text8, bytes or tokenizer:FILE"))?;
-    let length = spec.length.ok_or_else(|| missing("sequence_length: tokens a window, as 256"))?;
-    boxed(TextData::load(path, Alphabet::parse(alphabet)?, length, spec.split))
+    let length = spec.length.ok_or_else(|| missing("sequence_length: tokens per window, as 256"))?;
+    let alphabet = Alphabet::with_mask(alphabet, spec.text.mask_id.as_deref())?;
+    boxed(TextData::load(path, alphabet, length, spec.split, &spec.text))
 }
 
 fn boxed<D: Dataset + 'static>(data: Result<D>) -> Result<Box<dyn Dataset>> {

@@ -17,6 +17,13 @@ pub(super) struct Content {
 
 /// Reads a file that must not be empty; one whose name ends in `.gz` is unpacked.
 pub(super) fn read(path: &Path) -> Result<Content> {
+    let kind = fs::metadata(path).map_err(Error::io(path))?;
+    if !kind.is_file() {
+        return Err(Error::format(
+            path,
+            if kind.is_dir() { "a folder: name a file in it" } else { "no file, but a device" },
+        ));
+    }
     let packed = fs::read(path).map_err(Error::io(path))?;
     let hash = sha256(&packed);
     let bytes = match path.extension().is_some_and(|extension| extension == "gz") {

@@ -14,7 +14,7 @@ pub struct Images {
     /// Whole images, one after another, channels innermost.
     pixels: Vec<u8>,
     /// One class per image; empty where `classes` is 0.
-    labels: Vec<u8>,
+    labels: Vec<u32>,
     classes: usize,
     hash: String,
 }
@@ -33,8 +33,8 @@ impl Images {
     }
 
     /// With a class below `classes` for each image.
-    pub(super) fn with_labels(self, labels: Vec<u8>, classes: u8) -> Self {
-        Self { labels, classes: classes.into(), ..self }
+    pub(super) fn with_labels<L: Into<u32>>(self, labels: Vec<L>, classes: impl Into<usize>) -> Self {
+        Self { labels: labels.into_iter().map(Into::into).collect(), classes: classes.into(), ..self }
     }
 }
 
@@ -67,7 +67,7 @@ impl Dataset for Images {
     fn labels(&self, indices: &[usize]) -> Vec<u32> {
         match self.classes {
             0 => Vec::new(),
-            _ => indices.iter().map(|&i| self.labels[i].into()).collect(),
+            _ => indices.iter().map(|&i| self.labels[i]).collect(),
         }
     }
 

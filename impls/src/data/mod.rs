@@ -5,28 +5,42 @@
 //! | [`catalogue`] | data sets by name, and where their files are looked for |
 //! | [`digits`], [`idx`], [`cifar`] | images that fit in memory |
 //! | [`npz`] | images that are read from disk as they are needed: downsampled ImageNet, samples of ADM |
-//! | [`text`], [`alphabet`] | windows of a text in the text8 alphabet, in bytes, or in the tokens of a tokenizer |
+//! | [`own_images`] | images of one's own: folders and arrays, divided into train and test |
+//! | [`text`], [`alphabet`], [`tokenizer`] | windows of a text in the text8 alphabet, in bytes, or in the tokens of a tokenizer |
+//! | [`text_options`], [`detokenizer`] | frames, documents and other conventions of reading a text |
 //! | [`memory`] | sequences made in memory |
 
 pub mod alphabet;
 pub mod catalogue;
 pub mod cifar;
+pub mod detokenizer;
 pub mod digits;
+mod encoding_hints;
 mod file;
+mod ids;
 pub mod idx;
+mod image_folder;
 pub mod images;
 pub mod memory;
 pub mod npz;
+pub mod own_images;
 pub mod split;
 pub mod text;
+mod text_loss;
+pub mod text_options;
+pub mod tokenizer;
 
 pub use alphabet::Alphabet;
 pub use catalogue::Spec;
 pub use images::Images;
 pub use memory::InMemory;
 pub use npz::Npz;
+pub use own_images::Division;
 pub use split::Split;
 pub use text::{Text, TextData};
+pub use text_loss::TextLoss;
+pub use text_options::TextOptions;
+pub use tokenizer::TextTokenizer;
 
 pub use elbow_base::Tokens;
 

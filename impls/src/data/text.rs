@@ -2,16 +2,24 @@
 
 use std::path::Path;
 
-use super::{Alphabet, DataShape, Dataset, Split, Tokens, file};
+use super::ids::Ids;
+use super::text_loss::Comparison;
+use super::text_options::{Documents, Marks};
+use super::{Alphabet, DataShape, Dataset, Split, TextLoss, TextOptions, Tokens, file};
 use crate::error::{Error, Result};
 
-/// The text of a data set: its alphabet, and the amount of text per token.
+/// The text of a data set: its alphabet, how much text a token stands for, and whether the tokens give it back.
 pub struct Text {
     alphabet: Alphabet,
-    values: usize,
-    tokens: usize,
+    options: TextOptions,
+    /// Tokens of the split, those of frames among them.
+    tokens: f64,
     bytes: usize,
     characters: usize,
+    loss: Option<TextLoss>,
+    normalised: Option<TextLoss>,
+    rest: usize,
+    last_window: Option<Tokens>,
 }
 
 impl Text {
@@ -27,43 +35,46 @@ impl Text {
 
     /// Bytes of text per token, over the whole split: nats per token, divided by this and ln 2, are bits per byte.
     pub fn bytes_per_token(&self) -> f64 {
-        self.bytes as f64 / self.tokens as f64
+        self.bytes as f64 / self.tokens
     }
 
     /// Characters (Unicode scalar values) per token, over the whole split.
     pub fn characters_per_token(&self) -> f64 {
-        self.characters as f64 / self.tokens as f64
-    }
-}
-
-/// Token ids, each in as few bytes as the number of values allows: text8 has a hundred million of them.
-struct Ids {
-    bytes: Vec<u8>,
-    /// Bytes per id.
-    size: usize,
-}
-
-impl Ids {
-    fn new(values: usize) -> Self {
-        let size = match values {
-            0..=0x100 => 1,
-            0x101..=0x1_0000 => 2,
-            _ => 4,
-        };
-        Self { bytes: Vec::new(), size }
+        self.characters as f64 / self.tokens
     }
 
-    fn extend(&mut self, ids: &[u32]) {
-        ids.iter().for_each(|id| self.bytes.extend_from_slice(&id.to_le_bytes()[..self.size]));
+    /// What the tokens of the split do not give back: with a loss there are no bits per byte or character.
+    pub fn loss(&self) -> Option<&TextLoss> {
+        self.loss.as_ref()
     }
 
-    fn len(&self) -> usize {
-        self.bytes.len() / self.size
+    /// What the rules of text8 changed in the file. Bits per byte and character are then those of the text in 27
+    /// letters, as the field reports them.
+    pub fn normalised(&self) -> Option<&TextLoss> {
+        self.normalised.as_ref()
     }
 
-    fn window(&self, from: usize, length: usize) -> impl Iterator<Item = u32> {
-        let ids = self.bytes[from * self.size..(from + length) * self.size].chunks_exact(self.size);
-        ids.map(|id| id.iter().rev().fold(0, |sum, &byte| sum << 8 | u32::from(byte)))
+    /// Tokens at the end of the split that fill no window.
+    pub fn rest(&self) -> usize {
+        self.rest
+    }
+
+    /// The last window of the split, one sequence, of which the last [`Self::rest`] tokens are in no other. None where
+    /// nothing is left, and in frames.
+    pub fn last_window(&self) -> Option<&Tokens> {
+        self.last_window.as_ref()
+    }
+
+    /// The conventions of reading the text, by name.
+    pub fn protocol(&self) -> Vec<(&'static str, String)> {
+        let normalised = self.normalised.map(|TextLoss { share, .. }| {
+            let changed = format!("at least {:.2} % of the file's bytes changed", 100.0 * share);
+            (
+                "text",
+                format!("in 27 letters by the rules of text8, {changed}; bits/char and bits/byte are of the letters"),
+            )
+        });
+        normalised.into_iter().chain(self.options.protocol()).collect()
     }
 }
 
@@ -71,8 +82,11 @@ impl Ids {
 pub struct TextData {
     name: String,
     text: Text,
+    values: usize,
     ids: Ids,
     length: usize,
+    /// Ids before and after each window, which count in its length.
+    frame: Option<[u32; 2]>,
     hash: String,
 }
 
@@ -83,46 +97,118 @@ impl TextData {
     /// normalised text under `text8` (of text8 itself: 90, 5 and 5 million characters), of the bytes under `bytes` and
     /// under a tokenizer, which reads each split by itself; there a cut that would fall inside a character comes before
     /// it. The file is read into memory whole. Fails if the split has no whole window.
-    pub fn load(path: &Path, alphabet: Alphabet, length: usize, split: Split) -> Result<Self> {
+    pub fn load(path: &Path, alphabet: Alphabet, length: usize, split: Split, options: &TextOptions) -> Result<Self> {
         let (from, to) = split.choose(&[
             (Split::Train, (0, 18)),
             (Split::Valid, (18, 19)),
             (Split::Test, (19, 20)),
             (Split::All, (0, 20)),
         ])?;
-        if length == 0 {
-            return Err(Error::Setting("length is 0: a window has at least one token".to_owned()));
+        let marks = options.marks(&alphabet)?;
+        let framing = if marks.frame.is_some() { 2 } else { 0 };
+        if length <= framing {
+            let what = format!("length is {length}: a window has at least one token");
+            return Err(Error::Setting(if framing == 0 {
+                what
+            } else {
+                format!("{what} beside the two of its frame")
+            }));
         }
         let fail = |what: String| Error::format(path, what);
         let content = file::read(path)?;
-        let whole = alphabet.prepare(content.bytes).map_err(fail)?;
+        let whole = alphabet.prepare(&content.bytes).map_err(fail)?;
+        let mut normalised = Comparison::default();
+        normalised.add(&content.bytes, &whole, 0);
         let cut = |twentieths: usize| alphabet.cut(&whole, whole.len() * twentieths / 20);
         let part = &whole[cut(from)..cut(to)];
 
         let values = alphabet.values();
         let mut ids = Ids::new(values);
-        alphabet.encode(part, |piece| ids.extend(piece)).map_err(fail)?;
-        if ids.len() < length {
-            let what = format!("its {split} split has {} {alphabet} tokens: no window of {length}", ids.len());
+        let loss = encode(part, &alphabet, options, marks, &mut ids).map_err(fail)?;
+        let inside = length - framing;
+        if ids.len() < inside {
+            let what = format!("its {split} split has {} {alphabet} tokens: no window of {inside}", ids.len());
             return Err(fail(format!("{what}; take a shorter length or a longer text")));
         }
         let characters = part.iter().filter(|&&byte| byte & 0xc0 != 0x80).count();
+        let rest = ids.len() % inside;
+        let overlapping = || Tokens::new(ids.window(ids.len() - length, length).collect(), length);
+        let last_window = (rest > 0 && framing == 0).then(overlapping);
         let hash = match alphabet.hash() {
             Some(defined) => file::combine([&content.hash, defined]),
-            None => content.hash,
+            None => content.hash.clone(),
         };
+        let tokens = ids.len() as f64 * (length as f64 / inside as f64);
+        let (bytes, options) = (part.len(), options.clone());
         Ok(Self {
             name: format!("{}:{split}", file::stem(path)),
-            text: Text { alphabet, values, tokens: ids.len(), bytes: part.len(), characters },
+            text: Text {
+                alphabet,
+                options,
+                tokens,
+                bytes,
+                characters,
+                loss,
+                normalised: normalised.loss(),
+                rest,
+                last_window,
+            },
+            values,
             ids,
             length,
+            frame: marks.frame,
             hash,
         })
     }
 
-    /// Tokens at the end of the split that fill no window and are left out.
-    pub fn dropped(&self) -> usize {
-        self.ids.len() % self.length
+    /// Tokens of text in a window.
+    fn inside(&self) -> usize {
+        self.length - if self.frame.is_some() { 2 } else { 0 }
+    }
+}
+
+/// Adds the tokens of a text to `ids`. Returns what they do not give back.
+fn encode(
+    text: &[u8],
+    alphabet: &Alphabet,
+    options: &TextOptions,
+    marks: Marks,
+    ids: &mut Ids,
+) -> std::result::Result<Option<TextLoss>, String> {
+    let mut comparison = Comparison::default();
+    let mut add = |text: &[u8], ids: &mut Ids| {
+        alphabet.encode(text, |piece, tokens| {
+            ids.extend(tokens);
+            // The other alphabets have a token for every byte.
+            if let Some(tokenizer) = alphabet.tokenizer() {
+                let known: Vec<u32> = tokens.iter().copied().filter(|&id| !tokenizer.is_unknown(id)).collect();
+                comparison.add(piece, alphabet.decode(&known).as_bytes(), (tokens.len() - known.len()) as u64);
+            }
+        })
+    };
+    if options.documents.is_none() && options.detokenizer.is_none() {
+        add(text, ids)?;
+        return Ok(comparison.loss());
+    }
+    let text = std::str::from_utf8(text).map_err(|_| "not UTF-8, which a detokenizer needs".to_owned())?;
+    for document in documents(text, options.documents) {
+        match options.detokenizer {
+            Some(detokenizer) => add(detokenizer.apply(document).as_bytes(), ids)?,
+            None => add(document.as_bytes(), ids)?,
+        }
+        ids.extend(marks.document_end.as_slice());
+    }
+    Ok(comparison.loss())
+}
+
+/// The documents of a text without their separators; its lines, with their ends, where it has none.
+fn documents(text: &str, by: Option<Documents>) -> Box<dyn Iterator<Item = &str> + '_> {
+    match by {
+        None => Box::new(text.split_inclusive('\n')),
+        Some(Documents::Lines) => Box::new(text.lines()),
+        Some(Documents::Blank) => Box::new(
+            text.split("\n\n").map(|document| document.trim_matches('\n')).filter(|document| !document.is_empty()),
+        ),
     }
 }
 
@@ -132,17 +218,20 @@ impl Dataset for TextData {
     }
 
     fn shape(&self) -> DataShape {
-        DataShape { values: self.text.values, length: self.length, classes: 0, image: None }
+        DataShape { values: self.values, length: self.length, classes: 0, image: None }
     }
 
     fn len(&self) -> usize {
-        self.ids.len() / self.length
+        self.ids.len() / self.inside()
     }
 
     fn select(&self, indices: &[usize]) -> Result<Tokens> {
+        let (inside, [first, last]) = (self.inside(), self.frame.map_or([None, None], |frame| frame.map(Some)));
         let mut ids = Vec::with_capacity(indices.len() * self.length);
         for &index in indices {
-            ids.extend(self.ids.window(index * self.length, self.length));
+            ids.extend(first);
+            ids.extend(self.ids.window(index * inside, inside));
+            ids.extend(last);
         }
         Ok(Tokens::new(ids, self.length))
     }

@@ -7,9 +7,10 @@ use super::decoder::Decoder;
 use super::loss::normals;
 use super::prediction::Prediction;
 use crate::data::Tokens;
+use crate::error::Result;
 use crate::key::Key;
 use crate::network::{GaussianDenoiser, Input, to_f64_vec};
-use crate::sampler_state::Samples;
+use crate::sampler_state::{Samples, not_finite};
 use elbow_process::gaussian::{Kernel, Level};
 
 /// Points being drawn: the state of a sampler of Gaussian diffusion. Each sequence has its own stream of random numbers.
@@ -42,9 +43,13 @@ impl GaussianState {
         self.rngs.iter_mut().flat_map(|rng| normals(rng, length)).collect()
     }
 
-    /// Whether every coordinate is finite: the outputs of a network that diverged are not.
-    pub fn is_finite(&self) -> bool {
-        self.z.iter().all(|z| z.is_finite())
+    /// Refuses coordinates that are no numbers after the step with this index: such are the outputs of a network that
+    /// diverged.
+    fn check_finite(&self, step: usize) -> Result<()> {
+        match self.z.iter().all(|z| z.is_finite()) {
+            true => Ok(()),
+            false => Err(not_finite(step as u64 + 1)),
+        }
     }
 
     /// The tokens nearest to the points, with the network evaluations that they took.
@@ -55,6 +60,7 @@ impl GaussianState {
             tokens: Tokens::new(ids, self.length),
             evaluations: vec![predictor.evaluations; self.rngs.len()],
             network_calls: predictor.evaluations,
+            classes: predictor.class,
         }
     }
 }
@@ -120,8 +126,8 @@ fn denoised(level: Level, z: f64, eps: f64) -> f64 {
 
 /// Ancestral steps: z_s ~ q(z_s | z_t, x = x_hat), whose variance is sigma_s^2 (1 - SNR_t / SNR_s) (VDM). One
 /// evaluation per step.
-pub fn ancestral(predictor: &mut EpsPredictor, log_snrs: &[f64], state: &mut GaussianState) {
-    for pair in log_snrs.windows(2) {
+pub fn ancestral(predictor: &mut EpsPredictor, log_snrs: &[f64], state: &mut GaussianState) -> Result<()> {
+    for (step, pair) in log_snrs.windows(2).enumerate() {
         let (late, early) = (Level::of_log_snr(pair[0]), Level::of_log_snr(pair[1]));
         let kernel = Kernel::new(early, late);
         let eps = predictor.eps(&state.z, state.length, late.log_snr);
@@ -130,19 +136,23 @@ pub fn ancestral(predictor: &mut EpsPredictor, log_snrs: &[f64], state: &mut Gau
             let mean = kernel.keep * *z + kernel.gain * denoised(late, *z, eps[at]);
             *z = mean + kernel.variance.sqrt() * noise[at];
         }
+        state.check_finite(step)?;
     }
+    Ok(())
 }
 
 /// DDIM without noise: z_s = alpha_s x_hat + sigma_s eps_hat (Song et al. 2021). One evaluation per step. It is Euler's
 /// method for the probability-flow ODE dy/ds = eps_hat, y = z / alpha, s = sigma / alpha.
-pub fn ddim(predictor: &mut EpsPredictor, log_snrs: &[f64], state: &mut GaussianState) {
-    for pair in log_snrs.windows(2) {
+pub fn ddim(predictor: &mut EpsPredictor, log_snrs: &[f64], state: &mut GaussianState) -> Result<()> {
+    for (step, pair) in log_snrs.windows(2).enumerate() {
         let (late, early) = (Level::of_log_snr(pair[0]), Level::of_log_snr(pair[1]));
         let eps = predictor.eps(&state.z, state.length, late.log_snr);
         for (z, eps) in state.z.iter_mut().zip(&eps) {
             *z = early.alpha * denoised(late, *z, *eps) + early.sigma * eps;
         }
+        state.check_finite(step)?;
     }
+    Ok(())
 }
 
 /// Noise that Heun's sampler adds before a step (EDM, algorithm 2).
@@ -172,11 +182,11 @@ impl Churn {
 
 /// Heun's second-order steps for dy/ds = eps_hat, y = z / alpha, s = sigma / alpha, with churn (EDM, algorithms 1 and
 /// 2): two evaluations per step, one where the step ends without noise.
-pub fn heun(predictor: &mut EpsPredictor, log_snrs: &[f64], churn: Churn, state: &mut GaussianState) {
+pub fn heun(predictor: &mut EpsPredictor, log_snrs: &[f64], churn: Churn, state: &mut GaussianState) -> Result<()> {
     let of_s = |s: f64| Level::of_log_snr(-2.0 * s.ln());
     let length = state.length;
     let steps = log_snrs.len() - 1;
-    for pair in log_snrs.windows(2) {
+    for (step, pair) in log_snrs.windows(2).enumerate() {
         let [before, to] = [pair[0], pair[1]].map(|log_snr| (-0.5 * log_snr).exp());
         let (from, spread) = churn.raise(before, steps);
         let mut y: Vec<f64> = state.z.iter().map(|z| z / of_s(before).alpha).collect();
@@ -197,5 +207,7 @@ pub fn heun(predictor: &mut EpsPredictor, log_snrs: &[f64], churn: Churn, state:
         }
         let alpha = of_s(to).alpha;
         state.z = next.into_iter().map(|y| alpha * y).collect();
+        state.check_finite(step)?;
     }
+    Ok(())
 }

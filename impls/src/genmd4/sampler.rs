@@ -30,7 +30,7 @@ pub fn vector_ancestral(mut predictor: Predictor, grid: Grid, steps: usize, mut 
         let (s, t) = (grid.time(i - 1, steps), grid.time(i, steps));
         let reveal: Vec<f64> = (0..predictor.values()).map(|v| schedule.reveal_probability(v, s, t)).collect();
         let all = state.all_masked();
-        let mu = predictor.predict(&state, all.clone(), |_| t);
+        let mu = predictor.predict(&state, all.clone(), |_| t)?;
         for (row, masked) in all.into_iter().enumerate() {
             for position in masked {
                 // Value first, then whether it is revealed: the same joint law, and no small number is lost in a sum.

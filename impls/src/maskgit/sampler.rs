@@ -2,6 +2,7 @@
 
 use std::f64::consts::FRAC_PI_2;
 
+use crate::error::Result;
 use crate::key::{categorical, open_uniform};
 use crate::sampler_state::{Predictor, Samples, TokenState};
 
@@ -11,15 +12,30 @@ use crate::sampler_state::{Predictor, Samples, TokenState};
 /// r) Gumbel, r = round / steps (MaskGIT: temperature 4.5). With M masks at the start, floor(M cos(pi r / 2)) stay
 /// masked, at least one and fewer than before; the last round keeps all.
 ///
+/// With more rounds than masks, rounds between the last mask but one and the last round keep nothing: they change
+/// nothing, and do not call the network.
+///
 /// It does not sample from the model's law: confident values are revealed first, which lowers the entropy.
-pub fn confidence_decoding(mut predictor: Predictor, steps: usize, temperature: f64, mut state: TokenState) -> Samples {
+pub fn confidence_decoding(
+    mut predictor: Predictor,
+    steps: usize,
+    temperature: f64,
+    mut state: TokenState,
+) -> Result<Samples> {
     let start: Vec<usize> = (0..state.rows()).map(|row| state.masked(row).len()).collect();
     for round in 1..=steps {
         let r = round as f64 / steps as f64;
-        let all = state.all_masked();
+        let mut all = state.all_masked();
+        let mut stay = vec![0; state.rows()];
+        for (row, masked) in all.iter_mut().enumerate() {
+            stay[row] = staying(masked.len(), start[row], round, steps);
+            if stay[row] == masked.len() {
+                masked.clear();
+            }
+        }
         let share = |masked: &Vec<usize>| predictor.time_of_mask_probability(masked.len() as f64 / state.length as f64);
         let times: Vec<f64> = all.iter().map(share).collect();
-        let mu = predictor.predict(&state, all.clone(), |row| times[row]);
+        let mu = predictor.predict(&state, all.clone(), |row| times[row])?;
         for (row, masked) in all.iter().enumerate().filter(|(_, masked)| !masked.is_empty()) {
             let mut drawn: Vec<(f64, usize, usize)> = masked
                 .iter()
@@ -32,14 +48,19 @@ pub fn confidence_decoding(mut predictor: Predictor, steps: usize, temperature: 
                 })
                 .collect();
             drawn.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            let stay = match round == steps {
-                true => 0,
-                false => ((start[row] as f64 * (FRAC_PI_2 * r).cos()) as usize).min(masked.len() - 1).max(1),
-            };
-            for &(_, position, value) in &drawn[..masked.len().saturating_sub(stay)] {
+            for &(_, position, value) in &drawn[..masked.len() - stay[row]] {
                 state.set(row, position, value as u32);
             }
         }
     }
-    predictor.finish(state)
+    Ok(predictor.finish(state))
+}
+
+/// How many of `masked` masks, `start` at the beginning, are left by a round.
+fn staying(masked: usize, start: usize, round: usize, steps: usize) -> usize {
+    if round == steps || masked == 0 {
+        return 0;
+    }
+    let left = (start as f64 * (FRAC_PI_2 * round as f64 / steps as f64).cos()) as usize;
+    left.min(masked - 1).max(1)
 }

@@ -2,6 +2,7 @@
 
 use std::f64::consts::FRAC_PI_2;
 
+use crate::error::Result;
 use crate::key::{categorical, open_uniform};
 use crate::sampler_state::{Predictor, Samples, TokenState};
 use crate::schedule::MaskedSchedule;
@@ -42,7 +43,7 @@ pub fn ancestral(
     grid: Grid,
     steps: usize,
     mut state: TokenState,
-) -> Samples {
+) -> Result<Samples> {
     let uniform = vec![1.0; predictor.values()];
     let visible_at_start = schedule.alpha(1.0);
     for index in 0..state.z.len() {
@@ -62,12 +63,12 @@ pub fn ancestral(
             })
             .collect();
         let time = predictor.time_of_mask_probability(schedule.mask_probability(t));
-        let mu = predictor.predict(&state, chosen.clone(), |_| time);
+        let mu = predictor.predict(&state, chosen.clone(), |_| time)?;
         for (row, chosen) in chosen.iter().enumerate() {
             for &position in chosen {
                 state.draw(row, position, &mu.probabilities(row, position));
             }
         }
     }
-    predictor.finish(state)
+    Ok(predictor.finish(state))
 }

@@ -19,7 +19,7 @@ pub fn semi_autoregressive(
         return Err(Error::Setting(format!("a stride of {stride} in windows of {window}: from 1 to the window")));
     }
     let mut texts: Vec<Vec<u32>> = vec![Vec::new(); count];
-    let (mut evaluations, mut network_calls) = (vec![0; count], 0);
+    let (mut evaluations, mut network_calls, mut classes) = (vec![0; count], 0, Vec::new());
     for number in 0.. {
         let mut state = TokenState::all_masks(count, window, mask, &key.fold(number));
         let kept = if number == 0 { 0 } else { window - stride };
@@ -34,10 +34,11 @@ pub fn semi_autoregressive(
         }
         evaluations.iter_mut().zip(&drawn.evaluations).for_each(|(sum, more)| *sum += more);
         network_calls += drawn.network_calls;
+        classes = drawn.classes;
         if texts.first().is_none_or(|text| text.len() >= length) {
             break;
         }
     }
     let ids = texts.into_iter().flat_map(|text| text.into_iter().take(length)).collect();
-    Ok(Samples { tokens: Tokens::new(ids, length), evaluations, network_calls })
+    Ok(Samples { tokens: Tokens::new(ids, length), classes, evaluations, network_calls })
 }

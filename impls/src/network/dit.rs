@@ -8,13 +8,14 @@ use std::path::Path;
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, Linear};
 use burn::tensor::activation::silu;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::Input;
 use super::blocks::{Dropout, chunks, dense, modulate, waves};
 use super::init::Init;
 use super::state_dict::StateDict;
-use crate::error::Result;
+use super::weight_set::{Layout, WeightSet};
+use crate::error::{Error, Result};
 use crate::key::Key;
 use elbow_fused::Rotary;
 use elbow_fused::gelu_tanh;
@@ -42,6 +43,69 @@ pub struct DitShape {
     pub time: bool,
     /// Share of coordinates dropped in training.
     pub dropout: f64,
+}
+
+impl DitShape {
+    /// The parameters of a published checkpoint.
+    fn layout(&self) -> Layout {
+        let (ids, width, condition) = (self.values + 1, self.width, self.condition);
+        let mut layout: Layout = vec![("vocab_embed.embedding".into(), vec![ids, width])];
+        add_dense(&mut layout, "sigma_map.mlp.0", [FREQUENCIES, condition]);
+        add_dense(&mut layout, "sigma_map.mlp.2", [condition; 2]);
+        for number in 0..self.layers {
+            let name = |rest: &str| format!("blocks.{number}.{rest}");
+            layout.push((name("norm1.weight"), vec![width]));
+            layout.push((name("attn_qkv.weight"), vec![3 * width, width]));
+            layout.push((name("attn_out.weight"), vec![width, width]));
+            layout.push((name("norm2.weight"), vec![width]));
+            add_dense(&mut layout, &name("mlp.0"), [width, 4 * width]);
+            add_dense(&mut layout, &name("mlp.2"), [4 * width, width]);
+            add_dense(&mut layout, &name("adaLN_modulation"), [condition, 6 * width]);
+        }
+        layout.push(("output_layer.norm_final.weight".into(), vec![width]));
+        add_dense(&mut layout, "output_layer.linear", [width, ids]);
+        add_dense(&mut layout, "output_layer.adaLN_modulation", [condition, 2 * width]);
+        layout
+    }
+}
+
+fn add_dense(layout: &mut Layout, name: &str, [from, to]: [usize; 2]) {
+    layout.push((format!("{name}.weight"), vec![to, from]));
+    layout.push((format!("{name}.bias"), vec![to]));
+}
+
+/// What a file of weights does not say.
+#[derive(Clone, Copy, Debug)]
+pub struct DitImport {
+    /// Tokens per sequence.
+    pub length: usize,
+    /// Whether the network was trained with the noise level. The published ones were not.
+    pub time: bool,
+    /// Attention heads, where the file has no rotary frequencies.
+    pub heads: Option<usize>,
+    /// Take the raw weights where there are averaged ones too.
+    pub raw: bool,
+}
+
+/// The published layout, for messages.
+const EXPECTED: &str = "MDLM's names (backbone.vocab_embed.embedding, backbone.sigma_map.mlp.0.weight, \
+                        backbone.blocks.0.attn_qkv.weight, ...) under any prefix";
+
+/// Attention heads by the rotary frequencies 10000^(-k / count) of the halves of a head.
+fn heads_of(width: usize, rates: &[f32]) -> std::result::Result<usize, String> {
+    let count = rates.len();
+    if count == 0 || !width.is_multiple_of(2 * count) {
+        return Err(format!("{count} rotary frequencies do not divide a width of {width}"));
+    }
+    // A file in bfloat16 has them to 0.4 %.
+    let is_ours =
+        |(k, &rate): (usize, &f32)| (f64::from(rate) * 10_000f64.powf(k as f64 / count as f64) - 1.0).abs() < 0.01;
+    match rates.iter().enumerate().all(is_ours) {
+        true => Ok(width / (2 * count)),
+        false => {
+            Err("its rotary frequencies are not 10000^(-k / count), k = 0, 1, ..., as this network has them".to_owned())
+        }
+    }
 }
 
 /// The network. Fields are named after the published checkpoints' tensors.
@@ -98,33 +162,38 @@ impl Dit {
         Self { vocab_embed, sigma_map, blocks, output_layer, shape: *shape }
     }
 
-    /// Reads the weights of a published checkpoint (`backbone.vocab_embed.embedding`, `backbone.blocks.0.norm1.weight`,
-    /// ...): the shape is that of the tensors, and every tensor must have its place.
-    ///
-    /// Neither the sequences' length nor whether the network was trained with the noise level (the published ones were
-    /// not) is in the file.
-    pub fn import(path: &Path, length: usize, time: bool, device: &Device) -> Result<Self> {
-        let mut file = StateDict::load(path)?;
-        let name = |rest: &str| format!("backbone.{rest}");
-        let [ids, width] = file.shape(&name("vocab_embed.embedding"))?;
-        let [condition, _] = file.shape(&name("sigma_map.mlp.0.weight"))?;
-        let frequencies = name("rotary_emb.inv_freq");
-        let [half] = file.shape(&frequencies)?;
-        let layers = file.count(&name("blocks"));
-        if half == 0 || !width.is_multiple_of(2 * half) {
-            return Err(file.wrong(format!("{half} rotary frequencies do not divide a width of {width}")));
+    /// Reads the weights of a published checkpoint (`backbone.vocab_embed.embedding`, `backbone.blocks.0.norm1.weight`, ...,
+    /// whatever prefix they share), and says which weights of the file they are. The shape is that of the tensors, and every
+    /// tensor must have its place.
+    pub fn import(path: &Path, about: &DitImport, device: &Device) -> Result<(Self, WeightSet)> {
+        let mut file = StateDict::load_all(path)?;
+        let selected = file.select("vocab_embed.embedding", EXPECTED, about.raw)?;
+        let [ids, width] = file.shape("vocab_embed.embedding")?;
+        let [condition, _] = file.shape("sigma_map.mlp.0.weight")?;
+        let heads = match (file.take_values("rotary_emb.inv_freq")?, about.heads) {
+            (Some(rates), _) => heads_of(width, &rates).map_err(|what| file.wrong(what))?,
+            (None, Some(heads)) if heads > 0 && width.is_multiple_of(2 * heads) => heads,
+            (None, _) => {
+                let what = "it has no rotary frequencies, whose number would tell the heads";
+                return Err(
+                    file.wrong(format!("{what}: name their number, of which {width} is an even multiple (heads)"))
+                );
+            }
+        };
+        let (layers, length, time) = (file.count("blocks"), about.length, about.time);
+        if ids == 0 {
+            return Err(file.wrong("the table of embeddings is empty".to_owned()));
         }
-        // The frequencies themselves are a formula.
-        file.ignore(&frequencies);
-        let (values, heads) = (ids - 1, width / (2 * half));
-        let shape = DitShape { values, length, width, heads, layers, condition, time, dropout: 0.0 };
+        let shape = DitShape { values: ids - 1, length, width, heads, layers, condition, time, dropout: 0.0 };
+        let set = selected.set.clone();
+        file.fill(&shape.layout(), selected)?;
         let mut network = Self::new(&shape, &Key::new(0, "replaced"), device);
-        network.vocab_embed = file.take(&name("vocab_embed.embedding"), device)?;
+        network.vocab_embed = file.take("vocab_embed.embedding", device)?;
         for (layer, number) in network.sigma_map.iter_mut().zip([0, 2]) {
-            *layer = file.linear(&name(&format!("sigma_map.mlp.{number}")), true, device)?;
+            *layer = file.linear(&format!("sigma_map.mlp.{number}"), true, device)?;
         }
         for (number, block) in network.blocks.iter_mut().enumerate() {
-            let name = |rest: &str| name(&format!("blocks.{number}.{rest}"));
+            let name = |rest: &str| format!("blocks.{number}.{rest}");
             block.norm1 = file.layer_norm(&name("norm1"), block.norm1.clone(), device)?;
             block.attn_qkv = file.linear(&name("attn_qkv"), false, device)?;
             block.attn_out = file.linear(&name("attn_out"), false, device)?;
@@ -135,11 +204,27 @@ impl Dit {
             block.adaln_modulation = file.linear(&name("adaLN_modulation"), true, device)?;
         }
         let last = &mut network.output_layer;
-        last.norm_final = file.layer_norm(&name("output_layer.norm_final"), last.norm_final.clone(), device)?;
-        last.linear = file.linear(&name("output_layer.linear"), true, device)?;
-        last.adaln_modulation = file.linear(&name("output_layer.adaLN_modulation"), true, device)?;
+        last.norm_final = file.layer_norm("output_layer.norm_final", last.norm_final.clone(), device)?;
+        last.linear = file.linear("output_layer.linear", true, device)?;
+        last.adaln_modulation = file.linear("output_layer.adaLN_modulation", true, device)?;
         file.finish()?;
-        Ok(network)
+        Ok((network, set))
+    }
+
+    /// The same network with the id `mask` last, where the mask's is, and the ids above it one lower. Published networks
+    /// over the tokens of BERT have their mask among the values.
+    pub fn with_mask_last(mut self, mask: usize) -> Result<Self> {
+        let values = self.shape.values;
+        if mask > values {
+            return Err(Error::Setting(format!("mask_id {mask}: the network has the ids 0 to {values}")));
+        }
+        let order: Vec<i64> = (0..=values).filter(|id| *id != mask).chain([mask]).map(|id| id as i64).collect();
+        let order = Tensor::<1, Int>::from_data(TensorData::new(order, [values + 1]), &self.vocab_embed.val().device());
+        self.vocab_embed = self.vocab_embed.map(|table| table.select(0, order.clone()));
+        let linear = &mut self.output_layer.linear;
+        linear.weight = linear.weight.clone().map(|weight| weight.select(1, order.clone()));
+        linear.bias = linear.bias.clone().map(|bias| bias.map(|bias| bias.select(0, order)));
+        Ok(self)
     }
 
     /// The size of the network.

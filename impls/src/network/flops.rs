@@ -12,7 +12,7 @@ impl NetworkShape {
     /// products of attention, all of whose pairs are computed where it is causal too. Embeddings, norms, activations
     /// and biases are left out.
     pub fn operations(&self) -> f64 {
-        self.work().operations as f64
+        self.work().operations
     }
 
     /// Numbers (f32) that the evaluation of one sequence in training leaves for its backward pass, without
@@ -24,7 +24,7 @@ impl NetworkShape {
     /// copy. Left out are conditions, statistics of norms and the like, which have no number for each position and
     /// channel.
     pub fn activations(&self) -> f64 {
-        self.work().kept as f64
+        self.work().kept
     }
 
     fn work(&self) -> Work {
@@ -36,19 +36,24 @@ impl NetworkShape {
     }
 }
 
-/// The costs of some layers.
+/// The costs of some layers, in double precision: whole numbers up to 2^53, and no overflow where settings are absurd.
 #[derive(Default)]
 struct Work {
     /// Floating-point operations.
-    operations: usize,
+    operations: f64,
     /// Numbers left for the backward pass.
-    kept: usize,
+    kept: f64,
+}
+
+/// The product of sizes.
+fn product<const N: usize>(sizes: [usize; N]) -> f64 {
+    sizes.into_iter().map(|size| size as f64).product()
 }
 
 impl Work {
     /// A dense layer for `rows` vectors. Its input is counted where it is made, for several layers may share it.
     fn dense(&mut self, rows: usize, [from, to]: [usize; 2]) {
-        self.operations += 2 * rows * from * to;
+        self.operations += product([2, rows, from, to]);
     }
 
     /// A convolution with bias that keeps the size of the image.
@@ -68,31 +73,31 @@ impl Work {
     /// Norms of `rows` vectors, perhaps modulated by a condition of this width. `gated`: before a branch whose output
     /// the condition gates.
     fn norms(&mut self, norms: usize, rows: usize, width: usize, condition: Option<usize>, gated: bool) {
-        self.kept += 3 * norms * rows * width;
+        self.kept += product([3, norms, rows, width]);
         if let Some(condition) = condition {
             let parts = 2 + usize::from(gated);
             self.dense(1, [condition, norms * parts * width]);
-            self.kept += if gated { norms * rows * width } else { 0 };
+            self.kept += if gated { product([norms, rows, width]) } else { 0.0 };
         }
     }
 
     /// Self-attention, with the layer of q, k and v and the last one.
     fn attention(&mut self, positions: usize, width: usize, heads: usize) {
         self.dense(positions, [width, 4 * width]);
-        self.operations += 4 * positions * positions * width;
-        self.kept += 4 * positions * width + 3 * heads * positions * positions;
+        self.operations += product([4, positions, positions, width]);
+        self.kept += product([4, positions, width]) + product([3, heads, positions, positions]);
     }
 
     /// A perceptron of tanh-GELU. Kept are x, the argument of tanh, 1 + tanh and the product.
     fn gelu_perceptron(&mut self, rows: usize, [width, hidden]: [usize; 2]) {
         self.dense(rows, [width, hidden]);
         self.dense(rows, [hidden, width]);
-        self.kept += 4 * rows * hidden;
+        self.kept += product([4, rows, hidden]);
     }
 
     /// The masks of several applications of dropout, of this many numbers each.
     fn dropout(&mut self, rate: f64, applications: usize, numbers: usize) {
-        self.kept += if rate > 0.0 { applications * numbers } else { 0 };
+        self.kept += if rate > 0.0 { product([applications, numbers]) } else { 0.0 };
     }
 }
 
@@ -103,7 +108,7 @@ impl TransformerShape {
         let condition = self.conditioning.is_some().then_some(self.conditioning.width);
         if let Some(entering) = self.entering() {
             work.dense(positions, [entering, width]);
-            work.kept += positions * entering;
+            work.kept += product([positions, entering]);
         }
         work.condition(&self.conditioning);
         // Layers before the activation, and the tensors kept: gate, sigmoid, up and product; with swish the gate times
@@ -118,13 +123,13 @@ impl TransformerShape {
             work.attention(positions, width, self.heads);
             work.dense(positions, [width, inner * self.hidden]);
             work.dense(positions, [self.hidden, width]);
-            work.kept += kept * positions * self.hidden;
+            work.kept += product([kept, positions, self.hidden]);
             work.dropout(self.dropout, 2, positions * width);
         }
         work.norms(1, positions, width, condition, false);
         let leaving = self.outputs * self.tokens();
         work.dense(positions, [width, leaving]);
-        work.kept += positions * leaving;
+        work.kept += product([positions, leaving]);
         work
     }
 }
@@ -138,7 +143,7 @@ impl DitShape {
         let norms = |work: &mut Work, norms: usize, gated: bool| {
             work.norms(norms, rows, width, Some(condition), gated);
             // A learned scale comes before the modulation.
-            work.kept += norms * rows * width;
+            work.kept += product([norms, rows, width]);
         };
         for _ in 0..self.layers {
             norms(&mut work, 2, true);
@@ -148,7 +153,7 @@ impl DitShape {
         }
         norms(&mut work, 1, false);
         work.dense(rows, [width, self.values + 1]);
-        work.kept += rows * (self.values + 1);
+        work.kept += product([rows, self.values + 1]);
         work
     }
 }
@@ -164,7 +169,7 @@ impl UNetShape {
         };
         work.condition(&self.conditioning);
         work.convolution(pixels(0), [channels * entering, self.width], 3);
-        work.kept += pixels(0) * channels * entering;
+        work.kept += product([pixels(0), channels, entering]);
         for (level, channels) in self.blocks().into_iter().flatten() {
             self.residual_block(&mut work, pixels(level), channels);
         }
@@ -180,7 +185,7 @@ impl UNetShape {
         }
         self.swished_norm(&mut work, pixels(0), self.width);
         work.convolution(pixels(0), [self.width, channels * leaving], 3);
-        work.kept += pixels(0) * channels * leaving;
+        work.kept += product([pixels(0), channels, leaving]);
         work
     }
 
@@ -195,21 +200,21 @@ impl UNetShape {
         work.convolution(pixels, [to; 2], 3);
         if from != to {
             work.convolution(pixels, [from, to], 1);
-            work.kept += pixels * from;
+            work.kept += product([pixels, from]);
         }
     }
 
     /// A norm and x sigmoid(x), of which the sigmoid and the product are kept beside x, the norm's output.
     fn swished_norm(&self, work: &mut Work, pixels: usize, channels: usize) {
         group_norm(work, pixels, channels, self.film());
-        work.kept += 2 * pixels * channels;
+        work.kept += product([2, pixels, channels]);
     }
 
     fn patch_transformer(&self, work: &mut Work, shape: &PatchTransformerShape, positions: usize, channels: usize) {
         let PatchTransformerShape { width, heads, layers } = *shape;
         let (patch, condition) = (PATCH * PATCH * channels, self.film());
         work.dense(positions, [patch, width]);
-        work.kept += positions * patch;
+        work.kept += product([positions, patch]);
         for _ in 0..layers {
             work.norms(2, positions, width, condition, true);
             work.attention(positions, width, heads);
@@ -223,7 +228,7 @@ impl UNetShape {
 
 /// Group norm, perhaps with scale and shift from a condition of this width.
 fn group_norm(work: &mut Work, pixels: usize, channels: usize, film: Option<usize>) {
-    work.kept += 3 * pixels * channels;
+    work.kept += product([3, pixels, channels]);
     if let Some(condition) = film {
         work.dense(1, [condition, 2 * channels]);
     }

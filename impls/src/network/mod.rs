@@ -19,6 +19,7 @@ pub mod table;
 mod transformer;
 mod unet;
 mod unet_shape;
+mod weight_set;
 
 use std::borrow::Borrow;
 
@@ -29,7 +30,7 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 
 pub use conditioning::ConditioningShape;
-pub use dit::{Dit, DitShape};
+pub use dit::{Dit, DitImport, DitShape};
 pub use learned_schedule::LearnedSchedule;
 pub use masked_targets::{MaskedTargets, QueryPositions, negative_log};
 pub use modality::{Patches, Signal};
@@ -39,6 +40,7 @@ pub use table::TableDenoiser;
 pub use transformer::{Perceptron, Positions, Transformer, TransformerShape};
 pub use unet::UNet;
 pub use unet_shape::UNetShape;
+pub use weight_set::{WeightKind, WeightSet};
 
 /// The input of a denoiser: corrupted tokens, or with `K` = `Float` noisy points of a Gaussian diffusion.
 #[derive(Clone, Debug)]

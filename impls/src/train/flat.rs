@@ -8,6 +8,28 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 
+const POSITIVE: &str = "a whole number, 1 or more";
+
+/// A type of settings.
+pub(super) trait Value: Serialize + DeserializeOwned {
+    /// Its values in words.
+    const WORDS: &'static str;
+}
+
+macro_rules! values {
+    ($($words:literal: $($type:ty),+;)+) => { $($(impl Value for $type { const WORDS: &'static str = $words; })+)+ };
+}
+
+values! {
+    "a whole number, 0 or more": u32, u64, usize;
+    "a number": f64;
+    "true or false": bool;
+    "a text": String;
+    "a token or its id": toml::Value;
+    "a list of two whole numbers, 0 or more": [u32; 2];
+    "a list of three whole numbers, 0 or more": [usize; 3];
+}
+
 /// A table that is being read.
 pub(super) struct Reader {
     /// The keys that are not read yet.
@@ -20,18 +42,27 @@ pub(super) struct Reader {
 
 impl Reader {
     /// The value of a key that may be absent.
-    pub fn optional<T: Serialize + DeserializeOwned>(&mut self, key: &str) -> Result<Option<T>> {
+    pub fn optional<T: Value>(&mut self, key: &str) -> Result<Option<T>> {
+        self.optional_as(key, T::WORDS)
+    }
+
+    /// The same, of a kind that these words say.
+    fn optional_as<T: Value>(&mut self, key: &str, words: &str) -> Result<Option<T>> {
         let Some(value) = self.rest.remove(key) else { return Ok(None) };
-        let wrong = |what: &str| Error::Setting(format!("{key}: {what}"));
-        let typed: T = value.try_into().map_err(|e: toml::de::Error| wrong(e.message()))?;
-        let value = toml::Value::try_from(&typed).map_err(|e| wrong(&e.to_string()))?;
+        let wrong = Error::Setting(format!("{key} = {value}: expected {words}"));
+        let Ok(typed) = value.try_into::<T>() else { return Err(wrong) };
+        let Ok(value) = toml::Value::try_from(&typed) else { return Err(wrong) };
         self.taken.insert(key.to_owned(), value);
         Ok(Some(typed))
     }
 
     /// The value of a key that must be there.
-    pub fn needed<T: Serialize + DeserializeOwned>(&mut self, key: &str) -> Result<T> {
-        self.optional(key)?.ok_or_else(|| {
+    pub fn needed<T: Value>(&mut self, key: &str) -> Result<T> {
+        self.needed_as(key, T::WORDS)
+    }
+
+    fn needed_as<T: Value>(&mut self, key: &str, words: &str) -> Result<T> {
+        self.optional_as(key, words)?.ok_or_else(|| {
             let needed = if self.of.is_empty() { String::new() } else { format!(": {} needs it", self.of) };
             Error::Setting(format!("{key} is missing{needed}"))
         })
@@ -44,6 +75,14 @@ impl Reader {
     {
         let name: String = self.needed(key)?;
         self.parsed(key, &name)
+    }
+
+    /// A value that has a name, where the key may be absent.
+    pub fn optional_name<T: FromStr + Display>(&mut self, key: &str) -> Result<Option<T>>
+    where
+        Error: From<T::Err>,
+    {
+        self.optional::<String>(key)?.map(|name| self.parsed(key, &name)).transpose()
     }
 
     /// The value that `name` says. A table from a file is kept with the hash of its content: a run that goes on finds the table
@@ -80,12 +119,12 @@ impl Reader {
 
     /// A number from 1.
     pub fn positive(&mut self, key: &str) -> Result<u64> {
-        check_positive(key, self.needed(key)?)
+        check_positive(key, self.needed_as(key, POSITIVE)?)
     }
 
     /// A size from 1 to `most`.
     pub fn size(&mut self, key: &str, most: usize) -> Result<usize> {
-        match check_positive(key, self.needed(key)?)? {
+        match check_positive(key, self.needed_as(key, POSITIVE)?)? {
             size if size > most => Err(Error::Setting(format!("{key} = {size}: it must be at most {most}"))),
             size => Ok(size),
         }
@@ -93,7 +132,7 @@ impl Reader {
 
     /// A size from 1, where the key may be absent.
     pub fn optional_size(&mut self, key: &str) -> Result<Option<usize>> {
-        self.optional(key)?.map(|size| check_positive(key, size)).transpose()
+        self.optional_as(key, POSITIVE)?.map(|size| check_positive(key, size)).transpose()
     }
 }
 

@@ -2,6 +2,7 @@
 //! logs.
 
 pub mod checkpoint;
+mod continuing;
 mod data_config;
 pub mod ema;
 mod flat;

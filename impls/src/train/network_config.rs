@@ -145,9 +145,14 @@ impl SettingValues {
                 let levels = *resolutions;
                 let smallest = (levels + usize::from(patches.is_some())).saturating_sub(1) as u32;
                 let divisible = image[..2].iter().all(|side| smallest < 16 && side % (1 << smallest) == 0);
-                if !divisible || (patches.is_some() && image[0] != image[1]) {
-                    let what = format!("images of {}x{} cannot be halved {smallest} times", image[0], image[1]);
-                    return Err(Error::Setting(format!("{what}: use fewer resolutions, and patches on squares")));
+                let size = format!("{}x{}", image[0], image[1]);
+                if patches.is_some() && image[0] != image[1] {
+                    let what = format!("patches: the images of {set} are {size}, and must be square");
+                    return Err(Error::Setting(format!("{what}: take patches out, or cut the images")));
+                }
+                if !divisible {
+                    let what = format!("images of {size} cannot be halved {smallest} times");
+                    return Err(Error::Setting(format!("{what}: use fewer resolutions")));
                 }
                 // VDM's makes a wider condition of a sinusoid of its own width.
                 let conditioning = conditioning(if gaussian { width } else { condition });

@@ -51,6 +51,14 @@ pub struct Memory {
     pub total: u64,
 }
 
+impl Memory {
+    /// Bytes that a step takes at least where no more than `cores` of the shards run at a time.
+    pub fn at_least(&self, shards: usize, cores: usize) -> u64 {
+        let share = (cores as f64 / shards as f64).min(1.0);
+        (self.total - self.activations).saturating_add((self.activations as f64 * share) as u64)
+    }
+}
+
 impl Plan {
     /// The plan of these settings for data of this shape.
     pub fn new(settings: &Settings, data: &DataShape) -> Result<Self> {
@@ -67,13 +75,15 @@ impl Plan {
         let weights = BYTES * parameters as u64;
         let mut memory = Memory {
             weights,
-            gradients: gradients as u64 * weights,
+            gradients: weights.saturating_mul(gradients as u64),
             moments: 2 * weights,
             average: weights,
-            activations: BYTES * (evaluations * part) as u64 * shape.activations() as u64,
+            activations: (BYTES as f64 * (evaluations * part) as f64 * shape.activations()) as u64,
             total: 0,
         };
-        memory.total = weights + memory.gradients + memory.moments + memory.average + memory.activations;
+        // Settings may be absurd: a sum that is too large is the largest number.
+        let parts = [memory.gradients, memory.moments, memory.average, memory.activations];
+        memory.total = parts.into_iter().fold(weights, u64::saturating_add);
         Ok(Self {
             parameters,
             forward_operations,

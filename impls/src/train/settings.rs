@@ -20,8 +20,9 @@ use crate::time_sampling::TimeSampling;
 /// Every setting, in the order in which a run's settings are written. The order is part of the hash that names a run's
 /// folder.
 #[rustfmt::skip]
-const KEYS: [&str; 51] = [
-    "implementation", "dataset", "alphabet", "sequence_length",
+pub(super) const KEYS: [&str; 58] = [
+    "implementation", "dataset", "test_dataset", "test_fraction", "split_seed", "alphabet", "sequence_length",
+    "mask_id", "frame", "documents", "detokenizer",
     "schedule", "weighting", "timesteps", "prediction", "sigma_data", "noise_levels", "protocol", "form", "mask_rates",
     "normaliser", "label_smoothing", "kernel", "hybrid", "time_sampling",
     "network", "width", "heads", "layers", "hidden", "perceptron", "positions", "embedding", "patch_size", "fourier",
@@ -134,6 +135,9 @@ impl Settings {
                 let path = Path::new(preset);
                 fs::read_to_string(path).map_err(Error::io(path))?
             }
+            None if Path::new(preset).exists() => {
+                return Err(Error::Setting(format!("{preset}: the name of a preset's file must end in .toml")));
+            }
             None => {
                 let known: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).chain(["FILE.toml"]).collect();
                 return Err(UnknownName::new("preset", preset, &known).into());
@@ -169,7 +173,7 @@ impl Settings {
             }
             let new = match table.get(key) {
                 Some(old) => parse_like(old, value).ok_or_else(|| {
-                    Error::Setting(format!("--set {key}={value}: expected {} (now {old})", old.type_str()))
+                    Error::Setting(format!("--set {key}={value}: expected {}, such as {old}", in_words(old)))
                 })?,
                 None => value.parse().unwrap_or_else(|_| value.into()),
             };
@@ -184,14 +188,33 @@ impl Settings {
         let mut from = Reader { rest: table, taken: toml::Table::new(), of: String::new() };
         let values = SettingValues::read(&mut from)?;
         if let Some(key) = KEYS.iter().find(|key| from.rest.contains_key(**key)) {
-            let of = match NetworkConfig::KEYS.contains(key) {
-                true => format!("network {}", values.network.name()),
-                false => format!("implementation {}", values.implementation()),
+            let of = match key {
+                key if NetworkConfig::KEYS.contains(key) => format!("network {}", values.network.name()),
+                key if DataConfig::KEYS.contains(key) && values.data.division.test_dataset.is_some() => {
+                    "images that test_dataset divides".to_owned()
+                }
+                key if DataConfig::KEYS.contains(key) => format!("dataset {}", values.data.dataset),
+                _ => format!("implementation {}", values.implementation()),
             };
             return Err(Error::Setting(format!("{key} has no meaning for {of}: take it out, or --set {key}=none")));
         }
         values.check_network()?;
         Ok(Self { values, table: from.taken })
+    }
+
+    /// The value of a setting, if it is present.
+    pub(super) fn value(&self, key: &str) -> Option<&toml::Value> {
+        self.table.get(key)
+    }
+
+    /// Hash of the settings that say what the weights are of: objective and network. The data have hashes of their own,
+    /// and the settings after them may be changed without another meaning of the weights.
+    pub fn model_hash(&self) -> String {
+        let first = KEYS.iter().position(|key| *key == "schedule").unwrap_or(0);
+        let end = KEYS.iter().position(|key| *key == "dropout").unwrap_or(KEYS.len());
+        let named = std::iter::once(&"implementation").chain(&KEYS[first..end]);
+        let lines: Vec<String> = named.filter_map(|key| Some(format!("{key} = {}\n", self.table.get(*key)?))).collect();
+        crate::hash::sha256(lines.concat().as_bytes())
     }
 
     /// The settings as a TOML document.
@@ -292,6 +315,16 @@ fn check_known(key: &str) -> Result<()> {
     match KEYS.contains(&key) {
         true => Ok(()),
         false => Err(UnknownName::new("setting", key, &KEYS).into()),
+    }
+}
+
+/// The kind of a value.
+fn in_words(value: &toml::Value) -> &'static str {
+    match value {
+        toml::Value::Integer(_) => "a whole number",
+        toml::Value::Float(_) => "a number",
+        toml::Value::Boolean(_) => "true or false",
+        _ => "a list",
     }
 }
 

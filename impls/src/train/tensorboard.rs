@@ -50,6 +50,7 @@ impl EventWriter {
     pub fn create(folder: &Path) -> Result<Self> {
         fs::create_dir_all(folder).map_err(Error::writing(folder))?;
         let path = folder.join("events.out.tfevents.0.elbow");
+        elbow_base::atomic_file::check_ordinary(&path)?;
         let file = fs::File::create(&path).map_err(Error::writing(&path))?;
         let mut writer = Self { path, file };
         writer.write(&version(0.0))?;

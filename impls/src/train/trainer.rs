@@ -1,14 +1,16 @@
 //! The training loop.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
 use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, Origin, State};
+use super::continuing::{check_continues, origin, other_run};
 use super::log::{MetricsLog, Progress};
 use super::settings::Settings;
 use super::{ema, optimizer};
@@ -19,7 +21,7 @@ use crate::key::{Key, open_uniform, permutation};
 use crate::network::Model;
 use crate::objective::Batch;
 use crate::time_sampling::TimeSampling;
-use elbow_base::{Workers, atomic_file};
+use elbow_base::{FolderLock, Workers, atomic_file};
 
 /// A model in training.
 pub struct Trainer<'a> {
@@ -36,6 +38,8 @@ pub struct Trainer<'a> {
     step: u64,
     /// Step of the newest checkpoint of this run.
     saved: Option<u64>,
+    /// Where the weights come from that it began with, if not from its seed.
+    origin: Option<Origin>,
     /// The current epoch's order of the data.
     order: Option<(u64, Vec<usize>)>,
 }
@@ -60,7 +64,7 @@ impl<'a> Trainer<'a> {
             objective: settings.objective(),
             times: settings.time_sampling,
             optimizer: optimizer::adamw(settings),
-            workers: Workers::new(settings.shards),
+            workers: Workers::new(settings.shards.min(settings.batch_size)),
             settings: settings.clone(),
             ema: model.valid(),
             data,
@@ -68,8 +72,18 @@ impl<'a> Trainer<'a> {
             model,
             step: 0,
             saved: None,
+            origin: None,
             order: None,
         })
+    }
+
+    /// Begins with the averaged weights of another run, and with a fresh optimiser.
+    pub fn begin_from(mut self, run: &Path) -> Result<Self> {
+        let checkpoint = Checkpoint::of_run(run);
+        self.origin = Some(origin(run)?);
+        self.model = checkpoint.load_ema(self.model)?;
+        self.ema = self.model.valid();
+        Ok(self)
     }
 
     /// Continues from the newest checkpoint in `run`, if there is one.
@@ -77,7 +91,7 @@ impl<'a> Trainer<'a> {
         let checkpoint = Checkpoint::of_run(run);
         let Some(state) = checkpoint.state()? else { return Ok(self) };
         if state.dataset_hash != self.data.hash() {
-            return Err(Error::OtherRun { run: run.to_owned(), message: "its checkpoint was trained on other data" });
+            return Err(other_run(run, "was trained on other data".into(), "other-data"));
         }
         self.model = checkpoint.load_model(self.model)?;
         self.ema = checkpoint.load_ema(self.model.valid())?;
@@ -85,6 +99,7 @@ impl<'a> Trainer<'a> {
             .map_err(|what| Error::format(run, format!("optimiser state: {what}")))?;
         self.step = state.step;
         self.saved = Some(state.step);
+        self.origin = state.origin;
         Ok(self)
     }
 
@@ -102,7 +117,6 @@ impl<'a> Trainer<'a> {
     pub fn advance(&mut self) -> Result<Progress> {
         let batch = self.batch()?;
         let divisor = self.objective.divisor(&batch) * std::f64::consts::LN_2;
-        let mask_key = self.key("mask");
         let mut value = 0.0;
         let mut sum = GradientsAccumulator::new();
         for part in shards(0..batch.len(), self.settings.accumulation) {
@@ -110,11 +124,7 @@ impl<'a> Trainer<'a> {
             let done = self.workers.map(&pieces, |index, range| -> Result<_> {
                 let device = self.devices[index % self.devices.len()].clone().autodiff();
                 let model = self.model.clone().fork(&device);
-                let number = range.start as u64;
-                let mut piece = batch.slice(range.clone());
-                piece.dropout = piece.dropout.map(|key| key.fold(number));
-                let losses = self.objective.with(&model)?.loss(&piece, &mask_key.fold(number), &device)?;
-                let loss = losses.sum().mul_scalar(1.0 / divisor);
+                let loss = self.loss(&model, &batch, range.clone(), &device)?.mul_scalar(1.0 / divisor);
                 let value = f64::from(loss.clone().into_scalar::<f32>());
                 let gradients = GradientsParams::from_grads(loss.backward(), &model);
                 Ok((value, gradients.to_device(&self.devices[0], &model)))
@@ -128,13 +138,7 @@ impl<'a> Trainer<'a> {
         let mut gradients = sum.grads();
         let norm = optimizer::clip_by_global_norm(&self.model, &mut gradients, self.settings.clip_norm as f32);
         if !value.is_finite() || !norm.is_finite() {
-            return Err(Error::Diverged {
-                step: self.step,
-                loss: value,
-                gradient_norm: f64::from(norm),
-                key: mask_key.to_string(),
-                kept: self.saved.map_or("none".into(), |step| format!("step {step}")),
-            });
+            return Err(self.diverged(format!("the loss is {value} and the gradient's norm {norm}")));
         }
         let learning_rate = optimizer::learning_rate(&self.settings, self.step);
         self.model = self.optimizer.step(learning_rate, self.model.clone(), gradients);
@@ -142,6 +146,31 @@ impl<'a> Trainer<'a> {
         self.ema = ema::update(self.ema.clone(), &self.model.valid(), decay);
         self.step += 1;
         Ok(Progress { step: self.step, weighted_loss: value, learning_rate, gradient_norm: f64::from(norm) })
+    }
+
+    /// The sum of the losses of a piece of this step's batch.
+    fn loss(&self, model: &Model, batch: &Batch, range: Range<usize>, device: &Device) -> Result<Tensor<1>> {
+        let number = range.start as u64;
+        let mut piece = batch.slice(range);
+        piece.dropout = piece.dropout.map(|key| key.fold(number));
+        Ok(self.objective.with(model)?.loss(&piece, &self.key("mask").fold(number), device)?.sum())
+    }
+
+    /// Fails where the weights give no finite loss on a part of the next batch: they are neither evaluated nor saved.
+    fn check(&mut self) -> Result<()> {
+        let batch = self.batch()?;
+        let part = shards(0..batch.len(), self.settings.accumulation).next().unwrap_or(0..0);
+        let piece = shards(part, self.settings.shards).next().unwrap_or(0..0);
+        let device = self.devices[0].clone().autodiff();
+        let loss = self.loss(&self.model, &batch, piece, &device)?.into_scalar::<f32>();
+        match loss.is_finite() {
+            true => Ok(()),
+            false => Err(self.diverged(format!("its weights give the next batch a loss of {loss}"))),
+        }
+    }
+
+    fn diverged(&self, what: String) -> Error {
+        Error::Diverged { step: self.step, what, key: self.key("mask").to_string(), kept: self.saved }
     }
 
     /// The stream of this purpose at this step.
@@ -186,17 +215,26 @@ impl<'a> Trainer<'a> {
     pub fn save(&mut self, run: &Path) -> Result<()> {
         let state = optimizer::to_safetensors(&self.optimizer, &self.model)
             .map_err(|what| Error::format(run, format!("optimiser state: {what}")))?;
-        let about = (DataShape::of(self.data), self.data.hash());
-        Checkpoint::of_run(run).save(self.step, &self.model.valid(), &self.ema, state, about)?;
+        let about = State {
+            step: self.step,
+            data: DataShape::of(self.data),
+            dataset_hash: self.data.hash().to_owned(),
+            alphabet_hash: self.data.text().and_then(|text| text.alphabet().hash()).map(str::to_owned),
+            model_settings_hash: Some(self.settings.model_hash()),
+            files: BTreeMap::new(),
+            origin: self.origin.clone(),
+        };
+        Checkpoint::of_run(run).save(about, &self.model.valid(), &self.ema, state)?;
         self.saved = Some(self.step);
         Ok(())
     }
 }
 
-/// `range` cut into `count` ranges of nearly equal size; empty ones are left out.
+/// `range` cut into `count` ranges of nearly equal size, or fewer: none is empty.
 fn shards(range: Range<usize>, count: usize) -> impl Iterator<Item = Range<usize>> {
     let (first, size) = (range.start, range.len());
-    (0..count).map(move |i| first + i * size / count..first + (i + 1) * size / count).filter(|part| !part.is_empty())
+    let count = count.min(size);
+    (0..count).map(move |i| first + i * size / count..first + (i + 1) * size / count)
 }
 
 /// Code that is called while [`train`] runs.
@@ -208,22 +246,34 @@ pub trait TrainingCallback {
     fn evaluate(&mut self, trainer: &Trainer) -> Result<Vec<(String, f64)>>;
 }
 
-/// Trains to the end in the folder `run`, resuming what is there.
+/// Trains to the end in the folder `run`, resuming what is there. A new run begins with the averaged weights of the run `from`,
+/// if one is named.
 ///
-/// The folder gets `config.toml` first, then `metrics.jsonl`, `events/` (for TensorBoard) and `checkpoint/`.
+/// The folder gets `config.toml` first, then `metrics.jsonl`, `events/` (for TensorBoard) and `checkpoint/`. It is locked meanwhile.
 pub fn train(
     settings: &Settings,
     data: &dyn Dataset,
     devices: &[Device],
     run: &Path,
+    from: Option<&Path>,
     callback: &mut dyn TrainingCallback,
 ) -> Result<()> {
     fs::create_dir_all(run).map_err(Error::writing(run))?;
+    let _lock = FolderLock::take(run)?;
     let config = run.join("config.toml");
-    if config.exists() && Settings::load(&config)? != *settings {
-        return Err(Error::OtherRun { run: run.to_owned(), message: "holds a run with other settings" });
+    let begun = Checkpoint::of_run(run).state()?;
+    if let Some(state) = &begun {
+        check_continues(settings, state, &config, from)?;
     }
-    let mut trainer = Trainer::new(settings, data, devices)?.resume(run)?;
+    let mut trainer = Trainer::new(settings, data, devices)?;
+    trainer = match (begun, from) {
+        (None, Some(from)) => {
+            let mut trainer = trainer.begin_from(from)?;
+            trainer.save(run)?;
+            trainer
+        }
+        _ => trainer.resume(run)?,
+    };
     // Only once the settings are known to fit the data.
     atomic_file::write(&config, settings.to_toml().as_bytes())?;
     let mut log = MetricsLog::open(run, trainer.steps_done())?;
@@ -234,10 +284,15 @@ pub fn train(
         if last || step.is_multiple_of(settings.log_every) {
             log.progress(&progress)?;
         }
-        if settings.evaluate_every > 0 && (last || step.is_multiple_of(settings.evaluate_every)) {
+        let evaluates = settings.evaluate_every > 0 && (last || step.is_multiple_of(settings.evaluate_every));
+        let saves = last || step.is_multiple_of(settings.checkpoint_every);
+        if evaluates || saves {
+            trainer.check()?;
+        }
+        if evaluates {
             log.evaluation(step, callback.evaluate(&trainer)?)?;
         }
-        if last || step.is_multiple_of(settings.checkpoint_every) {
+        if saves {
             trainer.save(run)?;
         }
     }

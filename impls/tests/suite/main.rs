@@ -10,6 +10,7 @@ mod schedules;
 mod settings;
 mod training;
 mod unet;
+mod weight_sets;
 
 use std::path::{Path, PathBuf};
 

@@ -1,12 +1,14 @@
 //! Networks against PyTorch and JAX on the same weights, and the sizes of the published ones (`fixtures/networks`).
 
+use std::path::Path;
+
 use burn::tensor::{Device, Tensor, TensorData};
-use elbow_impls::Key;
 use elbow_impls::network::{
-    ConditioningShape, Dit, DitShape, Input, Model, NetworkShape, PatchTransformerShape, Perceptron, Positions, Signal,
-    Transformer, TransformerShape, UNetShape, ids_tensor,
+    ConditioningShape, Dit, DitImport, DitShape, Input, Model, NetworkShape, PatchTransformerShape, Perceptron,
+    Positions, Signal, Transformer, TransformerShape, UNetShape, ids_tensor,
 };
 use elbow_impls::train::DataShape;
+use elbow_impls::{Error, Key};
 use serde_json::Value;
 
 use crate::{fixture, flat, golden, ids, number, resolve};
@@ -39,12 +41,15 @@ fn sigma(golden: &Value, device: &Device) -> Tensor<1> {
     Tensor::from_data(TensorData::new(sigma, [count]), device)
 }
 
+fn import_dit(path: &Path, time: bool, device: &Device) -> Result<Dit, Error> {
+    Ok(Dit::import(path, &DitImport { length: 12, time, heads: None, raw: false }, device)?.0)
+}
+
 #[test]
 fn imported_mdlm_weights_give_the_logits_of_pytorch() {
     let (device, golden) = (Device::flex(), golden("networks/dit.json"));
     for file in ["dit.safetensors", "dit.pt"] {
-        let network =
-            Dit::import(&fixture(&format!("networks/{file}")), 12, true, &device).expect("a published layout");
+        let network = import_dit(&fixture(&format!("networks/{file}")), true, &device).expect("a published layout");
         let shape = network.shape();
         assert_eq!((shape.values, shape.width, shape.heads, shape.layers, shape.condition), (10, 32, 4, 2, 16));
         assert_eq!(Model::from(network.clone()).parameters(), number(&golden["parameters"]));
@@ -53,8 +58,7 @@ fn imported_mdlm_weights_give_the_logits_of_pytorch() {
         println!("{file}: {worst:.1e}");
         assert!(worst < TOLERANCE, "{file}: {worst:e}");
         // Without the noise level the network sees sigma = 0, whatever the time.
-        let blind =
-            Model::from(Dit::import(&fixture(&format!("networks/{file}")), 12, false, &device).expect("the same"));
+        let blind = Model::from(import_dit(&fixture(&format!("networks/{file}")), false, &device).expect("the same"));
         let blind = blind.tokens().expect("it reads tokens");
         let worst = error(blind.logits(&input), &golden["logits_without_time"]);
         assert!(worst < TOLERANCE, "{file} without time: {worst:e}");
@@ -74,7 +78,7 @@ fn every_imported_tensor_is_accounted_for() {
         let path = folder.path().join("changed.safetensors");
         std::fs::write(&path, safetensors::serialize(views.collect::<Vec<_>>(), None).expect("serialises"))
             .expect("written");
-        Dit::import(&path, 12, false, &device).map(|_| ()).map_err(|e| e.to_string())
+        import_dit(&path, false, &device).map(|_| ()).map_err(|e| e.to_string())
     };
     assert_eq!(rewrite(&|name| Some(name.to_owned())), Ok(()));
     let missing = rewrite(&|name| (name != "backbone.blocks.1.norm2.weight").then(|| name.to_owned()));
@@ -87,11 +91,11 @@ fn every_imported_tensor_is_accounted_for() {
     tensors.push(("backbone.spare".into(), spare));
     let path = folder.path().join("extra.safetensors");
     std::fs::write(&path, safetensors::serialize(tensors, None).expect("serialises")).expect("written");
-    let unused = Dit::import(&path, 12, false, &device).map(|_| ()).expect_err("unused").to_string();
+    let unused = import_dit(&path, false, &device).map(|_| ()).expect_err("unused").to_string();
     assert!(unused.contains("backbone.spare"), "{unused}");
     let garbage = folder.path().join("garbage.pt");
     std::fs::write(&garbage, b"not a checkpoint").expect("written");
-    assert!(Dit::import(&garbage, 12, false, &device).is_err());
+    assert!(import_dit(&garbage, false, &device).is_err());
 }
 
 /// MD4's transformer at the size of a golden file.

@@ -156,9 +156,9 @@ fn unknown_names_are_refused_with_the_nearest() {
 fn settings_that_fit_nothing_are_refused() {
     for (preset, changes, what) in [
         ("md4-digits", &["width"][..], "write key=value"),
-        ("md4-digits", &["steps=many"], "--set steps=many: expected integer (now 4000)"),
-        ("md4-digits", &["steps=-1"], "steps: invalid value"),
-        ("md4-digits", &["embedding=wide"], "embedding: invalid type"),
+        ("md4-digits", &["steps=many"], "--set steps=many: expected a whole number, such as 4000"),
+        ("md4-digits", &["steps=-1"], "steps = -1: expected a whole number, 1 or more"),
+        ("md4-digits", &["embedding=wide"], "embedding = \"wide\": expected a whole number"),
         ("md4-digits", &["width=none"], "width is missing"),
         ("md4-digits", &["schedule=none"], "schedule is missing: implementation md4 needs it"),
         ("md4-digits", &["heads=none"], "heads is missing: network transformer needs it"),
@@ -223,7 +223,7 @@ fn files_are_refused_with_their_path() {
     let good = resolve("md4-digits", &[]).expect("a bundled preset").to_toml();
     for (text, what) in [
         (good.replace("width", "widht"), "did you mean width?"),
-        (good.replace("hidden = 128", "hidden = \"wide\""), "hidden: invalid type"),
+        (good.replace("hidden = 128", "hidden = \"wide\""), "hidden = \"wide\": expected a whole number"),
         (good.replace("width = 32\n", ""), "width is missing"),
         (good.replace("width = 32", "width ="), ""),
     ] {

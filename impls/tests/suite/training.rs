@@ -61,7 +61,7 @@ fn the_split_is_as_documented() {
 fn resuming_from_a_checkpoint_is_bit_for_bit_the_uninterrupted_run() {
     let (data, settings) = (digits(Split::Train), small());
     let (straight, stopped) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-    train(&settings, &data, &[Device::flex()], straight.path(), &mut From(0)).expect("trains");
+    train(&settings, &data, &[Device::flex()], straight.path(), None, &mut From(0)).expect("trains");
     // Stop in the middle, after a checkpoint and one more step that is lost.
     let mut first = Trainer::new(&settings, &data, &[Device::flex()]).expect("starts");
     for _ in 0..4 {
@@ -70,7 +70,7 @@ fn resuming_from_a_checkpoint_is_bit_for_bit_the_uninterrupted_run() {
     first.save(stopped.path()).expect("saves");
     first.advance().expect("steps");
     drop(first);
-    train(&settings, &data, &[Device::flex()], stopped.path(), &mut From(4)).expect("resumes");
+    train(&settings, &data, &[Device::flex()], stopped.path(), None, &mut From(4)).expect("resumes");
     for (name, (a, b)) in NAMES.iter().zip(files(straight.path()).iter().zip(files(stopped.path()))) {
         assert!(*a == b, "{name} of the resumed run differs");
     }
@@ -115,7 +115,7 @@ fn devices_that_share_a_step_give_the_weights_of_one() {
     let (data, settings) = (digits(Split::Train), small_with(&["shards=4"]));
     let trained = |devices: &[Device]| {
         let run = tempfile::tempdir().expect("a folder");
-        train(&settings, &data, devices, run.path(), &mut From(0)).expect("trains");
+        train(&settings, &data, devices, run.path(), None, &mut From(0)).expect("trains");
         files(run.path())
     };
     let one = trained(&[Device::flex()]);
@@ -128,7 +128,7 @@ fn devices_that_share_a_step_give_the_weights_of_one() {
 fn a_damaged_checkpoint_is_refused() {
     let (data, settings) = (digits(Split::Train), small());
     let run = tempfile::tempdir().expect("a folder");
-    train(&settings, &data, &[Device::flex()], run.path(), &mut From(0)).expect("trains");
+    train(&settings, &data, &[Device::flex()], run.path(), None, &mut From(0)).expect("trains");
     let path = run.path().join("checkpoint/ema.safetensors");
     let mut bytes = std::fs::read(&path).expect("written");
     let last = bytes.len() - 1;
@@ -188,7 +188,7 @@ fn the_sampler_draws_from_the_any_order_law() {
     let table = example_a(&device);
     let draw = |schedule: &MaskedSchedule, grid: Grid, steps: usize| {
         let state = TokenState::all_masks(n, 2, 2, &Key::new(3, "sample"));
-        ancestral(Predictor::new(&table, &device), schedule, grid, steps, state)
+        ancestral(Predictor::new(&table, &device), schedule, grid, steps, state).expect("samples")
     };
     for (schedule, grid) in [
         (MaskedSchedule::Linear, Grid::Uniform),
@@ -218,5 +218,36 @@ fn a_diverging_run_stops_with_the_step() {
     let mut trainer = Trainer::new(&settings, &data, &[Device::flex()]).expect("starts");
     let error = (0..6).find_map(|_| trainer.advance().err()).expect("a step of 1e30 diverges");
     // The first step starts from finite weights.
-    assert!(matches!(&error, Error::Diverged { step: 1..6, kept, .. } if kept == "none"), "{error:?}");
+    assert!(matches!(&error, Error::Diverged { step: 1..6, kept: None, .. }), "{error:?}");
+}
+
+#[test]
+fn another_number_of_devices_in_the_middle_of_a_run_changes_nothing() {
+    let (data, settings) = (digits(Split::Train), small_with(&["shards=4", "dropout=0.1"]));
+    let devices = [Device::flex(), Device::flex()];
+    let [straight, moved] = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+    train(&settings, &data, &devices[..1], straight.path(), None, &mut From(0)).expect("trains");
+    let mut first = Trainer::new(&settings, &data, &devices[..1]).expect("starts");
+    for _ in 0..4 {
+        first.advance().expect("steps");
+    }
+    first.save(moved.path()).expect("saves");
+    train(&settings, &data, &devices, moved.path(), None, &mut From(4)).expect("resumes on two");
+    assert!(files(straight.path()) == files(moved.path()), "two devices went on with other weights");
+}
+
+#[test]
+fn numbers_that_are_not_finite_are_not_saved() {
+    let settings =
+        small_with(&["patch_size=none", "learning_rate=1e38", "weight_decay=1e38", "clip_norm=0", "warmup_steps=0"]);
+    let data = InMemory::new("toy", 17, Tokens::new(vec![1, 2, 3, 4], 4));
+    let run = tempfile::tempdir().expect("a folder");
+    let mut trainer = Trainer::new(&settings, &data, &[Device::flex()]).expect("starts");
+    trainer.save(run.path()).expect("the first weights are finite");
+    let before = files(run.path());
+    // The loss of the step is that of the weights before it.
+    trainer.advance().expect("a step from finite weights");
+    let error = trainer.save(run.path()).expect_err("the weights overflowed").to_string();
+    assert!(error.contains("not finite") && error.contains("was not written"), "{error}");
+    assert!(files(run.path()) == before, "the last finite checkpoint is gone");
 }

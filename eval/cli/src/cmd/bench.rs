@@ -11,6 +11,7 @@ use elbow_harness::workspace::Workspace;
 use serde_json::json;
 
 use crate::flags::positive;
+use crate::hints::written_by;
 
 #[derive(Subcommand)]
 #[command(after_long_help = "Examples:
@@ -44,10 +45,10 @@ pub enum Task {
     Sample {
         /// A folder that `elbow bench case` wrote
         case: PathBuf,
-        /// Ancestral steps
+        /// Ancestral steps, 1 to 1,000,000
         #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         steps: u32,
-        /// Samples drawn together
+        /// Samples drawn together, 2 to 1,000,000
         #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
         count: u32,
         #[command(flatten)]
@@ -65,7 +66,7 @@ pub enum Task {
     Enumeration {
         /// The toy file (JSON)
         toy: PathBuf,
-        /// Steps T of the time grid
+        /// Steps T of the time grid, 1 or more, up to a limit that depends on the toy
         #[arg(long, default_value_t = 8)]
         steps: usize,
         #[command(flatten)]
@@ -78,7 +79,7 @@ pub enum Task {
 /// How long to measure.
 #[derive(Args)]
 pub struct Time {
-    /// How long to measure, in seconds, after a warm-up of a quarter of it
+    /// How long to measure, in seconds above 0, after a warm-up of a quarter of it
     #[arg(long, default_value_t = 5.0, value_parser = positive)]
     seconds: f64,
 }
@@ -87,7 +88,7 @@ pub struct Time {
 pub fn run(workspace: &Workspace, task: &Task) -> Result<(), Error> {
     let timing = match task {
         Task::Case { preset, to, set } => {
-            let sequences = Case::write(workspace, preset, set, to)?.data.len();
+            let sequences = Case::write(workspace, preset, set, to).map_err(written_by("TO"))?.data.len();
             let text = || format!("{} with {sequences} sequences", to.display());
             return workspace.print(&json!({ "case": to, "sequences": sequences }), text);
         }

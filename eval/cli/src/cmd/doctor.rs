@@ -2,6 +2,7 @@
 
 use elbow_base::Error;
 use elbow_harness::inventory::{self, Finding, Lack};
+use elbow_harness::networks::INCEPTION;
 use elbow_harness::provenance;
 use elbow_harness::workspace::Workspace;
 use serde_json::{Value, json};
@@ -38,10 +39,7 @@ fn advice(finding: &Finding) -> String {
             "for speed: pip install onnxruntime, then set ORT_DYLIB_PATH to its capi/libonnxruntime.so.*"
         }
         Some(Lack::NamedRuntime) => "correct or unset ORT_DYLIB_PATH",
-        Some(Lack::Inception) => {
-            "for numbers called FID: fetch pt_inception-2015-12-05-6726825d.pth (pytorch-fid's releases on GitHub, 95.6 MB), then \
-             elbow fid export pt_inception-2015-12-05-6726825d.pth -o DIR/inception.onnx, and name DIR with --data or ELBOW_DATA"
-        }
+        Some(Lack::Inception) => INCEPTION,
         Some(Lack::Bundled) => {
             "it is part of the program, which unpacks it into the user's cache folder: set XDG_CACHE_HOME to a folder that can be written"
         }

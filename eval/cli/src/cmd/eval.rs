@@ -11,7 +11,7 @@ use elbow_harness::claims::{self, SUITES, Tier};
 use elbow_harness::report::render;
 use elbow_harness::workspace::Workspace;
 use elbow_reports::format::measured;
-use elbow_reports::record::{Row, Verdict, read_rows};
+use elbow_reports::record::{Row, Verdict};
 use serde_json::json;
 
 #[derive(Args)]
@@ -24,7 +24,8 @@ use serde_json::json;
 
 Exit code 1 if a claim is refuted, 4 if a check broke, 3 if an input is missing. Three claims of
 speed need the files of Fashion-MNIST. A second run reuses every row whose claim, inputs, seed and
-device are unchanged, and the version of the code behind them.")]
+device are unchanged, and the version of the code behind them. A row that was edited since it was
+written, or whose verdict is not that of its number, is dropped with a word and made again.")]
 pub struct Arguments {
     /// Suites, or ids of claims
     #[arg(required = true, value_name = "SUITE", value_parser = ClaimNames)]
@@ -65,8 +66,7 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<ExitCode,
     let summary = claims::run(workspace, &catalogue, &selected, &tiers, arguments.fresh)?;
     // The report shows every recorded claim, not only those of this call.
     let path = workspace.out.join("results.jsonl");
-    let recorded = read_rows(&path).map_err(|e| Error::internal(format!("{e:#}")))?;
-    let rendered = render(workspace, &recorded)?;
+    let rendered = render(workspace, &summary.recorded)?;
 
     let count = |verdict| summary.rows.iter().filter(|row| row.verdict == verdict).count();
     let result = json!({
@@ -77,6 +77,7 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<ExitCode,
         "verified": count(Verdict::Verified), "consistent": count(Verdict::Consistent),
         "refuted": count(Verdict::Refuted), "not_run": count(Verdict::NotRun),
         "blocked": count(Verdict::Blocked), "error": count(Verdict::Error), "reused": summary.reused,
+        "dropped": summary.dropped,
         "results": path, "report": rendered.html,
     });
     workspace.print(&result, || {
@@ -87,10 +88,13 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<ExitCode,
             .collect::<Vec<_>>()
             .join(", ");
         let reused = if summary.reused > 0 { format!("; {} reused, unchanged", summary.reused) } else { String::new() };
+        let dropped: String =
+            summary.dropped.iter().map(|row| format!("left out of {}: {row}\n", path.display())).collect();
+        let total = summary.rows.len();
+        let claims = if total == 1 { "claim" } else { "claims" };
         format!(
-            "{}\n{} claims: {counts}{reused}\nreport: {}",
+            "{dropped}{}\n{total} {claims}: {counts}{reused}\nreport: {}",
             table(&summary.rows),
-            summary.rows.len(),
             rendered.html.display()
         )
     })?;

@@ -1,15 +1,21 @@
 //! `elbow likelihood`: the bound of a trained model.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, ValueEnum};
 use elbow_base::Error;
-use elbow_harness::likelihood::{Bound, BoundEstimation, Dequantisation, Estimator, OdeLikelihood, OdeNll};
+use elbow_harness::likelihood::{Bound, BoundEstimation, Dequantisation, Estimate, Estimator, OdeLikelihood, OdeNll};
+use elbow_harness::outside::{DEFAULT_LENGTH, OutsideModel};
 use elbow_harness::provenance;
 use elbow_harness::runs::Trained;
 use elbow_harness::workspace::Workspace;
-use elbow_impls::data::{Dataset, Split};
+use elbow_impls::data::detokenizer::Detokenizer;
+use elbow_impls::data::text_options::Documents;
+use elbow_impls::data::{Dataset, Split, TextOptions};
+use elbow_metrics::Runtime;
 use serde_json::json;
 
-use crate::flags::{CheckpointFlag, one_of, positive};
+use crate::flags::{one_of, positive};
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:
@@ -17,6 +23,7 @@ use crate::flags::{CheckpointFlag, one_of, positive};
   elbow likelihood --checkpoint out/runs/md4-digits --target-se 0.02
   elbow likelihood --checkpoint out/runs/ar-shakespeare --dataset kjv --split all
   elbow likelihood --checkpoint out/runs/vdm-digits --ode --sequences 64
+  elbow likelihood --model denoiser.toml --dataset ./test.txt --target-se 0.01
 
 The bound is that of the averaged weights and uses the bound's own weights, whatever weighting
 trained them. The standard error is over sequences. For masked models that see no time, the
@@ -26,31 +33,47 @@ any-order estimator (k-DCE) is the default: its mean is the same and its varianc
 For Gaussian diffusion --ode adds the likelihood of the probability-flow ODE: of another model
 made of the same network.")]
 pub struct Arguments {
-    #[command(flatten)]
-    run: CheckpointFlag,
+    /// Folder of a finished or running training run (it holds config.toml and checkpoint/)
+    #[arg(long, value_name = "DIR", required_unless_present = "model")]
+    checkpoint: Option<PathBuf>,
+    /// A model from outside in place of a run: the model file (TOML) of an ONNX denoiser
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["checkpoint", "ode", "other_data", "frame", "documents", "detokenizer"])]
+    model: Option<PathBuf>,
+    /// Tokens per sequence of a text, for a model from outside that takes any, 1 to a million [default: 64]
+    #[arg(long, value_name = "TOKENS", requires = "model", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    length: Option<u32>,
+    /// ONNX Runtime's shared library for a model from outside, or none for the embedded tract [default: $ORT_DYLIB_PATH or a
+    /// usual place, else tract]
+    #[arg(long, value_name = "FILE", requires = "model")]
+    ort_lib: Option<PathBuf>,
     /// Another data set than that of training, by name or file: zero-shot
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
+    /// Accept a text or a tokenizer that is not the one of training, although it has its name; the result says so
+    #[arg(long)]
+    other_data: bool,
+    #[command(flatten)]
+    text: TextFlags,
     /// Part of the data set; images have train and test
     #[arg(long, value_name = "NAME", default_value = "test", value_parser = one_of::<Split>())]
     split: Split,
-    /// Stratified draws of the noise for each sequence; for T steps, T draws visit each step once
+    /// Stratified draws of the noise for each sequence; for T steps, T draws visit each step once; 1 to 100,000
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     draws: u32,
     /// Estimator of the bound; auto takes k-dce where it estimates the model's bound, and objective elsewhere
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = one_of::<Estimator>())]
     estimator: Estimator,
-    /// Only the first N sequences of the split
+    /// Only the first N sequences of the split, 2 or more
     #[arg(long, value_name = "N")]
     sequences: Option<usize>,
-    /// Stop at this standard error, in bits per token: sequences are taken in random order, 128 or more at a
+    /// Stop at this standard error of the bits/dim or bits/token: sequences are taken in random order, 128 or more at a
     /// time, until it is reached
     #[arg(long, value_name = "SE", value_parser = positive)]
     target_se: Option<f64>,
     /// Also the likelihood of the probability-flow ODE (vdm, flow, edm); --draws draws its noise too
     #[arg(long)]
     ode: bool,
-    /// Runge-Kutta steps of the ODE, four evaluations each; it is solved in half as many too, to see whether they are enough
+    /// Runge-Kutta steps of the ODE, 2 to 100,000, four evaluations each; it is solved in half as many too, to see whether they are enough
     #[arg(long, default_value_t = 50, requires = "ode", value_parser = clap::value_parser!(u32).range(2..=100_000))]
     ode_steps: u32,
     /// Trace of the Jacobian: hutchinson (unbiased, one product per step) or exact (one per coordinate)
@@ -62,6 +85,40 @@ pub struct Arguments {
     dequantisation: Dequantisation,
 }
 
+/// Conventions of reading a text, in place of those of the run.
+#[derive(Args)]
+struct TextFlags {
+    /// Tokens around each window, from the tokenizer, as MDLM's: bos,eos, or their texts, as '<s>,</s>'. They count as
+    /// tokens of the window and are scored
+    #[arg(long, value_name = "BOS,EOS")]
+    frame: Option<String>,
+    /// Documents, each of which ends with EOS in place of its separator: lines, or blank (separated by blank lines)
+    #[arg(long, value_name = "NAME", value_parser = one_of::<Documents>())]
+    documents: Option<Documents>,
+    /// Undo the separation of words by the published rules of a corpus; bits/byte stay those of the original bytes
+    #[arg(long, value_name = "NAME", value_parser = one_of::<Detokenizer>())]
+    detokenizer: Option<Detokenizer>,
+}
+
+impl TextFlags {
+    fn change(&self, options: &mut TextOptions) {
+        options.frame = self.frame.clone().or(options.frame.take());
+        options.documents = self.documents.or(options.documents);
+        options.detokenizer = self.detokenizer.or(options.detokenizer);
+    }
+
+    /// The first that was given.
+    fn given(&self) -> Option<&'static str> {
+        let Self { frame, documents, detokenizer } = self;
+        let flags = [
+            ("--frame", frame.is_some()),
+            ("--documents", documents.is_some()),
+            ("--detokenizer", detokenizer.is_some()),
+        ];
+        flags.iter().find(|(_, given)| *given).map(|(flag, _)| *flag)
+    }
+}
+
 /// The trace of the Jacobian in the likelihood of the probability-flow ODE.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Trace {
@@ -70,35 +127,95 @@ enum Trace {
 }
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
-    let model = Trained::load(&arguments.run.checkpoint, &workspace.device)?;
+    if let Some(sequences @ 0..2) = arguments.sequences {
+        return Err(Error::input(format!("--sequences {sequences}"), "a standard error needs two or more"));
+    }
+    match (&arguments.model, &arguments.checkpoint) {
+        (Some(file), _) => of_outside(workspace, arguments, file),
+        (None, Some(run)) => of_run(workspace, arguments, run),
+        (None, None) => Err(Error::internal("checked: --checkpoint or --model")),
+    }
+}
+
+/// The bound of a model from outside.
+fn of_outside(workspace: &Workspace, arguments: &Arguments, file: &Path) -> Result<(), Error> {
+    let runtime = Runtime::find(arguments.ort_lib.as_deref(), &workspace.device_name)?;
+    let name = runtime.to_string();
+    let model = OutsideModel::load(file, runtime)?;
+    let length = arguments.length.map_or(DEFAULT_LENGTH, |length| length as usize);
+    let data = model.data(workspace, arguments.dataset.as_deref(), arguments.split, length)?;
+    let Some(data) = data else {
+        let what = format!("{}: no data", file.display());
+        return Err(Error::input(what, "name them with --dataset NAME, or under [data] in the file"));
+    };
+    let estimation = BoundEstimation {
+        conditional: model.denoiser().classes().is_some() && data.classes() > 0,
+        estimator: arguments.estimator,
+        sequences: arguments.sequences,
+        target: arguments.target_se,
+        ..BoundEstimation::new(model.diffusion()?, data.as_ref(), arguments.draws as usize, workspace.seed)
+    };
+    let bound = estimation.run(&workspace.device, workspace.bar.as_ref());
+    // What made the network fail says more than that its output is not finite.
+    model.check_calls()?;
+    let bound = bound?;
+    let inputs = vec![
+        provenance::data_input(data.as_ref()),
+        elbow_reports::record::Input { name: "network.onnx".into(), sha256: model.hash().to_owned() },
+    ];
+    let block = provenance::block(workspace.seed, &workspace.device_name, String::new(), inputs);
+    let result = json!({ "nelbo": bound, "model": model.file(), "runtime": name, "provenance": block });
+    workspace.print(&result, || describe(&bound, false, None, data.as_ref()))
+}
+
+/// The bound of a trained run.
+fn of_run(workspace: &Workspace, arguments: &Arguments, run: &Path) -> Result<(), Error> {
+    let model = Trained::load(run, &workspace.device)?;
     let mut spec = model.settings.data(arguments.split);
     if let Some(name) = &arguments.dataset {
-        spec.set.clone_from(name);
+        spec = spec.of_set(name);
     }
     if arguments.ode && !model.settings.is_gaussian() {
         let what = format!("--ode: {} is no Gaussian diffusion", model.settings.implementation());
         return Err(Error::input(what, "leave it out, or name a run of vdm, flow or edm"));
     }
+    arguments.text.change(&mut spec.text);
     let data = workspace.open(&spec)?;
-    model.check_fits(data.as_ref())?;
+    model.check_shape(data.as_ref())?;
+    if let (Some(flag), None) = (arguments.text.given(), data.text()) {
+        return Err(Error::input(format!("{flag}: {} is no text", data.name()), "leave it out"));
+    }
+    let difference = model.difference(data.as_ref(), &spec);
+    if let (Some(what), false) = (&difference, arguments.other_data) {
+        return Err(Error::input(what.as_str(), "restore it; or accept it with --other-data, and the result says so"));
+    }
     let (draws, sequences) = (arguments.draws as usize, arguments.sequences);
     let estimation = model.bound_estimation(data.as_ref(), arguments.estimator, draws, sequences, workspace.seed)?;
     let estimation = BoundEstimation { target: arguments.target_se, ..estimation };
     let bound = estimation.run(&workspace.device, workspace.bar.as_ref())?;
-    let ode = if arguments.ode { Some(ode(workspace, arguments, data.as_ref())?) } else { None };
+    let ode = if arguments.ode { Some(ode(workspace, arguments, run, data.as_ref())?) } else { None };
     let inputs = vec![
         provenance::data_input(data.as_ref()),
         elbow_reports::record::Input { name: "ema.safetensors".into(), sha256: model.hash.clone() },
     ];
     let block = provenance::block(workspace.seed, &workspace.device_name, String::new(), inputs);
-    let result = json!({ "nelbo": bound, "ode": ode, "step": model.state.step, "settings": model.settings, "provenance": block });
-    workspace.print(&result, || describe(&bound, model.objective.is_exact(), ode.as_ref(), data.as_ref()))
+    let mut result = json!({
+        "nelbo": bound, "ode": ode, "step": model.state.step, "origin": model.state.origin, "settings": model.settings,
+        "provenance": block,
+    });
+    if let Some(what) = &difference {
+        result["other_data"] = json!(what);
+    }
+    workspace.print(&result, || {
+        let lines = describe(&bound, model.objective.is_exact(), ode.as_ref(), data.as_ref());
+        difference.iter().fold(lines, |lines, what| format!("{lines}\n  OTHER DATA: {what}"))
+    })
 }
 
 /// The likelihood under the ODE, with the model loaded on a device that differentiates.
-fn ode(workspace: &Workspace, arguments: &Arguments, data: &dyn Dataset) -> Result<OdeNll, Error> {
+fn ode(workspace: &Workspace, arguments: &Arguments, run: &Path, data: &dyn Dataset) -> Result<OdeNll, Error> {
     let device = workspace.device.clone().autodiff();
-    let model = Trained::load(&arguments.run.checkpoint, &device)?;
+    let model = Trained::load(run, &device)?;
     let objective = model.settings.gaussian().ok_or_else(|| Error::internal("checked: a Gaussian diffusion"))?;
     let estimation = OdeLikelihood {
         objective,
@@ -119,13 +236,19 @@ fn describe(bound: &Bound, is_exact: bool, ode: Option<&OdeNll>, data: &dyn Data
     let kind = if is_exact { "NLL" } else { "NELBO" };
     let b = &bound.bits_per_dim;
     let unit = if data.text().is_some() { "bits/token" } else { "bits/dim" };
-    let sequences = format!("  {} sequences of {}, {} tokens each", bound.sequences, bound.dataset, bound.dims);
+    let of = if bound.sequences < bound.available { format!(" of {}", bound.available) } else { String::new() };
+    let sequences = format!("  {}{of} sequences of {}, {} tokens each", bound.sequences, bound.dataset, bound.dims);
     let mut lines =
         vec![format!("{kind} {:.4} +- {:.4} {unit} (standard error over sequences)", b.value, b.standard_error)];
+    let is_k_dce = bound.estimator == "k-dce";
     if is_exact {
         lines.push(format!("{sequences}; exact, left to right"));
     } else {
         lines.push(format!("{sequences}, {} draws, {} estimator", bound.draws, bound.estimator));
+    }
+    if is_k_dce {
+        lines.push("  k-DCE, exact at both ends: no prior or reconstruction term".to_owned());
+    } else if !is_exact {
         lines.push(format!(
             "  reconstruction {:.4}, prior {:.4}, diffusion {:.4} +- {:.4}",
             bound.reconstruction, bound.prior, bound.diffusion.value, bound.diffusion.standard_error
@@ -146,11 +269,22 @@ fn describe(bound: &Bound, is_exact: bool, ode: Option<&OdeNll>, data: &dyn Data
     }
     let p = &bound.perplexity;
     if let Some(text) = &bound.text {
-        let (c, y) = (&text.bits_per_character, &text.bits_per_byte);
-        lines.push(format!(
-            "  perplexity {:.4} +- {:.4} per token, {:.4} +- {:.4} bits/char, {:.4} +- {:.4} bits/byte",
-            p.value, p.standard_error, c.value, c.standard_error, y.value, y.standard_error
-        ));
+        let perplexity = format!("  perplexity {:.4} +- {:.4} per token", p.value, p.standard_error);
+        let unit = |e: &Estimate, name: &str| format!(", {:.4} +- {:.4} bits/{name}", e.value, e.standard_error);
+        let per_character = text.bits_per_character.as_ref().map(|e| unit(e, "char")).unwrap_or_default();
+        let per_byte = text.bits_per_byte.as_ref().map(|e| unit(e, "byte")).unwrap_or_default();
+        lines.push(perplexity + &per_character + &per_byte);
+        if let Some(lost) = &text.lost {
+            lines.push(format!(
+                "  no bits/char and bits/byte: the tokens do not give the text back; at least {:.2} % of it is lost or changed, {} \
+                 tokens are unknown",
+                100.0 * lost.share,
+                lost.unknown_tokens
+            ));
+        }
+        if bound.tokens_dropped > 0 || text.lost.is_some() {
+            lines.push(format!("  over {} tokens; {} are not scored", bound.tokens_scored, bound.tokens_dropped));
+        }
     }
     if let Some(ode) = ode {
         let b = &ode.bits_per_dim;
@@ -162,6 +296,9 @@ fn describe(bound: &Bound, is_exact: bool, ode: Option<&OdeNll>, data: &dyn Data
         let verdict = if ode.is_converged() { "" } else { ": not converged, use more --ode-steps" };
         lines.push(change + verdict);
     }
-    lines.extend(bound.protocol.iter().map(|(name, choice)| format!("  {name}: {choice}")));
+    // The rest of k-DCE's protocol says that its terms are zero.
+    let is_told = |name: &str| !is_k_dce || !["form", "objective", "prior", "reconstruction"].contains(&name);
+    let protocol = bound.protocol.iter().filter(|(name, _)| is_told(name));
+    lines.extend(protocol.map(|(name, choice)| format!("  {name}: {choice}")));
     lines.join("\n")
 }

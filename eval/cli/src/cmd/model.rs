@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use elbow_base::Error;
-use elbow_harness::outside::{Finding, OutsideModel, Verdict};
+use elbow_harness::outside::{DEFAULT_LENGTH, Finding, OutsideModel, Verdict};
 use elbow_harness::workspace::Workspace;
-use elbow_impls::data::{Dataset, Split};
+use elbow_impls::data::Split;
 use elbow_metrics::Runtime;
 use serde_json::json;
 
@@ -37,7 +37,7 @@ pub struct CheckArguments {
     /// Part of the data set; images have train and test
     #[arg(long, value_name = "NAME", default_value = "test", value_parser = one_of::<Split>())]
     split: Split,
-    /// Tokens per sequence, for a network that takes any [default: 64]
+    /// Tokens per sequence, for a network that takes any, 1 to a million [default: 64]
     #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     length: Option<u32>,
     /// ONNX Runtime's shared library, or none for the embedded tract [default: $ORT_DYLIB_PATH or a usual place, else tract]
@@ -50,7 +50,7 @@ pub fn run(workspace: &Workspace, task: &Task) -> Result<ExitCode, Error> {
     let runtime = Runtime::find(arguments.ort_lib.as_deref(), &workspace.device_name)?;
     let name = runtime.to_string();
     let model = OutsideModel::load(&arguments.file, runtime)?;
-    let length = arguments.length.map_or(64, |length| length as usize);
+    let length = arguments.length.map_or(DEFAULT_LENGTH, |length| length as usize);
     let data = model.data(workspace, arguments.dataset.as_deref(), arguments.split, length)?;
     let length = model.file().model.length.unwrap_or(length);
     let findings = model.probe(data.as_deref(), length, workspace.seed, &workspace.device)?;

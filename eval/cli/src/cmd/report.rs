@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use elbow_base::Error;
+use elbow_harness::claims;
 use elbow_harness::report::render;
 use elbow_harness::workspace::Workspace;
 use elbow_reports::Rendered;
@@ -25,14 +26,18 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
         let what = format!("{}: no recorded results", rows.display());
         return Err(Error::input(what, "run `elbow eval all` first, or name the file with --rows"));
     }
-    let rows =
-        elbow_reports::record::read_rows(&rows).map_err(|e| Error::input(format!("{e:#}"), "the file is damaged"))?;
-    let rendered = render(workspace, &rows)?;
+    let recorded = claims::recorded(&rows, &claims::bundled()?)
+        .map_err(|e| Error::input(format!("{e:#}"), "the file is damaged"))?;
+    let rendered = render(workspace, &recorded.rows)?;
     if arguments.open {
         open_page(&rendered)?;
     }
-    let result = json!({ "html": rendered.html, "markdown": rendered.markdown, "junit": rendered.junit, "figures": rendered.figures });
-    workspace.print(&result, || rendered.html.display().to_string())
+    let result = json!({ "html": rendered.html, "markdown": rendered.markdown, "junit": rendered.junit, "figures": rendered.figures,
+        "dropped": recorded.dropped });
+    workspace.print(&result, || {
+        let dropped = recorded.dropped.iter().map(|row| format!("left out of {}: {row}\n", rows.display()));
+        dropped.collect::<String>() + &rendered.html.display().to_string()
+    })
 }
 
 fn open_page(rendered: &Rendered) -> Result<(), Error> {

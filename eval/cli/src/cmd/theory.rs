@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
-use elbow_base::Error;
+use elbow_base::{Error, Progress};
 use elbow_harness::workspace::Workspace;
 use elbow_impls::Weighting;
 use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule, VectorSchedule};
@@ -77,7 +77,7 @@ struct Common {
     /// The toy file (JSON)
     #[arg(long, value_name = "FILE")]
     toy: PathBuf,
-    /// Steps T of the time grid
+    /// Steps T of the time grid, 1 or more, up to a limit that depends on the toy
     #[arg(long, default_value_t = 10, value_name = "T")]
     steps: usize,
     /// Weighting w of the loss: elbo, sigmoid:B, fm, simple, iddpm, edm, edm:SIGMA_DATA, p2:G, min-snr:G, snr or indi
@@ -117,10 +117,10 @@ pub struct Gaussian {
     /// [default: fixed-linear from --gamma-min to --gamma-max]
     #[arg(long, value_name = "NAME", conflicts_with_all = ["gamma_min", "gamma_max"], value_parser = form::<GaussianSchedule>)]
     schedule: Option<GaussianSchedule>,
-    /// gamma(0), the negative log-SNR at the data, in nats
+    /// gamma(0), the negative log-SNR at the data, in nats, -700 to 700
     #[arg(long, default_value_t = -6.0, allow_negative_numbers = true, value_parser = finite)]
     gamma_min: f64,
-    /// gamma(1), the negative log-SNR at the noise, in nats
+    /// gamma(1), the negative log-SNR at the noise, in nats, -700 to 700 and above --gamma-min
     #[arg(long, default_value_t = 5.0, allow_negative_numbers = true, value_parser = finite)]
     gamma_max: f64,
 }
@@ -141,19 +141,23 @@ pub struct Uniform {
 }
 
 pub fn run(workspace: &Workspace, process: &Process) -> Result<(), Error> {
-    let result = process.cascade()?;
+    // Enumerating takes seconds; the other processes say how far they are.
+    workspace.bar.start(1, "exact bounds");
+    let result = process.cascade(workspace.bar.as_ref());
+    workspace.bar.finish();
+    let result = result?;
     workspace.print(&result, || table(&result))
 }
 
 impl Process {
-    fn cascade(&self) -> Result<Cascade, Error> {
+    fn cascade(&self, progress: &dyn Progress) -> Result<Cascade, Error> {
         let (Self::Masked(Masked { common, .. })
         | Self::Gaussian(Gaussian { common, .. })
         | Self::Uniform(Uniform { common, .. })) = self;
         let Common { toy, steps, weighting } = common;
         let discrete = |forward: &Forward, parameterization| -> Result<Cascade, Error> {
             let toy = Toy::load(toy, forward.alphabet())?;
-            Ok(discrete::cascade(&DiscreteModel::new(&toy, forward, parameterization)?, *steps, weighting)?)
+            Ok(discrete::cascade(&DiscreteModel::new(&toy, forward, parameterization)?, *steps, weighting, progress)?)
         };
         match self {
             Self::Masked(Masked { schedule: MaskingSchedule::Shared(schedule), .. }) => {
@@ -168,8 +172,9 @@ impl Process {
                     let what = format!("--gamma-min {gamma_min} is not below --gamma-max {gamma_max}");
                     return Err(Error::input(what, "the log-SNR falls from the data to the noise"));
                 }
-                let schedule = schedule.clone().unwrap_or(GaussianSchedule::FixedLinear { gamma_min, gamma_max });
-                Ok(gaussian::cascade(&GaussianToy::load(toy)?, &schedule, *steps, weighting)?)
+                let own = || format!("fixed-linear:{gamma_min}:{gamma_max}").parse();
+                let schedule = schedule.clone().map_or_else(own, Ok)?;
+                Ok(gaussian::cascade(&GaussianToy::load(toy)?, &schedule, *steps, weighting, progress)?)
             }
             Self::Uniform(Uniform { schedule, transition, parameterization, .. }) => {
                 // A matrix must fit the number of values, and a table denoiser the alphabet of the matrix.
@@ -196,17 +201,16 @@ fn table(c: &Cascade) -> String {
         "{what}{transition}{kernel}, {} schedule, T = {}, weighting {} ({kind})\n\n",
         c.schedule, c.steps, c.weighting
     );
-    let (name, unavoidable, why) = match c.dimensions {
-        Some(_) => ("kernel", &c.kernel_mismatch, "the true reverse kernel is not Gaussian"),
-        None => ("correlation", &c.factorization, "the total correlation of the tokens"),
+    let (unavoidable, why) = match c.dimensions {
+        Some(_) => (&c.kernel_mismatch, "the true reverse kernel is not Gaussian"),
+        None => (&c.factorization, "the total correlation of the tokens"),
     };
     let mut line = |cells: [String; 6]| {
         let [i, elbo, gap, part, kl, w] = cells;
         let _ = writeln!(text, "{i:>4}  {elbo:>15}  {gap:>13}  {part:>13}  {kl:>13}  {w:>13}");
     };
-    line(["i", "E L^(i)", "gap g_i", name, "KL(q||p~(i))", "w_i"].map(String::from));
-    let number =
-        |values: &[f64], i: usize, digits: usize| values.get(i).map_or(String::new(), |v| format!("{v:.digits$}"));
+    line(["i", "E L^(i)", "gap g_i", "not removable", "KL(q||p~(i))", "w_i"].map(String::from));
+    let number = |values: &[f64], i: usize, digits| values.get(i).map_or(String::new(), |v| fixed(*v, digits));
     for i in 0..=c.steps {
         line([
             (i + 1).to_string(),
@@ -226,13 +230,22 @@ fn table(c: &Cascade) -> String {
         ("Theorem 2 residual", Some(c.theorem2_residual)),
         ("quadrature error, estimated", c.quadrature_error),
     ];
-    let _ = writeln!(text, "\n{name}: the part of the gap that no denoiser removes, {why}\n");
+    let _ = writeln!(text, "\nnot removable: the part of the gap that no denoiser removes, {why}\n");
     for (name, value) in facts.into_iter().filter_map(|(name, value)| Some((name, value?))) {
-        let shown = if value != 0.0 && value.abs() < 1e-6 { format!("{value:.1e}") } else { format!("{value:.10}") };
+        let shown = if value != 0.0 && value.abs() < 1e-6 { format!("{value:.1e}") } else { fixed(value, 10) };
         let _ = writeln!(text, "{name:<46} {shown} nats");
     }
     for note in &c.notes {
         let _ = writeln!(text, "note: {note}");
     }
     text.trim_end().to_owned()
+}
+
+/// A number with so many decimals; one that rounds to zero has no sign.
+fn fixed(value: f64, digits: usize) -> String {
+    let text = format!("{value:.digits$}");
+    match text.strip_prefix('-') {
+        Some(zero) if zero.bytes().all(|byte| matches!(byte, b'0' | b'.')) => zero.to_owned(),
+        _ => text,
+    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use elbow_base::Error;
-use elbow_harness::runs::run_training;
+use elbow_harness::runs::run_training_from;
 use elbow_harness::workspace::Workspace;
 use elbow_impls::data::Split;
 use elbow_impls::train::log::read_progress;
@@ -19,9 +19,16 @@ use crate::hints::written_by;
   elbow train md4-digits
   elbow train md4-digits --set weighting=simple --set steps=2000 --run runs/simple
   elbow train ar-shakespeare --set dataset=kjv
+  elbow train md4-digits --from out/runs/md4-digits --set learning_rate=1e-4 --run runs/on
+  elbow train md4-digits --set dataset=photos/ --dry-run
   elbow train md4-imagenet64 --dry-run --throughput 300
 
-A run killed at any moment goes on from its last checkpoint when the same command is given again.")]
+Images of one's own are a folder (its folders are the classes), or an npz, npy or IDX file; all of
+one size. A tenth of them, chosen with the seed split_seed = 0, test: set test_fraction, or name
+others with test_dataset; a folder with train/ and test/ is divided by them.
+
+A run killed at any moment goes on from its last checkpoint when the same command is given again.
+log_every, checkpoint_every and evaluate_every may then be others; so may steps, unless the learning rate decays over them.")]
 pub struct Arguments {
     /// Name of a preset (see --list), or a TOML file
     #[arg(required_unless_present = "list")]
@@ -35,13 +42,16 @@ pub struct Arguments {
     /// Folder of the run [default: OUT/runs/PRESET]
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
+    /// Begin a new run with the averaged weights of this run and a fresh optimiser
+    #[arg(long, value_name = "RUN")]
+    from: Option<PathBuf>,
     /// Print the resolved settings and what a run of them would take (parameters, operations, memory, time), and stop
     #[arg(long)]
     dry_run: bool,
-    /// With --dry-run: operations that a device does in the long run, in TFLOP/s
+    /// With --dry-run: operations that a device does in the long run, in TFLOP/s, above 0
     #[arg(long, value_name = "TFLOPS", default_value_t = 100.0, requires = "dry_run", value_parser = positive)]
     throughput: f64,
-    /// With --dry-run: devices that share each step
+    /// With --dry-run: devices that share each step, 1 or more
     #[arg(long, value_name = "COUNT", default_value_t = 1, requires = "dry_run", value_parser = clap::value_parser!(u32).range(1..))]
     devices: u32,
 }
@@ -63,20 +73,23 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let name = if PRESETS.iter().any(|(name, _)| name == preset) { preset } else { "custom" };
     let run = arguments.run.clone().unwrap_or_else(|| workspace.out.join("runs").join(name));
     let option = if arguments.run.is_some() { "--run DIR" } else { "--out DIR" };
-    run_training(workspace, &settings, data.as_ref(), &run).map_err(written_by(option))?;
+    run_training_from(workspace, &settings, data.as_ref(), &run, arguments.from.as_deref())
+        .map_err(written_by(option))?;
     let last = read_progress(&run)?.last().copied();
+    let state = Checkpoint::of_run(&run).state()?;
     let result = json!({
         "run": run, "steps": settings.steps, "dataset": data.name(), "dataset_hash": data.hash(),
-        "last": last, "checkpoint_hash": Checkpoint::of_run(&run).ema_hash()?,
+        "last": last, "checkpoint_hash": state.as_ref().map(|state| &state.files["ema.safetensors"]),
+        "origin": state.as_ref().and_then(|state| state.origin.as_ref()),
     });
     workspace.print(&result, || {
         let loss = last.map_or(f64::NAN, |p| p.weighted_loss);
         format!(
-            "trained {} steps of {} on {}; the last batch's training loss is {loss:.3}\n{}",
+            "trained {} steps of {} on {}; the last batch's training loss is {loss:.3}\n{run}\nnext: elbow likelihood --checkpoint {run}",
             settings.steps,
             settings.implementation(),
             data.name(),
-            run.display()
+            run = run.display()
         )
     })
 }
@@ -86,6 +99,10 @@ fn plan(workspace: &Workspace, arguments: &Arguments, settings: &Settings) -> Re
     if settings.shards < arguments.devices as usize {
         let what = format!("--devices {}: the batch is cut into shards = {}", arguments.devices, settings.shards);
         return Err(Error::input(what, format!("--set shards={} or a multiple", arguments.devices)));
+    }
+    if settings.data.is_own_images() {
+        workspace.open(&settings.data(Split::Test))?;
+        settings.network(&workspace.open(&settings.data(Split::Train))?.shape())?;
     }
     let plan = settings.data.shape().and_then(|data| Plan::new(settings, &data));
     let mut document = serde_json::to_value(settings).map_err(|e| Error::internal(e.to_string()))?;

@@ -1,5 +1,7 @@
 //! Options that several verbs share, and parsers of their values.
 
+mod infill;
+mod output;
 mod parse;
 mod sampler;
 
@@ -7,6 +9,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+pub use infill::InfillFlags;
+pub use output::OutputFlags;
 pub use parse::{finite, form, one_of, positive};
 pub use sampler::SamplerFlags;
 

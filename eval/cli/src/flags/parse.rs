@@ -48,6 +48,16 @@ pub fn finite(text: &str) -> Result<f64, String> {
     number(text, |_| true, "a finite number")
 }
 
+/// A temperature.
+pub fn temperature(text: &str) -> Result<f64, String> {
+    number(text, |number| (0.0..=1000.0).contains(&number), "a number from 0 to 1000")
+}
+
+/// A weight of guidance: beyond these it has no meaning, and log-probabilities would overflow.
+pub fn weight(text: &str) -> Result<f64, String> {
+    number(text, |number| number.abs() <= 1000.0, "a finite number from -1000 to 1000")
+}
+
 fn number(text: &str, fits: impl Fn(f64) -> bool, expected: &str) -> Result<f64, String> {
     let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && fits(*number));
     number.ok_or_else(|| format!("expected {expected}"))

@@ -3,21 +3,21 @@
 use clap::Args;
 use elbow_base::Error;
 use elbow_harness::runs::Trained;
-use elbow_harness::sampling::{Request, Sampler, StepGrid, StepSchedule};
+use elbow_harness::sampling::{Request, SampleOption, Sampler, StepGrid, StepSchedule, check_options};
 use elbow_impls::data::Dataset;
 use elbow_impls::gaussian::Churn;
 
-use super::parse::{finite, form, non_negative, one_of, probability};
+use super::parse::{form, non_negative, one_of, probability, temperature, weight};
 
-/// How samples are drawn.
+/// How samples are drawn. Options without a default of their own: one that is given and has no effect is an error.
 #[derive(Args)]
 pub struct SamplerFlags {
     /// Sampler [default: the implementation's]
     #[arg(long, value_name = "NAME", value_parser = one_of::<Sampler>())]
     sampler: Option<Sampler>,
-    /// Steps, of samplers that have steps
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    steps: u32,
+    /// Steps, of samplers that have steps, 1 to a million [default: 64]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    steps: Option<u32>,
     /// Placement of steps: uniform or cosine in time [default: cosine under the linear schedule, else uniform]; of Gaussian
     /// diffusion uniform in time or edm [default: the implementation's]
     #[arg(long, value_name = "NAME", value_parser = one_of::<StepGrid>())]
@@ -26,39 +26,69 @@ pub struct SamplerFlags {
     /// diffusion cosine, ot or normal:MEAN:STD between the model's ends
     #[arg(long, value_name = "NAME", value_parser = form::<StepSchedule>)]
     schedule: Option<StepSchedule>,
-    /// Noise that the heun sampler adds (S_churn of EDM); 0 follows the probability-flow ODE
-    #[arg(long, default_value_t = 0.0, value_parser = non_negative)]
-    churn: f64,
-    /// Probability mass of the values kept at each draw, in (0, 1]
-    #[arg(long, value_name = "MASS", default_value_t = 1.0, value_parser = probability)]
-    nucleus: f64,
-    /// Gumbel temperature of the confidence sampler
-    #[arg(long, default_value_t = 4.5, value_parser = finite)]
-    temperature: f64,
-    /// Class of every sample, counted from 0 [default: all classes in turn]
+    /// Noise that the heun sampler adds (S_churn of EDM), 0 or more; 0 follows the probability-flow ODE [default: 0]
+    #[arg(long, value_parser = non_negative)]
+    churn: Option<f64>,
+    /// Probability mass of the values kept at each draw, in (0, 1] [default: 1]
+    #[arg(long, value_name = "MASS", value_parser = probability)]
+    nucleus: Option<f64>,
+    /// Gumbel temperature of the confidence sampler, 0 to 1000 [default: 4.5]
+    #[arg(long, value_parser = temperature)]
+    temperature: Option<f64>,
+    /// Class of every sample, counted from 0 [default: all classes in turn, equally often]
     #[arg(long)]
     class: Option<u32>,
-    /// Guidance w: p_cond^w p_uncond^(1-w); 1 is the conditional model
-    #[arg(long, value_name = "W", default_value_t = 1.0, value_parser = finite)]
-    guidance: f64,
+    /// Guidance w, -1000 to 1000: p_cond^w p_uncond^(1-w); 1 is the conditional model [default: 1]
+    #[arg(long, value_name = "W", allow_negative_numbers = true, value_parser = weight)]
+    guidance: Option<f64>,
 }
 
 impl SamplerFlags {
-    /// A request for `count` whole windows of a model.
-    pub fn request(&self, model: &Trained, data: &dyn Dataset, count: usize, seed: u64) -> Result<Request, Error> {
+    /// A request for `count` whole windows of a model; `more` are options that were given beside these. Refuses those
+    /// that have no effect.
+    pub fn request(
+        &self,
+        model: &Trained,
+        data: &dyn Dataset,
+        count: usize,
+        seed: u64,
+        more: &[SampleOption],
+    ) -> Result<Request, Error> {
         let own = Request::new(&model.settings, &model.model, count, data.length(), seed);
         let request = Request {
             sampler: self.sampler.unwrap_or(own.sampler),
-            steps: self.steps as usize,
-            churn: Churn { amount: self.churn, ..Churn::NONE },
-            nucleus: self.nucleus,
-            temperature: self.temperature,
+            steps: self.steps.map_or(own.steps, |steps| steps as usize),
+            churn: self.churn.map_or(own.churn, |amount| Churn { amount, ..own.churn }),
+            nucleus: self.nucleus.unwrap_or(own.nucleus),
+            temperature: self.temperature.unwrap_or(own.temperature),
             class: self.class,
-            guidance: self.guidance,
+            guidance: self.guidance.unwrap_or(own.guidance),
             ..own
         };
-        let request = request.place(&model.settings, &model.model, self.grid, self.schedule.as_ref())?;
+        request.check_sampler(&model.settings)?;
+        check_options(request.sampler, &model.settings, &[&self.given()[..], more].concat())?;
         request.check(&model.settings, data.classes())?;
-        Ok(request)
+        request.place(&model.settings, &model.model, self.grid, self.schedule.as_ref())
+    }
+
+    /// The name of an option that was given, if any was.
+    pub fn any(&self) -> Option<String> {
+        let sampler = self.sampler.map(|_| "--sampler".to_owned());
+        sampler.or_else(|| self.given().first().map(|option| format!("--{option}")))
+    }
+
+    /// The options that were given, beside the sampler.
+    fn given(&self) -> Vec<SampleOption> {
+        let all = [
+            (SampleOption::Steps, self.steps.is_some()),
+            (SampleOption::Grid, self.grid.is_some()),
+            (SampleOption::Schedule, self.schedule.is_some()),
+            (SampleOption::Churn, self.churn.is_some()),
+            (SampleOption::Nucleus, self.nucleus.is_some()),
+            (SampleOption::Temperature, self.temperature.is_some()),
+            (SampleOption::Class, self.class.is_some()),
+            (SampleOption::Guidance, self.guidance.is_some()),
+        ];
+        all.into_iter().filter_map(|(option, given)| given.then_some(option)).collect()
     }
 }

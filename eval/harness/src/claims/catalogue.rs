@@ -85,6 +85,12 @@ impl Catalogue {
             if !self.iter().any(|claim| is_named(claim, name)) {
                 let ids = self.iter().map(|claim| claim.id.as_str());
                 let known: Vec<String> = [ALL].into_iter().chain(self.suites()).chain(ids).map(str::to_owned).collect();
+                if name.ends_with(".toml") || name.contains(['/', '\\']) {
+                    let what = format!("{name}: eval takes names of claims and suites, not files");
+                    let fix = "a claim of your own is checked by a build of elbow with its file in eval/claims/SUITE/ID.toml: \
+                        see CONTRIBUTING.md";
+                    return Err(Error::input(what, fix));
+                }
                 let fix = nearest(name, &known)
                     .map_or("see `elbow eval --help`".into(), |near| format!("did you mean {near}?"));
                 return Err(Error::input(format!("no suite and no claim is called {name:?}"), fix));

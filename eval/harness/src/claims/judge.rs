@@ -1,6 +1,6 @@
 //! Verdicts from outcomes and expectations.
 
-use elbow_reports::record::{Interval, Verdict};
+use elbow_reports::record::{Interval, Measured, Verdict};
 
 use super::claim::{Expect, Relation};
 use super::outcome::Outcome;
@@ -33,18 +33,27 @@ pub fn confidence(claims: usize) -> f64 {
 /// assert_eq!(judge(&outcome.with_error(0.3), &expect, 0.95).0, Verdict::Consistent);
 /// ```
 pub fn judge(outcome: &Outcome, expect: &Expect, confidence: f64) -> (Verdict, Option<Interval>) {
+    judge_number(&outcome.measured, outcome.rivals as u64, expect, confidence)
+}
+
+/// Judges a number that is the worst of `rivals`, just found or recorded.
+pub(super) fn judge_number(
+    found: &Measured,
+    rivals: u64,
+    expect: &Expect,
+    confidence: f64,
+) -> (Verdict, Option<Interval>) {
     let (low, high) = match expect.relation {
         Relation::Equals => (expect.value - expect.tolerance, expect.value + expect.tolerance),
         Relation::AtLeast => (expect.value - expect.tolerance, f64::INFINITY),
         Relation::AtMost => (f64::NEG_INFINITY, expect.value + expect.tolerance),
     };
-    let found = &outcome.measured;
     let Some(error) = found.standard_error else {
         let inside = (low..=high).contains(&found.value);
         return (if inside { Verdict::Verified } else { Verdict::Refuted }, None);
     };
     let (from, to) = student_interval(found.value, error, found.n, confidence);
-    let chosen = 1.0 - (1.0 - confidence) / outcome.rivals as f64;
+    let chosen = 1.0 - (1.0 - confidence) / rivals as f64;
     let (lowest, highest) = student_interval(found.value, error, found.n, chosen);
     let verdict = if from.is_nan() || to.is_nan() || highest < low || lowest > high {
         Verdict::Refuted

@@ -6,6 +6,7 @@ mod claim;
 mod context;
 mod judge;
 mod outcome;
+mod recorded;
 mod runner;
 
 pub use catalogue::{ALL, Catalogue, ClaimFile, SUITES, bundled};
@@ -13,4 +14,5 @@ pub use claim::{Claim, Expect, Relation, Tier};
 pub use context::{Check, Context};
 pub use judge::{confidence, judge};
 pub use outcome::Outcome;
+pub use recorded::{Recorded, recorded};
 pub use runner::{Summary, run};

@@ -30,6 +30,7 @@ impl Outcome {
             n_unit: "cases".to_owned(),
             unit: unit.to_owned(),
             interval: None,
+            rivals: None,
         };
         Self { measured, details: Vec::new(), figures: Vec::new(), made: Vec::new(), rivals: 1 }
     }
@@ -67,9 +68,10 @@ impl Outcome {
         self
     }
 
-    /// Adds a number beside the deciding one. JSON has no infinity: an infinite one is left out.
+    /// Adds a number beside the deciding one. One that is not finite is left out, with its error or without: JSON has no
+    /// infinity, and a number without its error would pass for exact.
     pub(super) fn detail(&mut self, name: impl Into<String>, value: f64, standard_error: Option<f64>, unit: &str) {
-        if value.is_finite() {
+        if value.is_finite() && standard_error.is_none_or(f64::is_finite) {
             self.details.push(Detail { name: name.into(), value, standard_error, unit: unit.to_owned() });
         }
     }

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use elbow_base::{Error, Kind, Remedy};
+use elbow_base::{Error, FolderLock, Kind, Remedy, atomic_file};
 use elbow_reports::record::{self, Detail, Input, Interval, Measured, Row, SCHEMA, Verdict};
 
 use super::catalogue::Catalogue;
@@ -14,6 +14,7 @@ use super::claim::{Claim, Tier};
 use super::context::Context;
 use super::judge::judge;
 use super::outcome::Outcome;
+use super::recorded::{Recorded, recorded};
 use crate::likelihood::student_interval;
 use crate::provenance;
 use crate::workspace::Workspace;
@@ -24,6 +25,10 @@ pub struct Summary {
     pub rows: Vec<Row>,
     /// Number of them that were found in the file of an earlier run.
     pub reused: usize,
+    /// Every row of the file that counts, those of this run included.
+    pub recorded: Vec<Row>,
+    /// Rows of earlier runs that do not count, and why; one line each.
+    pub dropped: Vec<String>,
 }
 
 /// Runs the `selected` claims of a catalogue, appending to OUT/results.jsonl. Verdicts do not depend on what is
@@ -36,35 +41,39 @@ pub fn run(
     fresh: bool,
 ) -> Result<Summary, Error> {
     workspace.make_folder(&workspace.out)?;
+    let _lock = FolderLock::take(&workspace.out)?;
     let path = workspace.out.join("results.jsonl");
     // Opened first: a row that lost its line's end is made again, not reused and lost.
     let mut ledger = Ledger::open(&path)?;
-    let recorded = record::read_rows(&path).map_err(|e| {
+    let Recorded { rows: mut recorded, dropped } = recorded(&path, catalogue).map_err(|e| {
         Error::input(format!("{e:#}"), "move this file away, or choose another folder").mended_by(Remedy::Output)
     })?;
-    let mut summary = Summary { rows: Vec::new(), reused: 0 };
+    let (mut rows, mut reused) = (Vec::new(), 0);
     // Other verdicts may change although nothing of the claim does.
     let is_final = |verdict| matches!(verdict, Verdict::Verified | Verdict::Consistent | Verdict::Refuted);
     for (index, claim) in selected.iter().enumerate() {
         let context = Context { workspace, confidence: catalogue.confidence(claim) };
         let content = content(&context, claim, catalogue.family(claim));
         let known = recorded.iter().rev().find(|row| row.claim.id == claim.id);
-        let known = known.filter(|row| content.as_ref().is_ok_and(|(key, _)| row.key == *key) && is_final(row.verdict));
+        // A row without a checksum may have been edited.
+        let is_known = |row: &&Row| row.checksum.is_some() && is_final(row.verdict);
+        let known = known.filter(|row| is_known(row) && content.as_ref().is_ok_and(|(key, _)| row.key == *key));
         let row = match known {
             Some(row) if !fresh => {
-                summary.reused += 1;
+                reused += 1;
                 row.clone()
             }
             _ => {
-                let row = examine(&context, claim, content, tiers);
+                let row = examine(&context, claim, content, tiers).sealed();
                 ledger.append(&row)?;
+                recorded.push(row.clone());
                 row
             }
         };
         workspace.bar.say(&format!("{:>3}/{} {:<10} {}", index + 1, selected.len(), row.verdict, claim.title));
-        summary.rows.push(row);
+        rows.push(row);
     }
-    Ok(summary)
+    Ok(Summary { rows, reused, recorded, dropped })
 }
 
 /// A content key with the inputs that are in it.
@@ -143,22 +152,26 @@ fn unchecked(context: &Context, claim: &Claim) -> Row {
         seconds: 0.0,
         key: String::new(),
         provenance: provenance::block(context.seed, &context.device_name, claim.hash.clone(), Vec::new()),
+        checksum: None,
     }
 }
 
-/// Judges an outcome and writes it into its row.
+/// Judges an outcome and writes it into its row. A number that is not finite decides nothing: the check broke.
 fn fill_in(row: &mut Row, outcome: Outcome, claim: &Claim, confidence: f64) {
+    let found = &outcome.measured;
+    let numbers = [Some(found.value), found.standard_error];
+    if let Some(bad) = numbers.into_iter().flatten().find(|number| !number.is_finite()) {
+        let of = if found.value.is_finite() { "the standard error of " } else { "" };
+        row.verdict = Verdict::Error;
+        row.reason = Some(format!("{of}{} is {bad}: no number to judge", found.quantity));
+        return;
+    }
     let (verdict, interval) = judge(&outcome, &claim.expect, confidence);
     row.verdict = verdict;
     row.details = outcome.details;
     row.details.extend(interval.as_ref().and_then(|interval| power(&outcome.measured, interval)));
     row.figures = outcome.figures;
-    let found = Measured { interval, ..outcome.measured };
-    if found.value.is_finite() {
-        row.measured = Some(found);
-    } else {
-        row.reason = Some(format!("{} is {}", found.quantity, found.value));
-    }
+    row.measured = Some(Measured { interval, rivals: Some(outcome.rivals as u64), ..outcome.measured });
 }
 
 /// The row, or an error row in place of one that could not be read again: JSON has no NaN.
@@ -200,6 +213,7 @@ struct Ledger {
 impl Ledger {
     /// Opens the file, first removing a torn last line: the next row must start on a line of its own.
     fn open(path: &Path) -> Result<Self, Error> {
+        atomic_file::check_ordinary(path)?;
         if let Ok(text) = std::fs::read(path)
             && text.last().is_some_and(|&byte| byte != b'\n')
         {
@@ -216,5 +230,36 @@ impl Ledger {
         line.push('\n');
         let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
         written.map_err(Error::writing(&self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::catalogue::bundled;
+    use super::*;
+
+    #[test]
+    fn a_number_that_is_not_finite_is_an_error_row() {
+        let workspace = Workspace::new("out".into(), Vec::new(), 0, "cpu", true, false).expect("a processor");
+        let catalogue = bundled().expect("the bundled claims");
+        let judged = |id: &str, value: f64, error: Option<f64>| {
+            let claim = catalogue.iter().find(|claim| claim.id == id).expect("a bundled claim");
+            let context = Context { workspace: &workspace, confidence: 0.95 };
+            let mut row = unchecked(&context, claim);
+            let mut outcome = Outcome::exact("x", value, "1").over(100, "units");
+            outcome.measured.standard_error = error;
+            fill_in(&mut row, outcome, claim, 0.95);
+            row
+        };
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let row = judged("theorem-1", value, None);
+            assert_eq!((row.verdict, row.measured), (Verdict::Error, None), "{value}");
+        }
+        for error in [f64::NAN, f64::INFINITY] {
+            let row = judged("theorem-1", 0.0, Some(error));
+            assert_eq!(row.verdict, Verdict::Error, "{error}");
+            assert!(row.reason.expect("a reason").starts_with("the standard error of x is "));
+        }
+        assert_eq!(judged("theorem-1", 0.0, None).verdict, Verdict::Verified, "witness: a number is judged");
     }
 }

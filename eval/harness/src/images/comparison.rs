@@ -1,11 +1,13 @@
 //! A comparison of generated images with a reference by several metrics.
 
 use elbow_base::{Error, Kind, Progress};
-use elbow_metrics::{FeatureProvenance, GaussianFit};
+use elbow_metrics::{FeatureProvenance, GaussianFit, Statistics};
 use serde_json::json;
 
 use super::metrics::{self, FeatureSet, Metric, MetricOptions, MetricValue};
 use super::{ImageSource, frechet};
+
+const SIDES: [&str; 2] = ["generated", "reference"];
 
 /// Generated images and a reference, in this order in each pair.
 pub struct Comparison<'a> {
@@ -13,9 +15,9 @@ pub struct Comparison<'a> {
     pub provenance: &'a FeatureProvenance,
     /// `NETWORK.CONVENTION`, the ending of the metrics' names.
     pub label: &'a str,
-    /// Images or statistics.
+    /// Images, features or statistics.
     pub sources: &'a [ImageSource; 2],
-    /// The features, for sources that are images.
+    /// The features, for sources that are no statistics.
     pub sets: &'a [Option<FeatureSet<'a>>; 2],
     /// Settings of the metrics.
     pub options: MetricOptions,
@@ -38,17 +40,17 @@ impl Comparison<'_> {
                 Ok(found) => values.extend(found),
                 // A metric that was not selected by name is left out where the sources do not allow it.
                 Err(unfit) if selected.is_empty() && metric != Metric::Fd && unfit.kind == Kind::Input => {
-                    self.warnings.push(format!("{metric} left out: {}", unfit.what));
+                    self.warnings.push(format!("{metric} is left out: {}", unfit.what));
                 }
                 Err(unfit) => return Err(unfit.of(metric)),
             }
         }
         if let (Some(cuts), Some(reference)) = (self.options.extrapolate, &reference) {
-            let generated = self.images(0)?;
+            let generated = self.features(0)?;
             values.push(frechet::at_infinity(self.provenance, generated, reference, cuts, &self.options, bar)?);
         }
         if self.options.per_class {
-            let (value, left_out) = frechet::per_class(self.provenance, [self.images(0)?, self.images(1)?])?;
+            let (value, left_out) = frechet::per_class(self.provenance, [self.features(0)?, self.features(1)?])?;
             if !left_out.is_empty() {
                 let classes = left_out.join(", ");
                 self.warnings.push(format!("classes without two images on each side, left out: {classes}"));
@@ -76,24 +78,30 @@ impl Comparison<'_> {
                 }
                 Ok(vec![found])
             }
-            Metric::Kid => metrics::kid(self.label, [self.images(0)?, self.images(1)?], bar),
-            Metric::Is => metrics::inception_score(self.label, self.images(0)?, &self.options),
-            Metric::Prdc => metrics::prdc(self.label, [self.images(0)?, self.images(1)?], &self.options, bar),
-            Metric::Entropy => Ok(metrics::entropies(self.images(0)?, self.sets[1].as_ref())),
+            Metric::Kid => metrics::kid(self.label, [self.features(0)?, self.features(1)?], bar),
+            Metric::Is => metrics::inception_score(self.label, self.features(0)?, &self.options),
+            Metric::Prdc => metrics::prdc(self.label, [self.features(0)?, self.features(1)?], &self.options, bar),
+            Metric::Entropy => metrics::entropies(self.features(0)?, self.sets[1].as_ref()),
         }
     }
 
     fn fit(&self, i: usize) -> Result<GaussianFit, Error> {
-        match (&self.sets[i], &self.sources[i]) {
-            (Some(set), _) => Ok(GaussianFit::of_features(&set.outputs.features, self.provenance)?),
-            (None, ImageSource::Statistics(statistics)) => Ok(GaussianFit::of_statistics(statistics.clone())?),
-            (None, ImageSource::Images(_)) => Err(Error::internal("images without features")),
-        }
+        let fit = match (&self.sets[i], &self.sources[i]) {
+            (Some(set), _) => GaussianFit::of_features(&set.outputs.features, self.provenance),
+            // Their provenance was compared when they were opened.
+            (None, ImageSource::Statistics(statistics)) => {
+                GaussianFit::of_statistics(Statistics { provenance: None, ..statistics.clone() })
+            }
+            (None, _) => return Err(Error::internal("images without features")),
+        };
+        fit.map_err(|e| e.of(format_args!("{} side", SIDES[i])).into())
     }
 
-    fn images(&self, i: usize) -> Result<&FeatureSet<'_>, Error> {
-        let side = ["generated", "reference"][i];
-        let missing = || Error::input(format!("statistics on the {side} side have no features"), "give images");
+    fn features(&self, i: usize) -> Result<&FeatureSet<'_>, Error> {
+        let missing = || {
+            let what = format!("statistics on the {} side have no features", SIDES[i]);
+            Error::input(what, "give images or features")
+        };
         self.sets[i].as_ref().ok_or_else(missing)
     }
 }

@@ -75,6 +75,9 @@ pub fn per_class(provenance: &FeatureProvenance, sets: [&FeatureSet; 2]) -> Resu
         classes
             .insert(class, json!({ "value": value, "n": [own.len(), other.len()], "rank_deficient": rank_deficient }));
     }
+    if sets.iter().any(|set| set.scan.is_none()) {
+        return Err(Error::input("features were given, without classes", "give images"));
+    }
     if classes.is_empty() {
         let fix = "give folders of class folders, data sets with labels, or npz files with arr_1";
         return Err(Error::input("no class has two images or more on both sides", fix));
@@ -89,8 +92,8 @@ pub fn per_class(provenance: &FeatureProvenance, sets: [&FeatureSet; 2]) -> Resu
 /// The indices of the images of each class.
 fn by_class(set: &FeatureSet) -> BTreeMap<String, Vec<usize>> {
     let mut classes = BTreeMap::<String, Vec<usize>>::new();
-    for row in 0..set.scan.len() {
-        if let Some(class) = set.scan.class(row) {
+    for (scan, row) in set.scan.iter().flat_map(|scan| (0..scan.len()).map(move |row| (scan, row))) {
+        if let Some(class) = scan.class(row) {
             classes.entry(class).or_default().push(row);
         }
     }

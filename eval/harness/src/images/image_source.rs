@@ -5,7 +5,9 @@ use std::path::Path;
 use elbow_base::Error;
 use elbow_impls::data::catalogue::{Spec, holds_images};
 use elbow_impls::data::{Dataset, Split};
-use elbow_metrics::{Folder, ImageSet, Images, Statistics, is_statistics};
+use elbow_metrics::{
+    ArrayImages, ArrayOptions, Contents, Features, Folder, ImageSet, Images, NetworkOutputs, Statistics,
+};
 
 use super::DatasetImages;
 use crate::runs::Trained;
@@ -16,6 +18,8 @@ use crate::workspace::Workspace;
 pub enum ImageSource {
     /// Images, whose features a network computes.
     Images(Box<dyn ImageSet>),
+    /// Features that were given.
+    Features(NetworkOutputs),
     /// Mean and covariance of features.
     Statistics(Statistics),
 }
@@ -23,26 +27,46 @@ pub enum ImageSource {
 /// The request for samples of a trained run that is named in place of images.
 pub type SampleRequest<'a> = dyn Fn(&Trained, &dyn Dataset) -> Result<Request, Error> + 'a;
 
-/// Opens a statistics file, a trained run (whose samples are drawn and never written), a folder, a file of images, or a
+/// Opens a file of statistics or features, a trained run (whose samples are drawn and never written), a folder, a file of images, or a
 /// data set with its split.
-pub fn open(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) -> Result<ImageSource, Error> {
+pub fn open(
+    workspace: &Workspace,
+    name: &str,
+    arrays: &ArrayOptions,
+    samples: Option<&SampleRequest>,
+) -> Result<ImageSource, Error> {
     let path = Path::new(name);
-    if path.is_file() && name.to_ascii_lowercase().ends_with(".npz") {
-        let (statistics, images) = is_statistics(path)?;
-        if statistics && images {
-            workspace.bar.say(&format!("{name}: its statistics are used; its images (arr_0) are left alone"));
+    // What is said of an array says that it holds images.
+    let plain = path.is_file() && *arrays == ArrayOptions::default();
+    let contents = if plain { Contents::of(path)? } else { Contents::Images };
+    match contents {
+        Contents::Images => Ok(ImageSource::Images(images(workspace, name, arrays, samples)?)),
+        Contents::Features => {
+            Ok(ImageSource::Features(NetworkOutputs { features: Features::load(path)?, logits: None }))
         }
-        if statistics {
-            return Ok(ImageSource::Statistics(Statistics::load(path)?));
+        Contents::Statistics { images } => {
+            if images {
+                workspace.bar.say(&format!("{name}: its statistics are used; its images (arr_0) are left alone"));
+            }
+            Ok(ImageSource::Statistics(Statistics::load(path)?))
         }
     }
-    Ok(ImageSource::Images(images(workspace, name, samples)?))
 }
 
-/// Opens images as [`open`] does, without statistics files.
-pub fn images(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>) -> Result<Box<dyn ImageSet>, Error> {
+/// Whether a name is that of a trained run, whose samples are drawn.
+pub fn is_run(name: &str) -> bool {
+    Path::new(name).join("config.toml").is_file()
+}
+
+/// Opens images as [`open`] does, without files of statistics or features. `arrays` says what npz and npy files mean.
+pub fn images(
+    workspace: &Workspace,
+    name: &str,
+    arrays: &ArrayOptions,
+    samples: Option<&SampleRequest>,
+) -> Result<Box<dyn ImageSet>, Error> {
     let path = Path::new(name);
-    if let Some(samples) = samples.filter(|_| path.join("config.toml").is_file()) {
+    if let Some(samples) = samples.filter(|_| is_run(name)) {
         return draw(workspace, path, samples);
     }
     if path.is_dir() {
@@ -53,8 +77,10 @@ pub fn images(workspace: &Workspace, name: &str, samples: Option<&SampleRequest>
             let fix = "give a folder of images, .npz, .npy, CIFAR's .bin, IDX's -ubyte[.gz], or digits:test";
             return Err(Error::input(format!("{name}: not a file of images"), fix));
         }
-        let spec = Spec { set: name.to_owned(), split: Split::All, alphabet: None, length: None };
-        return Ok(Box::new(DatasetImages::new(workspace.open(&spec)?, name)?));
+        if path.extension().is_some_and(|e| ["npz", "npy"].iter().any(|array| e.eq_ignore_ascii_case(array))) {
+            return Ok(Box::new(ArrayImages::open(path, arrays)?));
+        }
+        return Ok(Box::new(DatasetImages::new(workspace.open(&Spec::new(name, Split::All))?, name)?));
     }
     if name.contains(':') {
         return Ok(Box::new(DatasetImages::new(workspace.dataset(name)?, name)?));
@@ -74,13 +100,14 @@ fn draw(workspace: &Workspace, run: &Path, samples: &SampleRequest) -> Result<Bo
     let request = samples(&model, data.as_ref())?;
     let made = sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
     let (nfe, weights) = (made.nfe(), &model.hash[..12]);
+    let classes = request.classes(&model.settings).map_or(String::new(), |classes| format!(", {classes}"));
     let source = format!(
-        "{}: {} samples by {}, NFE {nfe:.2}, {}, seed {}, weights {weights}",
+        "{}: {} samples by {}, NFE {nfe:.2}, {}{classes}, seed {}, weights {weights}",
         run.display(),
         request.count,
         request.sampler,
         request.placement(&model.settings),
         workspace.seed
     );
-    Ok(Box::new(Images::from_tokens(&made.tokens, data.values(), shape).named(source)))
+    Ok(Box::new(Images::from_tokens(&made.tokens, data.values(), shape).labelled(made.classes).named(source)))
 }

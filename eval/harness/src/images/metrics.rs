@@ -1,5 +1,7 @@
 //! Metrics of two sets of features by name, each number with its standard error and the number of images.
 
+use std::borrow::Cow;
+
 use elbow_base::{Error, Progress};
 use elbow_impls::Key;
 use elbow_metrics::{Balls, Boundary, Entropy, ImageScan, NetworkOutputs};
@@ -8,12 +10,12 @@ use serde_json::{Value, json};
 
 use crate::likelihood::Estimate;
 
-/// A scanned set of images with its features.
+/// The features of a set of images.
 pub struct FeatureSet<'a> {
-    /// The readable images.
-    pub scan: &'a ImageScan<'a>,
+    /// The readable images; `None` where features were given.
+    pub scan: Option<&'a ImageScan<'a>>,
     /// Their features, and their class logits where the network has them.
-    pub outputs: NetworkOutputs,
+    pub outputs: Cow<'a, NetworkOutputs>,
 }
 
 impl FeatureSet<'_> {
@@ -117,9 +119,12 @@ pub fn inception_score(
     generated: &FeatureSet,
     options: &MetricOptions,
 ) -> Result<Vec<MetricValue>, Error> {
-    let logits = generated.outputs.logits.as_ref().ok_or_else(|| {
-        let fix = "use a classifier that names its logits, as lite0 or the exported Inception";
-        Error::input("this network has no output named logits", fix)
+    let logits = generated.outputs.logits.as_ref().ok_or_else(|| match generated.scan {
+        None => Error::input("features were given, without class logits", "give images"),
+        Some(_) => {
+            let fix = "use a classifier that names its logits, as lite0 or the exported Inception";
+            Error::input("this network has no output named logits", fix)
+        }
     })?;
     let order = elbow_metrics::shuffled(logits.len(), &Key::new(options.seed, "splits of images"));
     let found = elbow_metrics::inception_score(logits, &order, options.splits)?;
@@ -147,9 +152,10 @@ pub fn prdc(
 }
 
 /// Entropies of the generated images, with those of the reference beside them where it has images.
-pub fn entropies(generated: &FeatureSet, reference: Option<&FeatureSet>) -> Vec<MetricValue> {
-    let of = |set: &FeatureSet| elbow_metrics::entropy(set.scan, set.outputs.logits.as_ref());
-    let (ours, theirs) = (of(generated), reference.map(of));
+pub fn entropies(generated: &FeatureSet, reference: Option<&FeatureSet>) -> Result<Vec<MetricValue>, Error> {
+    let of = |set: &FeatureSet| Some(elbow_metrics::entropy(set.scan?, set.outputs.logits.as_ref()));
+    let ours = of(generated).ok_or_else(|| Error::input("features were given, without images", "give images"))?;
+    let theirs = reference.and_then(of);
     let plain = |metric: &str, value: f64, unit: &str, reference: Option<f64>| {
         let details = json!({ "unit": unit, "reference": reference });
         MetricValue::new(metric, value, None, "no error: of the set as a whole", &[generated.n()], details)
@@ -166,7 +172,7 @@ pub fn entropies(generated: &FeatureSet, reference: Option<&FeatureSet>) -> Vec<
         all.push(plain("entropy.class", bits, "bits", theirs.as_ref().and_then(|e| e.class_bits)));
     }
     all.push(plain("distinct", ours.distinct, "share", their(&|e| e.distinct)));
-    all
+    Ok(all)
 }
 
 /// The balls of precision and recall, and of density and coverage; those of the papers by default.

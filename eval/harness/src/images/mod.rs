@@ -9,6 +9,6 @@ mod scores;
 
 pub use comparison::Comparison;
 pub use dataset_images::{DatasetImages, of_dataset};
-pub use image_source::{ImageSource, SampleRequest, images, open};
+pub use image_source::{ImageSource, SampleRequest, images, is_run, open};
 pub use metrics::{FeatureSet, Metric, MetricOptions, MetricValue, balls};
-pub use scores::{ConventionMatrix, Scores, Scoring, convention_matrix};
+pub use scores::{ConventionMatrix, Scores, Scoring, convention_matrix, notes};

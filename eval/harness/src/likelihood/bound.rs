@@ -1,17 +1,17 @@
 //! The bound of a trained model on a data set, or its likelihood where that is exact.
 
-use std::collections::BTreeMap;
-
 use burn::tensor::Device;
 use elbow_base::{Error, Estimate, Progress, Remedy};
 use elbow_impls::any_order::{K_DCE, k_dce_draws};
-use elbow_impls::data::Dataset;
+use elbow_impls::data::{Dataset, Text};
 use elbow_impls::key::permutation;
 use elbow_impls::network::TokenDenoiser;
 use elbow_impls::objective::{Batch, BoundTerms, TokenObjective};
 use elbow_impls::time_sampling::TimeSampling;
 use elbow_impls::{DiffusionModel, Key, Workers};
-use serde::Serialize;
+
+use super::finite;
+use super::result::{Bound, Target, TextUnits, per_window, perplexity};
 
 /// Estimator of a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,68 +66,6 @@ pub struct BoundEstimation<'a> {
     pub seed: u64,
 }
 
-/// An upper bound on the negative log-likelihood with its terms: a mean over sequences, whose standard error holds the
-/// spread of the data and the noise of the draws.
-#[derive(Clone, Debug, Serialize)]
-pub struct Bound {
-    /// Name of the data.
-    pub dataset: String,
-    /// Number of sequences.
-    pub sequences: u64,
-    /// Tokens per sequence, all of which are scored (the D of bits/dim).
-    pub dims: usize,
-    /// Draws per sequence.
-    pub draws: usize,
-    /// The standard error that was to be reached.
-    pub target: Option<Target>,
-    /// Name of the estimator.
-    pub estimator: String,
-    /// The choices that define the number.
-    pub protocol: BTreeMap<String, String>,
-    /// All terms, nats per sequence.
-    pub nats: Estimate,
-    /// All terms, bits per token: nats / (D ln 2).
-    pub bits_per_dim: Estimate,
-    /// exp(nats / D), per token.
-    pub perplexity: Estimate,
-    /// Bits per character and per byte of text.
-    pub text: Option<TextUnits>,
-    /// E -log p(x | z_0), bits per token.
-    pub reconstruction: f64,
-    /// KL(q(z_1|x) || p(z_1)), bits per token.
-    pub prior: f64,
-    /// The diffusion term, bits per token.
-    pub diffusion: Estimate,
-    /// All terms of each sequence, nats.
-    #[serde(skip)]
-    pub per_sequence: Vec<f64>,
-}
-
-/// A bound of text in units that do not depend on the tokens.
-#[derive(Clone, Debug, Serialize)]
-pub struct TextUnits {
-    /// Bits per character.
-    pub bits_per_character: Estimate,
-    /// Bits per byte of UTF-8.
-    pub bits_per_byte: Estimate,
-    /// Characters per token of the split.
-    pub characters_per_token: f64,
-    /// Bytes per token of the split.
-    pub bytes_per_token: f64,
-}
-
-/// A standard error to be reached. It is tested after rounds of sequences, and the first one that is small enough ends
-/// the estimation: over many rounds this selects errors that are a little too small.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Target {
-    /// Bits per token.
-    pub standard_error: f64,
-    /// Whether it was reached before the sequences ended.
-    pub reached: bool,
-    /// Number of sequences available.
-    pub available: u64,
-}
-
 /// Sequences between two tests of the standard error: the same on any machine, so that all stop at the same one, and
 /// enough that the error itself is known to a few percent.
 const ROUND: usize = 128;
@@ -152,10 +90,7 @@ impl<'a> BoundEstimation<'a> {
     pub fn run(&self, device: &Device, bar: &dyn Progress) -> Result<Bound, Error> {
         let draws = self.draws()?;
         let count = self.sequences.unwrap_or(usize::MAX).min(self.data.len());
-        if count < 2 {
-            let what = format!("{}: {count} sequences have no standard error", self.data.name());
-            return Err(Error::input(what, "evaluate at least two"));
-        }
+        at_least_two(count, self.data)?;
         // The first of a random order are like the rest; the first of a file need not be.
         let order: Vec<usize> = match self.target {
             None => (0..count).collect(),
@@ -163,7 +98,27 @@ impl<'a> BoundEstimation<'a> {
         };
         let (terms, reached) = self.terms(&order, &draws, device, bar)?;
         let target = self.target.map(|standard_error| Target { standard_error, reached, available: count as u64 });
-        Ok(self.summary(&terms, &draws, target))
+        let rest = self.rest(device)?;
+        self.summary(&terms, &draws, target, rest)
+    }
+
+    /// Nats of the tokens of a text that fill no window, and their number: given the tokens before them in the last
+    /// window, which is exact for a model from left to right. The bound of another model, given what it sees, would be one
+    /// of another process: there the tokens are left out. A choice of sequences leaves them out too.
+    fn rest(&self, device: &Device) -> Result<Option<(f64, usize)>, Error> {
+        let DiffusionModel::Tokens(objective, denoiser) = self.model else { return Ok(None) };
+        let Some(text) = self.data.text() else { return Ok(None) };
+        let Some(window) = text.last_window().filter(|_| self.is_exact_over_all()) else { return Ok(None) };
+        let batch = Batch::new(window.clone(), vec![0.5]);
+        let mut corruption = objective.corrupt(denoiser, &batch, &Key::new(self.seed, "rest"), device)?;
+        corruption.z.targets.masked[..window.length() - text.rest()].fill(false);
+        let nats = objective.nelbo_of(denoiser, &corruption)?[0].sum();
+        finite::code_length(&self.data.name(), self.data.len(), "code length", nats)?;
+        Ok(Some((nats, text.rest())))
+    }
+
+    fn is_exact_over_all(&self) -> bool {
+        self.model.is_exact() && self.sequences.is_none() && self.target.is_none()
     }
 
     /// The draws of the estimator. k-DCE is refused where it would estimate another model's number.
@@ -244,51 +199,87 @@ impl<'a> BoundEstimation<'a> {
             }
             bar.advance(1);
         }
+        let name = self.data.name();
+        for (&sequence, mean) in chunk.iter().zip(&means) {
+            for (term, nats) in mean.by_name(self.model.is_exact()) {
+                finite::code_length(&name, sequence, term, nats)?;
+            }
+        }
         Ok(means)
     }
 
     /// The bound in all its units.
-    fn summary(&self, terms: &[BoundTerms], draws: &Draws, target: Option<Target>) -> Bound {
-        let dims = self.data.length();
-        let nats = per_sequence(terms, BoundTerms::sum);
+    fn summary(
+        &self,
+        terms: &[BoundTerms],
+        draws: &Draws,
+        target: Option<Target>,
+        rest: Option<(f64, usize)>,
+    ) -> Result<Bound, Error> {
+        let (data, dims) = (self.data.name(), self.data.length());
+        let total: Vec<f64> = terms.iter().map(BoundTerms::sum).collect();
+        let nats = per_window(&total, dims, rest);
         let bits_per_dim = nats.bits_per(dims);
-        let text = self.data.text().map(|text| TextUnits {
-            bits_per_character: bits_per_dim.scaled(1.0 / text.characters_per_token()),
-            bits_per_byte: bits_per_dim.scaled(1.0 / text.bytes_per_token()),
-            characters_per_token: text.characters_per_token(),
-            bytes_per_token: text.bytes_per_token(),
-        });
+        let perplexity = perplexity(nats.scaled(1.0 / dims as f64));
+        let diffusion: Vec<f64> = terms.iter().map(|t| t.diffusion).collect();
+        for (what, mean_of) in [("mean", &bits_per_dim), ("perplexity", &perplexity)] {
+            finite::mean(&data, what, mean_of)?;
+        }
+        let scored = terms.len() * dims + rest.map_or(0, |(_, tokens)| tokens);
+        let whole = self.data.len() * dims + self.data.text().map_or(0, Text::rest);
         let (estimator, protocol) = match draws.by_k_dce {
             Some(_) => ("k-dce", K_DCE.protocol()),
             None => ("objective", self.model.protocol()),
         };
-        Bound {
-            dataset: self.data.name(),
+        let protocol = protocol.into_iter().chain(self.data_protocol(rest.is_some()));
+        Ok(Bound {
+            dataset: data,
             sequences: terms.len() as u64,
+            available: self.data.len() as u64,
             dims,
+            tokens_scored: scored as u64,
+            tokens_dropped: (whole - scored) as u64,
             draws: draws.per_sequence,
             target,
             estimator: estimator.to_owned(),
-            protocol: protocol.into_iter().map(|(name, choice)| (name.to_owned(), choice)).collect(),
+            protocol: protocol.map(|(name, choice)| (name.to_owned(), choice)).collect(),
             nats,
             bits_per_dim,
-            perplexity: perplexity(nats.scaled(1.0 / dims as f64)),
-            text,
+            perplexity,
+            text: self.data.text().map(|text| TextUnits::of(&bits_per_dim, text)),
             reconstruction: per_sequence(terms, |t| t.reconstruction).bits_per(dims).value,
             prior: per_sequence(terms, |t| t.prior).bits_per(dims).value,
-            diffusion: per_sequence(terms, |t| t.diffusion).bits_per(dims),
-            per_sequence: terms.iter().map(BoundTerms::sum).collect(),
+            diffusion: per_window(&diffusion, dims, rest).bits_per(dims),
+            per_sequence: total,
+        })
+    }
+
+    /// The conventions of the data: how a text is read, and what becomes of its end.
+    fn data_protocol(&self, rest_is_scored: bool) -> Vec<(&'static str, String)> {
+        let Some(text) = self.data.text() else { return Vec::new() };
+        let end = match (text.rest(), rest_is_scored) {
+            (0, _) => None,
+            (rest, true) => {
+                Some(format!("the last {rest} tokens are scored given those before them in the last window"))
+            }
+            (rest, false) => Some(format!("the last {rest} tokens fill no window and are not scored")),
+        };
+        text.protocol().into_iter().chain(end.map(|end| ("end of the text", end))).collect()
+    }
+}
+
+/// Refuses a number of sequences that has no standard error.
+pub(super) fn at_least_two(count: usize, data: &dyn Dataset) -> Result<(), Error> {
+    match count {
+        0 | 1 => {
+            let what = format!("{}: {count} of {} sequences", data.name(), data.len());
+            Err(Error::input(what, "a standard error needs two or more"))
         }
+        _ => Ok(()),
     }
 }
 
 /// The mean of a term over sequences.
 fn per_sequence(terms: &[BoundTerms], term: impl Fn(&BoundTerms) -> f64) -> Estimate {
     Estimate::of(&terms.iter().map(term).collect::<Vec<_>>())
-}
-
-/// exp of a mean of nats per token, with the error of a smooth function of the mean to first order.
-pub(super) fn perplexity(nats: Estimate) -> Estimate {
-    let value = nats.value.exp();
-    Estimate { value, standard_error: value * nats.standard_error, n: nats.n }
 }

@@ -8,7 +8,9 @@ use elbow_impls::data::{Dataset, InMemory, Tokens};
 use elbow_impls::network::TokenDenoiser;
 use serde::Serialize;
 
-use super::bound::{BoundEstimation, perplexity};
+use super::bound::BoundEstimation;
+use super::finite;
+use super::result::perplexity;
 
 /// Samples under an autoregressive judge. A low perplexity alone rewards dull samples: read it with the entropy.
 #[derive(Clone, Debug, Serialize)]
@@ -45,9 +47,11 @@ pub fn generative(
     let scored = (windows * window) as f64;
     let per_sample: Vec<f64> =
         bound.per_sequence.chunks(windows).map(|parts| parts.iter().sum::<f64>() / scored).collect();
+    let perplexity = perplexity(Estimate::of(&per_sample));
+    finite::mean("the samples", "perplexity under the judge", &perplexity)?;
     let entropies: Vec<f64> = samples.rows().map(token_entropy).collect();
     Ok(Generative {
-        perplexity: perplexity(Estimate::of(&per_sample)),
+        perplexity,
         entropy: Estimate::of(&entropies),
         samples: samples.len() as u64,
         length: samples.length(),

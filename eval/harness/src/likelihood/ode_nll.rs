@@ -10,6 +10,8 @@ use elbow_impls::{Key, Workers};
 use rand_distr::{Distribution, StandardNormal};
 use serde::Serialize;
 
+use super::bound::at_least_two;
+use super::finite;
 use super::ode::{Field, NetworkField, Trace, log_density};
 
 /// Dequantisation of values to points. Each gives an upper bound of -log p(x) in expectation, but different quantities.
@@ -94,10 +96,7 @@ impl OdeLikelihood<'_> {
     /// Solves the ODE for every sequence.
     pub fn run(&self, device: &Device, bar: &dyn Progress) -> Result<OdeNll, Error> {
         let count = self.sequences.unwrap_or(usize::MAX).min(self.data.len());
-        if count < 2 {
-            let what = format!("{}: {count} sequences have no standard error", self.data.name());
-            return Err(Error::input(what, "evaluate at least two"));
-        }
+        at_least_two(count, self.data)?;
         let all: Vec<usize> = (0..count).collect();
         let chunks: Vec<&[usize]> = all.chunks(CHUNK).collect();
         bar.start(
@@ -121,15 +120,21 @@ impl OdeLikelihood<'_> {
             per_sequence.extend(all);
             in_half.extend(half);
         }
+        let name = self.data.name();
+        for (sequence, (&nats, &half)) in per_sequence.iter().zip(&in_half).enumerate() {
+            finite::code_length(&name, sequence, "code length under the ODE", nats)?;
+            finite::code_length(&name, sequence, "code length under the ODE in half the steps", half)?;
+        }
         let (nats, half) = (Estimate::of(&per_sequence), Estimate::of(&in_half));
+        finite::mean(&name, "mean under the ODE", &nats)?;
         let length = self.data.length();
         Ok(OdeNll {
-            dataset: self.data.name(),
+            dataset: name,
             sequences: count as u64,
             draws: self.draws,
             steps: self.steps,
             dequantisation: self.dequantisation.to_string(),
-            trace: if self.exact_trace { "exact".into() } else { "hutchinson, one vector of signs a draw".into() },
+            trace: if self.exact_trace { "exact".into() } else { "hutchinson, one vector of signs per draw".into() },
             prediction: self.objective.prediction.to_string(),
             ends: self.ends()?,
             nfe: 4 * self.steps * if self.exact_trace { length } else { 1 },

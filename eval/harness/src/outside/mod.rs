@@ -34,6 +34,9 @@ use network::Network;
 
 use crate::workspace::Workspace;
 
+/// Tokens per sequence of a text where neither the network nor the user says how many.
+pub const DEFAULT_LENGTH: usize = 64;
+
 /// A model from outside, with the objective whose bound judges it.
 pub struct OutsideModel {
     objective: Objective,
@@ -134,10 +137,9 @@ impl OutsideModel {
         let own = file.data.as_ref();
         let Some(set) = name.or(own.map(|data| data.dataset.as_str())) else { return Ok(None) };
         let spec = Spec {
-            set: set.to_owned(),
-            split,
             alphabet: own.and_then(|data| data.alphabet.clone()),
             length: Some(file.model.length.unwrap_or(length)),
+            ..Spec::new(set, split)
         };
         let data = workspace.open(&spec)?;
         let (values, tokens) = (data.values(), data.length());

@@ -6,4 +6,4 @@ mod training;
 
 pub use imported::{Imported, import};
 pub use trained::Trained;
-pub use training::run_training;
+pub use training::{run_training, run_training_from};

@@ -4,14 +4,28 @@ use std::path::Path;
 
 use elbow_base::{Error, Silent};
 use elbow_impls::data::{Dataset, Split};
-use elbow_impls::train::{Progress, Settings, Trainer, TrainingCallback, train};
+use elbow_impls::train::{DataShape, Plan, Progress, Settings, Trainer, TrainingCallback, train};
 
+use crate::device::DeviceName;
 use crate::likelihood::BoundEstimation;
+use crate::memory;
 use crate::sampling::{self, Request};
 use crate::workspace::Workspace;
 
 /// Trains to the end with a progress bar, evaluating on held-out data as the settings say.
 pub fn run_training(workspace: &Workspace, settings: &Settings, data: &dyn Dataset, run: &Path) -> Result<(), Error> {
+    run_training_from(workspace, settings, data, run, None)
+}
+
+/// The same. A new run begins with the averaged weights of the run `from`, if one is named.
+pub fn run_training_from(
+    workspace: &Workspace,
+    settings: &Settings,
+    data: &dyn Dataset,
+    run: &Path,
+    from: Option<&Path>,
+) -> Result<(), Error> {
+    check_memory(workspace, settings, data)?;
     // Texts have a valid split; images have only test images beside those that train.
     let held_out = match settings.evaluate_every {
         0 => None,
@@ -21,13 +35,35 @@ pub fn run_training(workspace: &Workspace, settings: &Settings, data: &dyn Datas
     };
     let mut observer = Observer { workspace, settings, run, held_out, smooth: f64::NAN, failed: None };
     workspace.bar.start(settings.steps, &format!("train {}", settings.implementation()));
-    let outcome = train(settings, data, &workspace.devices, run, &mut observer);
+    let outcome = train(settings, data, &workspace.devices, run, from, &mut observer);
     workspace.bar.finish();
     // The error of an evaluation has more detail than that of the training that it stopped.
     match observer.failed {
         Some(failure) => Err(failure),
         None => Ok(outcome?),
     }
+}
+
+/// Refuses a training on the CPU that needs more memory than there is, before anything is allocated.
+fn check_memory(workspace: &Workspace, settings: &Settings, data: &dyn Dataset) -> Result<(), Error> {
+    let on_cpu = workspace.device_name.split(',').any(|name| name.parse() == Ok(DeviceName::Cpu));
+    let Some(available) = memory::available().filter(|_| on_cpu) else { return Ok(()) };
+    let plan = Plan::new(settings, &DataShape::of(data))?;
+    let needed = plan.memory.at_least(settings.shards, memory::cores());
+    if needed <= available {
+        return Ok(());
+    }
+    let gigabytes = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
+    let (what, lower) = match plan.memory.activations > plan.memory.total / 2 {
+        true => ("activations", "lower batch_size or raise accumulation"),
+        false => ("weights, their gradients and averages", "lower width or layers"),
+    };
+    let message = format!(
+        "a step needs about {} of memory, most of it for {what}, and {} are free",
+        gigabytes(needed),
+        gigabytes(available)
+    );
+    Err(Error::input(message, format!("{lower}: `elbow train PRESET --dry-run` has the whole estimate")))
 }
 
 /// Sequences of held-out data, and draws per sequence, in an evaluation during training.
@@ -78,7 +114,7 @@ impl Observer<'_> {
         let name = format!("step-{:07}", trainer.steps_done());
         let request = Request::new(self.settings, trainer.ema(), SHOWN, data.length(), self.settings.seed);
         let made = sampling::draw(&self.workspace.device, self.settings, trainer.ema(), &request, &quiet)?;
-        sampling::save(self.workspace, &folder, &name, &made.tokens, data.as_ref())?;
+        sampling::save(self.workspace, &folder, &name, &made, data.as_ref(), &[])?;
         let b = bound.bits_per_dim;
         Ok(vec![
             ("nelbo_bits_per_dim".into(), b.value),

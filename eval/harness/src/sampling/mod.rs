@@ -1,11 +1,12 @@
 //! Samples of a trained model by any of its samplers.
 
 mod infilling;
+mod options;
 mod placement;
 mod save;
 
 use burn::tensor::Device;
-use elbow_base::{Error, Progress};
+use elbow_base::{Error, Progress, memory};
 use elbow_impls::any_order::{first_hitting, one_by_one};
 use elbow_impls::autoregressive::left_to_right;
 use elbow_impls::d3pm::{D3pmUniform, absorbing_ancestral, uniform_ancestral};
@@ -22,9 +23,10 @@ use elbow_impls::train::{ObjectiveConfig, Settings};
 use elbow_impls::{Key, Workers};
 
 pub use elbow_impls::sampler::Sampler;
-pub use infilling::infilling;
+pub use infilling::{infilling, prompts};
+pub use options::{SampleOption, check_options, options};
 pub use placement::{StepGrid, StepSchedule};
-pub use save::save;
+pub use save::{Saved, in_words, save};
 
 /// Samples to be drawn: how many, by which sampler, under which conditions.
 #[derive(Clone, Debug)]
@@ -55,8 +57,8 @@ pub struct Request {
     pub class: Option<u32>,
     /// w of p_cond^w p_uncond^(1-w).
     pub guidance: f64,
-    /// Known tokens, by position.
-    pub known: Option<Vec<Option<u32>>>,
+    /// Infilling: known tokens by position. The samples take the entries in turn; with none, nothing is known.
+    pub known: Vec<Vec<Option<u32>>>,
     /// Seed of all draws.
     pub seed: u64,
 }
@@ -85,20 +87,34 @@ impl Request {
             nucleus: 1.0,
             class: None,
             guidance: 1.0,
-            known: None,
+            known: Vec::new(),
             seed,
         }
     }
 
-    /// Where the steps lie, in words: grid and schedule, or noise levels.
+    /// Where the steps lie, in words: grid and schedule, or noise levels, as far as the sampler takes them.
     pub fn placement(&self, settings: &Settings) -> String {
         match (settings.is_gaussian(), &self.levels) {
-            (false, _) => format!("{} grid, {} schedule", self.grid, self.schedule),
+            (false, _) => {
+                let taken = options(self.sampler, settings);
+                let grid = taken.contains(&SampleOption::Grid).then(|| format!("{} grid", self.grid));
+                let schedule = taken.contains(&SampleOption::Schedule).then(|| format!("{} schedule", self.schedule));
+                let chosen: Vec<String> = grid.into_iter().chain(schedule).collect();
+                if chosen.is_empty() { "the sampler's own".to_owned() } else { chosen.join(", ") }
+            }
             (true, LevelGrid::Times(schedule)) => format!("uniform grid, {schedule} schedule"),
             (true, LevelGrid::Edm { rho, sigma_min, sigma_max }) => {
                 format!("edm grid, rho {rho}, sigma/alpha from {sigma_max:.4} to {sigma_min:.4}, then 0")
             }
         }
+    }
+
+    /// Which classes the samples have, in words; `None` for a model without classes.
+    pub fn classes(&self, settings: &Settings) -> Option<String> {
+        settings.class_conditioning.then(|| match self.class {
+            Some(class) => format!("class {class}"),
+            None => "all classes in turn, equally often".to_owned(),
+        })
     }
 
     /// Samples per call of the sampler: few enough that memory does not grow with their number and that the cores share
@@ -129,6 +145,10 @@ fn level_grid(settings: &Settings, denoiser: Denoiser) -> LevelGrid {
     }
 }
 
+/// Memory that a token of the samples takes: its id, twice while batches are joined, and what is written of it, a pixel
+/// or a text with the ids as numbers.
+const BYTES_PER_TOKEN: u64 = 24;
+
 /// Draws samples in parallel batches.
 pub fn draw<'a>(
     device: &Device,
@@ -138,21 +158,19 @@ pub fn draw<'a>(
     bar: &dyn Progress,
 ) -> Result<Samples, Error> {
     let denoiser = denoiser.into();
-    let known = settings.objective.samplers();
-    if !known.contains(&request.sampler) {
-        let names: Vec<String> = known.iter().map(|s| s.to_string()).collect();
-        let what = format!("sampler {} does not draw from {}", request.sampler, settings.implementation());
-        return Err(Error::input(what, format!("use {}", names.join(" or "))));
-    }
-    let long = settings.data.sequence_length.is_some_and(|window| request.length > window);
-    let masks_only = request.known.is_some() || request.nucleus < 1.0 || long;
-    let is_uniform = matches!(settings.objective, ObjectiveConfig::D3pmUniform(_));
-    let uniform = is_uniform && (masks_only || denoiser.classes().is_some());
-    if uniform || (settings.is_gaussian() && masks_only) {
-        let what =
-            format!("{} changes every token: it has no infilling, nucleus or long texts", settings.implementation());
-        return Err(Error::input(what, "leave these options out, and classes with d3pm-uniform"));
-    }
+    request.check_sampler(settings)?;
+    let used = [
+        (SampleOption::Nucleus, request.nucleus < 1.0),
+        (SampleOption::Infill, !request.known.is_empty()),
+        (SampleOption::Length, settings.data.sequence_length.is_some_and(|window| request.length > window)),
+        (SampleOption::Class, request.class.is_some()),
+        (SampleOption::Guidance, request.guidance != 1.0),
+    ];
+    let used: Vec<SampleOption> = used.into_iter().filter(|(_, used)| *used).map(|(option, _)| option).collect();
+    check_options(request.sampler, settings, &used)?;
+    let tokens = (request.count as u64).saturating_mul(request.length as u64);
+    let what = format!("{} samples of {} tokens", request.count, request.length);
+    memory::check(tokens.saturating_mul(BYTES_PER_TOKEN), &what, "draw fewer or shorter ones")?;
     bar.start(request.count as u64, "samples");
     let batch = request.batch(denoiser.values());
     let batches: Vec<usize> = (0..request.count).step_by(batch).collect();
@@ -164,17 +182,15 @@ pub fn draw<'a>(
         made
     });
     bar.finish();
-    let mut all =
-        Samples { tokens: Tokens::new(Vec::new(), request.length), evaluations: Vec::new(), network_calls: 0 };
-    let mut ids = Vec::new();
+    let (mut ids, mut classes, mut evaluations, mut network_calls) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for part in made {
         let part = part?;
         ids.extend_from_slice(part.tokens.ids());
-        all.evaluations.extend(part.evaluations);
-        all.network_calls += part.network_calls;
+        classes.extend(part.classes);
+        evaluations.extend(part.evaluations);
+        network_calls += part.network_calls;
     }
-    all.tokens = Tokens::new(ids, request.length);
-    Ok(all)
+    Ok(Samples { tokens: Tokens::new(ids, request.length), classes, evaluations, network_calls })
 }
 
 fn one_batch(
@@ -194,7 +210,7 @@ fn one_batch(
             hybrid_ce_weight: 0.0,
             kernel: trained.kernel,
         };
-        let made = uniform_ancestral(denoiser.tokens()?, &objective, request.steps, [count, window], key, device);
+        let made = uniform_ancestral(denoiser.tokens()?, &objective, request.steps, [count, window], key, device)?;
         return Ok(cut(made, request.length));
     }
     let classes = |classes: usize| {
@@ -215,34 +231,27 @@ fn one_batch(
         let Some(known) = denoiser.classes() else { return plain };
         plain.guided(classes(known), request.guidance)
     };
-    let fill = |state: TokenState| {
-        Ok(match request.sampler {
-            Sampler::Ancestral => ancestral(predictor(), &request.schedule, request.grid, request.steps, state),
-            Sampler::Cached => ancestral_cached(predictor(), request.steps, state),
-            Sampler::FirstHitting => first_hitting(predictor(), state),
-            Sampler::OneByOne => one_by_one(predictor(), state),
-            Sampler::Confidence => confidence_decoding(predictor(), request.steps, request.temperature, state),
-            Sampler::Vector => vector_ancestral(predictor(), request.grid, request.steps, state)?,
-            Sampler::D3pm => absorbing_ancestral(predictor(), request.steps, state),
-            Sampler::LeftToRight => left_to_right(predictor(), state),
-            Sampler::Ddim | Sampler::Heun => {
-                return Err(elbow_impls::Error::Setting(format!(
-                    "sampler {} draws points, not tokens",
-                    request.sampler
-                )));
-            }
-        })
+    let fill = |state: TokenState| match request.sampler {
+        Sampler::Ancestral => ancestral(predictor(), &request.schedule, request.grid, request.steps, state),
+        Sampler::Cached => ancestral_cached(predictor(), request.steps, state),
+        Sampler::FirstHitting => first_hitting(predictor(), state),
+        Sampler::OneByOne => one_by_one(predictor(), state),
+        Sampler::Confidence => confidence_decoding(predictor(), request.steps, request.temperature, state),
+        Sampler::Vector => vector_ancestral(predictor(), request.grid, request.steps, state),
+        Sampler::D3pm => absorbing_ancestral(predictor(), request.steps, state),
+        Sampler::LeftToRight => left_to_right(predictor(), state),
+        Sampler::Ddim | Sampler::Heun => {
+            Err(elbow_impls::Error::Setting(format!("sampler {} draws points, not tokens", request.sampler)))
+        }
     };
     if request.length > window {
         let windows = [window, request.stride.min(window)];
         return Ok(semi_autoregressive(count, request.length, windows, denoiser.values(), key, fill)?);
     }
     let state = TokenState::all_masks(count, window, denoiser.values(), key);
-    let made = fill(match &request.known {
-        Some(known) => state.with_known(known),
-        None => state,
-    })?;
-    Ok(cut(made, request.length))
+    let prompts = request.known.len();
+    let known: Vec<_> = (first..first + prompts).map(|i| request.known[i % prompts].clone()).collect();
+    Ok(cut(fill(state.with_known(&known))?, request.length))
 }
 
 /// Points of Gaussian diffusion, from noise to tokens.
@@ -252,11 +261,7 @@ fn points(mut predictor: EpsPredictor, request: &Request, mut state: GaussianSta
         Sampler::Heun => heun(&mut predictor, &log_snrs, request.churn, &mut state),
         Sampler::Ddim => ddim(&mut predictor, &log_snrs, &mut state),
         _ => gaussian::ancestral(&mut predictor, &log_snrs, &mut state),
-    }
-    if !state.is_finite() {
-        let what = "the network answered with what is no number: its training has diverged";
-        return Err(Error::input(what, "train with a smaller learning_rate"));
-    }
+    }?;
     Ok(state.decode(predictor, log_snrs[request.steps]))
 }
 

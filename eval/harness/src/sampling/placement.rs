@@ -10,7 +10,8 @@ use elbow_impls::network::Model;
 use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule};
 use elbow_impls::train::Settings;
 
-use super::{Request, Sampler, grid_under};
+use super::options::names;
+use super::{Request, grid_under};
 
 /// Grid of a sampler's steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,32 +93,24 @@ impl Request {
         Ok(Self { levels, ..self })
     }
 
-    /// Refuses churn, a class or guidance that has no meaning for the model. `classes`: those of the data.
-    pub fn check(&self, settings: &Settings, classes: usize) -> Result<(), Error> {
-        if self.churn.amount > 0.0 && self.sampler != Sampler::Heun {
-            let what = format!("churn {}: the {} sampler adds no such noise", self.churn.amount, self.sampler);
-            return Err(Error::input(what, "use the heun sampler, of vdm, flow or edm"));
+    /// Refuses a sampler that does not draw from the model.
+    pub fn check_sampler(&self, settings: &Settings) -> Result<(), Error> {
+        let known = settings.objective.samplers();
+        if known.contains(&self.sampler) {
+            return Ok(());
         }
-        let classes = if settings.class_conditioning { classes } else { 0 };
-        let option = match (self.class, self.guidance) {
-            (Some(class), _) if class as usize >= classes => Some(format!("class {class}")),
-            (_, guidance) if guidance != 1.0 && classes == 0 => Some(format!("guidance {guidance}")),
-            _ => None,
-        };
-        if let Some(option) = option {
-            return Err(match classes {
-                0 => {
-                    let what = format!("{option}: this model has no classes");
-                    Error::input(what, "train with class_conditioning = true")
-                }
-                _ => {
-                    let what = format!("{option}: this model has the classes 0 to {}", classes - 1);
-                    Error::input(what, "name one of them")
-                }
-            });
+        let what = format!("sampler {} does not draw from {}", self.sampler, settings.implementation());
+        Err(Error::input(what, format!("use {}", names(known))))
+    }
+
+    /// Refuses a class that the data have not, of which there are `classes`, and guidance that was not trained.
+    pub fn check(&self, settings: &Settings, classes: usize) -> Result<(), Error> {
+        if let Some(class) = self.class.filter(|&class| class as usize >= classes) {
+            let what = format!("--class {class}: this model has the classes 0 to {}", classes - 1);
+            return Err(Error::input(what, "name one of them"));
         }
         if self.guidance != 1.0 && settings.label_dropout == Some(0.0) {
-            let what = format!("guidance {}: the model was trained with label_dropout = 0", self.guidance);
+            let what = format!("--guidance {}: the model was trained with label_dropout = 0", self.guidance);
             return Err(Error::input(
                 what,
                 "guidance needs a model that knows \"no class\": train with label_dropout = 0.1",

@@ -1,38 +1,86 @@
 //! Samples as files.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use elbow_base::{Error, atomic_file};
-use elbow_impls::data::{Dataset, Tokens};
+use elbow_impls::data::Dataset;
+use elbow_impls::sampler_state::Samples;
 use elbow_metrics::Images;
+use serde_json::json;
 
 use crate::workspace::Workspace;
 
-/// Writes samples: images as `NAME.npz` (`arr_0`, uint8, NHWC) and a grid `NAME.png`, texts as `NAME.txt`, other tokens
-/// as lines of numbers. Returns the files by kind: `npz`, `png`, `txt`.
+/// A file of samples.
+pub struct Saved {
+    /// What it holds: `npz`, `png`, `txt` or `jsonl`.
+    pub kind: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// Whether a file of this name was there, and is no more.
+    pub replaced: bool,
+}
+
+/// Writes samples: images as `NAME.npz` (`arr_0`, uint8, NHWC, and their classes `arr_1`, where there are any) and a grid
+/// `NAME.png`; texts as `NAME.txt` and, so that lines within them can be told from those between, `NAME.jsonl` (`text`,
+/// `ids`, perhaps `class`). Other tokens are lines of numbers there. None of `inputs` is replaced.
 pub fn save(
     workspace: &Workspace,
     folder: &Path,
     name: &str,
-    tokens: &Tokens,
+    samples: &Samples,
     data: &dyn Dataset,
-) -> Result<Vec<(&'static str, PathBuf)>, Error> {
+    inputs: &[&Path],
+) -> Result<Vec<Saved>, Error> {
     workspace.make_folder(folder)?;
-    if let Some(shape) = data.image() {
-        let images = Images::from_tokens(tokens, data.values(), shape);
-        let (npz, png) = (folder.join(format!("{name}.npz")), folder.join(format!("{name}.png")));
-        images.save_npz(&npz)?;
-        let shown: Vec<usize> = (0..images.len().min(256)).collect();
-        let scale = (128 / shape[0].max(1)).clamp(1, 4);
-        images.select(&shown).save_grid(&png, (shown.len() as f64).sqrt().ceil() as usize, scale)?;
-        return Ok(vec![("npz", npz), ("png", png)]);
+    let kinds = if data.image().is_some() { ["npz", "png"] } else { ["txt", "jsonl"] };
+    let files = kinds.map(|kind| {
+        let path = folder.join(format!("{name}.{kind}"));
+        Saved { kind, replaced: path.exists(), path }
+    });
+    for file in &files {
+        atomic_file::check_ordinary(&file.path)?;
+        atomic_file::check_no_input(&file.path, inputs)?;
     }
-    let path = folder.join(format!("{name}.txt"));
-    let line = |row: &[u32]| match data.text() {
+    let [first, second] = [&files[0].path, &files[1].path];
+    match data.image() {
+        Some(shape) => {
+            let images = Images::from_tokens(&samples.tokens, data.values(), shape).labelled(samples.classes.clone());
+            images.save_npz(first)?;
+            let shown: Vec<usize> = (0..images.len().min(256)).collect();
+            let scale = (128 / shape[0].max(1)).clamp(1, 4);
+            images.select(&shown).save_grid(second, (shown.len() as f64).sqrt().ceil() as usize, scale)?;
+        }
+        None => {
+            let texts: Vec<String> = samples.tokens.rows().map(|row| in_words(row, data)).collect();
+            lines(first, texts.iter())?;
+            let document = |(i, (row, text)): (usize, (&[u32], &String))| {
+                let mut document = json!({ "text": text, "ids": row });
+                if let Some(class) = samples.classes.get(i) {
+                    document["class"] = json!(class);
+                }
+                document
+            };
+            lines(second, samples.tokens.rows().zip(&texts).enumerate().map(document))?;
+        }
+    }
+    Ok(files.into())
+}
+
+/// The text of a sample; its ids, where it is no text.
+pub fn in_words(row: &[u32], data: &dyn Dataset) -> String {
+    match data.text() {
         Some(text) => text.decode(row),
         None => row.iter().map(u32::to_string).collect::<Vec<_>>().join(" "),
-    };
-    let text: String = tokens.rows().map(|row| line(row) + "\n").collect();
-    atomic_file::write(&path, text.as_bytes())?;
-    Ok(vec![("txt", path)])
+    }
+}
+
+/// Writes one item per line.
+fn lines(path: &Path, items: impl Iterator<Item = impl std::fmt::Display>) -> Result<(), Error> {
+    let mut file = std::io::BufWriter::new(atomic_file::beside(path)?);
+    for item in items {
+        writeln!(file, "{item}").map_err(Error::writing(path))?;
+    }
+    let file = file.into_inner().map_err(|e| Error::writing(path)(e.into_error()))?;
+    atomic_file::persist(file, path)
 }

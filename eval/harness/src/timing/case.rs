@@ -57,6 +57,11 @@ impl Case {
         let data = workspace.open(&settings.data(Split::Train))?;
         workspace.make_folder(to)?;
         let run = to.join("run");
+        let others = ["batch.npz", "data.npz"].map(|name| to.join(name)).into_iter().find(|file| file.exists());
+        if let Some(file) = others.filter(|_| !run.join("config.toml").is_file()) {
+            let what = format!("{} exists, and is not of a case", file.display());
+            return Err(Error::input(what, "name another folder"));
+        }
         run_training(workspace, &settings, data.as_ref(), &run)?;
         let case = Self { settings, data, run };
         let (batch, corrupted) = case.batch(&workspace.device)?;

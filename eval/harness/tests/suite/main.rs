@@ -6,3 +6,4 @@ mod gaussian_losses;
 mod objectives;
 mod outside;
 mod samplers;
+mod text_likelihood;

@@ -21,6 +21,9 @@ use crate::fixture::{Bench, agrees, fixture};
 /// Single precision on both sides; measured 1e-7.
 const SAME: f64 = 1e-6;
 
+/// A posterior in single precision beside one in double; measured 1.4e-6.
+const SINGLE: f64 = 1e-5;
+
 fn model(name: &str) -> OutsideModel {
     OutsideModel::load(&fixture(&format!("models/{name}.toml")), Runtime::Embedded).expect("a model")
 }
@@ -38,10 +41,10 @@ fn bound(model: DiffusionModel, data: &InMemory, estimator: Estimator, draws: us
 }
 
 #[track_caller]
-fn same(one: &Bound, other: &Bound) {
+fn same(one: &Bound, other: &Bound, tolerance: f64) {
     assert_eq!(one.estimator, other.estimator);
     for (a, b) in one.per_sequence.iter().zip(&other.per_sequence) {
-        assert!((a - b).abs() < SAME * (1.0 + b.abs()), "{a} and {b}");
+        assert!((a - b).abs() < tolerance * (1.0 + b.abs()), "{a} and {b}");
     }
 }
 
@@ -53,7 +56,7 @@ fn a_framed_model_of_other_ids_has_the_tables_bound() {
     let inside = bound(DiffusionModel::Tokens(&md4, &bench.table), &data, Estimator::Auto, 64);
     let outside = bound(model.diffusion().expect("tokens"), &data, Estimator::Auto, 64);
     assert_eq!(outside.estimator, "k-dce");
-    same(&outside, &inside);
+    same(&outside, &inside, SAME);
     model.check_calls().expect("no call has failed");
     let exact = elbow_theory::masked::weighted_loss(&bench.all, &md4.schedule, &Weighting::Elbo);
     // The data have the toy's proportions: what is left is the noise of the draws, less than the error over sequences.
@@ -67,7 +70,7 @@ fn a_fixed_batch_of_small_integers_has_the_tables_bound() {
     let (model, data) = (model("table-fixed"), toy_data(11));
     let md4 = Md4::new(MaskedSchedule::Cosine, Weighting::Elbo);
     let inside = bound(DiffusionModel::Tokens(&md4, &bench.table), &data, Estimator::Objective, 8);
-    same(&bound(model.diffusion().expect("tokens"), &data, Estimator::Objective, 8), &inside);
+    same(&bound(model.diffusion().expect("tokens"), &data, Estimator::Objective, 8), &inside, SAME);
 }
 
 #[test]
@@ -92,7 +95,7 @@ fn a_gaussian_model_has_the_mixtures_bound() {
     let inside = MixtureDenoiser { law, prediction: Prediction::Eps, values: 2 };
     let DiffusionModel::Gaussian(gaussian, _) = model.diffusion().expect("points") else { panic!("a Gaussian model") };
     let expected = bound(DiffusionModel::Gaussian(gaussian, &inside), &data, Estimator::Auto, 16);
-    same(&bound(model.diffusion().expect("points"), &data, Estimator::Auto, 16), &expected);
+    same(&bound(model.diffusion().expect("points"), &data, Estimator::Auto, 16), &expected, SINGLE);
 }
 
 /// A model file with one change, beside a copy of its network.

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Image, ImageSet, NO_IMAGES};
+use super::{Image, ImageSet, NO_IMAGES, Reading};
 use crate::{Error, Result};
 
 /// How a scan treats images that cannot be read.
@@ -58,6 +58,9 @@ pub struct ScanSummary {
     pub converted: BTreeMap<String, usize>,
     /// The images left out, each with its reason.
     pub skipped: Vec<UnreadableImage>,
+    /// What was taken of files and arrays.
+    #[serde(flatten)]
+    pub reading: Reading,
 }
 
 /// An image that cannot be read.
@@ -129,7 +132,7 @@ impl<'a> ImageScan<'a> {
         });
         let found: Vec<Part> = parts.collect();
         bar.finish();
-        let summary = ScanSummary { source: set.source(), ..ScanSummary::default() };
+        let summary = ScanSummary { source: set.source(), reading: set.reading(), ..ScanSummary::default() };
         let mut all =
             Self { set, kept: vec![], hashes: vec![], levels: Box::new([0; 256]), entropies: vec![], summary };
         found.into_iter().for_each(|part| all.add(part));

@@ -2,7 +2,9 @@
 
 mod image_scan;
 
-pub use elbow_images::{Error as ImageError, Folder, Image, ImageSet, Images};
+pub use elbow_images::{
+    ArrayImages, ArrayOptions, Error as ImageError, Folder, Image, ImageSet, Images, Layout, Range, Reading,
+};
 pub use image_scan::{BadImagePolicy, ImageScan, ScanSummary, UnreadableImage};
 
 /// The advice where a set is empty.

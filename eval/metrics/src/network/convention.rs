@@ -66,6 +66,17 @@ impl Convention {
     /// `channels`, and `size` where it is fixed, belong to the network's input. A grey image is repeated over the
     /// channels.
     pub fn prepare(self, image: &Image, channels: usize, size: Option<[usize; 2]>) -> Result<(Vec<f32>, [usize; 2])> {
+        let (levels, to) = self.levels(image, channels, size)?;
+        Ok((levels.into_iter().map(|level| self.scale(level)).collect(), to))
+    }
+
+    /// The same before scaling: levels in \[0, 255\].
+    pub(super) fn levels(
+        self,
+        image: &Image,
+        channels: usize,
+        size: Option<[usize; 2]>,
+    ) -> Result<(Vec<f32>, [usize; 2])> {
         if channels != image.channels && image.channels != 1 {
             return Err(Error::ChannelMismatch(image.channels, channels));
         }
@@ -81,11 +92,10 @@ impl Convention {
         };
         let planes = (0..image.channels).map(|c| {
             let plane: Vec<f32> = image.pixels.iter().skip(c).step_by(image.channels).map(|&v| f32::from(v)).collect();
-            let plane = match self.resize() {
-                Some(resize) => resize.plane(&plane, from, to)?,
-                None => plane,
-            };
-            Ok(plane.into_iter().map(|level| self.scale(level)).collect::<Vec<f32>>())
+            match self.resize() {
+                Some(resize) => resize.plane(&plane, from, to),
+                None => Ok(plane),
+            }
         });
         let planes = planes.collect::<Result<Vec<_>>>()?.concat();
         Ok((planes.repeat(channels / image.channels), to))

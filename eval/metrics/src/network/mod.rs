@@ -1,6 +1,8 @@
 //! Feature networks: any ONNX file, under an input convention, on a runtime.
 
 mod convention;
+mod graph;
+mod layer;
 #[cfg(feature = "onnx")]
 mod onnx;
 #[cfg(not(feature = "onnx"))]
@@ -21,6 +23,7 @@ use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 
 pub use convention::Convention;
+pub use layer::{Layer, Pool};
 pub use onnx::{Inception, OnnxSession};
 pub use ports::{InputArray, NumberType, Port};
 pub use resize::Resize;
@@ -29,6 +32,7 @@ pub use runtime::Runtime;
 use crate::features::{FeatureProvenance, Features, NetworkOutputs};
 use crate::images::{Image, ImageScan, ImageSet, NO_IMAGES};
 use crate::{Error, Result};
+use graph::Graph;
 use onnx::Engine;
 
 /// SHA-256 of `pt_inception-2015-12-05-6726825d.pth`, the weights that pytorch-fid and torch-fidelity fetch.
@@ -44,21 +48,10 @@ const ONE_SIZE: &str = "use images of one size, or a convention that resizes";
 /// features change.
 pub const FEATURES: u32 = 1;
 
-/// Input and outputs of a network, from its ONNX file.
-#[derive(Clone)]
-struct Graph {
-    channels: usize,
-    /// Height and width, where they are fixed.
-    size: Option<[usize; 2]>,
-    /// Indices of the outputs `features` and, if there is one, `logits`.
-    outputs: Vec<usize>,
-    /// Whether it is the canonical Inception of the FID.
-    canonical: bool,
-}
-
 /// An ONNX network that maps an image \[1, channels, height, width\] to a feature vector \[d\].
 ///
-/// Features are its output `features`, or else its first output; class logits are its output `logits`, if there is one.
+/// Features are the output of a known name (`features`, `pooler_output`, `image_embeds`), or the only output; a
+/// [`Layer`] names another one. Class logits are its output `logits`, if there is one.
 #[derive(Clone)]
 pub struct FeatureNetwork {
     name: String,
@@ -66,40 +59,58 @@ pub struct FeatureNetwork {
     hash: String,
     convention: Convention,
     runtime: Runtime,
+    layer: Layer,
     graph: Graph,
 }
 
 impl FeatureNetwork {
     /// Reads a network file. The network is compiled when features are computed, for the size of its input.
     pub fn load(path: &Path, convention: Convention, runtime: Runtime) -> Result<Self> {
+        Self::load_layer(path, convention, runtime, Layer::default())
+    }
+
+    /// The same for the features of another layer.
+    pub fn load_layer(path: &Path, convention: Convention, runtime: Runtime, layer: Layer) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(elbow_base::Error::reading(path))?;
         let name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
-        Self::from_bytes(name, bytes, convention, runtime).map_err(|e| e.of(path.display()))
+        Self::new(name, bytes, convention, runtime, layer).map_err(|e| e.of(path.display()))
     }
 
     /// The network of an ONNX file's bytes.
     pub fn from_bytes(name: String, bytes: Vec<u8>, convention: Convention, runtime: Runtime) -> Result<Self> {
-        let graph = onnx::read(&bytes)?;
-        Ok(Self { name, hash: sha256(&bytes), convention, runtime, graph, bytes: bytes.into() })
+        Self::new(name, bytes, convention, runtime, Layer::default())
+    }
+
+    fn new(name: String, bytes: Vec<u8>, convention: Convention, runtime: Runtime, layer: Layer) -> Result<Self> {
+        let hash = sha256(&bytes);
+        let (graph, cast) = onnx::read(&bytes, layer.output.as_deref())?;
+        Ok(Self { name, hash, convention, runtime, layer, graph, bytes: cast.unwrap_or(bytes).into() })
     }
 
     /// Name of the Frechet distance on these features: `fd.NETWORK.CONVENTION`, or `fid.CONVENTION` for the canonical
     /// Inception under a convention of the FID tools.
     pub fn metric_name(&self) -> String {
-        match (self.graph.canonical, self.convention) {
+        match (self.is_canonical(), self.convention) {
             (true, Convention::Tf | Convention::Pytorch | Convention::Clean) => format!("fid.{}", self.convention),
             _ => format!("fd.{}", self.label()),
         }
     }
 
-    /// Whether this is the Inception of the FID with its canonical weights.
+    /// Whether this is the Inception of the FID with its canonical weights, and its own features.
     pub fn is_canonical(&self) -> bool {
-        self.graph.canonical
+        self.graph.canonical && self.layer == Layer::default()
     }
 
-    /// `NETWORK.CONVENTION`, the ending of the other metrics' names: `kid.NETWORK.CONVENTION`.
+    /// `NETWORK[.OUTPUT][.POOLING].CONVENTION`, the ending of the other metrics' names: `kid.NETWORK.CONVENTION`.
     pub fn label(&self) -> String {
-        format!("{}.{}", self.name, self.convention)
+        let pool = self.layer.pool.map(|pool| pool.to_string());
+        let layer: String = self.layer.output.iter().chain(&pool).map(|part| format!(".{part}")).collect();
+        format!("{}{layer}.{}", self.name, self.convention)
+    }
+
+    /// Name of the output that holds the features, and how it is pooled.
+    pub fn layer(&self) -> (&str, Option<Pool>) {
+        (&self.graph.features.1, self.layer.pool)
     }
 
     /// SHA-256 of the network file.
@@ -120,7 +131,7 @@ impl FeatureNetwork {
 
     /// Whether it has class logits beside the features.
     pub fn has_logits(&self) -> bool {
-        self.graph.outputs.len() > 1
+        self.graph.logits.is_some()
     }
 
     /// Refuses images of several heights or widths, within a set or between sets, where the convention does not resize.
@@ -141,9 +152,10 @@ impl FeatureNetwork {
         Self { convention, ..self.clone() }
     }
 
-    /// Everything that shapes the features of an image: version of the code, network, convention, runtime.
+    /// Everything that shapes the features of an image: version of the code, network, layer, convention, runtime.
     pub fn identity(&self) -> Result<String> {
-        Ok(format!("{FEATURES}\n{}\n{}\n{}", self.hash, self.convention, self.runtime.identity()?))
+        let layer = if self.layer == Layer::default() { String::new() } else { format!("\n{:?}", self.layer) };
+        Ok(format!("{FEATURES}\n{}{layer}\n{}\n{}", self.hash, self.convention, self.runtime.identity()?))
     }
 
     /// The features \[n, d\] of a set of images; a row does not depend on the other images.
@@ -182,21 +194,31 @@ impl FeatureNetwork {
             bar.advance(1);
             Ok(row)
         })?;
-        let dimension = rows[0][0].len();
-        if !(1..=MOST_FEATURES).contains(&dimension) {
-            let what = format!("{}: {dimension} features per image", self.name);
+        let output = |k: usize| {
+            let dimension = rows[0][k].len();
+            match rows.iter().position(|row| row[k].len() != dimension) {
+                Some(i) => {
+                    let what = format!(
+                        "{} numbers for {}, {dimension} before",
+                        rows[i][k].len(),
+                        images.name(range.start + i)
+                    );
+                    Err(Error::input(what, "give a network whose outputs have one shape").of(&self.name))
+                }
+                None => Ok(Features { dimension, values: rows.iter().flat_map(|row| &row[k]).copied().collect() }),
+            }
+        };
+        let features = output(0)?;
+        if !(1..=MOST_FEATURES).contains(&features.dimension) {
+            let what = format!("{}: {} features per image", self.name, features.dimension);
             return Err(Error::input(what, format!("give a network with a pooled output of 1 to {MOST_FEATURES}")));
         }
-        let output = |k: usize| Features {
-            dimension: rows[0][k].len(),
-            values: rows.iter().flat_map(|row| &row[k]).copied().collect(),
-        };
-        Ok(NetworkOutputs { features: output(0), logits: self.has_logits().then(|| output(1)) })
+        Ok(NetworkOutputs { features, logits: self.has_logits().then(|| output(1)).transpose()? })
     }
 
     fn compile(&self, image: &Image) -> Result<CompiledNetwork> {
-        let (_, [height, width]) = self.convention.prepare(image, self.graph.channels, self.graph.size)?;
-        let shape = [1, self.graph.channels, height, width];
+        let (_, [height, width]) = self.graph.input.of(image, self.convention)?;
+        let shape = [1, self.graph.input.channels, height, width];
         let named = |e: Error| e.of(&self.name);
         Ok(CompiledNetwork { engine: Engine::new(&self.bytes, &self.runtime, shape).map_err(named)?, shape })
     }
@@ -211,20 +233,29 @@ pub(super) struct CompiledNetwork {
 impl CompiledNetwork {
     /// The outputs for one image.
     fn row(&self, network: &FeatureNetwork, image: &Image) -> Result<Vec<Vec<f32>>> {
-        let (input, [height, width]) = network.convention.prepare(image, network.graph.channels, network.graph.size)?;
+        let (input, [height, width]) = network.graph.input.of(image, network.convention)?;
         let [_, channels, h, w] = self.shape;
         if [height, width] != [h, w] {
             return Err(Error::input(format!("{height}x{width} pixels in a set of {h}x{w}"), ONE_SIZE));
         }
         let failed = |what| {
             let advice = format!("its input was {channels}x{h}x{w} (channels, height, width)");
-            Error::input(format!("{}: {what}", network.name), advice)
+            Error::input(what, advice).of(&network.name)
         };
-        let outputs = self.engine.run(input, self.shape, &network.graph.outputs).map_err(failed)?;
-        if outputs.iter().flatten().any(|v| !v.is_finite()) {
-            return Err(Error::input("its features are not finite", "check the network and its convention"));
+        let Graph { features, logits, .. } = &network.graph;
+        let wanted: Vec<usize> = [features.0].into_iter().chain(*logits).collect();
+        let outputs = self.engine.run(input, self.shape, &wanted).map_err(failed)?;
+        let pools = [network.layer.pool, None];
+        let rows =
+            outputs.into_iter().zip(pools).map(|(output, pool)| output.pooled(pool).map_err(|e| e.of(&network.name)));
+        let rows = rows.collect::<Result<Vec<_>>>()?;
+        for (row, name) in rows.iter().zip(["features", "logits"]) {
+            if let Some(value) = row.iter().find(|value| !value.is_finite()) {
+                let what = format!("{}: its {name} hold {value} for this image", network.name);
+                return Err(Error::input(what, "check the network and its convention"));
+            }
         }
-        Ok(outputs)
+        Ok(rows)
     }
 }
 

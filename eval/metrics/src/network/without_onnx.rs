@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Graph, InputArray, Port, Runtime};
+use super::graph::Graph;
+use super::layer::Output;
+use super::{InputArray, Port, Runtime};
 use crate::{Error, Result};
 
-pub fn read(_: &[u8]) -> Result<Graph> {
+pub fn read(_: &[u8], _: Option<&str>) -> Result<(Graph, Option<Vec<u8>>)> {
     Err(no_onnx())
 }
 
@@ -28,7 +30,7 @@ impl Engine {
         match *self {}
     }
 
-    pub fn run(&self, _: Vec<f32>, _: [usize; 4], _: &[usize]) -> std::result::Result<Vec<Vec<f32>>, String> {
+    pub fn run(&self, _: Vec<f32>, _: [usize; 4], _: &[usize]) -> std::result::Result<Vec<Output>, String> {
         match *self {}
     }
 }

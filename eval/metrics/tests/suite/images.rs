@@ -94,7 +94,7 @@ fn scan_names_unreadable_images_or_skips_them() {
     fs::write(empty.path().join("notes.txt"), "none").expect("writable");
     let failure = Folder::open(empty.path()).err().expect("no images");
     assert!(matches!(failure, ImageError::NoImageFiles(_, 1)), "{failure:?}");
-    assert!(failure.to_string().contains("no images among 1 files"), "{failure}");
+    assert!(failure.to_string().contains("no images among 1 file"), "{failure}");
 }
 
 fn save(folder: &Path, name: &str, pixels: &[u8]) {
@@ -148,7 +148,13 @@ fn cache_never_returns_features_of_other_inputs() {
     // The stored features are what comes back: changed by hand under the right key, they show.
     let stored = files()[0].clone();
     let whole = fs::read(&stored).expect("readable");
-    change_last_feature(&stored);
+    // NaN in a whole file is an error that names it.
+    change_last_feature(&stored, f32::NAN);
+    let scan = scan_all(&images);
+    let failure = cache.features(&network, &scan, &Silent).expect_err("NaN");
+    assert!(matches!(&failure, Error::NonFiniteCache(file) if *file == stored), "{failure}");
+    fs::write(&stored, &whole).expect("writable");
+    change_last_feature(&stored, -1.0);
     let changed = features(&network, &images);
     assert_eq!((&changed[..changed.len() - 1], changed.last()), (&fresh[..fresh.len() - 1], Some(&-1.0)));
     // One flipped bit is seen by the archive's checksums: computed again.
@@ -156,7 +162,9 @@ fn cache_never_returns_features_of_other_inputs() {
     let middle = flipped.len() / 2;
     flipped[middle] ^= 1;
     fs::write(&stored, flipped).expect("writable");
-    assert_eq!(features(&network, &images), fresh);
+    let lines = Lines::default();
+    assert_eq!(cache.features(&network, &scan, &lines).expect("runs").features.values, fresh);
+    assert!(lines.0.into_inner().expect("told").contains("is damaged: its features are computed again"));
     // A damaged file is computed again.
     fs::write(&stored, &whole[..whole.len() / 2]).expect("writable");
     assert_eq!(features(&network, &images), fresh);
@@ -187,8 +195,18 @@ fn cache_never_returns_features_of_other_inputs() {
     assert_ne!(features(&network, &changed), fresh);
 }
 
-/// Writes -1 in the place of the last feature of a shard, checksums and all.
-fn change_last_feature(path: &Path) {
+/// The lines that are said.
+#[derive(Default)]
+struct Lines(std::sync::Mutex<String>);
+
+impl elbow_base::Progress for Lines {
+    fn say(&self, line: &str) {
+        self.0.lock().expect("one thread").push_str(line);
+    }
+}
+
+/// Writes a number in the place of the last feature of a shard, checksums and all.
+fn change_last_feature(path: &Path, number: f32) {
     let mut old = zip::ZipArchive::new(fs::File::open(path).expect("readable")).expect("an archive");
     let mut new = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for i in 0..old.len() {
@@ -197,7 +215,7 @@ fn change_last_feature(path: &Path) {
         entry.read_to_end(&mut bytes).expect("readable");
         if entry.name() == "features.npy" {
             let last = bytes.len() - 4;
-            bytes[last..].copy_from_slice(&(-1.0_f32).to_le_bytes());
+            bytes[last..].copy_from_slice(&number.to_le_bytes());
         }
         new.start_file(entry.name(), zip::write::SimpleFileOptions::default()).expect("memory");
         new.write_all(&bytes).expect("memory");

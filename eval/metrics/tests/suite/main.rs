@@ -17,6 +17,7 @@
 //! | results that could not be written, and an exit code of 0 | lm-eval | black box: refused in one line |
 
 mod conventions;
+mod files;
 mod fixture;
 mod frechet;
 mod images;

@@ -1,11 +1,12 @@
 //! The cascade of bounds of discrete diffusion with any transition.
 
+use elbow_base::Progress;
 use elbow_process::Weighting;
 
 use super::model::DiscreteModel;
 use super::reverse_kernel::ReverseStep;
 use super::{continuous_limit, elbo, gap, sampler_law};
-use crate::cascade::Cascade;
+use crate::cascade::{Cascade, Infinite};
 use crate::elbo::ElboTerms;
 use crate::error::Error;
 
@@ -16,14 +17,17 @@ const MAX_WORK: f64 = 2e9;
 ///
 /// The prior p(z_1) is the law of z_1 for uniformly random data values: uniform for uniform diffusion; for masking the
 /// mask, and what is left of the values. Cost: O(T S^(2L) L) for S states per token.
-pub fn cascade(model: &DiscreteModel, steps: usize, weighting: &Weighting) -> Result<Cascade, Error> {
+pub fn cascade(
+    model: &DiscreteModel,
+    steps: usize,
+    weighting: &Weighting,
+    progress: &dyn Progress,
+) -> Result<Cascade, Error> {
     let (forward, index) = (model.forward, &model.index);
     forward.check_steps(steps)?;
     let size = index.count() as f64;
-    if steps == 0 || steps as f64 * size * size > MAX_WORK {
-        let limit = (MAX_WORK / size / size) as usize;
-        return Err(Error::Steps { steps, of: format!(" of {size} joint states"), limit });
-    }
+    Error::check_steps(steps, MAX_WORK / size / size, || format!(" of {size} joint states"))?;
+    progress.start(steps as u64 + 1, "bounds, step by step");
     let last = forward.cumulative(steps, steps);
     let token_prior = sampler_law::token_prior(model, &last);
     let mut learned = sampler_law::prior(model, &token_prior);
@@ -32,6 +36,7 @@ pub fn cascade(model: &DiscreteModel, steps: usize, weighting: &Weighting) -> Re
     let mut data_model_kl = vec![sampler_law::data_model_kl(model, &learned, &last, &marginal)];
     let (mut step_kls, mut gaps, mut factorization) = (Vec::new(), Vec::new(), Vec::new());
     for i in (1..=steps).rev() {
+        progress.advance(1);
         let step = ReverseStep::new(model, i, steps);
         let (gap, correlation) = gap::step_gap(&step);
         if !gap.is_finite() {
@@ -62,15 +67,17 @@ pub fn cascade(model: &DiscreteModel, steps: usize, weighting: &Weighting) -> Re
     result.parameterization = Some(model.parameterization.to_string());
     (result.factorization, result.data_model_kl) = (factorization, data_model_kl);
     if forward.is_continuous() {
+        progress.start(1, "bounds in continuous time");
         let diffusion = continuous_limit::weighted_loss(model, &Weighting::Elbo);
         let weighted =
             if *weighting == Weighting::Elbo { diffusion } else { continuous_limit::weighted_loss(model, weighting) };
         result.neg_elbo_continuous = result.prior - result.decoder[0] + diffusion.value;
         result.weighted_continuous = weighted.value;
-        result.quadrature_error = Some(diffusion.error.max(weighted.error));
+        // An infinite integral has no error.
+        result.quadrature_error = Some(diffusion.error.max(weighted.error)).filter(|error| !error.is_nan());
     } else {
         let note = "given steps have no continuous time: neg_elbo_continuous and weighted_continuous are null";
         result.notes.push(note.into());
     }
-    Ok(result)
+    result.checked(Infinite { no_continuous_time: !forward.is_continuous(), ..Infinite::default() })
 }

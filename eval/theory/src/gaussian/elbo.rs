@@ -9,6 +9,7 @@ use super::mixture::{Mixture, Point, combine, log_sum_exp, square};
 use super::toy::GaussianToy;
 use crate::elbo::ElboTerms;
 use crate::quadrature::{ErrorSum, Quadrature, normal_expectation};
+use crate::work::Work;
 
 /// Relative change at which an expectation over one or two normal variables has converged.
 pub(super) const TOLERANCE: f64 = 1e-13;
@@ -23,8 +24,8 @@ pub(super) type SquaredErrors = Vec<Vec<Quadrature>>;
 
 /// The squared errors at the levels t(0), ..., t(T) of the denoiser that is the posterior mean under the law
 /// `denoiser`.
-pub(super) fn squared_errors(toy: &GaussianToy, denoiser: &Mixture, levels: &[Level]) -> SquaredErrors {
-    let at_levels = |k| levels[1..].iter().map(|&level| mean_squared_error(toy, denoiser, k, level)).collect();
+pub(super) fn squared_errors(toy: &GaussianToy, denoiser: &Mixture, levels: &[Level], work: &Work) -> SquaredErrors {
+    let at_levels = |k| levels[1..].iter().map(|&level| mean_squared_error(toy, denoiser, k, level, work)).collect();
     (0..toy.data.components.len()).map(at_levels).collect()
 }
 
@@ -38,8 +39,9 @@ pub(super) fn elbo_terms(
     errors: &SquaredErrors,
     of_x: Quadrature,
     sum: &mut ErrorSum,
+    work: &Work,
 ) -> ElboTerms {
-    let decoder = levels.iter().map(|&level| sum.scaled(decoder(toy, k, level, of_x), 1.0)).collect();
+    let decoder = levels.iter().map(|&level| sum.scaled(decoder(toy, k, level, of_x, work), 1.0)).collect();
     let step_kl = |i: usize| {
         let error = errors[k][i - 1];
         let factor = 0.5 * (levels[i - 1].snr() - levels[i].snr());
@@ -51,12 +53,12 @@ pub(super) fn elbo_terms(
 }
 
 /// E log q(x) over component `k`, nats: the log-probability of an atom, or the log-density of a mixture.
-pub(super) fn log_density(data: &Mixture, k: usize) -> Quadrature {
+pub(super) fn log_density(data: &Mixture, k: usize, work: &Work) -> Quadrature {
     let c = data.components[k];
     if data.is_atoms() {
         return Quadrature { value: c.weight.ln(), error: 0.0 };
     }
-    expectation(data.dimensions, c.mean, c.std, &|x| data.log_density(x))
+    expectation(data.dimensions, c.mean, c.std, &|x| work.value(data.size(), || data.log_density(x)))
 }
 
 /// K = E KL(N(alpha x, sigma^2 I) || N(0, I)) over component `k`, nats [VDM, prior].
@@ -68,7 +70,7 @@ fn prior(toy: &GaussianToy, k: usize, level: Level) -> f64 {
 }
 
 /// D = E log q(x | z) over component `k` at a noise level, nats; `of_x` is E log q(x) [Demystifying, L^(i)].
-fn decoder(toy: &GaussianToy, k: usize, level: Level, of_x: Quadrature) -> Quadrature {
+fn decoder(toy: &GaussianToy, k: usize, level: Level, of_x: Quadrature, work: &Work) -> Quadrature {
     let (data, d) = (&toy.data, toy.data.dimensions);
     if level.sigma == 0.0 {
         // z determines x: probability 1, or an unbounded density.
@@ -78,22 +80,30 @@ fn decoder(toy: &GaussianToy, k: usize, level: Level, of_x: Quadrature) -> Quadr
     let n = noisy.components[k];
     if data.is_atoms() {
         return expectation(d, n.mean, n.std, &|z| {
-            let logs = noisy.log_joint(z);
-            logs[k] - log_sum_exp(&logs)
+            work.value(data.size(), || {
+                let logs = noisy.log_joint(z);
+                logs[k] - log_sum_exp(&logs)
+            })
         });
     }
     // log q(x|z) = log q(x) + log q(z|x) - log q(z).
-    let of_z = expectation(d, n.mean, n.std, &|z| noisy.log_density(z));
+    let of_z = expectation(d, n.mean, n.std, &|z| work.value(data.size(), || noisy.log_density(z)));
     let given = -0.5 * d as f64 * (2.0 * PI * E * level.sigma * level.sigma).ln();
     Quadrature { value: of_x.value + given - of_z.value, error: of_x.error + of_z.error }
 }
 
 /// E |x - x_hat(z)|^2 over component `k` of the data, where x_hat is the posterior mean under the law `denoiser`.
-pub(super) fn mean_squared_error(toy: &GaussianToy, denoiser: &Mixture, k: usize, level: Level) -> Quadrature {
+pub(super) fn mean_squared_error(
+    toy: &GaussianToy,
+    denoiser: &Mixture,
+    k: usize,
+    level: Level,
+    work: &Work,
+) -> Quadrature {
     let (data, pair) = (&toy.data, (level.alpha, level.sigma));
     let n = data.noisy(level.alpha, level.sigma).components[k];
     let between = expectation(data.dimensions, n.mean, n.std, &|z| {
-        square(data.component_mean(k, pair, z), denoiser.posterior_mean(pair, z))
+        work.value(denoiser.size(), || square(data.component_mean(k, pair, z), denoiser.posterior_mean(pair, z)))
     });
     let within = data.dimensions as f64 * data.component_variance(k, pair);
     Quadrature { value: between.value + within, error: between.error }

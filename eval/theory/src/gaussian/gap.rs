@@ -9,6 +9,7 @@ use super::elbo::{SquaredErrors, TOLERANCE, average, expectation, level_grid, sq
 use super::mixture::{Mixture, Point, combine, log_normal, log_sum_exp};
 use super::toy::GaussianToy;
 use crate::quadrature::{ErrorSum, Quadrature, normal_expectation};
+use crate::work::Work;
 
 /// Relative change at which an expectation over four normal variables has converged; each refinement costs four times
 /// as much as the last.
@@ -21,9 +22,9 @@ const ENOUGH_4: f64 = 1e-9;
 /// Each is the expected KL of the reverse kernels, `E_{q(z_t)} KL(q(z_s | z_t) || p_theta(z_s | z_t))`, as an integral
 /// over (z_s, z_t), and never a difference of bounds. It is infinite where the learned kernel has no variance.
 pub fn gaps(toy: &GaussianToy, schedule: &GaussianSchedule, steps: usize) -> Vec<f64> {
-    let levels = level_grid(schedule, steps);
-    let errors = squared_errors(toy, &toy.denoiser, &levels);
-    let gap = |i| step_gap(toy, [levels[i - 1], levels[i]], i, [&errors, &errors], &mut ErrorSum::default())[0];
+    let (levels, work) = (level_grid(schedule, steps), &Work::free());
+    let errors = squared_errors(toy, &toy.denoiser, &levels, work);
+    let gap = |i| step_gap(toy, [levels[i - 1], levels[i]], i, [&errors, &errors], &mut ErrorSum::default(), work)[0];
     (1..=steps).map(gap).collect()
 }
 
@@ -35,6 +36,7 @@ pub(super) fn step_gap(
     i: usize,
     errors: [&SquaredErrors; 2],
     sum: &mut ErrorSum,
+    work: &Work,
 ) -> [f64; 2] {
     let kernel = Kernel::new(early, late);
     if kernel.variance == 0.0 {
@@ -42,7 +44,7 @@ pub(super) fn step_gap(
         return [f64::INFINITY; 2];
     }
     let dimensions = toy.data.dimensions as f64;
-    let negentropy = sum.scaled(average(&toy.data, |k| reverse_log_density(&toy.data, k, &kernel)), 1.0);
+    let negentropy = sum.scaled(average(&toy.data, |k| reverse_log_density(&toy.data, k, &kernel, work)), 1.0);
     // E -log N(z_s; keep z_t + gain x_hat, variance I), where z_s has that variance around keep z_t + gain x.
     errors.map(|errors| {
         let error = average(&toy.data, |k| errors[k][i - 1]);
@@ -52,7 +54,7 @@ pub(super) fn step_gap(
 }
 
 /// E log q(z_s | z_t) over component `k`, nats, by a joint integral over both.
-fn reverse_log_density(data: &Mixture, k: usize, kernel: &Kernel) -> Quadrature {
+fn reverse_log_density(data: &Mixture, k: usize, kernel: &Kernel, work: &Work) -> Quadrature {
     let late = data.noisy(kernel.late.alpha, kernel.late.sigma);
     let pair = (kernel.late.alpha, kernel.late.sigma);
     let spread = |j: usize| kernel.variance + kernel.gain.powi(2) * data.component_variance(j, pair);
@@ -64,19 +66,20 @@ fn reverse_log_density(data: &Mixture, k: usize, kernel: &Kernel) -> Quadrature 
         let each = |(j, log): (usize, &f64)| log + log_normal(data.dimensions, z_s, centre(j, z_t), spread(j));
         log_sum_exp(&logs.iter().enumerate().map(each).collect::<Vec<_>>()) - log_sum_exp(&logs)
     };
+    let counted = |u: Point, v: Point| work.value(2 * data.size(), || log_density(u, v));
     if data.dimensions == 1 {
-        return normal_expectation::<2>(TOLERANCE, 4e6, &mut |u| log_density([u[0], 0.0], [u[1], 0.0]));
+        return normal_expectation::<2>(TOLERANCE, 4e6, &mut |u| counted([u[0], 0.0], [u[1], 0.0]));
     }
-    let joint = normal_expectation::<4>(TOLERANCE_4, 4e6, &mut |u| log_density([u[0], u[1]], [u[2], u[3]]));
-    if joint.error <= ENOUGH_4 { joint } else { by_bayes(data, k, kernel) }
+    let joint = normal_expectation::<4>(TOLERANCE_4, 4e6, &mut |u| counted([u[0], u[1]], [u[2], u[3]]));
+    if joint.error <= ENOUGH_4 { joint } else { by_bayes(data, k, kernel, work) }
 }
 
 /// The same by Bayes' rule, q(z_s | z_t) = q(z_t | z_s) q(z_s) / q(z_t), with separate integrals over z_s and z_t.
-fn by_bayes(data: &Mixture, k: usize, kernel: &Kernel) -> Quadrature {
+fn by_bayes(data: &Mixture, k: usize, kernel: &Kernel, work: &Work) -> Quadrature {
     let marginal = |level: Level| {
         let noisy = data.noisy(level.alpha, level.sigma);
         let n = noisy.components[k];
-        expectation(data.dimensions, n.mean, n.std, &|z| noisy.log_density(z))
+        expectation(data.dimensions, n.mean, n.std, &|z| work.value(data.size(), || noisy.log_density(z)))
     };
     let (early, late) = (marginal(kernel.early), marginal(kernel.late));
     let forward_variance = kernel.variance * (kernel.late.sigma / kernel.early.sigma).powi(2);

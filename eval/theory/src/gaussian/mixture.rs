@@ -66,6 +66,11 @@ impl Mixture {
         points
     }
 
+    /// Number of components: the cost of a density.
+    pub(super) fn size(&self) -> u64 {
+        self.components.len() as u64
+    }
+
     /// Whether all components are atoms.
     pub fn is_atoms(&self) -> bool {
         self.components.iter().all(|c| c.std == 0.0)

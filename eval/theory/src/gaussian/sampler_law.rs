@@ -7,6 +7,7 @@ use elbow_process::gaussian::{Kernel, Level};
 use super::mixture::{Component, log_normal, log_sum_exp};
 use super::toy::GaussianToy;
 use crate::quadrature::normal_expectation;
+use crate::work::Work;
 
 /// Number of points of the finest grid.
 const FINEST: usize = 8192;
@@ -16,14 +17,17 @@ const TOLERANCE: f64 = 1e-10;
 const REACH: f64 = 16.0;
 
 /// KL(q || p~(i)), i = 1..=T+1, nats, or the reason why it is not computed [Demystifying, data-model KL].
-pub(super) fn data_model_kl(toy: &GaussianToy, levels: &[Level]) -> Result<Vec<f64>, String> {
+pub(super) fn data_model_kl(toy: &GaussianToy, levels: &[Level], work: &Work) -> Result<Vec<f64>, String> {
     if toy.data.dimensions > 1 {
         return Err("the grid is for one dimension".into());
     }
     let mut last: Option<Vec<f64>> = None;
     let mut points = 512;
     while points <= FINEST {
-        let now = on_grid(toy, levels, points);
+        let now = on_grid(toy, levels, points, work);
+        if work.check().is_err() {
+            return Err("it needs too many evaluations".into());
+        }
         let change = |last: &Vec<f64>| {
             let pairs = last.iter().zip(&now).filter(|(_, b)| b.is_finite());
             pairs
@@ -52,13 +56,13 @@ struct Grid {
 }
 
 /// KL(q || p~(i)), i = 1..=T+1, nats, on grids of `points` points; NaN where the tails are too thin.
-fn on_grid(toy: &GaussianToy, levels: &[Level], points: usize) -> Vec<f64> {
+fn on_grid(toy: &GaussianToy, levels: &[Level], points: usize, work: &Work) -> Vec<f64> {
     let steps = levels.len() - 1;
     let (low, high) = range(toy, levels[steps]);
     let mut grid = Grid::new(low, high, points);
     grid.density = grid.z.iter().map(|z| (-0.5 * z * z).exp() / (2.0 * PI).sqrt()).collect();
     let mut kl = vec![0.0; steps + 1];
-    kl[steps] = divergence(toy, levels[steps], &grid);
+    kl[steps] = divergence(toy, levels[steps], &grid, work);
     for i in (1..=steps).rev() {
         let kernel = Kernel::new(levels[i - 1], levels[i]);
         if kernel.variance == 0.0 {
@@ -67,7 +71,7 @@ fn on_grid(toy: &GaussianToy, levels: &[Level], points: usize) -> Vec<f64> {
             continue;
         }
         grid = grid.moved(toy, levels[i - 1], &kernel);
-        kl[i - 1] = divergence(toy, levels[i - 1], &grid);
+        kl[i - 1] = divergence(toy, levels[i - 1], &grid, work);
     }
     kl
 }
@@ -134,7 +138,7 @@ fn add_bell(values: &mut [f64], centre: f64, std: f64, mass: f64) {
 }
 
 /// -E log (p~(x) / q(x)), nats, where p~(x) / q(x) is the integral of p(z) q(z|x) / q(z).
-fn divergence(toy: &GaussianToy, level: Level, grid: &Grid) -> f64 {
+fn divergence(toy: &GaussianToy, level: Level, grid: &Grid, work: &Work) -> f64 {
     if level.sigma == 0.0 {
         return f64::INFINITY;
     }
@@ -143,6 +147,9 @@ fn divergence(toy: &GaussianToy, level: Level, grid: &Grid) -> f64 {
     // p(z) / q(z) is needed where q(z | x) is not negligible, and q(z) >= weight * q(z | x) keeps it in range there.
     let marginal: Vec<f64> = grid.z.iter().map(|&z| log_sum_exp(&noisy.log_joint([z, 0.0]))).collect();
     let log_ratio = |x: f64| {
+        if !work.spend(grid.z.len() as u64) {
+            return f64::NAN;
+        }
         let term = |((&z, &p), log_q): ((&f64, &f64), &f64)| {
             let given = log_normal(1, [z, 0.0], [level.alpha * x, 0.0], level.sigma * level.sigma);
             if p > 0.0 { p * (given - log_q).exp() } else { 0.0 }

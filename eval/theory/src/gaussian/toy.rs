@@ -9,6 +9,11 @@ use crate::error::Error;
 
 /// Tolerance of sums of probabilities against 1.
 const SUM_TOLERANCE: f64 = 1e-9;
+/// Smallest and largest standard deviation, and largest position: products of a few of them are still numbers.
+const SMALLEST: f64 = 1e-60;
+const LARGEST: f64 = 1e60;
+/// Largest distance from 0 in standard deviations: the digits that double precision has left for the shape of a bell.
+const FARTHEST: f64 = 1e10;
 /// The form of a toy file.
 const FORMAT: &str =
     r#"it holds {"atoms": [[x, p], ...]} or {"mixture": [{"mean": m, "std": s, "weight": p}, ...]}, and "denoiser""#;
@@ -33,7 +38,8 @@ struct ToyFile {
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 enum DenoiserFile {
-    Exact,
+    // Without braces serde would ignore other keys here.
+    Exact {},
     Atoms { atoms: Vec<(f64, f64)> },
     Mixture { mixture: Vec<ComponentFile> },
 }
@@ -69,7 +75,7 @@ impl GaussianToy {
             _ => return Err(Error::invalid("a toy has either atoms or mixture", FORMAT)),
         };
         let denoiser = match file.denoiser {
-            DenoiserFile::Exact => data.clone(),
+            DenoiserFile::Exact {} => data.clone(),
             DenoiserFile::Atoms { atoms } => self::atoms("denoiser", &atoms)?,
             DenoiserFile::Mixture { mixture: list } => mixture("denoiser", &list)?,
         };
@@ -106,9 +112,10 @@ fn mixture(whose: &str, list: &[ComponentFile]) -> Result<Mixture, Error> {
             let what = format!("{whose}: a mean of {} numbers", mean.len());
             return Err(Error::invalid(what, "every mean has one number, or every mean has two"));
         }
-        if one.std.is_nan() || one.std <= 0.0 || one.std.is_infinite() {
-            let what = format!("{whose}: std {}", one.std);
-            return Err(Error::invalid(what, "std must be positive; use atoms for points"));
+        if !(SMALLEST..=LARGEST).contains(&one.std) {
+            let what = format!("{whose}: std {:?}", one.std);
+            let rule = format!("std must be positive, {SMALLEST:e} to {LARGEST:e}; use atoms for points");
+            return Err(Error::invalid(what, rule));
         }
         dimensions = Some(mean.len());
         let mean = [mean[0], mean.get(1).copied().unwrap_or(0.0)];
@@ -120,9 +127,17 @@ fn mixture(whose: &str, list: &[ComponentFile]) -> Result<Mixture, Error> {
 /// The mixture of components whose weights sum to 1 and whose positions are finite; those of weight zero are dropped.
 fn checked(whose: &str, dimensions: usize, mut components: Vec<Component>) -> Result<Mixture, Error> {
     for one in &components {
-        if !(0.0..=1.0 + SUM_TOLERANCE).contains(&one.weight) || one.mean.iter().any(|x| !x.is_finite()) {
-            let what = format!("{whose}: weight {} at {:?}", one.weight, &one.mean[..dimensions]);
-            return Err(Error::invalid(what, "weights lie in [0, 1] and positions are finite"));
+        let (mean, far) = (&one.mean[..dimensions], one.mean.iter().fold(0.0, |far: f64, x| far.max(x.abs())));
+        // The comparison is false for NaN.
+        if !((0.0..=1.0 + SUM_TOLERANCE).contains(&one.weight) && far <= LARGEST) {
+            let what = format!("{whose}: weight {:?} at {mean:?}", one.weight);
+            return Err(Error::invalid(what, format!("weights lie in [0, 1] and positions within {LARGEST:e} of 0")));
+        }
+        if one.std > 0.0 && far > FARTHEST * one.std {
+            let what = format!("{whose}: std {:?} at {mean:?}", one.std);
+            let rule =
+                format!("double precision resolves bells within {FARTHEST:e} of their widths from 0: move them to 0");
+            return Err(Error::invalid(what, rule));
         }
     }
     let total: f64 = components.iter().map(|c| c.weight).sum();

@@ -8,7 +8,7 @@ use super::elbo::{elbo_terms, prior_kl};
 use super::enumeration::Enumeration;
 use super::time_grid::TimeGrid;
 use super::{continuous_limit, gap, sampler_law};
-use crate::cascade::Cascade;
+use crate::cascade::{Cascade, Infinite};
 use crate::error::Error;
 
 /// Largest steps * outcomes * (tokens + 1), and largest steps * pairs of sequences, that are computed.
@@ -25,11 +25,8 @@ pub fn cascade(
     weighting: &Weighting,
 ) -> Result<Cascade, Error> {
     let (outcomes, length) = (enumeration.outcomes.len(), enumeration.length());
-    let work = steps as f64 * outcomes as f64 * (length + 1) as f64;
-    if steps == 0 || work > MAX_WORK {
-        let limit = (MAX_WORK / outcomes as f64 / (length + 1) as f64) as usize;
-        return Err(Error::Steps { steps, of: format!(" for {outcomes} outcomes of {length} tokens"), limit });
-    }
+    let most = MAX_WORK / outcomes as f64 / (length + 1) as f64;
+    Error::check_steps(steps, most, || format!(" for {outcomes} outcomes of {length} tokens"))?;
     let grid = TimeGrid::new(schedule, steps, length);
     let prior = prior_kl(enumeration, schedule.alpha(1.0));
     let terms = (0..outcomes).into_par_iter().map(|x| elbo_terms(enumeration, &grid, x, prior));
@@ -46,5 +43,5 @@ pub fn cascade(
     result.neg_elbo_continuous = continuous_limit::neg_elbo(enumeration, schedule);
     result.weighted_continuous = continuous_limit::weighted_loss(enumeration, schedule, weighting);
     result.any_order_ar_nll = Some(continuous_limit::any_order_nll(enumeration));
-    Ok(result)
+    result.checked(Infinite::default())
 }

@@ -1,5 +1,6 @@
 //! General discrete diffusion against brute force over explicit joint matrices (`fixtures/discrete/generate.py`).
 
+use elbow_base::Silent;
 use elbow_process::Weighting;
 use elbow_process::schedule::{LogSnr, MaskedSchedule, VectorSchedule};
 use elbow_theory::discrete::{DiscreteModel, Forward, ReverseParameterization, cascade, gaps, token_integrand};
@@ -38,7 +39,7 @@ fn run(one: &Value, weighting: &Weighting) -> Cascade {
     let parameterization: ReverseParameterization =
         one["parameterization"].as_str().expect("given").parse().expect("known");
     let model = DiscreteModel::new(&toy, &forward, parameterization).expect("small");
-    cascade(&model, one["steps"].as_u64().expect("steps") as usize, weighting).expect("finite")
+    cascade(&model, one["steps"].as_u64().expect("steps") as usize, weighting, &Silent).expect("finite")
 }
 
 #[test]
@@ -112,7 +113,7 @@ fn absorbing_is_the_masked_enumeration_and_so_is_a_vector_of_equal_schedules() {
             for forward in forwards {
                 for parameterization in [ReverseParameterization::D3pm, ReverseParameterization::Mixture] {
                     let model = DiscreteModel::new(&toy, &forward, parameterization).expect("small");
-                    let ours = cascade(&model, 5, &weighting).expect("finite");
+                    let ours = cascade(&model, 5, &weighting, &Silent).expect("finite");
                     let close = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < EXACT);
                     let context = format!("{name} {schedule} {forward} {parameterization}");
                     assert!(close(&ours.elbo, &expected.elbo), "{context}");
@@ -136,7 +137,7 @@ fn witness_d3pm_with_posteriors_is_not_the_optimal_kernel() {
     let gap = |parameterization| {
         let model = DiscreteModel::new(&toy, &forward, parameterization).expect("small");
         let gaps = gaps(&model, 4).expect("any number of steps");
-        assert_eq!(cascade(&model, 4, &Weighting::Elbo).expect("finite").gap, gaps);
+        assert_eq!(cascade(&model, 4, &Weighting::Elbo, &Silent).expect("finite").gap, gaps);
         gaps.iter().sum::<f64>()
     };
     assert!(gap(ReverseParameterization::Mixture).abs() < 1e-15);
@@ -146,7 +147,7 @@ fn witness_d3pm_with_posteriors_is_not_the_optimal_kernel() {
     let table = format!(r#"{{"kind": "table", "entries": {{"0": {rows}, "1": {rows}, "2": {rows}}}}}"#);
     let apart = Toy::parse(&text.replace(r#"{"kind": "exact"}"#, &table), Alphabet::Values).expect("a toy");
     let model = DiscreteModel::new(&apart, &forward, ReverseParameterization::D3pm).expect("small");
-    assert!(cascade(&model, 4, &Weighting::Elbo).expect("finite").gap.iter().sum::<f64>().abs() < 1e-15);
+    assert!(cascade(&model, 4, &Weighting::Elbo, &Silent).expect("finite").gap.iter().sum::<f64>().abs() < 1e-15);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Gaussian diffusion on toys against independent quadrature (`fixtures/gaussian/generate.py`), and bad toys.
 
+use elbow_base::Silent;
 use elbow_process::Weighting;
 use elbow_theory::Cascade;
 use elbow_theory::gaussian::{GaussianToy, cascade, noise_augmented_nelbo, weighted_loss};
@@ -19,7 +20,7 @@ fn toy(name: &str) -> GaussianToy {
 
 fn run(name: &str, schedule: &str, steps: usize, weighting: &str) -> Cascade {
     let weighting: Weighting = weighting.parse().expect("known");
-    cascade(&toy(name), &schedule.parse().expect("known"), steps, &weighting).expect("computed")
+    cascade(&toy(name), &schedule.parse().expect("known"), steps, &weighting, &Silent).expect("computed")
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod enumeration;
 mod fixture;
 mod gaussian;
 mod masked;
+mod odd_steps;
 mod open_schedules;
 mod pattern_index;
 mod properties;

@@ -1,5 +1,6 @@
 //! Random toys, denoisers, schedules and weightings: every identity of the theory, over at least a thousand draws.
 
+use elbow_base::Silent;
 use elbow_process::Weighting;
 use elbow_process::schedule::{GaussianSchedule, MaskedSchedule, VectorSchedule};
 use elbow_theory::discrete::{DiscreteModel, Forward, ReverseParameterization, token_step};
@@ -145,7 +146,7 @@ fn the_general_engine_on_the_absorbing_transition_is_masked_diffusion() {
         let c = masked::cascade(&enumeration, &schedule, steps, &Weighting::Elbo).expect("small");
         let forward = Forward::absorbing(toy.states, schedule);
         let model = DiscreteModel::new(&toy, &forward, ReverseParameterization::D3pm).expect("small");
-        let general = discrete::cascade(&model, steps, &Weighting::Elbo).expect("finite");
+        let general = discrete::cascade(&model, steps, &Weighting::Elbo, &Silent).expect("finite");
         prop_assert!(c.elbo.iter().zip(&general.elbo).all(|(a, b)| close(*a, *b)), "bounds");
         prop_assert!(close(general.neg_elbo_continuous, c.neg_elbo_continuous), "limit");
         Ok(())
@@ -187,10 +188,10 @@ fn transition(
 ) -> Result<(), TestCaseError> {
     let parameterization = if mixture { ReverseParameterization::Mixture } else { ReverseParameterization::D3pm };
     let model = DiscreteModel::new(&toy, forward, parameterization).expect("small");
-    theorems(&discrete::cascade(&model, steps, weighting).expect("finite"))?;
+    theorems(&discrete::cascade(&model, steps, weighting, &Silent).expect("finite"))?;
     let exact = Toy { denoiser: DenoiserKind::Exact, ..toy };
     let model = DiscreteModel::new(&exact, forward, ReverseParameterization::Mixture).expect("small");
-    let best = discrete::cascade(&model, steps, &Weighting::Elbo).expect("finite");
+    let best = discrete::cascade(&model, steps, &Weighting::Elbo, &Silent).expect("finite");
     // The exact denoiser leaves the total correlation alone, and in continuous time nothing but the ends.
     prop_assert!(best.gap.iter().zip(&best.factorization).all(|(g, tc)| (g - tc).abs() <= TOLERANCE));
     prop_assert!((best.neg_elbo_continuous + best.elbo[steps]).abs() <= TOLERANCE * best.entropy.max(1.0));
@@ -204,7 +205,7 @@ fn generalised_masked_diffusion() {
         let schedule = VectorSchedule::new(powers[..toy.states].to_vec());
         let forward = Forward::vector(schedule.clone());
         let model = DiscreteModel::new(&toy, &forward, ReverseParameterization::Mixture).expect("small");
-        theorems(&discrete::cascade(&model, steps, &weighting).expect("finite"))?;
+        theorems(&discrete::cascade(&model, steps, &weighting, &Silent).expect("finite"))?;
         let DenoiserKind::Table(rows) = &toy.denoiser else { unreachable!("a table") };
         let mu = &rows[0].1[0];
         for x in 0..toy.states {
@@ -238,7 +239,7 @@ fn gaussian_diffusion() {
     hold(CASES, &strategy, |(mixture, data, denoiser, std, (gamma_min, gamma_max), weighting, steps)| {
         let toy = gaussian::GaussianToy { data: law(mixture, data, std), denoiser: law(mixture, denoiser, 1.3 * std) };
         let schedule = GaussianSchedule::FixedLinear { gamma_min, gamma_max };
-        let c = gaussian::cascade(&toy, &schedule, steps, &weighting).expect("computed");
+        let c = gaussian::cascade(&toy, &schedule, steps, &weighting, &Silent).expect("computed");
         theorems(&c)?;
         let augmented = gaussian::noise_augmented_nelbo(&toy, &schedule, steps).expect("one dimension");
         for (i, nelbo) in augmented.iter().enumerate() {

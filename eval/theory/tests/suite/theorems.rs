@@ -1,5 +1,6 @@
 //! Both theorems as tests that can fail: the exact gaps and weights pass, known-wrong ones are rejected.
 
+use elbow_base::Silent;
 use elbow_process::Weighting;
 use elbow_process::schedule::MaskedSchedule;
 use elbow_theory::gap::theorem1_residual;
@@ -31,7 +32,7 @@ fn theorem_1_of_masked_diffusion_rejects_wrong_gaps() {
 fn theorem_1_of_gaussian_diffusion_rejects_a_gap_of_means_alone() {
     let toy = gaussian::GaussianToy::load(&fixture("gaussian/atoms.json")).expect("a toy");
     let schedule = "fixed-linear:-6:5".parse().expect("known");
-    let ours = gaussian::cascade(&toy, &schedule, STEPS, &Weighting::Elbo).expect("computed");
+    let ours = gaussian::cascade(&toy, &schedule, STEPS, &Weighting::Elbo, &Silent).expect("computed");
     let exact = gaussian::gaps(&toy, &schedule, STEPS);
     assert_eq!(exact, ours.gap);
     assert!(theorem1_residual(&ours.elbo, &exact) < 1e-12);
@@ -66,7 +67,7 @@ fn theorem_2_rejects_wrong_weights() {
 fn wrong_signs_and_a_missing_prior_break_the_bounds() {
     let toy = gaussian::GaussianToy::load(&fixture("gaussian/atoms.json")).expect("a toy");
     let schedule = "fixed-linear:-6:5".parse().expect("known");
-    let ours = gaussian::cascade(&toy, &schedule, STEPS, &Weighting::Elbo).expect("computed");
+    let ours = gaussian::cascade(&toy, &schedule, STEPS, &Weighting::Elbo, &Silent).expect("computed");
     let terms = |sign: f64, prior: f64| ElboTerms {
         probability: 1.0,
         decoder: ours.decoder.clone(),

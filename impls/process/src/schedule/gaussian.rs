@@ -13,6 +13,7 @@ use statrs::distribution::{Continuous, ContinuousCDF, Normal};
 
 use super::table::NoiseTable;
 use super::{LogSnr, sigmoid};
+use crate::parameter::{Range, ends, parameter};
 
 /// A noise schedule from outside: variance-preserving, log-SNR decreasing for `t` in \[0, 1\] between finite ends.
 ///
@@ -284,24 +285,32 @@ impl FromStr for GaussianSchedule {
         }
         let mut parts = name.split(':');
         let kind = parts.next().unwrap_or_default();
-        let numbers = parts.map(|part| part.parse::<f64>().ok().filter(|x| x.is_finite())).collect::<Option<Vec<_>>>();
-        let numbers = numbers.ok_or_else(unknown)?;
-        let (curve, ends) = match (kind, numbers.as_slice()) {
+        let (curve, given) = match (kind, parts.collect::<Vec<_>>().as_slice()) {
             ("vdm", []) => return Ok(Self::VDM),
-            ("fixed-linear", &[gamma_min, gamma_max]) if gamma_min < gamma_max => {
+            ("fixed-linear", &[min, max]) => {
+                let [gamma_min, gamma_max] = ends(name, [min, max])?;
                 return Ok(Self::FixedLinear { gamma_min, gamma_max });
             }
-            ("cosine", ends) => (Curve::Cosine, ends),
-            ("ot", ends) => (Curve::OptimalTransport, ends),
-            ("normal", [mean, std, ends @ ..]) if *std > 0.0 => (Curve::Normal { mean: *mean, std: *std }, ends),
+            ("cosine", given) => (Curve::Cosine, given.to_vec()),
+            ("ot", given) => (Curve::OptimalTransport, given.to_vec()),
+            ("normal", [mean, std, given @ ..]) => {
+                let mean = parameter(name, "MEAN", mean, Range::Finite)?;
+                (Curve::Normal { mean, std: parameter(name, "STD", std, Range::Positive)? }, given.to_vec())
+            }
             _ => return Err(unknown()),
         };
-        match *ends {
-            [] => Ok(Self::Whole(curve)),
-            [gamma_min, gamma_max] if gamma_min < gamma_max && curve.reaches([gamma_min, gamma_max]) => {
-                Ok(Self::Clipped { curve, gamma_min, gamma_max })
-            }
-            _ => Err(unknown()),
+        let [min, max] = match given[..] {
+            [] => return Ok(Self::Whole(curve)),
+            [min, max] => [min, max],
+            _ => return Err(unknown()),
+        };
+        let [gamma_min, gamma_max] = ends(name, [min, max])?;
+        if !curve.reaches([gamma_min, gamma_max]) {
+            return Err(Error::input(
+                format!("{name}: the ends are too far out for a normal law"),
+                "MIN and MAX must lie within 7 STD of -MEAN",
+            ));
         }
+        Ok(Self::Clipped { curve, gamma_min, gamma_max })
     }
 }

@@ -11,6 +11,7 @@ use elbow_base::{Error, UnknownName};
 
 use super::table::MaskTable;
 use super::{LogSnr, sigmoid, softplus};
+use crate::parameter::{Range, parameter};
 
 /// A masking schedule from outside: alpha(t), decreasing from (about) 1 to (about) 0 for `t` in \[0, 1\].
 ///
@@ -138,10 +139,11 @@ impl MaskedSchedule {
     }
 
     /// xi = (alpha_s - alpha_t) / (1 - alpha_t), the probability that the reverse step from `t` to `s < t` reveals a
-    /// masked token [MD4, reverse posterior].
+    /// masked token [MD4, reverse posterior]; 1 where no token is masked at `t`.
     pub fn reveal_probability(&self, s: f64, t: f64) -> f64 {
         let masked = self.mask_probability(t);
-        ((masked - self.mask_probability(s)) / masked).clamp(0.0, 1.0)
+        // Steep schedules underflow: t^w is 0 for w in the thousands.
+        if masked == 0.0 { 1.0 } else { ((masked - self.mask_probability(s)) / masked).clamp(0.0, 1.0) }
     }
 }
 
@@ -241,9 +243,9 @@ impl FromStr for MaskedSchedule {
             "md4:linear" | "md4:cosine" => Ok(Self::Clipped(Box::new(name[4..].parse()?))),
             _ if name.starts_with("md4:poly:") => Ok(Self::Clipped(Box::new(name[4..].parse()?))),
             _ if name.starts_with("table:") => Ok(Self::custom(MaskTable::read(&name["table:".len()..])?)),
-            _ => match name.strip_prefix("poly:").and_then(|w| w.parse::<f64>().ok()) {
-                Some(w) if w > 0.0 && w.is_finite() => Ok(Self::Poly(w)),
-                _ => Err(UnknownName::listed("schedule", name, KNOWN).into()),
+            _ => match name.strip_prefix("poly:") {
+                Some(w) => Ok(Self::Poly(parameter(name, "W", w, Range::Positive)?)),
+                None => Err(UnknownName::listed("schedule", name, KNOWN).into()),
             },
         }
     }

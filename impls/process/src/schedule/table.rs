@@ -5,6 +5,7 @@ use std::fmt;
 use elbow_base::Error;
 
 use super::{LogSnr, MaskSchedule, NoiseSchedule, sigmoid};
+use crate::parameter::MAX_LOG_SNR;
 use crate::table::Table;
 
 /// Times at which the simple weighting of a table's schedule is compared, to decide whether it is monotone.
@@ -99,7 +100,12 @@ pub(super) struct NoiseTable(Table);
 
 impl NoiseTable {
     pub fn read(file: &str) -> Result<Self, Error> {
-        Ok(Self(falling(file, "log_snr")?))
+        let table = falling(file, "log_snr")?;
+        if let Some(row) = table.rows().iter().position(|log_snr| log_snr.abs() > MAX_LOG_SNR) {
+            let what = format!("{file}: row {}: log_snr is too far out", row + 1);
+            return Err(Error::input(what, format!("give log-SNRs within {MAX_LOG_SNR} of 0, in nats")));
+        }
+        Ok(Self(table))
     }
 }
 

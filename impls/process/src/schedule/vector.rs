@@ -8,7 +8,8 @@ use std::str::FromStr;
 
 use super::table::never_falls;
 use super::{LogSnr, sigmoid};
-use elbow_base::UnknownName;
+use crate::parameter::{Range, parameter};
+use elbow_base::{Error, UnknownName};
 
 /// The schedule of each value: value v is still visible at time t with probability 1 - t^(w_v).
 #[derive(Clone, Debug, PartialEq)]
@@ -115,15 +116,11 @@ impl fmt::Display for VectorSchedule {
 }
 
 impl FromStr for VectorSchedule {
-    type Err = UnknownName;
+    type Err = Error;
 
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        let powers = name.strip_prefix("poly:").map(|list| list.split(',').map(str::parse::<f64>).collect());
-        match powers {
-            Some(Ok::<Vec<f64>, _>(powers)) if powers.iter().all(|w| *w > 0.0 && w.is_finite()) => {
-                Ok(Self::new(powers))
-            }
-            _ => Err(UnknownName::new("schedule", name, &["poly:W,W,... (one W > 0 for each value)"])),
-        }
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let form = || UnknownName::new("schedule", name, &["poly:W,W,... (one W > 0 for each value)"]);
+        let powers = name.strip_prefix("poly:").ok_or_else(form)?.split(',');
+        Ok(Self::new(powers.map(|w| parameter(name, "every W", w, Range::Positive)).collect::<Result<_, _>>()?))
     }
 }

@@ -7,7 +7,7 @@ use elbow_impls::data::catalogue::{SETS, Spec, open};
 use super::{fails, folder, gzip, rows, write};
 
 fn spec(set: &str, alphabet: Option<&str>, length: Option<usize>) -> Spec {
-    Spec { set: set.to_owned(), split: Split::Train, alphabet: alphabet.map(str::to_owned), length }
+    Spec { alphabet: alphabet.map(str::to_owned), length, ..Spec::new(set, Split::Train) }
 }
 
 #[test]
@@ -26,7 +26,8 @@ fn texts_by_name_and_by_path() {
     fails(open(&spec("kjv", None, Some(3)), &folders), &["\"kjv\" needs the setting alphabet", "text8, bytes"]);
     fails(open(&spec("kjv", Some("bytes"), None), &folders), &["\"kjv\" needs the setting sequence_length"]);
     fails(open(&spec("./no.txt", Some("bytes"), Some(1)), &folders), &["./no.txt", "No such file"]);
-    fails(open(&spec("./no.npz", None, None), &folders), &["unknown split \"train\": choose one of all"]);
+    fails(open(&spec("./no.npz", None, None), &folders), &["./no.npz: no such file or folder"]);
+    fails(open(&spec("photos/", None, None), &folders), &["photos/: no such file or folder"]);
     write(&folder, "owt/owt.txt", "text");
     fails(open(&spec("owt", Some("bytes"), Some(1)), &folders), &["owt is read with a tokenizer", "tokenizer:FILE"]);
 }

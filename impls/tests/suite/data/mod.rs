@@ -3,6 +3,7 @@
 mod catalogue;
 mod images;
 mod npz;
+mod own_images;
 mod text;
 
 use std::fs;

@@ -3,7 +3,7 @@
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use elbow_base::{Error, Named};
-use elbow_harness::images::{Metric, MetricOptions, MetricValue, Scores, Scoring, balls};
+use elbow_harness::images::{Metric, MetricOptions, MetricValue, Scores, Scoring, balls, is_run};
 use elbow_harness::provenance;
 use elbow_harness::runs::Trained;
 use elbow_harness::workspace::Workspace;
@@ -19,12 +19,14 @@ use crate::flags::{SamplerFlags, one_of};
   elbow fid calc samples/ photos/ --json
   elbow fid calc samples.npz cifar10:train --network inception.onnx --convention tf
   elbow fid calc samples/ reference-stats.npz --network inception.onnx --convention pytorch --metrics fd
+  elbow fid calc features.npy reference-features.npz --extrapolate 4
   elbow fid calc out/runs/md4-digits digits:test --count 1000 --steps 64 --extrapolate 4
 
-A side is a folder (searched through), an npz or npy file of uint8 images, CIFAR's .bin, an IDX
-file, a data set as digits:test, an npz file of mu and sigma of this or another tool, or a trained
-run, whose samples are drawn and scored without being written. The first side is the generated
-one: precision counts its images, recall the reference's.
+A side is a folder (searched through), an npz or npy file of images, CIFAR's .bin, an IDX
+file, a data set as digits:test, an npz file of mu and sigma of this or another tool, an npy or
+npz file of features (floating point, [n, d]), or a trained run, whose samples are drawn and scored
+without being written. The first side is the generated one: precision counts its images, recall
+the reference's. A number of features that were given is called so, as fd.given.
 
 Every number says which network, convention, images and errors it has; features are kept between
 runs, and found again only if nothing that shapes them has changed.")]
@@ -40,27 +42,27 @@ pub struct Arguments {
     network: NetworkFlags,
     #[command(flatten)]
     images: ImageFlags,
-    /// Disjoint blocks of generated images, left out in turn, for the error of the Frechet distance; 0 for no error
+    /// Disjoint blocks of generated images, left out in turn, for the error of the Frechet distance, 0 to 50; 0 for no error
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=50))]
     blocks: u32,
-    /// Extrapolate the Frechet distance to infinitely many images, from 1, 2, ... CUTS disjoint blocks
+    /// Extrapolate the Frechet distance to infinitely many images, from 1, 2, ... CUTS disjoint blocks, 2 to 50
     #[arg(long, value_name = "CUTS", value_parser = clap::value_parser!(u32).range(2..=50))]
     extrapolate: Option<u32>,
     /// The Frechet distance of each class too: class folders, labelled data sets
     #[arg(long)]
     per_class: bool,
-    /// Splits of the Inception Score
+    /// Splits of the Inception Score, 1 to 1000
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     splits: u32,
-    /// Neighbours that make a ball [default: 3 for precision and recall, 5 for density and coverage]
+    /// Neighbours that make a ball, 1 to 1000 [default: 3 for precision and recall, 5 for density and coverage]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=1000))]
     neighbours: Option<u32>,
     /// Whether balls are closed or open [default: closed for precision and recall, open for density and coverage]
     #[arg(long, value_name = "NAME", value_parser = one_of::<Boundary>())]
     boundary: Option<Boundary>,
-    /// Samples to draw where a trained run is named
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
-    count: u32,
+    /// Samples to draw where a trained run is named, 2 to a million [default: 1000]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    count: Option<u32>,
     #[command(flatten)]
     sampler: SamplerFlags,
 }
@@ -103,8 +105,15 @@ impl Arguments {
 }
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
+    let sampling = arguments.count.map(|_| "--count".to_owned()).or_else(|| arguments.sampler.any());
+    if let Some(option) =
+        sampling.filter(|_| ![&arguments.generated, &arguments.reference].into_iter().any(|name| is_run(name)))
+    {
+        let what = format!("{option} has no effect: neither side is a trained run, of which samples are drawn");
+        return Err(Error::input(what, "leave it out, or name the folder of a run"));
+    }
     let request = |model: &Trained, data: &dyn Dataset| {
-        arguments.sampler.request(model, data, arguments.count as usize, workspace.seed)
+        arguments.sampler.request(model, data, arguments.count.unwrap_or(1000) as usize, workspace.seed, &[])
     };
     arguments.network.check(workspace)?;
     let all = arguments.metrics.contains(&Wanted::All);
@@ -112,6 +121,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
         names: [&arguments.generated, &arguments.reference],
         sampling: Some(&request),
         on_bad: arguments.images.on_bad,
+        arrays: arguments.images.arrays.options(),
         cache: arguments.images.cache(workspace),
         metrics: if all { Vec::new() } else { arguments.metrics.iter().filter_map(Wanted::metric).collect() },
         options: arguments.options(workspace.seed),
@@ -119,16 +129,24 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let scores =
         scoring.run(workspace, |scans| arguments.network.open(workspace, scans)).map_err(arguments.images.hint())?;
     let Scores { measures, provenance, network, summaries: [generated, reference], warnings } = scores;
+    arguments.network.check_used(network.as_ref())?;
     let first = &measures[0];
     let result = json!({
         "metric": first.metric, "value": first.value, "standard_error": first.standard_error,
         "distance": measures.iter().find(|m| m.metric == provenance.metric).map(|m| &m.details),
         "measures": measures, "generated": generated, "reference": reference, "warnings": warnings,
         "seed": workspace.seed, "network_hash": network.as_ref().map(FeatureNetwork::hash),
+        "layer": network.as_ref().map(layer),
         "convention": provenance.convention, "runtime": network.as_ref().map(|network| network.runtime().to_string()),
         "version": provenance::VERSION, "program_hash": provenance::program_hash(),
     });
     workspace.print(&result, || table(&measures, &warnings))
+}
+
+/// The output that holds the features, and its pooling.
+fn layer(network: &FeatureNetwork) -> serde_json::Value {
+    let (output, pool) = network.layer();
+    json!({ "output": output, "pool": pool.map(|pool| pool.to_string()) })
 }
 
 /// The measures as a table, with notes below.
@@ -138,7 +156,9 @@ fn table(measures: &[MetricValue], warnings: &[String]) -> String {
     let line = |m: &MetricValue| {
         let error = m.standard_error.map_or(String::new(), |error| format!(" +- {error:.4}"));
         let n: Vec<String> = m.n.iter().map(count).collect();
-        format!("{:width$}  {:.6}{error}  (n = {})", m.metric, m.value, n.join(" and "))
+        // A distance of 0 may be a little below it.
+        let value = if m.value.abs() < 5e-7 { 0.0 } else { m.value };
+        format!("{:width$}  {value:.6}{error}  (n = {})", m.metric, n.join(" and "))
     };
     let lines = measures.iter().map(line).chain(warnings.iter().map(|warning| format!("  note: {warning}")));
     lines.collect::<Vec<_>>().join("\n")

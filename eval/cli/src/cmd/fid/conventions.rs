@@ -31,10 +31,11 @@ pub struct Arguments {
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let names = [arguments.generated.as_str(), &arguments.reference];
     let cache = arguments.images.cache(workspace);
-    let found = convention_matrix(workspace, names, arguments.images.on_bad, &cache, |scans| {
+    let arrays = arguments.images.arrays.options();
+    let found = convention_matrix(workspace, names, arguments.images.on_bad, &arrays, &cache, |scans| {
         arguments.network.open(workspace, scans, Some(Convention::Tf))
     });
-    let ConventionMatrix { network, summaries: [generated, reference], distances } =
+    let ConventionMatrix { network, summaries: [generated, reference], distances, notes } =
         found.map_err(arguments.images.hint())?;
     let names = Convention::RESIZING.map(|convention| network.with_convention(convention).metric_name());
     let own: serde_json::Map<String, Value> =
@@ -42,7 +43,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let result = json!({
         "conventions": Convention::RESIZING.map(|convention| convention.to_string()), "matrix": distances, "distances": own,
         "generated": generated, "reference": reference, "network_hash": network.hash(),
-        "runtime": network.runtime().to_string(),
+        "runtime": network.runtime().to_string(), "notes": notes,
     });
     workspace.print(&result, || {
         let head: String = Convention::RESIZING.iter().map(|c| format!("{:>20}", format!("reference {c}"))).collect();
@@ -51,6 +52,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
             format!("{:<18}{cells}", format!("generated {convention}"))
         };
         let rows: Vec<String> = Convention::RESIZING.iter().zip(&distances).map(line).collect();
-        format!("{:<18}{head}\n{}", "", rows.join("\n"))
+        let rows = rows.into_iter().chain(notes.iter().map(|note| format!("  note: {note}")));
+        format!("{:<18}{head}\n{}", "", rows.collect::<Vec<_>>().join("\n"))
     })
 }

@@ -1,6 +1,6 @@
 //! `elbow fid export`: the canonical Inception as an ONNX network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use elbow_base::{Error, atomic_file};
@@ -9,6 +9,7 @@ use elbow_impls::network::state_dict;
 use elbow_metrics::{CANONICAL_WEIGHTS, Inception};
 use serde_json::json;
 
+use crate::flags::OutputFlags;
 use crate::hints::written_by;
 
 #[derive(Args)]
@@ -23,27 +24,28 @@ is the canonical one.")]
 pub struct Arguments {
     /// The weights, as PyTorch wrote them
     weights: PathBuf,
-    /// The ONNX file to write
-    #[arg(long, short, value_name = "FILE")]
-    output: PathBuf,
+    #[command(flatten)]
+    output: OutputFlags,
 }
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
+    let is_onnx = |path: &Path| path.extension().is_some_and(|extension| extension == "onnx");
+    arguments.output.check(&[&arguments.weights], is_onnx)?;
     let skeleton = Inception::skeleton(&workspace.data_file("inception/inception-skeleton.onnx")?)?;
     let tensors = skeleton.weights().len();
     let (weights, hash) = state_dict::single_precision(&arguments.weights)?;
     let bytes = skeleton.with_weights(weights, &hash).map_err(|e| Error::from(e).in_file(&arguments.weights))?;
-    atomic_file::write(&arguments.output, &bytes).map_err(written_by("-o FILE"))?;
+    atomic_file::write(&arguments.output.path, &bytes).map_err(written_by("-o FILE"))?;
     let canonical = hash == CANONICAL_WEIGHTS;
     let network = elbow_impls::hash::sha256(&bytes);
     let result = json!({
-        "output": arguments.output, "sha256": network, "weights_sha256": hash, "canonical": canonical, "tensors": tensors,
+        "output": arguments.output.path, "sha256": network, "weights_sha256": hash, "canonical": canonical, "tensors": tensors,
     });
     workspace.print(&result, || {
         let name = match canonical {
             true => "the canonical weights: numbers will be called fid.CONVENTION",
             false => "not the canonical weights: numbers will not be called FID",
         };
-        format!("all {tensors} tensors loaded; {name}\n{}", arguments.output.display())
+        format!("all {tensors} tensors loaded; {name}\n{}", arguments.output.path.display())
     })
 }

@@ -6,7 +6,10 @@ use clap::Args;
 use elbow_base::Error;
 use elbow_harness::networks::Network;
 use elbow_harness::workspace::Workspace;
-use elbow_metrics::{BadImagePolicy, Convention, FeatureCache, FeatureNetwork, ImageScan, Runtime};
+use elbow_metrics::{
+    ArrayOptions, BadImagePolicy, Convention, FeatureCache, FeatureNetwork, ImageScan, Layer, Layout, Pool, Range,
+    Runtime,
+};
 
 use crate::flags::{form, one_of};
 use crate::hints::written_by;
@@ -31,12 +34,31 @@ pub struct WhichNetwork {
     /// ONNX Runtime's shared library, or none for the embedded tract [default: $ORT_DYLIB_PATH or a usual place, else tract]
     #[arg(long, value_name = "FILE")]
     ort_lib: Option<PathBuf>,
+    /// Output of the network that holds the features [default: features, pooler_output or image_embeds, or its only output;
+    /// never logits]. It becomes part of the metric's name
+    #[arg(long, value_name = "NAME")]
+    features: Option<String>,
+    /// How a map [N, C, H, W] or tokens [N, L, C] become one vector per image: mean over all positions, or cls, the first
+    /// token [default: refused]. It becomes part of the metric's name
+    #[arg(long, value_name = "NAME", value_parser = one_of::<Pool>())]
+    pool: Option<Pool>,
 }
 
 impl NetworkFlags {
     /// Refuses a network whose file is missing.
     pub fn check(&self, workspace: &Workspace) -> Result<(), Error> {
         self.which.network.as_ref().map_or(Ok(()), |network| network.place(workspace).map(|_| ()))
+    }
+
+    /// Refuses the options where no side is of images: they would have no effect.
+    pub fn check_used(&self, network: Option<&FeatureNetwork>) -> Result<(), Error> {
+        let option = match (&self.which.network, self.convention) {
+            (Some(_), _) => "--network",
+            (None, Some(_)) => "--convention",
+            (None, None) => return Ok(()),
+        };
+        let what = || Error::input(format!("{option} has no effect: no side is of images"), "leave it out");
+        network.map_or_else(|| Err(what()), |_| Ok(()))
     }
 
     /// The network of the options, or the default for these images.
@@ -56,7 +78,8 @@ impl WhichNetwork {
         let runtime = Runtime::find(self.ort_lib.as_deref(), &workspace.device_name)?;
         let small = scans.iter().all(|scan| scan.is_all([8, 8, 1]));
         let network = self.network.clone().unwrap_or_else(|| Network::default_for(small));
-        network.open(workspace, convention, runtime)
+        let layer = Layer { output: self.features.clone(), pool: self.pool };
+        network.open(workspace, convention, runtime, layer)
     }
 }
 
@@ -72,6 +95,30 @@ pub struct ImageFlags {
     /// Keep no features
     #[arg(long, conflicts_with = "cache")]
     no_cache: bool,
+    #[command(flatten)]
+    pub arrays: ArrayFlags,
+}
+
+/// What arrays of images mean. Each option applies to both sides, where it fits: no array is guessed.
+#[derive(Args)]
+pub struct ArrayFlags {
+    /// The array that holds the images, in npz files that have it [default: the only one that can]
+    #[arg(long, value_name = "NAME")]
+    array: Option<String>,
+    /// The numbers that are black and white in arrays other than uint8: 0,1 or -1,1 or 0,255; uint8 is read as it is
+    #[arg(long, value_name = "LOW,HIGH", allow_hyphen_values = true)]
+    range: Option<Range>,
+    /// The order of the axes of arrays: n images, h height, w width, c channels; rows are planes, [n, 3 s s] [default: the
+    /// only one that fits]
+    #[arg(long, value_name = "NAME", value_parser = one_of::<Layout>())]
+    layout: Option<Layout>,
+}
+
+impl ArrayFlags {
+    /// The options of the library.
+    pub fn options(&self) -> ArrayOptions {
+        ArrayOptions { array: self.array.clone(), range: self.range, layout: self.layout }
+    }
 }
 
 impl ImageFlags {

@@ -42,12 +42,19 @@ pub fn run(workspace: &Workspace, task: &Task) -> Result<(), Error> {
 fn with_flags(mut failure: Error) -> Error {
     let library = failure.source().and_then(|error| error.downcast_ref::<MetricsError>());
     let advice = library.and_then(|error| match error.root() {
-        MetricsError::UnreadableImages { .. } => Some("mend or remove them, or leave them out with --on-bad skip"),
-        MetricsError::Images(ImageError::Undecodable(_) | ImageError::EmptyImage(_)) => {
-            Some("remove or mend this file, or leave it out with --on-bad skip")
-        }
+        MetricsError::UnreadableImages { .. } => Some("repair or delete them, or leave them out with --on-bad skip"),
+        MetricsError::Images(
+            ImageError::Undecodable(_)
+            | ImageError::Truncated(_)
+            | ImageError::OtherKind(_)
+            | ImageError::EmptyImage(_),
+        ) => Some("repair or delete this file, or leave it out with --on-bad skip"),
         MetricsError::ChannelMismatch(..) => Some("use a network for colour images: --network lite0"),
         MetricsError::FreeInputSize(_) => Some("use --convention unit or signed"),
+        MetricsError::UnknownOutput(_) => Some("name the output that holds the features: --features NAME"),
+        MetricsError::NotPooled(_) => {
+            Some("say how to pool them: --pool mean, or for tokens [N, L, C] --pool cls, the first of them")
+        }
         MetricsError::UnknownConvention(_) => {
             Some("say --convention unit, signed, tf, pytorch, clean or lite: the number depends on it")
         }
@@ -56,7 +63,8 @@ fn with_flags(mut failure: Error) -> Error {
         MetricsError::UnloadableRuntime(..) => {
             Some("correct --ort-lib or ORT_DYLIB_PATH, or leave both out to use the embedded tract")
         }
-        MetricsError::UnknownCount => Some("make them with `elbow fid stats`"),
+        MetricsError::UnknownCount => Some("compute them with `elbow fid stats`"),
+        MetricsError::NonFiniteCache(_) => Some("compute the features again: --no-cache, or delete this file"),
         _ => None,
     });
     if let Some(advice) = advice.map(str::to_owned) {

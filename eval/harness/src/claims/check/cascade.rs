@@ -1,5 +1,6 @@
 //! Check: the exact cascade of bounds on bundled toys.
 
+use elbow_base::Silent;
 use elbow_impls::Weighting;
 use elbow_theory::discrete::{DiscreteModel, Forward, ReverseParameterization};
 use elbow_theory::gaussian::GaussianToy;
@@ -134,7 +135,13 @@ impl Process {
                 return Ok(masked::cascade(&all, &schedule.parse()?, steps, weighting)?);
             }
             Self::Gaussian => {
-                return Ok(gaussian::cascade(&GaussianToy::load(&path)?, &schedule.parse()?, steps, weighting)?);
+                return Ok(gaussian::cascade(
+                    &GaussianToy::load(&path)?,
+                    &schedule.parse()?,
+                    steps,
+                    weighting,
+                    &Silent,
+                )?);
             }
             Self::Vector => Forward::vector(schedule.parse()?),
             Self::Discrete { transition, .. } => {
@@ -147,7 +154,7 @@ impl Process {
             _ => ReverseParameterization::Mixture,
         };
         let toy = Toy::load(&path, forward.alphabet())?;
-        Ok(discrete::cascade(&DiscreteModel::new(&toy, &forward, parameterization)?, steps, weighting)?)
+        Ok(discrete::cascade(&DiscreteModel::new(&toy, &forward, parameterization)?, steps, weighting, &Silent)?)
     }
 }
 

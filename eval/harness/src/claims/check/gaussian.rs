@@ -1,5 +1,6 @@
 //! Check: the forms of a Gaussian loss, its independence of the schedule's interior, and Kingma and Gao's reading.
 
+use elbow_base::Silent;
 use std::f64::consts::{E, PI};
 
 use elbow_impls::Weighting;
@@ -55,7 +56,7 @@ impl Check for Gaussian {
                     Measure::Augmented => {
                         let augmented = noise_augmented_nelbo(&toy, &schedule, STEPS)?;
                         for weighting in &self.weightings {
-                            let one = cascade(&toy, &schedule, STEPS, &weighting.parse::<Weighting>()?)?;
+                            let one = cascade(&toy, &schedule, STEPS, &weighting.parse::<Weighting>()?, &Silent)?;
                             let value = augmented_residual(&one, &augmented, &schedule);
                             details.push((format!("{case}, {weighting}"), value));
                             first.get_or_insert((one, augmented.clone()));

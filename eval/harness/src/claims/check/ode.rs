@@ -1,5 +1,6 @@
 //! Check: the likelihood of the probability-flow ODE and the NELBO around the truth, on mixtures where it is known.
 
+use elbow_base::Silent;
 use elbow_impls::Weighting;
 use elbow_impls::gaussian::{Level, Prediction};
 use elbow_impls::schedule::GaussianSchedule;
@@ -54,7 +55,7 @@ impl Check for Ode {
         for name in &self.toys {
             let toy = context.gaussian_toy(name)?;
             // KL gap of the bound: NELBO(x) − H(x). It equals NELBO(y_0) − H(y_0), since decoding is exact.
-            let exact = cascade(&toy, &schedule, 1, &Weighting::Elbo)?;
+            let exact = cascade(&toy, &schedule, 1, &Weighting::Elbo, &Silent)?;
             let nelbo = exact.neg_elbo_continuous - exact.entropy;
             found.push(Excess { toy: name.clone(), ode: self.ode_excess(&toy, ends), nelbo });
             drawn.get_or_insert((name.clone(), toy));

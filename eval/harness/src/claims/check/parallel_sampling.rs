@@ -178,7 +178,7 @@ impl ParallelSampling {
                             Key::new(context.seed, "parallel sampling").fold(steps as u64).fold(simulation as u64);
                         let state = TokenState::all_masks(self.draws, toy.length, toy.states, &key);
                         let predictor = Predictor::new(&table, &context.device);
-                        let found = ancestral(predictor, schedule, sampler.grid, steps, state);
+                        let found = ancestral(predictor, schedule, sampler.grid, steps, state)?;
                         let mut counts = vec![0; law.len()];
                         found.tokens.rows().for_each(|row| counts[all.number(row)] += 1);
                         values.push(chi_square(&counts, &law));

@@ -87,7 +87,7 @@ fn one_heun_step_and_its_churn_are_those_of_edm() {
             let y = number(&step["y"]) + spread * number(&step["noise"]);
             let mut points = state(&[y], raised);
             let mut predictor = EpsPredictor::new(&denoiser, prediction, &device);
-            heun(&mut predictor, &[log_snr(raised), log_snr(next)], Churn::NONE, &mut points);
+            heun(&mut predictor, &[log_snr(raised), log_snr(next)], Churn::NONE, &mut points).expect("samples");
             let found = points.z[0] / Level::of_log_snr(log_snr(next)).alpha;
             let errors = [
                 relative(raised, number(&step["sigma_hat"])),
@@ -98,7 +98,7 @@ fn one_heun_step_and_its_churn_are_those_of_edm() {
             assert_eq!(predictor.evaluations(), 2);
             // DDIM is Euler's step.
             let mut points = state(&[y], raised);
-            ddim(&mut predictor, &[log_snr(raised), log_snr(next)], &mut points);
+            ddim(&mut predictor, &[log_snr(raised), log_snr(next)], &mut points).expect("samples");
             let found = points.z[0] / Level::of_log_snr(log_snr(next)).alpha;
             assert!(relative(found, number(&step["euler"])) < STEP, "{prediction}: {found}");
             worst = errors.iter().fold(worst, |worst, error| worst.max(*error));
@@ -121,7 +121,7 @@ fn heun_trajectories_are_those_of_edm() {
         let mut worst = 0f64;
         let mut predictor = EpsPredictor::new(&denoiser, Prediction::Eps, &device);
         for (pair, expected) in log_snrs.windows(2).zip(&states[1..]) {
-            heun(&mut predictor, pair, Churn::NONE, &mut points);
+            heun(&mut predictor, pair, Churn::NONE, &mut points).expect("samples");
             let y = points.z[0] / Level::of_log_snr(pair[1]).alpha;
             worst = worst.max(relative(y, *expected));
         }
@@ -153,13 +153,13 @@ fn ddim_and_ancestral_steps_have_the_law_of_the_closed_form() {
         let ancestral_mean = expected("ancestral", "mean");
         let ancestral_variance = expected("ancestral", "variance");
         for (i, pair) in log_snrs.windows(2).enumerate() {
-            ddim(&mut predictor, pair, &mut ends);
+            ddim(&mut predictor, pair, &mut ends).expect("samples");
             let slope = ends.z[1] - ends.z[0];
             let errors = [relative(ends.z[0], mean[i + 1]), relative(slope * slope, variance[i + 1])];
             worst = errors.iter().fold(worst, |worst, error| worst.max(*error));
             assert!(errors.iter().all(|error| *error < LAW), "{what}, step {i}: {errors:?}");
 
-            ancestral(&mut predictor, pair, &mut draws);
+            ancestral(&mut predictor, pair, &mut draws).expect("samples");
             let found = Estimate::of(&draws.z);
             let squares: Vec<f64> = draws.z.iter().map(|z| (z - ancestral_mean[i + 1]).powi(2)).collect();
             let spread = Estimate::of(&squares);
@@ -178,6 +178,20 @@ fn ddim_and_ancestral_steps_have_the_law_of_the_closed_form() {
     println!("DDIM: {worst:.1e}");
 }
 
+/// A coordinate that is no number stops a sampler in the step that made it.
+#[test]
+fn points_that_are_no_numbers_are_refused_with_their_step() {
+    let device = Device::flex();
+    let law = Mixture { dimensions: 1, components: vec![Component { weight: 1.0, mean: [0.3, 0.0], std: 0.5 }] };
+    let denoiser = MixtureDenoiser { law, prediction: Prediction::Eps, values: 5 };
+    for wrong in [f64::NAN, f64::INFINITY] {
+        let mut points = GaussianState::at(vec![0.1, wrong], 1, &Key::new(1, "no number"));
+        let mut predictor = EpsPredictor::new(&denoiser, Prediction::Eps, &device);
+        let error = ddim(&mut predictor, &[-3.0, 0.0, 3.0], &mut points).expect_err("no number").to_string();
+        assert!(error.contains("step 1: the network answered"), "{error}");
+    }
+}
+
 /// The tokens nearest to the samples, and their count of evaluations.
 #[test]
 fn samples_are_decoded_and_counted() {
@@ -189,7 +203,7 @@ fn samples_are_decoded_and_counted() {
     let log_snrs = LevelGrid::Times("fixed-linear:-9:5".parse().expect("a schedule")).log_snrs(64);
     let mut points = GaussianState::prior(4000, 1, &Key::new(1, "samples"));
     let mut predictor = EpsPredictor::new(&denoiser, Prediction::Eps, &device);
-    ancestral(&mut predictor, &log_snrs, &mut points);
+    ancestral(&mut predictor, &log_snrs, &mut points).expect("samples");
     let samples = points.decode(predictor, log_snrs[64]);
     assert_eq!((samples.nfe(), samples.network_calls), (64.0, 64));
     let share = |value: u32| samples.tokens.ids().iter().filter(|&&id| id == value).count() as f64 / 4000.0;
@@ -240,7 +254,8 @@ fn churn_adds_its_noise() {
     let denoiser = denoiser(normal, Prediction::V);
     let churn = Churn { amount: 5.0, noise: 1.003, range: [0.0, 80.0] };
     let mut points = state(&vec![0.7; DRAWS], 2.0);
-    heun(&mut EpsPredictor::new(&denoiser, Prediction::V, &device), &[log_snr(2.0), log_snr(1.2)], churn, &mut points);
+    heun(&mut EpsPredictor::new(&denoiser, Prediction::V, &device), &[log_snr(2.0), log_snr(1.2)], churn, &mut points)
+        .expect("samples");
     let alpha = Level::of_log_snr(log_snr(1.2)).alpha;
     let y: Vec<f64> = points.z.iter().map(|z| z / alpha).collect();
     // dy/ds = y s/(1 + s^2): Heun multiplies y by 1 + h/2 (a + b (1 + h a)), a at the raised level, b at the last.

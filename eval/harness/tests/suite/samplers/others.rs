@@ -72,10 +72,11 @@ fn absorbing_d3pm_keeps_the_mass_on_the_mask() {
     });
     let draw = |mass: f64| {
         absorbing_ancestral(Predictor::new(&with_mask(&bench.table, mass), &bench.device), steps, bench.masks())
+            .expect("samples")
     };
     follows(&bench, &draw(mass), &law);
     rejects(&bench, &draw(1e-9), &law);
-    let plain = absorbing_ancestral(bench.predictor(), steps, bench.masks());
+    let plain = absorbing_ancestral(bench.predictor(), steps, bench.masks()).expect("samples");
     let times: Vec<f64> = (0..=steps).map(|i| i as f64 / steps as f64).collect();
     follows(&bench, &plain, &sampler_law(&bench.all, &MaskedSchedule::Linear, &times));
 }
@@ -117,11 +118,15 @@ fn uniform_d3pm_has_its_chains_law_under_both_kernels() {
         });
         let objective = D3pmUniform { schedule: MaskedSchedule::Linear, steps: Some(3), kernel, hybrid_ce_weight: 0.0 };
         let key = Key::new(6, "uniform");
-        let samples = uniform_ancestral(&table, &objective, steps, [DRAWS, 2], &key, &bench.device);
+        let samples = uniform_ancestral(&table, &objective, steps, [DRAWS, 2], &key, &bench.device).expect("samples");
         follows(&bench, &samples, &law);
         let other = if kernel == ReverseKernel::D3pm { ReverseKernel::Mixture } else { ReverseKernel::D3pm };
         let other = D3pmUniform { kernel: other, ..objective };
-        rejects(&bench, &uniform_ancestral(&table, &other, steps, [DRAWS, 2], &key, &bench.device), &law);
+        rejects(
+            &bench,
+            &uniform_ancestral(&table, &other, steps, [DRAWS, 2], &key, &bench.device).expect("samples"),
+            &law,
+        );
     }
 }
 
@@ -151,7 +156,7 @@ fn left_to_right_has_the_product_law() {
         }
     }
     let causal = causal(&bench.table);
-    let samples = left_to_right(Predictor::new(&causal, &bench.device), bench.masks());
+    let samples = left_to_right(Predictor::new(&causal, &bench.device), bench.masks()).expect("samples");
     follows(&bench, &samples, &law);
     rejects(&bench, &samples, &any_order_law(&bench.all));
     assert!(samples.evaluations.iter().all(|&n| n == 2));
@@ -162,7 +167,7 @@ fn windows_continue_the_text_before_them() {
     // Windows of two, one new token each: x3 is drawn from mu_2 given x2 in the first place of its window.
     let bench = Bench::new("example-a");
     let key = Key::new(8, "windows");
-    let fill = |state: TokenState| Ok(one_by_one(bench.predictor(), state));
+    let fill = |state: TokenState| one_by_one(bench.predictor(), state);
     let samples = semi_autoregressive(DRAWS, 3, [2, 1], 2, &key, fill).expect("a stride below the window");
     assert_eq!((samples.tokens.len(), samples.tokens.length()), (DRAWS, 3));
     assert!(samples.evaluations.iter().all(|&n| n == 3), "two for the first window, one for the second");
@@ -209,7 +214,7 @@ fn guidance_and_nucleus_change_the_law_as_defined() {
         let weights: [f64; 3] = std::array::from_fn(|v| conditional[v].powf(w) * unconditional[v].powf(1.0 - w));
         let law = weights.map(|x| x / weights.iter().sum::<f64>());
         let predictor = Predictor::new(&classes, &device).guided(vec![1; DRAWS], w);
-        let samples = one_by_one(predictor, masks());
+        let samples = one_by_one(predictor, masks()).expect("samples");
         assert!(check(&samples, law) > ALARM, "w = {w}");
         assert!(samples.evaluations.iter().all(|&n| n == evaluations), "w = {w}");
         let witness = if w == 1.0 { unconditional } else { conditional };
@@ -218,7 +223,7 @@ fn guidance_and_nucleus_change_the_law_as_defined() {
     // The nucleus of mass 0.6 keeps the two most probable values; of 0.3 the first alone.
     let plain = || Predictor::new(&classes, &device);
     let [a, b, _] = unconditional;
-    let two = one_by_one(plain().with_nucleus(0.6), masks());
+    let two = one_by_one(plain().with_nucleus(0.6), masks()).expect("samples");
     assert!(check(&two, [a / (a + b), b / (a + b), 0.0]) > ALARM);
-    assert!(one_by_one(plain().with_nucleus(0.3), masks()).tokens.rows().all(|row| row[0] == 1));
+    assert!(one_by_one(plain().with_nucleus(0.3), masks()).expect("samples").tokens.rows().all(|row| row[0] == 1));
 }

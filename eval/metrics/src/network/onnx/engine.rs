@@ -7,14 +7,21 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ort::environment::Environment;
+use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::value::TensorRef;
 use tract_onnx::prelude::{
-    DatumExt, Framework, InferenceModelExt, IntoRunnable, Tensor, TypedModel, TypedRunnableModel, tvec,
+    DatumExt, Framework, InferenceModelExt, IntoRunnable, Tensor, TractResult, TypedRunnableModel, tvec,
 };
+use tract_onnx::tract_hir::internal::bail;
 
+use super::super::layer::Output;
 use super::super::runtime::{Runtime, unloadable};
+use super::limits;
 use crate::{Error, Result};
+
+/// Longest text of a runtime's error that is passed on, in characters.
+const LONGEST: usize = 300;
 
 /// A network compiled for inputs of one shape, shared by threads.
 pub enum Engine {
@@ -35,20 +42,15 @@ impl Engine {
             Runtime::Native { library, cuda } => {
                 let environment = native_environment(library)?;
                 let first = native_session(environment, bytes, *cuda).map_err(|e| match *cuda {
-                    None => not_compiled(e.to_string()),
+                    None => Error::input(
+                        one_line(&e.to_string()),
+                        "export the network with operators that ONNX Runtime has",
+                    ),
                     Some(device) => Error::CudaDevice(device, e.to_string()),
                 })?;
                 Ok(Self::Native { bytes: Arc::clone(bytes), environment, cuda: *cuda, idle: Mutex::new(vec![first]) })
             }
-            Runtime::Embedded => {
-                let plan = tract_onnx::onnx()
-                    .model_for_read(&mut &bytes[..])
-                    .and_then(|model| model.with_input_fact(0, f32::fact(shape).into()))
-                    .and_then(|model| model.into_optimized())
-                    .and_then(TypedModel::into_runnable)
-                    .map_err(|e| not_compiled(format!("{e:#}")))?;
-                Ok(Self::Embedded(plan))
-            }
+            Runtime::Embedded => guarded(|| embedded(bytes, shape)).map(Self::Embedded).map_err(not_compiled),
         }
     }
 
@@ -66,7 +68,7 @@ impl Engine {
         input: Vec<f32>,
         shape: [usize; 4],
         wanted: &[usize],
-    ) -> std::result::Result<Vec<Vec<f32>>, String> {
+    ) -> std::result::Result<Vec<Output>, String> {
         match self {
             Self::Native { bytes, environment, cuda, idle } => {
                 let lock = || idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,29 +77,64 @@ impl Engine {
                     Some(session) => session,
                     None => native_session(environment, bytes, *cuda).map_err(|e| e.to_string())?,
                 };
-                let outputs = native_run(&mut session, &input, shape, wanted).map_err(|e| e.to_string());
+                let outputs = native_run(&mut session, &input, shape, wanted).map_err(|e| one_line(&e.to_string()));
                 lock().push(session);
                 outputs
             }
-            Self::Embedded(plan) => {
-                let run = || -> tract_onnx::prelude::TractResult<Vec<Vec<f32>>> {
-                    let outputs = plan.run(tvec!(Tensor::from_shape(&shape, &input)?.into()))?;
-                    let values = |&i: &usize| Ok(outputs[i].to_plain_array_view::<f32>()?.iter().copied().collect());
-                    wanted.iter().map(values).collect()
+            Self::Embedded(plan) => guarded(|| {
+                let outputs = plan.run(tvec!(Tensor::from_shape(&shape, &input)?.into()))?;
+                let output = |&i: &usize| {
+                    let values = outputs[i].to_plain_array_view::<f32>()?.iter().copied().collect();
+                    Ok(Output { shape: outputs[i].shape().to_vec(), values })
                 };
-                run().map_err(|e| format!("{e:#}"))
-            }
+                wanted.iter().map(output).collect()
+            }),
         }
     }
 }
 
-/// A network that does not compile for its input, with the error of the runtime.
+/// tract's plan for a network and an input of one shape.
+fn embedded(bytes: &[u8], shape: [usize; 4]) -> TractResult<Arc<TypedRunnableModel>> {
+    let most = limits::largest(shape.iter().product::<usize>() * size_of::<f32>(), bytes.len());
+    let onnx = tract_onnx::onnx();
+    let proto = onnx.proto_model_for_read(&mut &*bytes)?;
+    let mut nodes = proto.graph.iter().flat_map(|graph| &graph.node);
+    if let Some(node) = nodes.find(|node| !onnx.op_register.0.contains_key(&node.op_type)) {
+        bail!("the embedded runtime has no operator {}", node.op_type);
+    }
+    let model = onnx.model_for_proto_model(&proto)?.with_input_fact(0, f32::fact(shape).into())?;
+    limits::check(&model, most)?;
+    let model = model.into_typed()?;
+    limits::check_typed(&model, most)?;
+    model.into_optimized()?.into_runnable()
+}
+
+/// The result of tract; its errors and panics are texts of one line. It has assertions that a damaged network can reach.
+pub(super) fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> std::result::Result<T, String> {
+    match elbow_base::caught(work) {
+        Ok(done) => done.map_err(|e| one_line(&format!("{e:#}"))),
+        Err(panic) => Err(one_line(&format!("the embedded runtime gave up: {panic}"))),
+    }
+}
+
+/// The first line, cut where it is long: errors of tract show whole nodes with their weights.
+fn one_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line.to_owned(),
+    }
+}
+
+/// A network that tract does not compile for its input, with its error.
 fn not_compiled(why: String) -> Error {
-    Error::input(why, "give an ONNX network that takes one image")
+    Error::input(why, "export it with other operators or shapes, or name the library of ONNX Runtime in ORT_DYLIB_PATH")
 }
 
 pub(super) fn native_session(environment: &Environment, bytes: &[u8], cuda: Option<i32>) -> ort::Result<Session> {
-    let mut builder = Session::builder(environment)?.with_intra_threads(1)?.with_inter_threads(1)?;
+    let builder = Session::builder(environment)?.with_intra_threads(1)?.with_inter_threads(1)?;
+    // Its errors are returned, and need not be logged too.
+    let mut builder = builder.with_log_level(LogLevel::Fatal)?;
     if let Some(index) = cuda {
         // TF32 keeps 10 bits of a product: features would differ from those of other tools in the third digit.
         let provider = ort::ep::CUDA::default().with_device_id(index).with_tf32(false);
@@ -106,9 +143,13 @@ pub(super) fn native_session(environment: &Environment, bytes: &[u8], cuda: Opti
     builder.commit_from_memory(bytes)
 }
 
-fn native_run(session: &mut Session, input: &[f32], shape: [usize; 4], wanted: &[usize]) -> ort::Result<Vec<Vec<f32>>> {
+fn native_run(session: &mut Session, input: &[f32], shape: [usize; 4], wanted: &[usize]) -> ort::Result<Vec<Output>> {
     let outputs = session.run(ort::inputs![TensorRef::from_array_view((shape, input))?])?;
-    wanted.iter().map(|&i| Ok(outputs[i].try_extract_tensor::<f32>()?.1.to_vec())).collect()
+    let output = |&i: &usize| {
+        let (shape, values) = outputs[i].try_extract_tensor::<f32>()?;
+        Ok(Output { shape: shape.iter().map(|&n| n as usize).collect(), values: values.to_vec() })
+    };
+    wanted.iter().map(output).collect()
 }
 
 /// The environment of ONNX Runtime. A process can have only one, so the first library stays.

@@ -17,7 +17,8 @@ use tract_onnx::prelude::{
 
 use super::super::ports::{InputArray, NumberType, Port};
 use super::super::runtime::Runtime;
-use super::engine::{native_environment, native_session};
+use super::engine::{guarded, native_environment, native_session};
+use super::structure;
 use crate::{Error, Result};
 
 /// Idle compiled networks by the shapes of their inputs, for the embedded runtime.
@@ -47,6 +48,7 @@ impl OnnxSession {
         let model = tract_onnx::onnx().proto_model_for_read(&mut &bytes[..]);
         let model: ModelProto = model.map_err(|e| wrong(format!("not an ONNX file: {e}")))?;
         let graph = model.graph.as_ref().ok_or_else(|| wrong("it has no graph".to_owned()))?;
+        structure::check(graph).map_err(|e| wrong(e.to_string()))?;
         let is_weight = |port: &&ValueInfoProto| graph.initializer.iter().any(|tensor| tensor.name == port.name);
         let inputs = graph.input.iter().filter(|port| !is_weight(port)).map(port).collect();
         let outputs = graph.output.iter().map(port).collect();
@@ -72,7 +74,7 @@ impl OnnxSession {
                 lock().push(session);
                 output
             }
-            Runtime::Embedded => self.run_embedded(inputs, wanted).map_err(|e| format!("{e:#}")),
+            Runtime::Embedded => guarded(|| self.run_embedded(inputs, wanted)),
         }
     }
 

@@ -82,7 +82,7 @@ impl Texts {
     fn infilled(&self, text: &str, home: &str, judge: &Judge) -> Result<Panel, Error> {
         let Judge { context, data, .. } = *judge;
         let model = context.trained(&self.presets[0], &self.set_for(home))?;
-        let request = Request { known: Some(infilling(text, data)?), ..context.request(&model, 4, data.length()) };
+        let request = Request { known: vec![infilling(text, "_", data)?], ..context.request(&model, 4, data.length()) };
         let drawn = context.sample(&model, &request)?;
         let title = format!("Gaps filled by {}", implementation(&self.presets[0]));
         let mut rows = vec![vec!["given".to_owned(), text.to_owned()]];

@@ -1,0 +1,4 @@
+//! Sets of images: what is read, and what is refused.
+
+mod arrays;
+mod folders;
