@@ -177,6 +177,9 @@ impl ModelFile {
             if beside.exists() {
                 data.dataset = beside.display().to_string();
             }
+            if let Some(tokenizer) = data.alphabet.as_ref().and_then(|alphabet| alphabet.strip_prefix("tokenizer:")) {
+                data.alphabet = Some(format!("tokenizer:{}", folder.join(tokenizer).display()));
+            }
         }
         file.check().map_err(wrong)?;
         Ok(file)
