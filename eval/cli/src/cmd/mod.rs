@@ -6,6 +6,7 @@ pub mod eval;
 pub mod fid;
 pub mod import;
 pub mod likelihood;
+pub mod model;
 pub mod report;
 pub mod sample;
 pub mod theory;

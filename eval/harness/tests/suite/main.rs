@@ -4,5 +4,6 @@ mod estimator;
 mod fixture;
 mod gaussian_losses;
 mod objectives;
+mod outside;
 mod samplers;
 mod text_likelihood;

@@ -8,6 +8,7 @@ mod onnx;
 #[cfg(not(feature = "onnx"))]
 #[path = "without_onnx.rs"]
 mod onnx;
+mod ports;
 mod resize;
 mod runtime;
 
@@ -23,7 +24,8 @@ use rayon::prelude::*;
 
 pub use convention::Convention;
 pub use layer::{Layer, Pool};
-pub use onnx::Inception;
+pub use onnx::{Inception, OnnxSession};
+pub use ports::{InputArray, NumberType, Port};
 pub use resize::Resize;
 pub use runtime::Runtime;
 

@@ -110,7 +110,7 @@ fn embedded(bytes: &[u8], shape: [usize; 4]) -> TractResult<Arc<TypedRunnableMod
 }
 
 /// The result of tract; its errors and panics are texts of one line. It has assertions that a damaged network can reach.
-fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> std::result::Result<T, String> {
+pub(super) fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> std::result::Result<T, String> {
     match elbow_base::caught(work) {
         Ok(done) => done.map_err(|e| one_line(&format!("{e:#}"))),
         Err(panic) => Err(one_line(&format!("the embedded runtime gave up: {panic}"))),
@@ -131,7 +131,7 @@ fn not_compiled(why: String) -> Error {
     Error::input(why, "export it with other operators or shapes, or name the library of ONNX Runtime in ORT_DYLIB_PATH")
 }
 
-fn native_session(environment: &Environment, bytes: &[u8], cuda: Option<i32>) -> ort::Result<Session> {
+pub(super) fn native_session(environment: &Environment, bytes: &[u8], cuda: Option<i32>) -> ort::Result<Session> {
     let builder = Session::builder(environment)?.with_intra_threads(1)?.with_inter_threads(1)?;
     // Its errors are returned, and need not be logged too.
     let mut builder = builder.with_log_level(LogLevel::Fatal)?;
@@ -153,7 +153,7 @@ fn native_run(session: &mut Session, input: &[f32], shape: [usize; 4], wanted: &
 }
 
 /// The environment of ONNX Runtime. A process can have only one, so the first library stays.
-fn native_environment(library: &Path) -> Result<&'static Environment> {
+pub(super) fn native_environment(library: &Path) -> Result<&'static Environment> {
     static ENVIRONMENT: OnceLock<std::result::Result<Environment, String>> = OnceLock::new();
     let open = || {
         if !library.is_file() {

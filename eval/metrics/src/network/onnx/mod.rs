@@ -4,6 +4,7 @@ mod engine;
 mod inception;
 mod limits;
 mod precision;
+mod session;
 mod structure;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use tract_onnx::prelude::Framework;
 
 pub use engine::Engine;
 pub use inception::Inception;
+pub use session::OnnxSession;
 
 use super::graph::{Graph, Input};
 use crate::{Error, Result};

@@ -1,0 +1,83 @@
+//! `elbow model`: models from outside.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use elbow_base::Error;
+use elbow_harness::outside::{DEFAULT_LENGTH, Finding, OutsideModel, Verdict};
+use elbow_harness::workspace::Workspace;
+use elbow_impls::data::Split;
+use elbow_metrics::Runtime;
+use serde_json::json;
+
+use crate::flags::one_of;
+
+#[derive(Subcommand)]
+pub enum Task {
+    /// Probe a model file for mistakes that would make every number wrong
+    Check(CheckArguments),
+}
+
+#[derive(Args)]
+#[command(after_long_help = "Examples:
+  elbow model check denoiser.toml
+  elbow model check denoiser.toml --dataset ./test.txt --json
+
+The network is called on corrupted sequences of the data, and each statement of the file is compared
+with its rivals: another id of the mask, other ids of the data, another meaning of the time or of the
+output. Also probed: outputs that are not finite, that change from call to call, or that depend on the
+other sequences of a batch. Exit code 2 where something is wrong.")]
+pub struct CheckArguments {
+    /// The model file (TOML)
+    file: PathBuf,
+    /// Another data set than the file's, by name or file
+    #[arg(long, value_name = "NAME")]
+    dataset: Option<String>,
+    /// Part of the data set; images have train and test
+    #[arg(long, value_name = "NAME", default_value = "test", value_parser = one_of::<Split>())]
+    split: Split,
+    /// Tokens per sequence, for a network that takes any, 1 to a million [default: 64]
+    #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    length: Option<u32>,
+    /// ONNX Runtime's shared library, or none for the embedded tract [default: $ORT_DYLIB_PATH or a usual place, else tract]
+    #[arg(long, value_name = "FILE")]
+    ort_lib: Option<PathBuf>,
+}
+
+pub fn run(workspace: &Workspace, task: &Task) -> Result<ExitCode, Error> {
+    let Task::Check(arguments) = task;
+    let runtime = Runtime::find(arguments.ort_lib.as_deref(), &workspace.device_name)?;
+    let name = runtime.to_string();
+    let model = OutsideModel::load(&arguments.file, runtime)?;
+    let length = arguments.length.map_or(DEFAULT_LENGTH, |length| length as usize);
+    let data = model.data(workspace, arguments.dataset.as_deref(), arguments.split, length)?;
+    let length = model.file().model.length.unwrap_or(length);
+    let findings = model.probe(data.as_deref(), length, workspace.seed, &workspace.device)?;
+    let wrong = findings.iter().filter(|finding| finding.verdict == Verdict::Wrong).count();
+    let over = data.as_ref().map(|data| data.name());
+    let result = json!({
+        "file": arguments.file, "network_hash": model.hash(), "runtime": name, "dataset": over, "wrong": wrong,
+        "findings": findings,
+    });
+    workspace.print(&result, || {
+        let mut lines: Vec<String> = findings.iter().map(line).collect();
+        lines.push(match (wrong, over) {
+            (0, Some(over)) => format!("nothing is wrong, on {over}"),
+            (0, None) => "nothing is wrong on random tokens; name data for more probes: --dataset NAME".to_owned(),
+            (1, _) => "1 probe found a mistake".to_owned(),
+            (wrong, _) => format!("{wrong} probes found a mistake"),
+        });
+        lines.join("\n")
+    })?;
+    Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+fn line(finding: &Finding) -> String {
+    let mark = match finding.verdict {
+        Verdict::Good => "ok   ",
+        Verdict::Wrong => "WRONG",
+        Verdict::Note => "note ",
+    };
+    format!("{mark}  {:13} {}", finding.probe, finding.detail)
+}

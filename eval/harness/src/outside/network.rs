@@ -1,0 +1,191 @@
+//! The calls of a network from outside: arrays in, arrays out, in the batches that its file allows.
+
+use std::sync::{Mutex, PoisonError};
+
+use burn::tensor::kind::Basic;
+use burn::tensor::{Int, Tensor, TensorData};
+use elbow_base::Error;
+use elbow_impls::network::{Input, to_f64_vec};
+use elbow_metrics::{InputArray, NumberType, OnnxSession, Port, Runtime};
+
+use super::ModelFile;
+
+/// A network with the description of its ports.
+pub(super) struct Network {
+    session: OnnxSession,
+    pub file: ModelFile,
+    /// The wanted output among the session's.
+    output: usize,
+    /// Sequences per call, where the file fixes them.
+    batch: Option<usize>,
+    /// The first failed call: a denoiser has no way to say so, and returns NaN.
+    failure: Mutex<Option<String>>,
+}
+
+impl Network {
+    /// Loads the network of a model file and compares its ports with what the file says.
+    pub fn load(file: ModelFile, runtime: Runtime) -> Result<Self, Error> {
+        let session = OnnxSession::load(&file.model.onnx, runtime)?;
+        let place = file.model.onnx.display().to_string();
+        let wrong = |what: String| Error::input(format!("{place}: {what}"), "correct the model file");
+        let names = |ports: &[Port]| ports.iter().map(|port| port.name.as_str()).collect::<Vec<_>>().join(", ");
+        let output = session.outputs.iter().position(|port| port.name == file.output.name);
+        let output = output.ok_or_else(|| {
+            wrong(format!("no output is called {:?}; it has {}", file.output.name, names(&session.outputs)))
+        })?;
+        let named = [Some(&file.inputs.tokens), file.inputs.time.as_ref().map(|time| &time.name)];
+        let named: Vec<&String> =
+            named.into_iter().chain([file.inputs.class.as_ref().map(|class| &class.name)]).flatten().collect();
+        if let Some(name) = named.iter().find(|name| session.input(name).is_none()) {
+            return Err(wrong(format!("no input is called {name:?}; it has {}", names(&session.inputs))));
+        }
+        if let Some(port) = session.inputs.iter().find(|port| !named.contains(&&port.name)) {
+            let what = format!("its input {:?} is not among the model file's inputs", port.name);
+            return Err(wrong(format!("{what}: fix it in the export, or name it")));
+        }
+        if let Some(port) = session.inputs.iter().chain([&session.outputs[output]]).find(|port| port.number.is_none()) {
+            let what = format!("{:?} has a type that is neither float32, int64 nor int32", port.name);
+            return Err(wrong(format!("{what}: export the network in single precision")));
+        }
+        let tokens = session.input(&file.inputs.tokens).map_or(&[][..], |port| &port.shape);
+        let &[batch, length] = tokens else {
+            return Err(wrong(format!("{:?} is not [batch, length]", file.inputs.tokens)));
+        };
+        let whole = |length: usize| length + file.frame_length();
+        match (length, file.model.length) {
+            (Some(fixed), None) => {
+                let what = format!("its sequences have {fixed} tokens");
+                return Err(wrong(format!("{what}: say so, length = {}", fixed - file.frame_length().min(fixed))));
+            }
+            (Some(fixed), Some(length)) if fixed != whole(length) => {
+                return Err(wrong(format!(
+                    "its sequences have {fixed} tokens, and the model file says {}",
+                    whole(length)
+                )));
+            }
+            _ => {}
+        }
+        Ok(Self { session, file, output, batch, failure: Mutex::new(None) })
+    }
+
+    /// SHA-256 of the ONNX file.
+    pub fn hash(&self) -> &str {
+        &self.session.hash
+    }
+
+    /// The first failed call, if one has failed since the last question.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The output for each sequence, \[sequences, positions, width\] (width 1 for points): `row` gives the input array
+    /// of one sequence, `time` the number of its noise.
+    pub fn call<K: Basic>(&self, input: &Input<K>, rows: &Rows, times: &[f64]) -> Result<(Vec<f32>, usize), String> {
+        let class: Option<Vec<i64>> = input.class.clone().map(ids);
+        let count = times.len();
+        let size = self.batch.unwrap_or(count).max(1);
+        let (mut values, mut width) = (Vec::new(), 0);
+        for first in (0..count).step_by(size) {
+            // The last call of a fixed batch is filled up with its last sequence.
+            let members: Vec<usize> = (first..first + size).map(|index| index.min(count - 1)).collect();
+            let arrays =
+                self.session.inputs.iter().map(|port| self.array(port, &members, rows, times, class.as_deref()));
+            let (part, shape) = self.session.run(&arrays.collect::<Result<Vec<_>, _>>()?, self.output)?;
+            let per_sequence = part.len() / members.len();
+            if !part.len().is_multiple_of(members.len()) || !per_sequence.is_multiple_of(rows.length) {
+                return Err(format!("its output has the shape {shape:?} for {size} sequences of {}", rows.length));
+            }
+            width = per_sequence / rows.length;
+            values.extend_from_slice(&part[..per_sequence * size.min(count - first)]);
+        }
+        Ok((values, width))
+    }
+
+    fn array(
+        &self,
+        port: &Port,
+        members: &[usize],
+        rows: &Rows,
+        times: &[f64],
+        class: Option<&[i64]>,
+    ) -> Result<InputArray, String> {
+        let inputs = &self.file.inputs;
+        if port.name == inputs.tokens {
+            return Ok(rows.of(members));
+        }
+        let per_sequence = match port.shape.len() {
+            1 => vec![members.len()],
+            2 => vec![members.len(), 1],
+            rank => return Err(format!("its input {:?} has {rank} axes: one number per sequence", port.name)),
+        };
+        if inputs.time.as_ref().is_some_and(|time| time.name == port.name) {
+            return Ok(InputArray::Numbers(members.iter().map(|&row| times[row] as f32).collect(), per_sequence));
+        }
+        let none = inputs.class.as_ref().and_then(|class| class.none);
+        let classes = inputs.class.as_ref().map_or(0, |class| class.classes as i64);
+        let id = |&row: &usize| match (class.map(|class| class[row]), none) {
+            (Some(id), _) if id < classes => Ok(id),
+            (_, Some(none)) => Ok(i64::from(none)),
+            _ => {
+                Err("the network needs a class, and none is given; the model file has no inputs.class.none".to_owned())
+            }
+        };
+        let ids = members.iter().map(id).collect::<Result<Vec<_>, _>>()?;
+        Ok(match port.number {
+            Some(NumberType::Float32) => InputArray::Numbers(ids.iter().map(|&id| id as f32).collect(), per_sequence),
+            _ => InputArray::Ids(ids, per_sequence),
+        })
+    }
+
+    /// The tensor \[rows, length, width\] of a call's result; NaN where it failed, which [`Self::failure`] then tells.
+    pub fn tensor_or_nan(
+        &self,
+        called: Result<Vec<f32>, String>,
+        shape: [usize; 3],
+        device: &burn::tensor::Device,
+    ) -> Tensor<3> {
+        let values = called.unwrap_or_else(|what| {
+            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            failure.get_or_insert(what);
+            vec![f32::NAN; shape.iter().product()]
+        });
+        Tensor::from_data(TensorData::new(values, shape), device)
+    }
+}
+
+/// The sequences of a call, framed: ids or points.
+pub(super) struct Rows {
+    pub values: RowValues,
+    /// Entries per sequence.
+    pub length: usize,
+}
+
+pub(super) enum RowValues {
+    Ids(Vec<i64>),
+    Points(Vec<f32>),
+}
+
+impl Rows {
+    fn of(&self, members: &[usize]) -> InputArray {
+        let shape = vec![members.len(), self.length];
+        let range = |&row: &usize| row * self.length..(row + 1) * self.length;
+        match &self.values {
+            RowValues::Ids(ids) => {
+                InputArray::Ids(members.iter().flat_map(|m| &ids[range(m)]).copied().collect(), shape)
+            }
+            RowValues::Points(points) => {
+                InputArray::Numbers(members.iter().flat_map(|m| &points[range(m)]).copied().collect(), shape)
+            }
+        }
+    }
+}
+
+/// The ids of a tensor in row-major order.
+pub(super) fn ids<const D: usize>(tensor: Tensor<D, Int>) -> Vec<i64> {
+    tensor.into_data().iter::<i64>().collect()
+}
+
+/// The times of an input.
+pub(super) fn times<K: Basic>(input: &Input<K>) -> Vec<f64> {
+    to_f64_vec(input.time.clone())
+}
