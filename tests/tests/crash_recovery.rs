@@ -87,6 +87,8 @@ fn timeless(out: &Path) -> BTreeMap<String, Value> {
     for row in rows.values_mut() {
         row["seconds"] = Value::Null;
         row["provenance"]["finished"] = Value::Null;
+        // It is of the clock's fields too.
+        row["checksum"] = Value::Null;
     }
     rows
 }

@@ -38,7 +38,8 @@ fn a_model_file_gives_a_likelihood_with_its_error() {
     let file = file.to_str().expect("UTF-8");
     let json = run(&["likelihood", "--model", file, "--split", "all", "--draws", "32"]).json();
     assert_eq!(json["nelbo"]["estimator"], "k-dce");
-    let exact = elbow(ELBOW, &["theory", "masked", "--toy", "fixtures/toys/example-a.json", "--steps", "2", "--json"]).json();
+    let exact =
+        elbow(ELBOW, &["theory", "masked", "--toy", "fixtures/toys/example-a.json", "--steps", "2", "--json"]).json();
     let nats = |key: &str| json["nelbo"]["nats"][key].as_f64().expect("a number");
     let expected = exact["any_order_ar_nll"].as_f64().expect("a number");
     assert!((nats("value") - expected).abs() < 4.0 * nats("standard_error"), "{json} against {expected}");
@@ -58,5 +59,10 @@ fn probes_name_planted_mistakes_and_exit_with_2() {
     assert!(call.stdout.contains("do not sum to 1"), "{}", call.stdout);
     let refused = model(folder.path(), "table", "mask_id = 2", "mask_id = 4");
     let call = check(&refused);
-    assert_eq!((call.code, call.stderr.contains("mask_id = 4 is one of the data's ids 3 to 4")), (2, true), "{}", call.stderr);
+    assert_eq!(
+        (call.code, call.stderr.contains("mask_id = 4 is one of the data's ids 3 to 4")),
+        (2, true),
+        "{}",
+        call.stderr
+    );
 }

@@ -114,6 +114,8 @@ fn report(folder: &Path) -> String {
     elbow(ELBOW, &[&["eval"][..], &CLAIMS, &["--out", text(&out), "--json", "-q"]].concat()).json();
     let recorded = fs::read_to_string(out.join("results.jsonl")).expect("rows");
     let mut rows: Vec<Value> = recorded.lines().map(|row| serde_json::from_str(row).expect("a row")).collect();
+    // A row that is edited has no checksum that fits.
+    rows.iter_mut().for_each(|row| row["checksum"] = Value::Null);
     let row = rows.iter_mut().find(|row| row["claim"]["id"] == CLAIMS[0]).expect("a row");
     row["figures"][0]["panels"].as_array_mut().expect("panels").push(json!({
         "kind": "images", "title": "Images", "width": 2, "height": 2, "channels": 3, "columns": 2,

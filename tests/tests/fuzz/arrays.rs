@@ -69,7 +69,7 @@ fn npz_files_of_statistics() {
 
 #[test]
 fn npy_files_of_images() {
-    let valid = [npy_file("(2, 4, 5, 3)", &levels(120)), npy_file("(3, 4, 5)", &levels(60))];
+    let valid = [npy_file("(2, 4, 5, 3)", &levels(120)), npy_file("(6, 4, 5)", &levels(120))];
     fuzz("npy", "current.npy", &[npy, npy, bytes], &valid, images);
 }
 

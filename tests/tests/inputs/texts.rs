@@ -251,5 +251,8 @@ fn what_is_no_text_is_refused_with_its_place() {
     ] {
         refused(&likelihood(&run, &["--dataset", &write(folder, name, bytes)]), &words);
     }
-    refused(&likelihood(&run, &["--dataset", &folder.display().to_string()]), &["a folder: name a file"]);
+    refused(
+        &likelihood(&run, &["--dataset", &folder.display().to_string()]),
+        &["holds images, which have no alphabet"],
+    );
 }
