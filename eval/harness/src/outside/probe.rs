@@ -290,5 +290,5 @@ impl<'a> Probe<'a> {
 /// Whether two outputs differ by more than rounding.
 fn differs(one: &[f32], other: &[f32]) -> bool {
     let largest = one.iter().fold(1.0_f32, |largest, value| largest.max(value.abs()));
-    one.len() != other.len() || one.iter().zip(other).any(|(a, b)| !((a - b).abs() <= SAME * largest))
+    one.len() != other.len() || !one.iter().zip(other).all(|(a, b)| (a - b).abs() <= SAME * largest)
 }

@@ -135,10 +135,8 @@ impl OnnxSession {
 }
 
 fn port(info: &ValueInfoProto) -> Port {
-    let tensor = match info.r#type.as_ref().and_then(|kind| kind.value.as_ref()) {
-        Some(type_proto::Value::TensorType(tensor)) => Some(tensor),
-        None => None,
-    };
+    let kind = info.r#type.as_ref().and_then(|kind| kind.value.as_ref());
+    let tensor = kind.map(|type_proto::Value::TensorType(tensor)| tensor);
     let number = tensor.and_then(|tensor| match DataType::try_from(tensor.elem_type) {
         Ok(DataType::Int64) => Some(NumberType::Int64),
         Ok(DataType::Int32) => Some(NumberType::Int32),
