@@ -32,7 +32,8 @@ pub enum InputArray {
 }
 
 impl InputArray {
-    pub(super) fn shape(&self) -> &[usize] {
+    /// The extents.
+    pub fn shape(&self) -> &[usize] {
         match self {
             Self::Ids(_, shape) | Self::Numbers(_, shape) => shape,
         }

@@ -66,14 +66,17 @@ pub struct OnnxSession {
 }
 
 impl OnnxSession {
+    /// Fails.
     pub fn load(_: &Path, _: Runtime) -> Result<Self> {
         Err(no_onnx())
     }
 
+    /// None.
     pub fn input(&self, _: &str) -> Option<&Port> {
         None
     }
 
+    /// Fails.
     pub fn run(&self, _: &[InputArray], _: usize) -> std::result::Result<(Vec<f32>, Vec<usize>), String> {
         Err(no_onnx().to_string())
     }
