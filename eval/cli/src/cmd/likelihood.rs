@@ -39,7 +39,7 @@ pub struct Arguments {
     /// A model from outside in place of a run: the model file (TOML) of an ONNX denoiser
     #[arg(long, value_name = "FILE", conflicts_with_all = ["checkpoint", "ode", "other_data", "frame", "documents", "detokenizer"])]
     model: Option<PathBuf>,
-    /// Tokens per sequence of a text, for a model from outside that takes any, 1 to a million [default: 64]
+    /// Tokens per sequence of a text, for a model from outside that takes any, 1 to 1,000,000 [default: 64]
     #[arg(long, value_name = "TOKENS", requires = "model", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     length: Option<u32>,
     /// ONNX Runtime's shared library for a model from outside, or none for the embedded tract [default: $ORT_DYLIB_PATH or a

@@ -37,7 +37,7 @@ pub struct CheckArguments {
     /// Part of the data set; images have train and test
     #[arg(long, value_name = "NAME", default_value = "test", value_parser = one_of::<Split>())]
     split: Split,
-    /// Tokens per sequence, for a network that takes any, 1 to a million [default: 64]
+    /// Tokens per sequence, for a network that takes any, 1 to 1,000,000 [default: 64]
     #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     length: Option<u32>,
     /// ONNX Runtime's shared library, or none for the embedded tract [default: $ORT_DYLIB_PATH or a usual place, else tract]

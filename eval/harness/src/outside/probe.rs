@@ -16,7 +16,7 @@ use super::tokens::{OutsideTokens, Reading};
 use super::{OutputMeaning, TimeMeaning};
 
 /// Sequences of a probe.
-pub(super) const SEQUENCES: usize = 32;
+const SEQUENCES: usize = 32;
 /// The time at which tokens are masked.
 const TIME: f64 = 0.5;
 /// Standard errors by which a rival reading must be better.

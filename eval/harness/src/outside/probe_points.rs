@@ -10,8 +10,10 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::OutputMeaning;
 use super::points::OutsidePoints;
-use super::probe::{Finding, SEQUENCES, SIGNIFICANT, Verdict};
+use super::probe::{Finding, SIGNIFICANT, Verdict};
 
+/// Sequences with noise of their own; those of the data in turn.
+const ROWS: usize = 128;
 /// Log-SNRs at which the noise is estimated, in turn.
 const LOG_SNRS: [f64; 4] = [-3.0, -1.0, 1.0, 3.0];
 
@@ -25,11 +27,11 @@ pub(super) fn probe(
 ) -> Result<Vec<Finding>, Error> {
     let values = model.network.file.model.values;
     let x = match data {
-        Some(data) => data.select(&(0..data.len().min(SEQUENCES)).collect::<Vec<_>>())?,
+        Some(data) => data.select(&(0..ROWS).map(|row| row % data.len()).collect::<Vec<_>>())?,
         None => {
             let mut rng = Key::new(seed, "probe").rng();
             let mut draw = || ((open_uniform(&mut rng) * values as f64) as u32).min(values as u32 - 1);
-            Tokens::new((0..SEQUENCES * length).map(|_| draw()).collect(), length)
+            Tokens::new((0..ROWS * length).map(|_| draw()).collect(), length)
         }
     };
     let length = x.length();
@@ -82,8 +84,10 @@ pub(super) fn probe(
         meanings.push(own);
     }
     let rivals = meanings.into_iter().flat_map(|prediction| [(prediction, 1.0), (prediction, -1.0)]);
+    // Errors differ by orders of magnitude between noise levels: what counts is the share of both that a rival saves.
     let better = rivals.filter(|rival| *rival != (own, 1.0)).filter_map(|(prediction, sign)| {
-        let saved: Vec<f64> = declared.iter().zip(errors(prediction, sign)).map(|(own, other)| own - other).collect();
+        let share = |(own, other): (&f64, f64)| (own - other) / (own + other).max(f64::MIN_POSITIVE);
+        let saved: Vec<f64> = declared.iter().zip(errors(prediction, sign)).map(share).collect();
         let saved = Estimate::of(&saved);
         (saved.value > SIGNIFICANT * saved.standard_error).then_some((saved.value, prediction, sign))
     });
@@ -91,7 +95,9 @@ pub(super) fn probe(
     match better.max_by(|a, b| a.0.total_cmp(&b.0)) {
         Some((saved, prediction, sign)) => {
             let minus = if sign < 0.0 { "minus " } else { "" };
-            let detail = format!("the noise is estimated better by {saved:.3} if the output means {minus}{prediction}");
+            let detail = format!(
+                "the noise is estimated better if the output means {minus}{prediction} (score {saved:.2} of 1)"
+            );
             add("output", Verdict::Wrong, detail);
         }
         None => {
