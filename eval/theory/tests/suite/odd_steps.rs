@@ -13,7 +13,7 @@ use elbow_theory::{Alphabet, Toy};
 
 const STEPS: [usize; 4] = [1, 2, 3, 53];
 
-/// Rounding in sums of up to 53 terms; measured 2e-15 and less.
+/// Rounding in sums of up to 53 terms.
 const ROUNDING: f64 = 1e-14;
 
 fn close(found: f64, exact: f64, tolerance: f64) {
