@@ -218,7 +218,10 @@ fn damaged_networks_are_refused_in_a_line() {
         (model(&[mean("x")], &[], &input(FLOAT, &["N", "64"]), &y()), "its input x [N, 64] is no image"),
         (model(&[mean("x")], &[], &input(FLOAT, &["N", "C", "8", "8"]), &y()), "no fixed number of channels"),
         (model(&[mean("x")], &[], &input(FLOAT, &["N", "8", "8", "1"]), &y()), "looks like [N, H, W, C]"),
-        (model(&logarithm, &[], &images, &[value("z", FLOAT, &["N", "1"])]), "net: its features hold NaN for this image"),
+        (
+            model(&logarithm, &[], &images, &[value("z", FLOAT, &["N", "1"])]),
+            "net: its features hold NaN for this image",
+        ),
     ] {
         let text = bench.refusal(&network, &[]);
         assert!(text.contains(expected), "{expected:?} is not in {text}");
