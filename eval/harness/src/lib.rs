@@ -22,7 +22,6 @@ pub mod device;
 pub mod images;
 pub mod inventory;
 pub mod likelihood;
-pub mod memory;
 pub mod networks;
 pub mod outside;
 pub mod progress;

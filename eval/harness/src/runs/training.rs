@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use elbow_base::{Error, Silent};
+use elbow_base::{Error, Silent, memory};
 use elbow_impls::data::{Dataset, Split};
 use elbow_impls::train::{DataShape, Plan, Progress, Settings, Trainer, TrainingCallback, train};
 
 use crate::device::DeviceName;
 use crate::likelihood::BoundEstimation;
-use crate::memory;
 use crate::sampling::{self, Request};
 use crate::workspace::Workspace;
 
@@ -49,7 +48,8 @@ fn check_memory(workspace: &Workspace, settings: &Settings, data: &dyn Dataset) 
     let on_cpu = workspace.device_name.split(',').any(|name| name.parse() == Ok(DeviceName::Cpu));
     let Some(available) = memory::available().filter(|_| on_cpu) else { return Ok(()) };
     let plan = Plan::new(settings, &DataShape::of(data))?;
-    let needed = plan.memory.at_least(settings.shards, memory::cores());
+    let cores = std::thread::available_parallelism().map_or(1, Into::into);
+    let needed = plan.memory.at_least(settings.shards, cores);
     if needed <= available {
         return Ok(());
     }
