@@ -3,11 +3,8 @@
 //! Each image is computed by itself on one thread, and as many at once as there are cores. So the features of an image
 //! do not depend on a batch or on the number of threads.
 
-use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 
-use ort::environment::Environment;
-use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::value::TensorRef;
 use tract_onnx::prelude::{
@@ -16,8 +13,9 @@ use tract_onnx::prelude::{
 use tract_onnx::tract_hir::internal::bail;
 
 use super::super::layer::Output;
-use super::super::runtime::{Runtime, unloadable};
+use super::super::runtime::Runtime;
 use super::limits;
+use super::native::Sessions;
 use crate::{Error, Result};
 
 /// Longest text of a runtime's error that is passed on, in characters.
@@ -25,13 +23,7 @@ const LONGEST: usize = 300;
 
 /// A network compiled for inputs of one shape, shared by threads.
 pub enum Engine {
-    /// Idle sessions of ONNX Runtime; one is added where more threads run at once than there are sessions.
-    Native {
-        bytes: Arc<[u8]>,
-        environment: &'static Environment,
-        cuda: Option<i32>,
-        idle: Mutex<Vec<Session>>,
-    },
+    Native(Sessions),
     Embedded(Arc<TypedRunnableModel>),
 }
 
@@ -40,15 +32,9 @@ impl Engine {
     pub fn new(bytes: &Arc<[u8]>, runtime: &Runtime, shape: [usize; 4]) -> Result<Self> {
         match runtime {
             Runtime::Native { library, cuda } => {
-                let environment = native_environment(library)?;
-                let first = native_session(environment, bytes, *cuda).map_err(|e| match *cuda {
-                    None => Error::input(
-                        one_line(&e.to_string()),
-                        "export the network with operators that ONNX Runtime has",
-                    ),
-                    Some(device) => Error::CudaDevice(device, e.to_string()),
-                })?;
-                Ok(Self::Native { bytes: Arc::clone(bytes), environment, cuda: *cuda, idle: Mutex::new(vec![first]) })
+                let sessions = Sessions::new(bytes, library, *cuda)?;
+                sessions.warm()?;
+                Ok(Self::Native(sessions))
             }
             Runtime::Embedded => guarded(|| embedded(bytes, shape)).map(Self::Embedded).map_err(not_compiled),
         }
@@ -57,7 +43,7 @@ impl Engine {
     /// Number of images to run at once.
     pub fn threads(&self) -> usize {
         match self {
-            Self::Native { cuda: Some(_), .. } => 1,
+            Self::Native(sessions) if sessions.on_cuda() => 1,
             _ => std::thread::available_parallelism().map_or(1, |n| n.get()),
         }
     }
@@ -70,16 +56,8 @@ impl Engine {
         wanted: &[usize],
     ) -> std::result::Result<Vec<Output>, String> {
         match self {
-            Self::Native { bytes, environment, cuda, idle } => {
-                let lock = || idle.lock().unwrap_or_else(PoisonError::into_inner);
-                let waiting = lock().pop();
-                let mut session = match waiting {
-                    Some(session) => session,
-                    None => native_session(environment, bytes, *cuda).map_err(|e| e.to_string())?,
-                };
-                let outputs = native_run(&mut session, &input, shape, wanted).map_err(|e| one_line(&e.to_string()));
-                lock().push(session);
-                outputs
+            Self::Native(sessions) => {
+                sessions.run(|session| native_run(session, &input, shape, wanted)).map_err(|e| one_line(&e.to_string()))
             }
             Self::Embedded(plan) => guarded(|| {
                 let outputs = plan.run(tvec!(Tensor::from_shape(&shape, &input)?.into()))?;
@@ -118,7 +96,7 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> std::result::
 }
 
 /// The first line, cut where it is long: errors of tract show whole nodes with their weights.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}...", &line[..end]),
@@ -131,18 +109,6 @@ fn not_compiled(why: String) -> Error {
     Error::input(why, "export it with other operators or shapes, or name the library of ONNX Runtime in ORT_DYLIB_PATH")
 }
 
-pub(super) fn native_session(environment: &Environment, bytes: &[u8], cuda: Option<i32>) -> ort::Result<Session> {
-    let builder = Session::builder(environment)?.with_intra_threads(1)?.with_inter_threads(1)?;
-    // Its errors are returned, and need not be logged too.
-    let mut builder = builder.with_log_level(LogLevel::Fatal)?;
-    if let Some(index) = cuda {
-        // TF32 keeps 10 bits of a product: features would differ from those of other tools in the third digit.
-        let provider = ort::ep::CUDA::default().with_device_id(index).with_tf32(false);
-        builder = builder.with_execution_providers([provider.build().error_on_failure()])?;
-    }
-    builder.commit_from_memory(bytes)
-}
-
 fn native_run(session: &mut Session, input: &[f32], shape: [usize; 4], wanted: &[usize]) -> ort::Result<Vec<Output>> {
     let outputs = session.run(ort::inputs![TensorRef::from_array_view((shape, input))?])?;
     let output = |&i: &usize| {
@@ -150,16 +116,4 @@ fn native_run(session: &mut Session, input: &[f32], shape: [usize; 4], wanted: &
         Ok(Output { shape: shape.iter().map(|&n| n as usize).collect(), values: values.to_vec() })
     };
     wanted.iter().map(output).collect()
-}
-
-/// The environment of ONNX Runtime. A process can have only one, so the first library stays.
-pub(super) fn native_environment(library: &Path) -> Result<&'static Environment> {
-    static ENVIRONMENT: OnceLock<std::result::Result<Environment, String>> = OnceLock::new();
-    let open = || {
-        if !library.is_file() {
-            return Err("no such file".to_owned());
-        }
-        ort::init_from(library).map_err(|e| e.to_string())?.build().map_err(|e| e.to_string())
-    };
-    ENVIRONMENT.get_or_init(open).as_ref().map_err(|e| unloadable(library, e))
 }

@@ -3,6 +3,7 @@
 mod engine;
 mod inception;
 mod limits;
+mod native;
 mod precision;
 mod session;
 mod structure;

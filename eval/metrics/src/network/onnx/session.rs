@@ -17,20 +17,24 @@ use tract_onnx::prelude::{
 
 use super::super::ports::{InputArray, NumberType, Port};
 use super::super::runtime::Runtime;
-use super::engine::{guarded, native_environment, native_session};
+use super::engine::{guarded, one_line};
+use super::native::Sessions;
 use super::structure;
 use crate::{Error, Result};
 
-/// Idle compiled networks by the shapes of their inputs, for the embedded runtime.
+/// The network compiled for an embedded call, by the shapes of its inputs.
 type Plans = HashMap<Vec<Vec<usize>>, Arc<TypedRunnableModel>>;
+
+/// The runtime's own state of a network.
+enum State {
+    Native(Sessions),
+    Embedded(Mutex<Plans>),
+}
 
 /// A network that can be called.
 pub struct OnnxSession {
     bytes: Arc<[u8]>,
-    runtime: Runtime,
-    /// Idle sessions of the native runtime; one is added where more threads call at once than there are sessions.
-    idle: Mutex<Vec<Session>>,
-    plans: Mutex<Plans>,
+    state: State,
     /// The inputs in the order of the file.
     pub inputs: Vec<Port>,
     /// The outputs in the order of the file.
@@ -52,8 +56,12 @@ impl OnnxSession {
         let is_weight = |port: &&ValueInfoProto| graph.initializer.iter().any(|tensor| tensor.name == port.name);
         let inputs = graph.input.iter().filter(|port| !is_weight(port)).map(port).collect();
         let outputs = graph.output.iter().map(port).collect();
+        let state = match &runtime {
+            Runtime::Native { library, cuda } => State::Native(Sessions::new(&bytes, library, *cuda)?),
+            Runtime::Embedded => State::Embedded(Mutex::default()),
+        };
         let hash = sha256(&bytes);
-        Ok(Self { bytes, runtime, idle: Mutex::default(), plans: Mutex::default(), inputs, outputs, hash })
+        Ok(Self { bytes, state, inputs, outputs, hash })
     }
 
     /// The input of this name.
@@ -63,18 +71,11 @@ impl OnnxSession {
 
     /// The output `wanted` for inputs in the order of [`Self::inputs`], and its shape.
     pub fn run(&self, inputs: &[InputArray], wanted: usize) -> std::result::Result<(Vec<f32>, Vec<usize>), String> {
-        match &self.runtime {
-            Runtime::Native { library, cuda } => {
-                let environment = native_environment(library).map_err(|e| e.to_string())?;
-                let lock = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-                let waiting = lock().pop();
-                let session = waiting.map_or_else(|| native_session(environment, &self.bytes, *cuda), Ok);
-                let mut session = session.map_err(|e| e.to_string())?;
-                let output = self.run_native(&mut session, inputs, wanted).map_err(|e| e.to_string());
-                lock().push(session);
-                output
+        match &self.state {
+            State::Native(sessions) => {
+                sessions.run(|session| self.run_native(session, inputs, wanted)).map_err(|e| one_line(&e.to_string()))
             }
-            Runtime::Embedded => guarded(|| self.run_embedded(inputs, wanted)),
+            State::Embedded(plans) => guarded(|| self.run_embedded(plans, inputs, wanted)),
         }
     }
 
@@ -100,9 +101,14 @@ impl OnnxSession {
         Ok((values.to_vec(), shape.iter().map(|&n| n as usize).collect()))
     }
 
-    fn run_embedded(&self, inputs: &[InputArray], wanted: usize) -> TractResult<(Vec<f32>, Vec<usize>)> {
+    fn run_embedded(
+        &self,
+        plans: &Mutex<Plans>,
+        inputs: &[InputArray],
+        wanted: usize,
+    ) -> TractResult<(Vec<f32>, Vec<usize>)> {
         let shapes: Vec<Vec<usize>> = inputs.iter().map(|input| input.shape().to_vec()).collect();
-        let known = self.plans.lock().unwrap_or_else(PoisonError::into_inner).get(&shapes).cloned();
+        let known = plans.lock().unwrap_or_else(PoisonError::into_inner).get(&shapes).cloned();
         let plan = match known {
             Some(plan) => plan,
             None => {
@@ -116,7 +122,7 @@ impl OnnxSession {
                     model = model.with_input_fact(place, InferenceFact::dt_shape(kind, shape))?;
                 }
                 let plan = model.into_optimized().and_then(TypedModel::into_runnable)?;
-                self.plans.lock().unwrap_or_else(PoisonError::into_inner).insert(shapes, Arc::clone(&plan));
+                plans.lock().unwrap_or_else(PoisonError::into_inner).insert(shapes, Arc::clone(&plan));
                 plan
             }
         };
