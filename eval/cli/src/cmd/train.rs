@@ -100,11 +100,15 @@ fn plan(workspace: &Workspace, arguments: &Arguments, settings: &Settings) -> Re
         let what = format!("--devices {}: the batch is cut into shards = {}", arguments.devices, settings.shards);
         return Err(Error::input(what, format!("--set shards={} or a multiple", arguments.devices)));
     }
-    if settings.data.is_own_images() {
+    let shape = if settings.data.is_own_images() {
         workspace.open(&settings.data(Split::Test))?;
-        settings.network(&workspace.open(&settings.data(Split::Train))?.shape())?;
-    }
-    let plan = settings.data.shape().and_then(|data| Plan::new(settings, &data));
+        let shape = workspace.open(&settings.data(Split::Train))?.shape();
+        settings.network(&shape)?;
+        Ok(shape)
+    } else {
+        settings.data.shape()
+    };
+    let plan = shape.and_then(|data| Plan::new(settings, &data));
     let mut document = serde_json::to_value(settings).map_err(|e| Error::internal(e.to_string()))?;
     let hours = |plan: &Plan| plan.hours(arguments.throughput * 1e12, arguments.devices as usize);
     document["plan"] = match &plan {
