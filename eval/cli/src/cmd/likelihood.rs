@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use elbow_base::Error;
 use elbow_harness::likelihood::{Bound, BoundEstimation, Dequantisation, Estimate, Estimator, OdeLikelihood, OdeNll};
-use elbow_harness::outside::{DEFAULT_LENGTH, OutsideModel};
+use elbow_harness::outside::OutsideModel;
 use elbow_harness::provenance;
 use elbow_harness::runs::Trained;
 use elbow_harness::workspace::Workspace;
 use elbow_impls::data::detokenizer::Detokenizer;
 use elbow_impls::data::text_options::Documents;
 use elbow_impls::data::{Dataset, Split, TextOptions};
-use elbow_metrics::Runtime;
 use serde_json::json;
 
-use crate::flags::{one_of, positive};
+use crate::flags::{RuntimeFlag, one_of, positive};
 
 #[derive(Args)]
+#[command(mut_arg("ort_lib", |library| library.requires("model")))]
 #[command(after_long_help = "Examples:
   elbow likelihood --checkpoint out/runs/md4-digits --split test --draws 16
   elbow likelihood --checkpoint out/runs/md4-digits --target-se 0.02
@@ -42,10 +42,8 @@ pub struct Arguments {
     /// Tokens per sequence of a text, for a model from outside that takes any, 1 to 1,000,000 [default: 64]
     #[arg(long, value_name = "TOKENS", requires = "model", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     length: Option<u32>,
-    /// ONNX Runtime's shared library for a model from outside, or none for the embedded tract [default: $ORT_DYLIB_PATH or a
-    /// usual place, else tract]
-    #[arg(long, value_name = "FILE", requires = "model")]
-    ort_lib: Option<PathBuf>,
+    #[command(flatten)]
+    runtime: RuntimeFlag,
     /// Another data set than that of training, by name or file: zero-shot
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
@@ -139,10 +137,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
 
 /// The bound of a model from outside.
 fn of_outside(workspace: &Workspace, arguments: &Arguments, file: &Path) -> Result<(), Error> {
-    let runtime = Runtime::find(arguments.ort_lib.as_deref(), &workspace.device_name)?;
+    let runtime = arguments.runtime.find(workspace)?;
     let name = runtime.to_string();
     let model = OutsideModel::load(file, runtime)?;
-    let length = arguments.length.map_or(DEFAULT_LENGTH, |length| length as usize);
+    let length = model.length(arguments.length.map(|length| length as usize));
     let data = model.data(workspace, arguments.dataset.as_deref(), arguments.split, length)?;
     let Some(data) = data else {
         let what = format!("{}: no data", file.display());

@@ -5,13 +5,12 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use elbow_base::Error;
-use elbow_harness::outside::{DEFAULT_LENGTH, Finding, OutsideModel, Verdict};
+use elbow_harness::outside::{Finding, OutsideModel, Verdict};
 use elbow_harness::workspace::Workspace;
 use elbow_impls::data::Split;
-use elbow_metrics::Runtime;
 use serde_json::json;
 
-use crate::flags::one_of;
+use crate::flags::{RuntimeFlag, one_of};
 
 #[derive(Subcommand)]
 pub enum Task {
@@ -40,19 +39,17 @@ pub struct CheckArguments {
     /// Tokens per sequence, for a network that takes any, 1 to 1,000,000 [default: 64]
     #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     length: Option<u32>,
-    /// ONNX Runtime's shared library, or none for the embedded tract [default: $ORT_DYLIB_PATH or a usual place, else tract]
-    #[arg(long, value_name = "FILE")]
-    ort_lib: Option<PathBuf>,
+    #[command(flatten)]
+    runtime: RuntimeFlag,
 }
 
 pub fn run(workspace: &Workspace, task: &Task) -> Result<ExitCode, Error> {
     let Task::Check(arguments) = task;
-    let runtime = Runtime::find(arguments.ort_lib.as_deref(), &workspace.device_name)?;
+    let runtime = arguments.runtime.find(workspace)?;
     let name = runtime.to_string();
     let model = OutsideModel::load(&arguments.file, runtime)?;
-    let length = arguments.length.map_or(DEFAULT_LENGTH, |length| length as usize);
+    let length = model.length(arguments.length.map(|length| length as usize));
     let data = model.data(workspace, arguments.dataset.as_deref(), arguments.split, length)?;
-    let length = model.file().model.length.unwrap_or(length);
     let findings = model.probe(data.as_deref(), length, workspace.seed, &workspace.device)?;
     let wrong = findings.iter().filter(|finding| finding.verdict == Verdict::Wrong).count();
     let over = data.as_ref().map(|data| data.name());

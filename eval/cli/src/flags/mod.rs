@@ -8,11 +8,29 @@ mod sampler;
 use std::path::PathBuf;
 
 use clap::Args;
+use elbow_base::Error;
+use elbow_harness::workspace::Workspace;
+use elbow_metrics::Runtime;
 
 pub use infill::InfillFlags;
 pub use output::OutputFlags;
 pub use parse::{finite, form, one_of, positive};
 pub use sampler::SamplerFlags;
+
+/// The option that names the library of ONNX networks.
+#[derive(Args)]
+pub struct RuntimeFlag {
+    /// ONNX Runtime's shared library, or none for the embedded tract [default: $ORT_DYLIB_PATH or a usual place, else tract]
+    #[arg(long, value_name = "FILE")]
+    ort_lib: Option<PathBuf>,
+}
+
+impl RuntimeFlag {
+    /// The runtime of this option and the device of the workspace.
+    pub fn find(&self, workspace: &Workspace) -> Result<Runtime, Error> {
+        Ok(Runtime::find(self.ort_lib.as_deref(), &workspace.device_name)?)
+    }
+}
 
 /// The option that names a trained run.
 #[derive(Args)]

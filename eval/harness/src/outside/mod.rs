@@ -35,7 +35,7 @@ use network::Network;
 use crate::workspace::Workspace;
 
 /// Tokens per sequence of a text where neither the network nor the user says how many.
-pub const DEFAULT_LENGTH: usize = 64;
+const DEFAULT_LENGTH: usize = 64;
 
 /// A model from outside, with the objective whose bound judges it.
 pub struct OutsideModel {
@@ -124,8 +124,13 @@ impl OutsideModel {
         }
     }
 
-    /// The data set of the model file, or another by name or file; none where neither names one. `length`: tokens per
-    /// sequence of a text where the network takes any.
+    /// Tokens per sequence: the file's, or those `asked` for where the network takes any.
+    pub fn length(&self, asked: Option<usize>) -> usize {
+        self.file().model.length.or(asked).unwrap_or(DEFAULT_LENGTH)
+    }
+
+    /// The data set of the model file, or another by name or file; none where neither names one. A text is cut into
+    /// windows of `length` tokens.
     pub fn data(
         &self,
         workspace: &Workspace,
@@ -138,7 +143,7 @@ impl OutsideModel {
         let Some(set) = name.or(own.map(|data| data.dataset.as_str())) else { return Ok(None) };
         let spec = Spec {
             alphabet: own.and_then(|data| data.alphabet.clone()),
-            length: Some(file.model.length.unwrap_or(length)),
+            length: Some(length),
             ..Spec::new(set, split)
         };
         let data = workspace.open(&spec)?;

@@ -104,12 +104,9 @@ impl<'a> Probe<'a> {
     ) -> Result<Self, Error> {
         let file = &model.network.file;
         let values = file.model.values as u32;
-        let mut rng = Key::new(seed, "probe").rng();
-        let mut draw = |count: u32| ((open_uniform(&mut rng) * f64::from(count)) as u32).min(count - 1);
-        let x = match data {
-            Some(data) => data.select(&(0..data.len().min(SEQUENCES)).collect::<Vec<_>>())?,
-            None => Tokens::new((0..SEQUENCES * length).map(|_| draw(values)).collect(), length),
-        };
+        let rows = data.map_or(SEQUENCES, |data| data.len().min(SEQUENCES));
+        let x = sequences(data, rows, [length, values as usize], seed)?;
+        let mut draw = uniform(Key::new(seed, "probe noise"));
         // A masked model sees masks, a uniform one other values.
         let masked = file.model.mask_id.is_some();
         let noisy = |&id: &u32| match (draw(2), masked) {
@@ -285,6 +282,28 @@ impl<'a> Probe<'a> {
         let near = self.own.first.saturating_sub(RIVALS)..=(self.own.first + RIVALS).min(last);
         near.filter(|&first| first != self.own.first).map(|first| Reading { first, ..self.own }).collect()
     }
+}
+
+/// The first sequences of the data, in turn, or random ones of a length and a number of values.
+pub(super) fn sequences(
+    data: Option<&dyn Dataset>,
+    rows: usize,
+    [length, values]: [usize; 2],
+    seed: u64,
+) -> Result<Tokens, Error> {
+    match data {
+        Some(data) => Ok(data.select(&(0..rows).map(|row| row % data.len()).collect::<Vec<_>>())?),
+        None => {
+            let mut draw = uniform(Key::new(seed, "probe"));
+            Ok(Tokens::new((0..rows * length).map(|_| draw(values as u32)).collect(), length))
+        }
+    }
+}
+
+/// Draws of one of so many values.
+fn uniform(key: Key) -> impl FnMut(u32) -> u32 {
+    let mut rng = key.rng();
+    move |count| ((open_uniform(&mut rng) * f64::from(count)) as u32).min(count - 1)
 }
 
 /// Whether two outputs differ by more than rounding.

@@ -2,15 +2,14 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use elbow_base::{Error, Estimate, Key};
-use elbow_impls::data::{Dataset, Tokens};
+use elbow_impls::data::Dataset;
 use elbow_impls::gaussian::{Decoder, Prediction, network_time};
-use elbow_impls::key::open_uniform;
 use elbow_impls::network::Input;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::OutputMeaning;
 use super::points::OutsidePoints;
-use super::probe::{Finding, SIGNIFICANT, Verdict};
+use super::probe::{Finding, SIGNIFICANT, Verdict, sequences};
 
 /// Sequences with noise of their own; those of the data in turn.
 const ROWS: usize = 128;
@@ -26,14 +25,7 @@ pub(super) fn probe(
     device: &Device,
 ) -> Result<Vec<Finding>, Error> {
     let values = model.network.file.model.values;
-    let x = match data {
-        Some(data) => data.select(&(0..ROWS).map(|row| row % data.len()).collect::<Vec<_>>())?,
-        None => {
-            let mut rng = Key::new(seed, "probe").rng();
-            let mut draw = || ((open_uniform(&mut rng) * values as f64) as u32).min(values as u32 - 1);
-            Tokens::new((0..ROWS * length).map(|_| draw()).collect(), length)
-        }
-    };
+    let x = sequences(data, ROWS, [length, values], seed)?;
     let length = x.length();
     let levels: Vec<f64> = LOG_SNRS.into_iter().cycle().take(x.len()).collect();
     let rng = Key::new(seed, "probe noise").rng();

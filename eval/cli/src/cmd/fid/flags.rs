@@ -8,10 +8,9 @@ use elbow_harness::networks::Network;
 use elbow_harness::workspace::Workspace;
 use elbow_metrics::{
     ArrayOptions, BadImagePolicy, Convention, FeatureCache, FeatureNetwork, ImageScan, Layer, Layout, Pool, Range,
-    Runtime,
 };
 
-use crate::flags::{form, one_of};
+use crate::flags::{RuntimeFlag, form, one_of};
 use crate::hints::written_by;
 
 /// Which network, under which convention.
@@ -31,9 +30,8 @@ pub struct WhichNetwork {
     /// export`), or an ONNX file [default: digits-classifier for grey images of 8x8, lite0 for others]
     #[arg(long, value_name = "NAME|FILE", value_parser = form::<Network>)]
     network: Option<Network>,
-    /// ONNX Runtime's shared library, or none for the embedded tract [default: $ORT_DYLIB_PATH or a usual place, else tract]
-    #[arg(long, value_name = "FILE")]
-    ort_lib: Option<PathBuf>,
+    #[command(flatten)]
+    runtime: RuntimeFlag,
     /// Output of the network that holds the features [default: features, pooler_output or image_embeds, or its only output;
     /// never logits]. It becomes part of the metric's name
     #[arg(long, value_name = "NAME")]
@@ -75,7 +73,7 @@ impl WhichNetwork {
         scans: &[&ImageScan],
         convention: Option<Convention>,
     ) -> Result<FeatureNetwork, Error> {
-        let runtime = Runtime::find(self.ort_lib.as_deref(), &workspace.device_name)?;
+        let runtime = self.runtime.find(workspace)?;
         let small = scans.iter().all(|scan| scan.is_all([8, 8, 1]));
         let network = self.network.clone().unwrap_or_else(|| Network::default_for(small));
         let layer = Layer { output: self.features.clone(), pool: self.pool };
