@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 /// The system's allocator. It refuses what would exceed [`MOST`], before the machine is out of memory.
 pub struct Counted;
 
-/// Bytes at most, whoever asks for them.
+/// The limit of all allocations together, in bytes.
 const MOST: usize = 4 << 30;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);

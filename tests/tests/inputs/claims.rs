@@ -31,7 +31,7 @@ fn row() -> (tempfile::TempDir, Value) {
     (folder, serde_json::from_str(&text).expect("JSON"))
 }
 
-/// The row with the checksum of what it holds now, as one who knows the format can make it.
+/// The row with the checksum of what it holds now: a forgery that the checksum does not show.
 fn resealed(mut row: Value) -> Value {
     row.as_object_mut().expect("an object").remove("checksum");
     let checksum = sha256(row.to_string().as_bytes());

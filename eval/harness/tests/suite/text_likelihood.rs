@@ -78,7 +78,7 @@ fn the_end_of_a_text_is_scored_given_what_comes_before_it() {
     let all = bound(ar, &data, None).expect("a bound");
     assert_eq!((all.sequences, all.tokens_scored, all.tokens_dropped, all.nats.n), (3, 27, 0, 4));
     let per_token = |nats: f64, tokens: f64| nats / (tokens * std::f64::consts::LN_2);
-    // Single precision: 4e-8 measured.
+    // Rounding of single precision.
     assert!((all.bits_per_dim.value - per_token(whole + rest, 27.0)).abs() < 4e-7, "{:?}", all.bits_per_dim);
     assert!((all.bits_per_dim.value - all.nats.value / (WINDOW as f64 * std::f64::consts::LN_2)).abs() < 1e-12);
     let restarted = model.window(&last[WINDOW - 3..]);
