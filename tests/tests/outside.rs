@@ -43,6 +43,8 @@ fn a_model_file_gives_a_likelihood_with_its_error() {
     let nats = |key: &str| json["nelbo"]["nats"][key].as_f64().expect("a number");
     let expected = exact["any_order_ar_nll"].as_f64().expect("a number");
     assert!((nats("value") - expected).abs() < 4.0 * nats("standard_error"), "{json} against {expected}");
+    let run_of_ours = run(&["likelihood", "--checkpoint", "nowhere"]);
+    assert!(run_of_ours.code == 2 && run_of_ours.stderr.contains("--ort-lib"), "no effect: {}", run_of_ours.stderr);
     let none = run(&["likelihood", "--model", "fixtures/models/table.toml"]);
     assert_eq!((none.code, none.stderr.contains("--dataset NAME")), (2, true), "{}", none.stderr);
 }

@@ -17,7 +17,6 @@ use serde_json::json;
 use crate::flags::{RuntimeFlag, one_of, positive};
 
 #[derive(Args)]
-#[command(mut_arg("ort_lib", |library| library.requires("model")))]
 #[command(after_long_help = "Examples:
   elbow likelihood --checkpoint out/runs/md4-digits --split test --draws 16
   elbow likelihood --checkpoint out/runs/md4-digits --target-se 0.02
@@ -34,7 +33,7 @@ For Gaussian diffusion --ode adds the likelihood of the probability-flow ODE: of
 made of the same network.")]
 pub struct Arguments {
     /// Folder of a finished or running training run (it holds config.toml and checkpoint/)
-    #[arg(long, value_name = "DIR", required_unless_present = "model")]
+    #[arg(long, value_name = "DIR", required_unless_present = "model", conflicts_with = "ort_lib")]
     checkpoint: Option<PathBuf>,
     /// A model from outside in place of a run: the model file (TOML) of an ONNX denoiser
     #[arg(long, value_name = "FILE", conflicts_with_all = ["checkpoint", "ode", "other_data", "frame", "documents", "detokenizer"])]
