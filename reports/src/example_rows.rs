@@ -17,6 +17,7 @@ pub fn row(id: &str, verdict: Verdict) -> Row {
             why: "five comparisons share a risk of 1 %".into(),
             analysis: "First.\n\nSecond.".into(),
             command: format!("elbow run {id}"),
+            about: None,
         },
         verdict,
         reason: None,

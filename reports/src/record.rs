@@ -88,6 +88,37 @@ pub struct Claim {
     pub analysis: String,
     /// The command that reproduces the row.
     pub command: String,
+    /// What the claim is about; older rows do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
+}
+
+/// What a claim is about. Claims of different kinds are counted apart: that elbow's numbers are right is no evidence for a
+/// paper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// A statement of a paper or a talk, or what follows from one.
+    Paper,
+    /// elbow itself: its numbers beside those of other tools, its speed, what its own models and experiments show.
+    Elbow,
+    /// A claim of the user's own.
+    Own,
+}
+
+impl About {
+    /// Every kind, in the order of a summary.
+    pub const ALL: [Self; 3] = [Self::Paper, Self::Elbow, Self::Own];
+}
+
+impl fmt::Display for About {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Paper => "of papers",
+            Self::Elbow => "of elbow itself",
+            Self::Own => "of your own",
+        })
+    }
 }
 
 /// The number that decides a claim.

@@ -12,7 +12,7 @@ use elbow_base::{Error, Estimate};
 use elbow_harness::claims::{self, Catalogue, Check, Claim, Context, Expect, Outcome, Relation, Tier};
 use elbow_harness::provenance;
 use elbow_harness::workspace::Workspace;
-use elbow_reports::record::Input;
+use elbow_reports::record::{About, Input};
 
 /// Mean grey level of the images of a data set, with its standard error over images.
 #[derive(Debug)]
@@ -48,6 +48,8 @@ fn main() -> Result<(), Error> {
         check: Box::new(Brightness("digits:test")),
         expect: Expect { relation: Relation::Equals, value: 5.0, tolerance: 0.5, why },
         hash: String::new(),
+        about: About::Own,
+        place: None,
     };
     let catalogue = Catalogue::new(vec![claim]);
     let workspace = Workspace::new(PathBuf::from("target/claim"), Vec::new(), 0, "cpu", true, false)?;

@@ -6,6 +6,7 @@ use elbow_harness::claims::{Catalogue, ClaimFile};
 use elbow_impls::Weighting;
 use elbow_impls::schedule::{GaussianSchedule, LogSnr, MaskedSchedule};
 use elbow_impls::train::{PRESETS, Settings};
+use elbow_reports::record::About;
 
 use super::mutations::{bytes, text};
 use super::runner::Format;
@@ -19,7 +20,7 @@ fn presets() {
 
 #[test]
 fn claims() {
-    let folder = elbow_tests::root().join("eval/claims/sampling");
+    let folder = elbow_tests::root().join("eval/claims/papers/sampling");
     let valid: Vec<Vec<u8>> =
         elbow_tests::files::files(&folder).iter().map(|path| elbow_tests::files::read(path)).collect();
     Format { name: "claim", file: "current.toml", mutations: &[text, text, bytes] }.fuzz(&valid, |path| {
@@ -27,7 +28,7 @@ fn claims() {
         // The file's name is that of its claim.
         let table = std::str::from_utf8(&contents).ok().and_then(|text| text.parse::<toml::Table>().ok());
         let name = table.as_ref().and_then(|table| table.get("id")?.as_str()).unwrap_or("more-steps");
-        Catalogue::load([ClaimFile { suite: "sampling", id: name, contents: &contents }]).is_ok()
+        Catalogue::load([ClaimFile { about: About::Paper, suite: "sampling", id: name, contents: &contents }]).is_ok()
     });
 }
 

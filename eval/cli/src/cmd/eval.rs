@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Args, Command};
 use elbow_base::Error;
-use elbow_harness::claims::{self, SUITES, Tier};
+use elbow_harness::claims::{self, Counts, SUITES, Tier};
 use elbow_harness::report::render;
 use elbow_harness::workspace::Workspace;
 use elbow_reports::format::measured;
-use elbow_reports::record::{Row, Verdict};
+use elbow_reports::record::Row;
 use serde_json::json;
 
 #[derive(Args)]
@@ -68,37 +68,36 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<ExitCode,
     let path = workspace.out.join("results.jsonl");
     let rendered = render(workspace, &summary.recorded)?;
 
-    let count = |verdict| summary.rows.iter().filter(|row| row.verdict == verdict).count();
+    let counts = Counts::of(&summary.rows);
+    let Counts { verified, consistent, refuted, not_run, blocked, error } = counts;
+    let by_subject = Counts::by_subject(&summary.rows);
     let result = json!({
         "claims": summary.rows.iter().map(|row| json!({
             "id": row.claim.id, "suite": row.claim.suite, "title": row.claim.title, "verdict": row.verdict,
             "expected": row.claim.expected, "measured": row.measured, "reason": row.reason, "seconds": row.seconds,
+            "about": row.claim.about,
         })).collect::<Vec<_>>(),
-        "verified": count(Verdict::Verified), "consistent": count(Verdict::Consistent),
-        "refuted": count(Verdict::Refuted), "not_run": count(Verdict::NotRun),
-        "blocked": count(Verdict::Blocked), "error": count(Verdict::Error), "reused": summary.reused,
+        "verified": verified, "consistent": consistent, "refuted": refuted, "not_run": not_run,
+        "blocked": blocked, "error": error, "about": by_subject, "reused": summary.reused,
         "dropped": summary.dropped,
         "results": path, "report": rendered.html,
     });
     workspace.print(&result, || {
-        let counts = Verdict::ALL
-            .into_iter()
-            .filter(|&v| count(v) > 0)
-            .map(|v| format!("{} {v}", count(v)))
-            .collect::<Vec<_>>()
-            .join(", ");
         let reused = if summary.reused > 0 { format!("; {} reused, unchanged", summary.reused) } else { String::new() };
         let dropped: String =
             summary.dropped.iter().map(|row| format!("left out of {}: {row}\n", path.display())).collect();
         let total = summary.rows.len();
         let claims = if total == 1 { "claim" } else { "claims" };
+        // Claims of papers and of elbow itself are counted apart.
+        let apart = by_subject.iter().filter(|_| by_subject.len() > 1);
+        let apart: String = apart.map(|(about, counts)| format!("  {about}: {counts}\n")).collect();
         format!(
-            "{dropped}{}\n{total} {claims}: {counts}{reused}\nreport: {}",
+            "{dropped}{}\n{total} {claims}: {counts}{reused}\n{apart}report: {}",
             table(&summary.rows),
             rendered.html.display()
         )
     })?;
-    let code = match [Verdict::Refuted, Verdict::Error, Verdict::Blocked].map(|verdict| count(verdict) > 0) {
+    let code = match [refuted, error, blocked].map(|count| count > 0) {
         [true, _, _] => 1,
         [_, true, _] => 4,
         [_, _, true] => 3,

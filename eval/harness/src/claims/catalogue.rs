@@ -1,9 +1,12 @@
 //! The claims of a folder: one sub-folder per suite, one file per claim.
 
 use elbow_base::{Error, nearest};
+use elbow_reports::record::About;
 use include_dir::{Dir, include_dir};
 
+use super::check;
 use super::claim::Claim;
+use super::claim_file::{self, Heading};
 use super::judge::confidence;
 
 /// The bundled suites, in the order of the report. Suites of other names come after them.
@@ -12,12 +15,17 @@ pub const SUITES: [&str; 7] = ["theory", "weighting", "likelihood", "sampling", 
 /// The name that selects every claim.
 pub const ALL: &str = "all";
 
+/// The folders of the bundled suites by what their claims are about. A suite may lie in both.
+const FOLDERS: [(&str, About); 2] = [("papers", About::Paper), ("elbow", About::Elbow)];
+
 static BUNDLED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../claims");
 
-/// A claim file: its path, `SUITE/ID.toml`, and its bytes.
+/// A claim file: its path, `FOLDER/SUITE/ID.toml`, and its bytes.
 #[derive(Clone, Copy)]
 pub struct ClaimFile<'a> {
-    /// The folder's name.
+    /// What the claims of the folder are about.
+    pub about: About,
+    /// The name of the suite's folder.
     pub suite: &'a str,
     /// The file's name without `.toml`.
     pub id: &'a str,
@@ -34,11 +42,14 @@ pub fn bundled() -> Result<Catalogue, Error> {
 }
 
 fn bundled_files<'a>() -> impl Iterator<Item = ClaimFile<'a>> {
-    BUNDLED.dirs().flat_map(|folder| folder.files()).filter_map(|file| {
-        let path = file.path();
-        let is_claim = path.extension().is_some_and(|extension| extension == "toml");
-        let (suite, id) = (path.parent()?.to_str()?, path.file_stem()?.to_str()?);
-        is_claim.then_some(ClaimFile { suite, id, contents: file.contents() })
+    FOLDERS.into_iter().flat_map(|(folder, about)| {
+        let suites = BUNDLED.get_dir(folder).into_iter().flat_map(|folder| folder.dirs());
+        suites.flat_map(|suite| suite.files()).filter_map(move |file| {
+            let path = file.path();
+            let is_claim = path.extension().is_some_and(|extension| extension == "toml");
+            let (suite, id) = (path.parent()?.file_name()?.to_str()?, path.file_stem()?.to_str()?);
+            is_claim.then_some(ClaimFile { about, suite, id, contents: file.contents() })
+        })
     })
 }
 
@@ -48,7 +59,7 @@ impl Catalogue {
         Ok(Self::new(files.into_iter().map(parse).collect::<Result<Vec<_>, _>>()?))
     }
 
-    /// A catalogue of claims that are made in Rust.
+    /// A catalogue of claims that are read already, or made in Rust.
     pub fn new(mut claims: Vec<Claim>) -> Self {
         claims.sort_by_cached_key(|claim| (place(&claim.suite), claim.suite.clone(), claim.id.clone()));
         Self(claims)
@@ -87,7 +98,7 @@ impl Catalogue {
                 let known: Vec<String> = [ALL].into_iter().chain(self.suites()).chain(ids).map(str::to_owned).collect();
                 if name.ends_with(".toml") || name.contains(['/', '\\']) {
                     let what = format!("{name}: eval takes names of claims and suites, not files");
-                    let fix = "a claim of your own is checked by a build of elbow with its file in eval/claims/SUITE/ID.toml: \
+                    let fix = "a claim of your own is checked by a build of elbow with its file in eval/claims/papers/SUITE/ID.toml: \
                         see CONTRIBUTING.md";
                     return Err(Error::input(what, fix));
                 }
@@ -106,22 +117,25 @@ fn place(suite: &str) -> usize {
 }
 
 fn parse(file: ClaimFile) -> Result<Claim, Error> {
-    let ClaimFile { suite, id, contents } = file;
-    let bad = |what: String| Error::input(format!("claim {suite}/{id}.toml: {what}"), "correct the claim file");
+    let ClaimFile { about, suite, id, contents } = file;
+    let name = format!("claim {suite}/{id}.toml");
+    let bad = |what: String| Error::input(format!("{name}: {what}"), "correct the claim file");
     let text = std::str::from_utf8(contents).map_err(|e| bad(e.to_string()))?;
-    let mut claim: Claim = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
-    claim.hash = elbow_impls::hash::sha256(contents);
-    if (suite, id) != (&claim.suite, &claim.id) {
-        return Err(bad(format!("its place says otherwise than suite {:?}, id {:?}", claim.suite, claim.id)));
+    let read = claim_file::parse(&name, text, &check::BUNDLED);
+    let read = read.map_err(|mistakes| mistakes.into_iter().next().unwrap_or_else(|| bad("unreadable".into())))?;
+    let Heading { id: written_id, suite: written_suite, .. } = &read.heading;
+    if (Some(suite), Some(id)) != (written_suite.as_deref(), written_id.as_deref()) {
+        let written = |name: &Option<String>| name.clone().unwrap_or_default();
+        let (written_suite, written_id) = (written(written_suite), written(written_id));
+        return Err(bad(format!("its place says otherwise than suite {written_suite:?}, id {written_id:?}")));
     }
-    Ok(claim)
+    Ok(read.into_claim(suite, id, contents, about, None))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::check;
     use super::*;
 
     fn bundle() -> Catalogue {
@@ -139,7 +153,7 @@ mod tests {
     /// The error message for the claim `sampling/more-steps`, changed.
     fn refusal(from: &str, to: &str) -> String {
         let text = edited("more-steps", from, to);
-        let file = ClaimFile { suite: "sampling", id: "more-steps", contents: text.as_bytes() };
+        let file = ClaimFile { about: About::Paper, suite: "sampling", id: "more-steps", contents: text.as_bytes() };
         let failure = Catalogue::load([file]).err().expect("a refused claim");
         format!("{}; {}", failure.what, failure.advice)
     }
@@ -155,14 +169,24 @@ mod tests {
                 table["protocol"]["check"].as_str().expect("a name").to_owned()
             })
             .collect();
-        assert_eq!(used, check::registered().map(str::to_owned).collect());
+        assert_eq!(used, check::BUNDLED.iter().map(|(name, _)| (*name).to_owned()).collect());
+    }
+
+    #[test]
+    fn claims_whose_source_is_no_paper_are_about_elbow_itself() {
+        for claim in bundle().iter() {
+            let is_ours = ["Ours", "measured here"].iter().any(|start| claim.source.starts_with(start));
+            assert!(!is_ours || claim.about == About::Elbow, "{}", claim.id);
+        }
+        let about = |about| bundle().iter().filter(|claim| claim.about == about).count();
+        assert_eq!((about(About::Paper), about(About::Elbow), about(About::Own)), (94, 41, 0));
     }
 
     #[test]
     fn another_statistical_claim_leaves_other_suites_as_they_were() {
         let before = bundle();
         let text = edited("more-steps", "id = \"more-steps\"", "id = \"one-more\"");
-        let more = ClaimFile { suite: "sampling", id: "one-more", contents: text.as_bytes() };
+        let more = ClaimFile { about: About::Paper, suite: "sampling", id: "one-more", contents: text.as_bytes() };
         let after = Catalogue::load(bundled_files().chain([more])).expect("one claim more");
         let mut wider = 0;
         for claim in before.iter() {
@@ -180,7 +204,7 @@ mod tests {
     #[test]
     fn unknown_names_and_places_are_refused() {
         let unknown = refusal("check = \"samplers\"", "check = \"sampler\"");
-        assert!(unknown.contains("unknown check \"sampler\": did you mean \"samplers\"?"), "{unknown}");
+        assert!(unknown.contains("unknown check \"sampler\"; did you mean \"samplers\"?"), "{unknown}");
         let parameter = refusal("check = \"samplers\"", "check = \"samplers\"\nstepz = 3");
         assert!(parameter.contains("stepz"), "{parameter}");
         let nameless = refusal("check = \"samplers\"", "");

@@ -1,13 +1,14 @@
 //! A claim: statement, check and expectation.
 
+use std::path::PathBuf;
+
+use elbow_reports::record::About;
 use serde::Deserialize;
 
-use super::check;
 use super::context::Check;
 
 /// A statement with a check and an expectation: one TOML file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub struct Claim {
     /// The file's name without `.toml`.
     pub id: String,
@@ -24,22 +25,34 @@ pub struct Claim {
     /// Prose for the report.
     pub analysis: String,
     /// The check with its parameters: the table `[protocol]`, whose `check` names the kind.
-    #[serde(rename = "protocol", deserialize_with = "check::deserialize")]
     pub check: Box<dyn Check>,
     /// The expected outcome.
     pub expect: Expect,
     /// SHA-256 of the file.
-    #[serde(skip)]
     pub hash: String,
+    /// What the claim is about.
+    pub about: About,
+    /// Where the file of a user's claim lies.
+    pub place: Option<Place>,
+}
+
+/// Where the file of a user's claim lies.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The folder that was named: `--claims DIR`.
+    pub given: PathBuf,
+    /// The file's own folder, to which the paths in it are relative.
+    pub folder: PathBuf,
 }
 
 /// Cost of a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tier {
     /// An identity, without randomness.
     Exact,
     /// Seconds to a few minutes on two cores.
+    #[default]
     Fast,
     /// Longer.
     Slow,

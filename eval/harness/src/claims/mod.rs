@@ -3,15 +3,18 @@
 mod catalogue;
 mod check;
 mod claim;
+mod claim_file;
 mod context;
+mod counts;
 mod judge;
 mod outcome;
 mod recorded;
 mod runner;
 
 pub use catalogue::{ALL, Catalogue, ClaimFile, SUITES, bundled};
-pub use claim::{Claim, Expect, Relation, Tier};
+pub use claim::{Claim, Expect, Place, Relation, Tier};
 pub use context::{Check, Context};
+pub use counts::Counts;
 pub use judge::{confidence, judge};
 pub use outcome::Outcome;
 pub use recorded::{Recorded, recorded};

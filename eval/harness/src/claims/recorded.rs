@@ -25,6 +25,7 @@ pub fn recorded(path: &Path, catalogue: &Catalogue) -> Result<Recorded, elbow_re
         match fault(&row, catalogue) {
             Some(why) => faults.push((format!("row {}, {}: {why}", index + 1, row.claim.id), row.claim.id)),
             None => {
+                let row = with_subject(row, catalogue);
                 // What has been made again since is no news.
                 faults.retain(|(_, id)| *id != row.claim.id);
                 found.rows.push(row);
@@ -33,6 +34,14 @@ pub fn recorded(path: &Path, catalogue: &Catalogue) -> Result<Recorded, elbow_re
     }
     found.dropped = faults.into_iter().map(|(line, _)| line).collect();
     Ok(found)
+}
+
+/// The row with what its claim is about, which older rows do not say.
+fn with_subject(mut row: Row, catalogue: &Catalogue) -> Row {
+    let known = catalogue.iter().find(|claim| claim.id == row.claim.id);
+    let Some(claim) = known.filter(|_| row.claim.about.is_none()) else { return row };
+    row.claim.about = Some(claim.about);
+    if row.checksum.is_some() { row.sealed() } else { row }
 }
 
 /// Why a row does not count.

@@ -143,6 +143,7 @@ fn unchecked(context: &Context, claim: &Claim) -> Row {
                 Tier::Peers => format!("cargo elbow eval {} --peers target/peers/bin/python", claim.id),
                 _ => format!("cargo elbow eval {} --seed {}", claim.id, context.seed),
             },
+            about: Some(claim.about),
         },
         verdict: Verdict::NotRun,
         reason: None,

@@ -1,4 +1,5 @@
-//! The kinds of checks, by the names that claim files use. A new kind is a file here and a line in [`REGISTRY`].
+//! The kinds of checks, by the names that claim files use. A new kind of the bundled claims is a file here and a line in
+//! [`BUNDLED`]; a kind for claims of users is a file in [`own`].
 
 mod cascade;
 mod devices;
@@ -35,18 +36,14 @@ mod toy_training;
 mod trainings;
 mod weighting_study;
 
-use elbow_base::nearest;
-use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, Error};
-use toml::{Table, Value};
+use serde::de::DeserializeOwned;
+use toml::de::ValueDeserializer;
 
+use crate::claims::claim_file::NamedParse;
 use crate::claims::context::Check;
 
-/// Parses the parameters of a check, the rest of a claim's `[protocol]` table.
-type Parse = fn(Table) -> Result<Box<dyn Check>, toml::de::Error>;
-
-/// Every kind of check: its name in claim files, and the type of its parameters.
-const REGISTRY: [(&str, Parse); 26] = [
+/// Every kind of check of the bundled claims: its name in claim files, and the type of its parameters.
+pub const BUNDLED: [NamedParse; 26] = [
     ("cascade", parse::<cascade::Cascades>),
     ("devices", parse::<devices::Devices>),
     ("digits", parse::<digits::TrainedDigits>),
@@ -75,26 +72,7 @@ const REGISTRY: [(&str, Parse); 26] = [
     ("weights", parse::<monotonicity::Monotonicity>),
 ];
 
-fn parse<C: Check + DeserializeOwned>(parameters: Table) -> Result<Box<dyn Check>, toml::de::Error> {
-    Ok(Box::new(parameters.try_into::<C>()?))
-}
-
-/// The check that a `[protocol]` table describes.
-pub fn deserialize<'de, D: Deserializer<'de>>(table: D) -> Result<Box<dyn Check>, D::Error> {
-    let mut parameters = Table::deserialize(table)?;
-    let Some(Value::String(name)) = parameters.remove("check") else {
-        return Err(D::Error::custom("no kind of check: write check = \"NAME\""));
-    };
-    let Some((_, parse)) = REGISTRY.iter().find(|(known, _)| *known == name) else {
-        let known = REGISTRY.map(|(known, _)| known.to_owned());
-        let hint = nearest(&name, &known)
-            .map_or_else(|| format!("choose one of {}", known.join(", ")), |near| format!("did you mean {near:?}?"));
-        return Err(D::Error::custom(format!("unknown check {name:?}: {hint}")));
-    };
-    parse(parameters).map_err(D::Error::custom)
-}
-
-#[cfg(test)]
-pub fn registered() -> impl Iterator<Item = &'static str> {
-    REGISTRY.iter().map(|(name, _)| *name)
+/// Parses the parameters of one kind.
+fn parse<C: Check + DeserializeOwned>(parameters: ValueDeserializer<'_>) -> Result<Box<dyn Check>, toml::de::Error> {
+    Ok(Box::new(C::deserialize(parameters)?))
 }
