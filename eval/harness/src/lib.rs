@@ -3,6 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`runs`] | training a preset to the end, and opening what was trained |
+//! | [`outside`], [`models`] | models from outside; a run or a model from outside behind one type |
 //! | [`likelihood`] | bounds on -log p(x) with standard errors; the likelihood of the probability-flow ODE |
 //! | [`sampling`] | drawing from a trained model |
 //! | [`images`], [`networks`] | comparing two sets of images; the feature networks that have a name |
@@ -22,6 +23,7 @@ pub mod device;
 pub mod images;
 pub mod inventory;
 pub mod likelihood;
+pub mod models;
 pub mod networks;
 pub mod outside;
 pub mod progress;

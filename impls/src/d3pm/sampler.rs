@@ -36,12 +36,13 @@ pub fn absorbing_ancestral(mut predictor: Predictor, steps: usize, mut state: To
 }
 
 /// Draws `count` sequences of the uniform process by `objective`'s kernel in `steps` steps, from uniform tokens. Every
-/// step may change every token, so that each evaluates the network.
+/// step may change every token, so that each evaluates the network. `class`: that of each sequence; empty without classes.
 pub fn uniform_ancestral(
     denoiser: &dyn TokenDenoiser,
     objective: &D3pmUniform,
     steps: usize,
     [count, length]: [usize; 2],
+    class: Vec<u32>,
     key: &Key,
     device: &Device,
 ) -> Result<Samples> {
@@ -56,7 +57,9 @@ pub fn uniform_ancestral(
     for i in (1..=steps).rev() {
         let (s, t) = ((i - 1) as f64 / steps as f64, i as f64 / steps as f64);
         let z = ids_tensor(&state.z, length, device);
-        let mu: Tensor<3> = softmax(denoiser.value_logits(&Input::new(z.clone(), &vec![t; count])), 2);
+        let input = Input::new(z.clone(), &vec![t; count]);
+        let input = if class.is_empty() { input } else { input.with_class(&class) };
+        let mu: Tensor<3> = softmax(denoiser.value_logits(&input), 2);
         let kernel: Vec<f64> = to_f64_vec(objective.reverse(mu, &z, s, t));
         if kernel.iter().any(|p| !p.is_finite()) {
             return Err(not_finite((steps - i + 1) as u64));
@@ -71,5 +74,5 @@ pub fn uniform_ancestral(
     }
     let tokens = crate::data::Tokens::new(state.z, length);
     let evaluations = vec![steps as u64; count];
-    Ok(Samples { tokens, classes: Vec::new(), evaluations, network_calls: steps as u64 })
+    Ok(Samples { tokens, classes: class, evaluations, network_calls: steps as u64 })
 }

@@ -1,20 +1,20 @@
 //! `elbow likelihood`: the bound of a trained model.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use elbow_base::Error;
 use elbow_harness::likelihood::{Bound, BoundEstimation, Dequantisation, Estimate, Estimator, OdeLikelihood, OdeNll};
-use elbow_harness::outside::OutsideModel;
+use elbow_harness::models::{DataChoice, JudgedData, TextChanges};
 use elbow_harness::provenance;
 use elbow_harness::runs::Trained;
 use elbow_harness::workspace::Workspace;
 use elbow_impls::data::detokenizer::Detokenizer;
 use elbow_impls::data::text_options::Documents;
-use elbow_impls::data::{Dataset, Split, TextOptions};
+use elbow_impls::data::{Dataset, Split};
 use serde_json::json;
 
-use crate::flags::{RuntimeFlag, one_of, positive};
+use crate::flags::{ModelFlags, one_of, positive};
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:
@@ -32,22 +32,16 @@ any-order estimator (k-DCE) is the default: its mean is the same and its varianc
 For Gaussian diffusion --ode adds the likelihood of the probability-flow ODE: of another model
 made of the same network.")]
 pub struct Arguments {
-    /// Folder of a finished or running training run (it holds config.toml and checkpoint/)
-    #[arg(long, value_name = "DIR", required_unless_present = "model", conflicts_with = "ort_lib")]
-    checkpoint: Option<PathBuf>,
-    /// A model from outside in place of a run: the model file (TOML) of an ONNX denoiser
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["checkpoint", "ode", "other_data", "frame", "documents", "detokenizer"])]
-    model: Option<PathBuf>,
+    #[command(flatten)]
+    model: ModelFlags,
     /// Tokens per sequence of a text, for a model from outside that takes any, 1 to 1,000,000 [default: 64]
     #[arg(long, value_name = "TOKENS", requires = "model", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     length: Option<u32>,
-    #[command(flatten)]
-    runtime: RuntimeFlag,
     /// Another data set than that of training, by name or file: zero-shot
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
     /// Accept a text or a tokenizer that is not the one of training, although it has its name; the result says so
-    #[arg(long)]
+    #[arg(long, conflicts_with = "model")]
     other_data: bool,
     #[command(flatten)]
     text: TextFlags,
@@ -68,7 +62,7 @@ pub struct Arguments {
     #[arg(long, value_name = "SE", value_parser = positive)]
     target_se: Option<f64>,
     /// Also the likelihood of the probability-flow ODE (vdm, flow, edm); --draws draws its noise too
-    #[arg(long)]
+    #[arg(long, conflicts_with = "model")]
     ode: bool,
     /// Runge-Kutta steps of the ODE, 2 to 100,000, four evaluations each; it is solved in half as many too, to see whether they are enough
     #[arg(long, default_value_t = 50, requires = "ode", value_parser = clap::value_parser!(u32).range(2..=100_000))]
@@ -98,21 +92,8 @@ struct TextFlags {
 }
 
 impl TextFlags {
-    fn change(&self, options: &mut TextOptions) {
-        options.frame = self.frame.clone().or(options.frame.take());
-        options.documents = self.documents.or(options.documents);
-        options.detokenizer = self.detokenizer.or(options.detokenizer);
-    }
-
-    /// The first that was given.
-    fn given(&self) -> Option<&'static str> {
-        let Self { frame, documents, detokenizer } = self;
-        let flags = [
-            ("--frame", frame.is_some()),
-            ("--documents", documents.is_some()),
-            ("--detokenizer", detokenizer.is_some()),
-        ];
-        flags.iter().find(|(_, given)| *given).map(|(flag, _)| *flag)
+    fn changes(&self) -> TextChanges {
+        TextChanges { frame: self.frame.clone(), documents: self.documents, detokenizer: self.detokenizer }
     }
 }
 
@@ -127,84 +108,36 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     if let Some(sequences @ 0..2) = arguments.sequences {
         return Err(Error::input(format!("--sequences {sequences}"), "a standard error needs two or more"));
     }
-    match (&arguments.model, &arguments.checkpoint) {
-        (Some(file), _) => of_outside(workspace, arguments, file),
-        (None, Some(run)) => of_run(workspace, arguments, run),
-        (None, None) => Err(Error::internal("checked: --checkpoint or --model")),
-    }
-}
-
-/// The bound of a model from outside.
-fn of_outside(workspace: &Workspace, arguments: &Arguments, file: &Path) -> Result<(), Error> {
-    let runtime = arguments.runtime.find(workspace)?;
-    let name = runtime.to_string();
-    let model = OutsideModel::load(file, runtime)?;
-    let length = model.length(arguments.length.map(|length| length as usize));
-    let data = model.data(workspace, arguments.dataset.as_deref(), arguments.split, length)?;
-    let Some(data) = data else {
-        let what = format!("{}: no data", file.display());
-        return Err(Error::input(what, "name them with --dataset NAME, or under [data] in the file"));
-    };
-    let estimation = BoundEstimation {
-        conditional: model.denoiser().classes().is_some() && data.classes() > 0,
-        estimator: arguments.estimator,
-        sequences: arguments.sequences,
-        target: arguments.target_se,
-        ..BoundEstimation::new(model.diffusion()?, data.as_ref(), arguments.draws as usize, workspace.seed)
-    };
-    let bound = estimation.run(&workspace.device, workspace.bar.as_ref());
-    // What made the network fail says more than that its output is not finite.
-    model.check_calls()?;
-    let bound = bound?;
-    let inputs = vec![
-        provenance::data_input(data.as_ref()),
-        elbow_reports::record::Input { name: "network.onnx".into(), sha256: model.hash().to_owned() },
-    ];
-    let block = provenance::block(workspace.seed, &workspace.device_name, String::new(), inputs);
-    let result = json!({ "nelbo": bound, "model": model.file(), "runtime": name, "provenance": block });
-    workspace.print(&result, || describe(&bound, false, None, data.as_ref()))
-}
-
-/// The bound of a trained run.
-fn of_run(workspace: &Workspace, arguments: &Arguments, run: &Path) -> Result<(), Error> {
-    let model = Trained::load(run, &workspace.device)?;
-    let mut spec = model.settings.data(arguments.split);
-    if let Some(name) = &arguments.dataset {
-        spec = spec.of_set(name);
-    }
-    if arguments.ode && !model.settings.is_gaussian() {
-        let what = format!("--ode: {} is no Gaussian diffusion", model.settings.implementation());
+    let model = arguments.model.open(workspace)?;
+    if arguments.ode && model.objective().gaussian().is_none() {
+        let what = format!("--ode: {} is no Gaussian diffusion", model.objective().name());
         return Err(Error::input(what, "leave it out, or name a run of vdm, flow or edm"));
     }
-    arguments.text.change(&mut spec.text);
-    let data = workspace.open(&spec)?;
-    model.check_shape(data.as_ref())?;
-    if let (Some(flag), None) = (arguments.text.given(), data.text()) {
-        return Err(Error::input(format!("{flag}: {} is no text", data.name()), "leave it out"));
-    }
-    let difference = model.difference(data.as_ref(), &spec);
-    if let (Some(what), false) = (&difference, arguments.other_data) {
-        return Err(Error::input(what.as_str(), "restore it; or accept it with --other-data, and the result says so"));
-    }
+    let choice = DataChoice {
+        dataset: arguments.dataset.clone(),
+        split: arguments.split,
+        length: arguments.length.map(|length| length as usize),
+        text: arguments.text.changes(),
+        other_data: arguments.other_data,
+    };
+    let JudgedData { set: data, difference } = model.data(workspace, &choice)?;
+    let data = data.as_ref();
     let (draws, sequences) = (arguments.draws as usize, arguments.sequences);
-    let estimation = model.bound_estimation(data.as_ref(), arguments.estimator, draws, sequences, workspace.seed)?;
+    let estimation = model.bound_estimation(data, arguments.estimator, draws, sequences, workspace.seed)?;
     let estimation = BoundEstimation { target: arguments.target_se, ..estimation };
-    let bound = estimation.run(&workspace.device, workspace.bar.as_ref())?;
-    let ode = if arguments.ode { Some(ode(workspace, arguments, run, data.as_ref())?) } else { None };
-    let inputs = vec![
-        provenance::data_input(data.as_ref()),
-        elbow_reports::record::Input { name: "ema.safetensors".into(), sha256: model.hash.clone() },
-    ];
-    let block = provenance::block(workspace.seed, &workspace.device_name, String::new(), inputs);
-    let mut result = json!({
-        "nelbo": bound, "ode": ode, "step": model.state.step, "origin": model.state.origin, "settings": model.settings,
-        "provenance": block,
-    });
+    let bound = model.calls(|| estimation.run(&workspace.device, workspace.bar.as_ref()))?;
+    let ode = if arguments.ode { Some(ode(workspace, arguments, &model.place, data)?) } else { None };
+    let block = provenance::block(workspace.seed, &workspace.device_name, String::new(), model.inputs(data));
+    let mut result = json!({ "nelbo": bound, "ode": ode, "provenance": block });
+    for (name, fact) in model.facts() {
+        result[name] = fact;
+    }
     if let Some(what) = &difference {
         result["other_data"] = json!(what);
     }
+    let is_exact = model.diffusion()?.is_exact();
     workspace.print(&result, || {
-        let lines = describe(&bound, model.objective.is_exact(), ode.as_ref(), data.as_ref());
+        let lines = describe(&bound, is_exact, ode.as_ref(), data);
         difference.iter().fold(lines, |lines, what| format!("{lines}\n  OTHER DATA: {what}"))
     })
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use elbow_base::Error;
+use elbow_harness::models::DataChoice;
 use elbow_harness::outside::{Finding, OutsideModel, Verdict};
 use elbow_harness::workspace::Workspace;
 use elbow_impls::data::Split;
@@ -46,15 +47,16 @@ pub struct CheckArguments {
 pub fn run(workspace: &Workspace, task: &Task) -> Result<ExitCode, Error> {
     let Task::Check(arguments) = task;
     let runtime = arguments.runtime.find(workspace)?;
-    let name = runtime.to_string();
     let model = OutsideModel::load(&arguments.file, runtime)?;
-    let length = model.length(arguments.length.map(|length| length as usize));
-    let data = model.data(workspace, arguments.dataset.as_deref(), arguments.split, length)?;
+    let length = arguments.length.map(|length| length as usize);
+    let choice = DataChoice { dataset: arguments.dataset.clone(), length, ..DataChoice::new(arguments.split) };
+    let data = model.data(workspace, &choice)?;
+    let length = model.length(length)?;
     let findings = model.probe(data.as_deref(), length, workspace.seed, &workspace.device)?;
     let wrong = findings.iter().filter(|finding| finding.verdict == Verdict::Wrong).count();
     let over = data.as_ref().map(|data| data.name());
     let result = json!({
-        "file": arguments.file, "network_hash": model.hash(), "runtime": name, "dataset": over, "wrong": wrong,
+        "file": arguments.file, "network_hash": model.hash(), "runtime": model.runtime(), "dataset": over, "wrong": wrong,
         "findings": findings,
     });
     workspace.print(&result, || {

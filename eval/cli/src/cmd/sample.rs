@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use elbow_base::Error;
 use elbow_harness::likelihood::generative;
+use elbow_harness::models::{AnyModel, Source};
 use elbow_harness::runs::Trained;
 use elbow_harness::sampling::{self, Request, SampleOption, Saved, in_words, options};
 use elbow_harness::workspace::Workspace;
-use elbow_impls::data::{Dataset, Split};
+use elbow_impls::data::Dataset;
 use elbow_impls::train::ObjectiveConfig;
 use serde_json::json;
 
-use crate::flags::{CheckpointFlag, InfillFlags, SamplerFlags};
+use crate::flags::{InfillFlags, ModelFlags, SamplerFlags};
 use crate::hints::written_by;
 
 #[derive(Args)]
@@ -21,21 +22,23 @@ use crate::hints::written_by;
   elbow sample --checkpoint out/runs/edm-digits --sampler heun --steps 18 --churn 10
   elbow sample --checkpoint out/runs/md4-shakespeare --length 500 --stride 32 --judge out/runs/ar-shakespeare
   elbow sample --checkpoint out/runs/md4-shakespeare --infill 'to be or not to be ____________ the question'
+  elbow sample --model denoiser.toml --count 256 --sampler first-hitting
 
 Images become samples.npz (arr_0, uint8, NHWC; their classes arr_1) and samples.png, texts
-samples.txt and samples.jsonl (text, ids, class). Those of an earlier call are replaced. NFE is the
-number of network evaluations per sequence, as made: none where the answer was known or not
-needed, two where guidance asks twice.")]
+samples.txt and samples.jsonl (text, ids, class). Where a model file names no data, ids become
+samples.npz (arr_0, int64, one row per sample) and samples.jsonl (ids, class). Those of an earlier
+call are replaced. NFE is the number of network evaluations per sequence, as made: none where the
+answer was known or not needed, two where guidance asks twice.")]
 pub struct Arguments {
     #[command(flatten)]
-    run: CheckpointFlag,
+    model: ModelFlags,
     /// Samples to draw, 1 to 1,000,000 [default: 64, or one for each text of --infill-file]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     count: Option<u32>,
     #[command(flatten)]
     sampler: SamplerFlags,
     /// Tokens per sample, 1 to 1,000,000,000; texts longer than the window are drawn window after window [default: the
-    /// window]
+    /// window; 64 for a model from outside that takes any number: it draws them in one window]
     #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
     length: Option<u32>,
     /// New tokens per window of a text longer than the window, 1 or more, at most the window [default: half a window]
@@ -46,50 +49,65 @@ pub struct Arguments {
     /// An autoregressive run of the same data: generative perplexity of the samples, with their entropy
     #[arg(long, value_name = "DIR")]
     judge: Option<PathBuf>,
-    /// Folder for the samples [default: RUN/samples]
+    /// Folder for the samples [default: RUN/samples; for a model from outside OUT/samples/NAME, by the model file's name]
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
 }
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
-    let model = Trained::load(&arguments.run.checkpoint, &workspace.device)?;
-    // How tokens are written is the data's to say.
-    let spec = model.settings.data(Split::Train);
-    let data = workspace.open(&spec)?;
-    model.check_fits(data.as_ref())?;
-    let request = request(arguments, &model, data.as_ref(), workspace.seed)?;
-    let judge = arguments.judge.as_ref().map(|run| judge(run, data.as_ref(), &request, workspace)).transpose()?;
-    let made = sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
-    let folder = arguments.to.clone().unwrap_or_else(|| arguments.run.checkpoint.join("samples"));
-    // A data set without a folder in front is a name of the catalogue.
-    let text = Some(Path::new(&spec.set)).filter(|path| path.components().count() > 1);
-    let inputs: Vec<&Path> = text.into_iter().chain(arguments.infill.file()).collect();
-    let files =
-        sampling::save(workspace, &folder, "samples", &made, data.as_ref(), &inputs).map_err(written_by("--to DIR"))?;
+    let model = arguments.model.open(workspace)?;
+    let length = arguments.length.map(|length| length as usize);
+    let data = model.written_as(workspace, length)?;
+    let data = data.as_deref();
+    let request = request(arguments, &model, data, workspace.seed)?;
+    let judge = match (&arguments.judge, data) {
+        (None, _) => None,
+        (Some(run), Some(data)) => Some((judge(run, data, &request, workspace)?, data)),
+        (Some(_), None) => {
+            let what = "--judge: the model file names no data, whose tokens a judge must share";
+            return Err(Error::input(what, "name them under [data] in the file"));
+        }
+    };
+    let made = model.draw(&request, &workspace.device, workspace.bar.as_ref())?;
+    let own = model.files();
+    let inputs: Vec<&Path> = own.iter().map(PathBuf::as_path).chain(arguments.infill.file()).collect();
+    let folder = arguments.to.clone().unwrap_or_else(|| folder(workspace, &model));
+    let files = sampling::save(workspace, &folder, "samples", &made, data, &inputs).map_err(written_by("--to DIR"))?;
     let judged = judge
-        .map(|judge| {
-            generative(judge.model.tokens()?, data.as_ref(), &made.tokens, &workspace.device, workspace.bar.as_ref())
+        .map(|(judge, data)| {
+            generative(judge.model.tokens()?, data, &made.tokens, &workspace.device, workspace.bar.as_ref())
         })
         .transpose()?;
-    let taken = options(request.sampler, &model.settings);
+    let taken = options(request.sampler, &model);
     let steps = taken.contains(&SampleOption::Steps).then_some(request.steps);
     let mut result = json!({
         "count": made.tokens.len(), "length": made.tokens.length(), "nfe": made.nfe(),
         "network_calls": made.network_calls, "sampler": request.sampler.to_string(), "steps": steps,
-        "placement": request.placement(&model.settings), "nucleus": request.nucleus,
-        "guidance": request.guidance, "seed": workspace.seed, "checkpoint_hash": model.hash, "generative": judged,
-        "origin": model.state.origin,
+        "placement": request.placement(&model), "nucleus": request.nucleus,
+        "guidance": request.guidance, "seed": workspace.seed, "generative": judged,
     });
+    match &model.source {
+        Source::Run(run) => {
+            result["checkpoint_hash"] = json!(run.hash);
+            result["origin"] = json!(run.state.origin);
+        }
+        Source::Outside(outside) => {
+            result["network_hash"] = json!(outside.hash());
+            result["model"] = json!(outside.file());
+            result["runtime"] = json!(outside.runtime());
+        }
+    }
     for Saved { kind, path, .. } in &files {
         result[*kind] = json!(path);
     }
     let replaced: Vec<&Path> = files.iter().filter(|file| file.replaced).map(|file| file.path.as_path()).collect();
     result["replaced"] = json!(replaced);
-    let classes = request.classes(&model.settings);
+    let classes = request.classes(&model);
     if let Some(classes) = &classes {
         result["classes"] = json!(classes);
     }
-    let first = data.text().and(made.tokens.rows().next()).map(|row| shortened(&in_words(row, data.as_ref())));
+    let text = data.filter(|data| data.text().is_some());
+    let first = text.zip(made.tokens.rows().next()).map(|(data, row)| shortened(&in_words(row, data)));
     if let Some(first) = &first {
         result["first"] = json!(first);
     }
@@ -117,6 +135,14 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     })
 }
 
+/// The place of samples that have none of their own.
+fn folder(workspace: &Workspace, model: &AnyModel) -> PathBuf {
+    match model.source {
+        Source::Run(_) => model.place.join("samples"),
+        Source::Outside(_) => workspace.out.join("samples").join(model.place.file_stem().unwrap_or_default()),
+    }
+}
+
 /// The beginning of a text, for one line of a terminal.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(80) {
@@ -141,10 +167,15 @@ fn judge(run: &Path, data: &dyn Dataset, request: &Request, workspace: &Workspac
     Ok(judge)
 }
 
-fn request(arguments: &Arguments, model: &Trained, data: &dyn Dataset, seed: u64) -> Result<Request, Error> {
-    let window = data.length();
+fn request(arguments: &Arguments, model: &AnyModel, data: Option<&dyn Dataset>, seed: u64) -> Result<Request, Error> {
+    let asked = arguments.length.map(|length| length as usize);
+    let window = match (data, model.outside()) {
+        (Some(data), _) => data.length(),
+        (None, Some(outside)) => outside.length(asked.filter(|_| model.takes_any_length()))?,
+        (None, None) => return Err(Error::internal("a run names its data")),
+    };
     let given = [
-        (SampleOption::Length, arguments.length.is_some()),
+        (SampleOption::Length, asked.is_some() && !model.takes_any_length()),
         (SampleOption::Stride, arguments.stride.is_some()),
         (SampleOption::Infill, arguments.infill.is_given()),
     ];
@@ -155,9 +186,9 @@ fn request(arguments: &Arguments, model: &Trained, data: &dyn Dataset, seed: u64
         let what = format!("--count {count} for the {} texts of --infill-file", known.len());
         return Err(Error::input(what, "draw one for each at least, or leave --count out"));
     }
-    let request = arguments.sampler.request(model, data, count, seed, &given)?;
-    let length = arguments.length.map_or(window, |length| length as usize);
-    if length != window && data.text().is_none() {
+    let request = arguments.sampler.request(model, window, count, seed, &given)?;
+    let length = asked.unwrap_or(window);
+    if length != window && data.is_some_and(|data| data.text().is_none()) {
         let fix = format!("only texts can be longer or shorter than the window of {window} tokens: leave it out");
         return Err(Error::input(format!("--length {length}: this model draws no texts"), fix));
     }

@@ -35,7 +35,14 @@ impl InfillFlags {
     }
 
     /// The known tokens of each text, by position.
-    pub fn known(&self, data: &dyn Dataset) -> Result<Vec<Vec<Option<u32>>>, Error> {
+    pub fn known(&self, data: Option<&dyn Dataset>) -> Result<Vec<Vec<Option<u32>>>, Error> {
+        if !self.is_given() {
+            return Ok(Vec::new());
+        }
+        let data = data.ok_or_else(|| {
+            let what = "infilling: the model file names no data, which say what a text's tokens are";
+            Error::input(what, "name them under [data] in the file")
+        })?;
         let gap = self.mask_with.as_deref().unwrap_or("_");
         if let Some(text) = &self.infill {
             return Ok(vec![infilling(text, gap, data)?]);

@@ -1,6 +1,7 @@
 //! Options that several verbs share, and parsers of their values.
 
 mod infill;
+mod model;
 mod output;
 mod parse;
 mod sampler;
@@ -13,6 +14,7 @@ use elbow_harness::workspace::Workspace;
 use elbow_metrics::Runtime;
 
 pub use infill::InfillFlags;
+pub use model::ModelFlags;
 pub use output::OutputFlags;
 pub use parse::{finite, form, one_of, positive};
 pub use sampler::SamplerFlags;
@@ -26,16 +28,13 @@ pub struct RuntimeFlag {
 }
 
 impl RuntimeFlag {
+    /// Whether it was given.
+    pub fn is_given(&self) -> bool {
+        self.ort_lib.is_some()
+    }
+
     /// The runtime of this option and the device of the workspace.
     pub fn find(&self, workspace: &Workspace) -> Result<Runtime, Error> {
         Ok(Runtime::find(self.ort_lib.as_deref(), &workspace.device_name)?)
     }
-}
-
-/// The option that names a trained run.
-#[derive(Args)]
-pub struct CheckpointFlag {
-    /// Folder of a finished or running training run (it holds config.toml and checkpoint/)
-    #[arg(long, value_name = "DIR")]
-    pub checkpoint: PathBuf,
 }

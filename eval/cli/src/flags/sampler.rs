@@ -2,9 +2,8 @@
 
 use clap::Args;
 use elbow_base::Error;
-use elbow_harness::runs::Trained;
+use elbow_harness::models::AnyModel;
 use elbow_harness::sampling::{Request, SampleOption, Sampler, StepGrid, StepSchedule, check_options};
-use elbow_impls::data::Dataset;
 use elbow_impls::gaussian::Churn;
 
 use super::parse::{form, non_negative, one_of, probability, temperature, weight};
@@ -44,17 +43,17 @@ pub struct SamplerFlags {
 }
 
 impl SamplerFlags {
-    /// A request for `count` whole windows of a model; `more` are options that were given beside these. Refuses those
-    /// that have no effect.
+    /// A request for `count` windows of so many tokens of a model; `more` are options that were given beside these. Refuses
+    /// those that have no effect.
     pub fn request(
         &self,
-        model: &Trained,
-        data: &dyn Dataset,
+        model: &AnyModel,
+        window: usize,
         count: usize,
         seed: u64,
         more: &[SampleOption],
     ) -> Result<Request, Error> {
-        let own = Request::new(&model.settings, &model.model, count, data.length(), seed);
+        let own = Request::new(model, model.denoiser(), count, window, seed);
         let request = Request {
             sampler: self.sampler.unwrap_or(own.sampler),
             steps: self.steps.map_or(own.steps, |steps| steps as usize),
@@ -65,10 +64,10 @@ impl SamplerFlags {
             guidance: self.guidance.unwrap_or(own.guidance),
             ..own
         };
-        request.check_sampler(&model.settings)?;
-        check_options(request.sampler, &model.settings, &[&self.given()[..], more].concat())?;
-        request.check(&model.settings, data.classes())?;
-        request.place(&model.settings, &model.model, self.grid, self.schedule.as_ref())
+        request.check_sampler(model)?;
+        check_options(request.sampler, model, &[&self.given()[..], more].concat())?;
+        request.check(model, model.denoiser().classes().unwrap_or(0))?;
+        request.place(model, model.denoiser(), self.grid, self.schedule.as_ref())
     }
 
     /// The name of an option that was given, if any was.

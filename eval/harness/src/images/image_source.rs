@@ -1,4 +1,4 @@
-//! Images or statistics by name: files, folders, data sets, samples of a trained run.
+//! Images or statistics by name: files, folders, data sets, samples of a trained run or of a model from outside.
 
 use std::path::Path;
 
@@ -6,12 +6,12 @@ use elbow_base::Error;
 use elbow_impls::data::catalogue::{Spec, holds_images};
 use elbow_impls::data::{Dataset, Split};
 use elbow_metrics::{
-    ArrayImages, ArrayOptions, Contents, Features, Folder, ImageSet, Images, NetworkOutputs, Statistics,
+    ArrayImages, ArrayOptions, Contents, Features, Folder, ImageSet, Images, NetworkOutputs, Runtime, Statistics,
 };
 
 use super::DatasetImages;
-use crate::runs::Trained;
-use crate::sampling::{self, Request};
+use crate::models::AnyModel;
+use crate::sampling::Request;
 use crate::workspace::Workspace;
 
 /// One set of a comparison.
@@ -24,20 +24,29 @@ pub enum ImageSource {
     Statistics(Statistics),
 }
 
-/// The request for samples of a trained run that is named in place of images.
-pub type SampleRequest<'a> = dyn Fn(&Trained, &dyn Dataset) -> Result<Request, Error> + 'a;
+/// The request for samples of a model.
+pub type SampleRequest<'a> = dyn Fn(&AnyModel, &dyn Dataset) -> Result<Request, Error> + 'a;
 
-/// Opens a file of statistics or features, a trained run (whose samples are drawn and never written), a folder, a file of images, or a
-/// data set with its split.
+/// How samples are drawn of a model that is named in place of images.
+#[derive(Clone, Copy)]
+pub struct Drawing<'a> {
+    /// The request for them.
+    pub request: &'a SampleRequest<'a>,
+    /// The runtime of a model from outside.
+    pub runtime: &'a dyn Fn() -> Result<Runtime, Error>,
+}
+
+/// Opens a file of statistics or features, a trained run or a model file (whose samples are drawn and never written), a folder, a file
+/// of images, or a data set with its split.
 pub fn open(
     workspace: &Workspace,
     name: &str,
     arrays: &ArrayOptions,
-    samples: Option<&SampleRequest>,
+    samples: Option<Drawing>,
 ) -> Result<ImageSource, Error> {
     let path = Path::new(name);
     // What is said of an array says that it holds images.
-    let plain = path.is_file() && *arrays == ArrayOptions::default();
+    let plain = path.is_file() && !is_model(name) && *arrays == ArrayOptions::default();
     let contents = if plain { Contents::of(path)? } else { Contents::Images };
     match contents {
         Contents::Images => Ok(ImageSource::Images(images(workspace, name, arrays, samples)?)),
@@ -53,9 +62,10 @@ pub fn open(
     }
 }
 
-/// Whether a name is that of a trained run, whose samples are drawn.
-pub fn is_run(name: &str) -> bool {
-    Path::new(name).join("config.toml").is_file()
+/// Whether a name is that of a trained run or of a model file, whose samples are drawn.
+pub fn is_model(name: &str) -> bool {
+    let path = Path::new(name);
+    path.join("config.toml").is_file() || path.extension().is_some_and(|e| e == "toml") && path.is_file()
 }
 
 /// Opens images as [`open`] does, without files of statistics or features. `arrays` says what npz and npy files mean.
@@ -63,10 +73,10 @@ pub fn images(
     workspace: &Workspace,
     name: &str,
     arrays: &ArrayOptions,
-    samples: Option<&SampleRequest>,
+    samples: Option<Drawing>,
 ) -> Result<Box<dyn ImageSet>, Error> {
     let path = Path::new(name);
-    if let Some(samples) = samples.filter(|_| is_run(name)) {
+    if let Some(samples) = samples.filter(|_| is_model(name)) {
         return draw(workspace, path, samples);
     }
     if path.is_dir() {
@@ -85,28 +95,29 @@ pub fn images(
     if name.contains(':') {
         return Ok(Box::new(DatasetImages::new(workspace.dataset(name)?, name)?));
     }
-    let fix = "give a folder, a file of images or statistics, a trained run, or a data set as digits:test";
+    let fix =
+        "give a folder, a file of images or statistics, a trained run, a model file, or a data set as digits:test";
     Err(Error::input(format!("{name}: no such file or folder"), fix))
 }
 
-/// Draws samples of a trained run.
-fn draw(workspace: &Workspace, run: &Path, samples: &SampleRequest) -> Result<Box<dyn ImageSet>, Error> {
-    let model = Trained::load(run, &workspace.device)?;
-    let data = workspace.open(&model.settings.data(Split::Train))?;
-    model.check_fits(data.as_ref())?;
-    let Some(shape) = data.image() else {
-        return Err(Error::input(format!("{}: its samples are no images", run.display()), "name a run on images"));
+/// Draws samples of a trained run or of a model from outside.
+fn draw(workspace: &Workspace, place: &Path, samples: Drawing) -> Result<Box<dyn ImageSet>, Error> {
+    let model = AnyModel::open(place, &workspace.device, samples.runtime)?;
+    let data = model.written_as(workspace, None)?;
+    let Some((data, shape)) = data.as_deref().and_then(|data| Some((data, data.image()?))) else {
+        let fix = "name a run on images, or a model file that names images under [data]";
+        return Err(Error::input(format!("{}: its samples are no images", place.display()), fix));
     };
-    let request = samples(&model, data.as_ref())?;
-    let made = sampling::draw(&workspace.device, &model.settings, &model.model, &request, workspace.bar.as_ref())?;
-    let (nfe, weights) = (made.nfe(), &model.hash[..12]);
-    let classes = request.classes(&model.settings).map_or(String::new(), |classes| format!(", {classes}"));
+    let request = (samples.request)(&model, data)?;
+    let made = model.draw(&request, &workspace.device, workspace.bar.as_ref())?;
+    let (nfe, weights) = (made.nfe(), &model.hash()[..12]);
+    let classes = request.classes(&model).map_or(String::new(), |classes| format!(", {classes}"));
     let source = format!(
         "{}: {} samples by {}, NFE {nfe:.2}, {}{classes}, seed {}, weights {weights}",
-        run.display(),
+        place.display(),
         request.count,
         request.sampler,
-        request.placement(&model.settings),
+        request.placement(&model),
         workspace.seed
     );
     Ok(Box::new(Images::from_tokens(&made.tokens, data.values(), shape).labelled(made.classes).named(source)))

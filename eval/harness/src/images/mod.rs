@@ -1,4 +1,4 @@
-//! Comparisons of two sets of images from files, data sets, samples of a run or statistics.
+//! Comparisons of two sets of images from files, data sets, samples of a model or statistics.
 
 mod comparison;
 mod dataset_images;
@@ -9,6 +9,6 @@ mod scores;
 
 pub use comparison::Comparison;
 pub use dataset_images::{DatasetImages, of_dataset};
-pub use image_source::{ImageSource, SampleRequest, images, is_run, open};
+pub use image_source::{Drawing, ImageSource, SampleRequest, images, is_model, open};
 pub use metrics::{FeatureSet, Metric, MetricOptions, MetricValue, balls};
 pub use scores::{ConventionMatrix, Scores, Scoring, convention_matrix, notes};

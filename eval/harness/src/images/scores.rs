@@ -11,17 +11,17 @@ use elbow_metrics::{
 use serde_json::{Value, json};
 
 use super::comparison::Comparison;
-use super::image_source::{ImageSource, SampleRequest, images, open};
+use super::image_source::{Drawing, ImageSource, images, open};
 use super::metrics::{FeatureSet, Metric, MetricOptions, MetricValue};
-use crate::runs::Trained;
+use crate::models::AnyModel;
 use crate::workspace::Workspace;
 
 /// Which sets are compared, and how.
 pub struct Scoring<'a> {
-    /// The generated set and the reference: folders, files, data sets, features, statistics, or trained runs.
+    /// The generated set and the reference: folders, files, data sets, features, statistics, trained runs or model files.
     pub names: [&'a str; 2],
-    /// The request for samples, where a set is a trained run.
-    pub sampling: Option<&'a SampleRequest<'a>>,
+    /// How samples are drawn, where a set is a trained run or a model file.
+    pub sampling: Option<Drawing<'a>>,
     /// Whether unreadable images are left out or refused.
     pub on_bad: BadImagePolicy,
     /// The meaning of npz and npy files, on both sides.
@@ -59,17 +59,19 @@ impl Scoring<'_> {
         let bar = workspace.bar.as_ref();
         // The reference first: samples may take long, and be drawn in vain.
         let reference = open(workspace, names[1], &arrays, sampling)?;
+        let (other, chosen) = (&reference, &network);
         let checked = sampling.map(|sampling| {
-            |model: &Trained, data: &dyn Dataset| {
-                let request = sampling(model, data)?;
-                let dimension = if options.extrapolate.is_some() { dimension(&reference, &network) } else { None };
+            move |model: &AnyModel, data: &dyn Dataset| {
+                let request = (sampling.request)(model, data)?;
+                let dimension = if options.extrapolate.is_some() { dimension(other, chosen) } else { None };
                 if let (Some(cuts), Some(dimension)) = (options.extrapolate, dimension) {
                     check_extrapolation(request.count, dimension, [cuts, options.blocks])?;
                 }
                 Ok(request)
             }
         });
-        let generated = open(workspace, names[0], &arrays, checked.as_ref().map(|request| request as &SampleRequest))?;
+        let drawing = sampling.zip(checked.as_ref()).map(|(sampling, request)| Drawing { request, ..sampling });
+        let generated = open(workspace, names[0], &arrays, drawing)?;
         let sources = [generated, reference];
         let readings = sources.each_ref().map(|source| match source {
             ImageSource::Images(set) => set.reading(),

@@ -13,12 +13,13 @@ use burn::tensor::Device;
 use elbow_base::Error;
 use elbow_impls::DiffusionModel;
 use elbow_impls::d3pm::{D3pmUniform, ReverseKernel};
-use elbow_impls::data::{Dataset, Spec, Split};
+use elbow_impls::data::Dataset;
 use elbow_impls::diffusion_model::Objective;
-use elbow_impls::gaussian::Gaussian;
+use elbow_impls::gaussian::{Gaussian, Prediction};
 use elbow_impls::md4::Md4;
 use elbow_impls::network::Denoiser;
 use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule};
+use elbow_impls::train::ObjectiveConfig;
 use elbow_impls::weighting::Weighting;
 use elbow_metrics::Runtime;
 
@@ -32,15 +33,15 @@ pub use tokens::OutsideTokens;
 
 use network::Network;
 
-use crate::workspace::Workspace;
-
 /// Tokens per sequence of a text where neither the network nor the user says how many.
 const DEFAULT_LENGTH: usize = 64;
 
 /// A model from outside, with the objective whose bound judges it.
 pub struct OutsideModel {
+    config: ObjectiveConfig,
     objective: Objective,
     denoiser: OutsideDenoiser,
+    runtime: String,
 }
 
 enum OutsideDenoiser {
@@ -55,38 +56,29 @@ impl OutsideModel {
     /// a Gaussian one VDM's in continuous time, each under the file's schedule.
     pub fn load(path: &Path, runtime: Runtime) -> Result<Self, Error> {
         let file = ModelFile::load(path)?;
-        let (kind, name, prediction) = (file.model.kind, file.process.schedule.clone(), file.prediction());
+        let name = runtime.to_string();
+        let config = config(&file).map_err(|e| e.of(path.display()))?;
         let network = Network::load(file, runtime)?;
-        let (objective, denoiser) = match (kind, prediction) {
-            (ModelKind::Gaussian, Some(prediction)) => {
-                let schedule: GaussianSchedule = name.parse()?;
-                let gaussian = Gaussian {
-                    schedule: schedule.clone(),
-                    weighting: Weighting::Elbo,
-                    prediction,
-                    steps: None,
-                    levels: None,
-                    learned: false,
-                };
-                let points = OutsideDenoiser::Points(OutsidePoints { network, schedule });
-                (Objective::Gaussian(gaussian), points)
+        let denoiser = match &config {
+            ObjectiveConfig::Md4(Md4 { schedule, .. }) | ObjectiveConfig::D3pmUniform(D3pmUniform { schedule, .. }) => {
+                OutsideDenoiser::Tokens(OutsideTokens { network, schedule: schedule.clone() })
             }
-            (kind, _) => {
-                let schedule: MaskedSchedule = name.parse()?;
-                let tokens = OutsideTokens { network, schedule: schedule.clone() };
-                let objective: Objective = match kind {
-                    ModelKind::Uniform => Objective::Tokens(Box::new(D3pmUniform {
-                        schedule,
-                        steps: None,
-                        kernel: ReverseKernel::D3pm,
-                        hybrid_ce_weight: 0.0,
-                    })),
-                    _ => Objective::Tokens(Box::new(Md4 { schedule, weighting: Weighting::Elbo, steps: None })),
-                };
-                (objective, OutsideDenoiser::Tokens(tokens))
+            config => {
+                let gaussian = config.gaussian().ok_or_else(|| Error::internal("the process of a model file"))?;
+                OutsideDenoiser::Points(OutsidePoints { network, schedule: gaussian.schedule.clone() })
             }
         };
-        Ok(Self { objective, denoiser })
+        Ok(Self { objective: config.objective(), config, denoiser, runtime: name })
+    }
+
+    /// The implementation whose objective judges the model: md4, d3pm-uniform, or that of the output's meaning.
+    pub fn objective(&self) -> &ObjectiveConfig {
+        &self.config
+    }
+
+    /// The name of the runtime that runs the network.
+    pub fn runtime(&self) -> &str {
+        &self.runtime
     }
 
     /// The model's file.
@@ -124,39 +116,32 @@ impl OutsideModel {
         }
     }
 
-    /// Tokens per sequence: the file's, or those `asked` for where the network takes any.
-    pub fn length(&self, asked: Option<usize>) -> usize {
-        self.file().model.length.or(asked).unwrap_or(DEFAULT_LENGTH)
+    /// Tokens per sequence of a text: the file's, or those `asked` for where the network takes any. Refuses others than the
+    /// file's.
+    pub fn length(&self, asked: Option<usize>) -> Result<usize, Error> {
+        match (self.file().model.length, asked) {
+            (Some(own), Some(asked)) if own != asked => {
+                let what = format!("--length {asked}: the model's sequences have {own} tokens");
+                Err(Error::input(what, "leave it out"))
+            }
+            (own, asked) => Ok(own.or(asked).unwrap_or(DEFAULT_LENGTH)),
+        }
     }
 
-    /// The data set of the model file, or another by name or file; none where neither names one. A text is cut into
-    /// windows of `length` tokens.
-    pub fn data(
-        &self,
-        workspace: &Workspace,
-        name: Option<&str>,
-        split: Split,
-        length: usize,
-    ) -> Result<Option<Box<dyn Dataset>>, Error> {
-        let file = self.file();
-        let own = file.data.as_ref();
-        let Some(set) = name.or(own.map(|data| data.dataset.as_str())) else { return Ok(None) };
-        let spec = Spec {
-            alphabet: own.and_then(|data| data.alphabet.clone()),
-            length: Some(length),
-            ..Spec::new(set, split)
-        };
-        let data = workspace.open(&spec)?;
-        let (values, tokens) = (data.values(), data.length());
-        if values > file.model.values || file.model.length.is_some_and(|length| length != tokens) {
-            let what = format!("{} has {values} values and {tokens} tokens per sequence", data.name());
-            let length = file.model.length.map_or("any number".to_owned(), |length| length.to_string());
-            return Err(Error::input(
-                format!("{what}, the model {} values and {length} of tokens", file.model.values),
-                "name the data that the model was trained for",
-            ));
+    /// Refuses data of other values or another length than the model's. A text may have fewer tokens than the model has
+    /// values: the rest never occurs.
+    pub fn check_fits(&self, data: &dyn Dataset) -> Result<(), Error> {
+        let (values, tokens, model) = (data.values(), data.length(), &self.file().model);
+        let fewer = data.image().is_none() && values < model.values;
+        if (values == model.values || fewer) && model.length.is_none_or(|length| length == tokens) {
+            return Ok(());
         }
-        Ok(Some(data))
+        let what = format!("{} has {values} values and {tokens} tokens per sequence", data.name());
+        let length = model.length.map_or("any number".to_owned(), |length| length.to_string());
+        Err(Error::input(
+            format!("{what}, the model {} values and {length} of tokens", model.values),
+            "name the data that the model was trained for",
+        ))
     }
 
     /// Probes the network for mistakes of the model file: on the first sequences of `data`, or on random ones of `length`
@@ -180,4 +165,33 @@ impl OutsideModel {
             OutsideDenoiser::Points(points) => &points.network,
         }
     }
+}
+
+/// The implementation whose objective judges the model of a file.
+fn config(file: &ModelFile) -> Result<ObjectiveConfig, Error> {
+    let name = &file.process.schedule;
+    let Some(prediction) = file.prediction() else {
+        let schedule: MaskedSchedule = name.parse()?;
+        if file.model.kind != ModelKind::Uniform {
+            return Ok(ObjectiveConfig::Md4(Md4 { schedule, weighting: Weighting::Elbo, steps: None }));
+        }
+        if schedule.mask_probability(0.0) > 0.0 {
+            let what = format!("schedule {schedule} has noise at t = 0, where the bound of a uniform model ends");
+            return Err(Error::input(what, "name one without: linear, cosine or poly:W"));
+        }
+        let kernel = ReverseKernel::D3pm;
+        return Ok(ObjectiveConfig::D3pmUniform(D3pmUniform { schedule, steps: None, kernel, hybrid_ce_weight: 0.0 }));
+    };
+    let schedule: GaussianSchedule = name.parse()?;
+    if schedule.ends().is_none() {
+        let what = format!("schedule {schedule} has no ends, which the bound needs");
+        return Err(Error::input(what, format!("name them, gamma at the data and at the noise: {schedule}:-13.3:5")));
+    }
+    let gaussian =
+        Gaussian { schedule, weighting: Weighting::Elbo, prediction, steps: None, levels: None, learned: false };
+    Ok(match prediction {
+        Prediction::Eps | Prediction::X | Prediction::V => ObjectiveConfig::Vdm(gaussian),
+        Prediction::Velocity => ObjectiveConfig::Flow(gaussian),
+        Prediction::Edm { .. } => ObjectiveConfig::Edm(gaussian),
+    })
 }

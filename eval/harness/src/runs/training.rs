@@ -114,7 +114,7 @@ impl Observer<'_> {
         let name = format!("step-{:07}", trainer.steps_done());
         let request = Request::new(self.settings, trainer.ema(), SHOWN, data.length(), self.settings.seed);
         let made = sampling::draw(&self.workspace.device, self.settings, trainer.ema(), &request, &quiet)?;
-        sampling::save(self.workspace, &folder, &name, &made, data.as_ref(), &[])?;
+        sampling::save(self.workspace, &folder, &name, &made, Some(data.as_ref()), &[])?;
         let b = bound.bits_per_dim;
         Ok(vec![
             ("nelbo_bits_per_dim".into(), b.value),

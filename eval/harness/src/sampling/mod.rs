@@ -3,6 +3,7 @@
 mod infilling;
 mod options;
 mod placement;
+mod sampled;
 mod save;
 
 use burn::tensor::Device;
@@ -19,13 +20,14 @@ use elbow_impls::mdlm::{ancestral_cached, semi_autoregressive};
 use elbow_impls::network::Denoiser;
 use elbow_impls::sampler_state::{Predictor, Samples, TokenState};
 use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule};
-use elbow_impls::train::{ObjectiveConfig, Settings};
+use elbow_impls::train::ObjectiveConfig;
 use elbow_impls::{Key, Workers};
 
 pub use elbow_impls::sampler::Sampler;
 pub use infilling::{infilling, prompts};
 pub use options::{SampleOption, check_options, options};
 pub use placement::{StepGrid, StepSchedule};
+pub use sampled::Sampled;
 pub use save::{Saved, in_words, save};
 
 /// Samples to be drawn: how many, by which sampler, under which conditions.
@@ -66,19 +68,19 @@ pub struct Request {
 impl Request {
     /// The implementation's own sampler with 64 steps.
     pub fn new<'a>(
-        settings: &Settings,
+        model: &dyn Sampled,
         denoiser: impl Into<Denoiser<'a>>,
         count: usize,
         length: usize,
         seed: u64,
     ) -> Self {
-        let schedule = settings.objective.masked_schedule().unwrap_or(MaskedSchedule::Linear);
+        let schedule = model.objective().masked_schedule().unwrap_or(MaskedSchedule::Linear);
         Self {
-            sampler: settings.objective.samplers()[0],
+            sampler: model.objective().samplers()[0],
             steps: 64,
             grid: grid_under(&schedule),
             schedule,
-            levels: level_grid(settings, denoiser.into()),
+            levels: level_grid(model.objective(), denoiser.into()),
             churn: Churn::NONE,
             count,
             length,
@@ -93,10 +95,10 @@ impl Request {
     }
 
     /// Where the steps lie, in words: grid and schedule, or noise levels, as far as the sampler takes them.
-    pub fn placement(&self, settings: &Settings) -> String {
-        match (settings.is_gaussian(), &self.levels) {
+    pub fn placement(&self, model: &dyn Sampled) -> String {
+        match (model.objective().gaussian().is_some(), &self.levels) {
             (false, _) => {
-                let taken = options(self.sampler, settings);
+                let taken = options(self.sampler, model);
                 let grid = taken.contains(&SampleOption::Grid).then(|| format!("{} grid", self.grid));
                 let schedule = taken.contains(&SampleOption::Schedule).then(|| format!("{} schedule", self.schedule));
                 let chosen: Vec<String> = grid.into_iter().chain(schedule).collect();
@@ -110,8 +112,8 @@ impl Request {
     }
 
     /// Which classes the samples have, in words; `None` for a model without classes.
-    pub fn classes(&self, settings: &Settings) -> Option<String> {
-        settings.class_conditioning.then(|| match self.class {
+    pub fn classes(&self, model: &dyn Sampled) -> Option<String> {
+        model.has_classes().then(|| match self.class {
             Some(class) => format!("class {class}"),
             None => "all classes in turn, equally often".to_owned(),
         })
@@ -135,12 +137,12 @@ pub fn grid_under(schedule: &MaskedSchedule) -> Grid {
 }
 
 /// The grid that an implementation's authors use, under the model's schedule.
-fn level_grid(settings: &Settings, denoiser: Denoiser) -> LevelGrid {
-    let objective = settings.gaussian().zip(denoiser.gaussian().ok());
-    let schedule = objective.and_then(|(gaussian, denoiser)| gaussian.schedule_of(denoiser).ok());
+fn level_grid(objective: &ObjectiveConfig, denoiser: Denoiser) -> LevelGrid {
+    let gaussian = objective.gaussian().zip(denoiser.gaussian().ok());
+    let schedule = gaussian.and_then(|(gaussian, denoiser)| gaussian.schedule_of(denoiser).ok());
     let schedule = schedule.unwrap_or(GaussianSchedule::VDM);
     match schedule.ends() {
-        Some(ends) if matches!(settings.objective, ObjectiveConfig::Edm(_)) => LevelGrid::edm(ends),
+        Some(ends) if matches!(objective, ObjectiveConfig::Edm(_)) => LevelGrid::edm(ends),
         _ => LevelGrid::Times(schedule),
     }
 }
@@ -152,22 +154,22 @@ const BYTES_PER_TOKEN: u64 = 24;
 /// Draws samples in parallel batches.
 pub fn draw<'a>(
     device: &Device,
-    settings: &Settings,
+    model: &dyn Sampled,
     denoiser: impl Into<Denoiser<'a>>,
     request: &Request,
     bar: &dyn Progress,
 ) -> Result<Samples, Error> {
     let denoiser = denoiser.into();
-    request.check_sampler(settings)?;
+    request.check_sampler(model)?;
     let used = [
         (SampleOption::Nucleus, request.nucleus < 1.0),
         (SampleOption::Infill, !request.known.is_empty()),
-        (SampleOption::Length, settings.data.sequence_length.is_some_and(|window| request.length > window)),
+        (SampleOption::Length, model.window().is_some_and(|window| request.length > window)),
         (SampleOption::Class, request.class.is_some()),
         (SampleOption::Guidance, request.guidance != 1.0),
     ];
     let used: Vec<SampleOption> = used.into_iter().filter(|(_, used)| *used).map(|(option, _)| option).collect();
-    check_options(request.sampler, settings, &used)?;
+    check_options(request.sampler, model, &used)?;
     let tokens = (request.count as u64).saturating_mul(request.length as u64);
     let what = format!("{} samples of {} tokens", request.count, request.length);
     memory::check(tokens.saturating_mul(BYTES_PER_TOKEN), &what, "draw fewer or shorter ones")?;
@@ -177,7 +179,7 @@ pub fn draw<'a>(
     let made = Workers::new(usize::MAX).map(&batches, |_, &first| {
         let count = batch.min(request.count - first);
         let key = Key::new(request.seed, "sample").fold(first as u64);
-        let made = one_batch(device, settings, denoiser, request, [first, count], &key);
+        let made = one_batch(device, model, denoiser, request, [first, count], &key);
         bar.advance(count as u64);
         made
     });
@@ -195,28 +197,29 @@ pub fn draw<'a>(
 
 fn one_batch(
     device: &Device,
-    settings: &Settings,
+    model: &dyn Sampled,
     denoiser: Denoiser,
     request: &Request,
     [first, count]: [usize; 2],
     key: &Key,
 ) -> Result<Samples, Error> {
-    let window = settings.data.sequence_length.unwrap_or(request.length);
-    let training_schedule = settings.objective.training_schedule();
-    if let ObjectiveConfig::D3pmUniform(trained) = &settings.objective {
+    let window = model.window().unwrap_or(request.length);
+    let training_schedule = model.objective().training_schedule();
+    let classes = |classes: usize| {
+        (first..first + count).map(|i| request.class.unwrap_or((i % classes) as u32)).collect::<Vec<u32>>()
+    };
+    if let ObjectiveConfig::D3pmUniform(trained) = model.objective() {
         let objective = D3pmUniform {
             schedule: request.schedule.clone(),
             steps: None,
             hybrid_ce_weight: 0.0,
             kernel: trained.kernel,
         };
-        let made = uniform_ancestral(denoiser.tokens()?, &objective, request.steps, [count, window], key, device)?;
+        let (denoiser, class) = (denoiser.tokens()?, denoiser.classes().map(classes).unwrap_or_default());
+        let made = uniform_ancestral(denoiser, &objective, request.steps, [count, window], class, key, device)?;
         return Ok(cut(made, request.length));
     }
-    let classes = |classes: usize| {
-        (first..first + count).map(|i| request.class.unwrap_or((i % classes) as u32)).collect::<Vec<u32>>()
-    };
-    if let Some(objective) = settings.gaussian() {
+    if let Some(objective) = model.objective().gaussian() {
         let predictor = EpsPredictor::new(denoiser.gaussian()?, objective.prediction, device);
         let predictor = match denoiser.classes() {
             Some(known) => predictor.guided(classes(known), request.guidance),

@@ -1,9 +1,9 @@
 //! Which options of sampling have an effect: a table over samplers and models.
 
 use elbow_base::{Error, Named};
-use elbow_impls::train::{ObjectiveConfig, Settings};
+use elbow_impls::train::ObjectiveConfig;
 
-use super::Sampler;
+use super::{Sampled, Sampler};
 
 /// An option that only some samplers, or samplers of some models, take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,30 +51,36 @@ fn of_sampler(sampler: Sampler) -> &'static [SampleOption] {
 }
 
 /// The options that have an effect on the samples of this model by this sampler.
-pub fn options(sampler: Sampler, settings: &Settings) -> Vec<SampleOption> {
-    let of_model: &[SampleOption] = match &settings.objective {
+pub fn options(sampler: Sampler, model: &dyn Sampled) -> Vec<SampleOption> {
+    let of_model: &[SampleOption] = match model.objective() {
         ObjectiveConfig::D3pmUniform(_) => &[Schedule],
-        _ if settings.is_gaussian() => &[],
+        objective if objective.gaussian().is_some() => &[],
         // A token that is drawn stays.
         _ => &[Nucleus, Length, Stride, Infill],
     };
-    let of_classes: &[SampleOption] = if settings.class_conditioning { &[Class, Guidance] } else { &[] };
+    let of_classes: &[SampleOption] = match (model.has_classes(), model.objective()) {
+        (false, _) => &[],
+        (true, ObjectiveConfig::D3pmUniform(_)) => &[Class],
+        (true, _) => &[Class, Guidance],
+    };
     [of_sampler(sampler), of_model, of_classes].concat()
 }
 
 /// Refuses an option that has no effect, and says where it has one.
-pub fn check_options(sampler: Sampler, settings: &Settings, given: &[SampleOption]) -> Result<(), Error> {
-    let taken = options(sampler, settings);
+pub fn check_options(sampler: Sampler, model: &dyn Sampled, given: &[SampleOption]) -> Result<(), Error> {
+    let taken = options(sampler, model);
     let Some(&option) = given.iter().find(|option| !taken.contains(option)) else { return Ok(()) };
-    let implementation = settings.implementation();
+    let implementation = model.objective().name();
     let what = format!("--{option} has no effect: the {sampler} sampler of {implementation} does not take it");
     let all = Sampler::NAMES.iter().filter_map(|name| name.parse().ok());
     let anywhere: Vec<Sampler> = all.filter(|&sampler| of_sampler(sampler).contains(&option)).collect();
-    let own = settings.objective.samplers();
+    let own = model.objective().samplers();
     let here: Vec<Sampler> = anywhere.iter().copied().filter(|sampler| own.contains(sampler)).collect();
     let takers = match option {
         _ if !here.is_empty() => format!("--sampler {}", names(&here)),
-        Class | Guidance => "a model trained with class_conditioning = true".to_owned(),
+        Class | Guidance => {
+            "a model trained with class_conditioning = true, or with inputs.class in its file".to_owned()
+        }
         Nucleus | Length | Stride | Infill => "a model of masked diffusion, or ar".to_owned(),
         _ => format!("--sampler {} of another implementation", names(&anywhere)),
     };

@@ -6,12 +6,11 @@ use elbow_base::Error;
 use elbow_impls::UnknownName;
 use elbow_impls::gaussian::LevelGrid;
 use elbow_impls::md4::Grid;
-use elbow_impls::network::Model;
+use elbow_impls::network::Denoiser;
 use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule};
-use elbow_impls::train::Settings;
 
 use super::options::names;
-use super::{Request, grid_under};
+use super::{Request, Sampled, grid_under};
 
 /// Grid of a sampler's steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,14 +49,14 @@ impl Request {
     ///
     /// Masked diffusion has times of a masking schedule. Gaussian diffusion has noise levels between the ends that the
     /// model was trained on, so that a schedule with other ends is refused.
-    pub fn place(
+    pub fn place<'a>(
         self,
-        settings: &Settings,
-        model: &Model,
+        model: &dyn Sampled,
+        denoiser: impl Into<Denoiser<'a>>,
         grid: Option<StepGrid>,
         schedule: Option<&StepSchedule>,
     ) -> Result<Self, Error> {
-        let Some(gaussian) = settings.gaussian() else {
+        let Some(gaussian) = model.objective().gaussian() else {
             let schedule = schedule.map_or(Ok(self.schedule), |named| named.0.parse())?;
             let grid = match grid {
                 None => grid_under(&schedule),
@@ -70,7 +69,7 @@ impl Request {
             };
             return Ok(Self { schedule, grid, ..self });
         };
-        let own = gaussian.schedule_of(model.gaussian()?)?;
+        let own = gaussian.schedule_of(denoiser.into().gaussian()?)?;
         let ends = own.ends().ok_or_else(|| Error::internal("a trained schedule has ends"))?;
         let chosen = match schedule.map(|named| named.0.parse()).transpose()? {
             None => own,
@@ -94,28 +93,26 @@ impl Request {
     }
 
     /// Refuses a sampler that does not draw from the model.
-    pub fn check_sampler(&self, settings: &Settings) -> Result<(), Error> {
-        let known = settings.objective.samplers();
+    pub fn check_sampler(&self, model: &dyn Sampled) -> Result<(), Error> {
+        let known = model.objective().samplers();
         if known.contains(&self.sampler) {
             return Ok(());
         }
-        let what = format!("sampler {} does not draw from {}", self.sampler, settings.implementation());
+        let what = format!("sampler {} does not draw from {}", self.sampler, model.objective().name());
         Err(Error::input(what, format!("use {}", names(known))))
     }
 
     /// Refuses a class that the data have not, of which there are `classes`, and guidance that was not trained.
-    pub fn check(&self, settings: &Settings, classes: usize) -> Result<(), Error> {
+    pub fn check(&self, model: &dyn Sampled, classes: usize) -> Result<(), Error> {
         if let Some(class) = self.class.filter(|&class| class as usize >= classes) {
             let what = format!("--class {class}: this model has the classes 0 to {}", classes - 1);
             return Err(Error::input(what, "name one of them"));
         }
-        if self.guidance != 1.0 && settings.label_dropout == Some(0.0) {
-            let what = format!("--guidance {}: the model was trained with label_dropout = 0", self.guidance);
-            return Err(Error::input(
-                what,
-                "guidance needs a model that knows \"no class\": train with label_dropout = 0.1",
-            ));
+        match model.unguidable() {
+            Some([why, advice]) if self.guidance != 1.0 => {
+                Err(Error::input(format!("--guidance {}: {why}", self.guidance), advice))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }

@@ -3,9 +3,9 @@
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use elbow_base::{Error, Named};
-use elbow_harness::images::{Metric, MetricOptions, MetricValue, Scores, Scoring, balls, is_run};
+use elbow_harness::images::{Drawing, Metric, MetricOptions, MetricValue, Scores, Scoring, balls, is_model};
+use elbow_harness::models::AnyModel;
 use elbow_harness::provenance;
-use elbow_harness::runs::Trained;
 use elbow_harness::workspace::Workspace;
 use elbow_impls::data::Dataset;
 use elbow_metrics::{Boundary, FeatureNetwork};
@@ -24,9 +24,9 @@ use crate::flags::{SamplerFlags, one_of};
 
 A side is a folder (searched through), an npz or npy file of images, CIFAR's .bin, an IDX
 file, a data set as digits:test, an npz file of mu and sigma of this or another tool, an npy or
-npz file of features (floating point, [n, d]), or a trained run, whose samples are drawn and scored
-without being written. The first side is the generated one: precision counts its images, recall
-the reference's. A number of features that were given is called so, as fd.given.
+npz file of features (floating point, [n, d]), or a trained run or a model file, whose samples are
+drawn and scored without being written. The first side is the generated one: precision counts its
+images, recall the reference's. A number of features that were given is called so, as fd.given.
 
 Every number says which network, convention, images and errors it has; features are kept between
 runs, and found again only if nothing that shapes them has changed.")]
@@ -60,7 +60,7 @@ pub struct Arguments {
     /// Whether balls are closed or open [default: closed for precision and recall, open for density and coverage]
     #[arg(long, value_name = "NAME", value_parser = one_of::<Boundary>())]
     boundary: Option<Boundary>,
-    /// Samples to draw where a trained run is named, 2 to 1,000,000 [default: 1000]
+    /// Samples to draw where a trained run or a model file is named, 2 to 1,000,000 [default: 1000]
     #[arg(long, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     count: Option<u32>,
     #[command(flatten)]
@@ -107,19 +107,22 @@ impl Arguments {
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let sampling = arguments.count.map(|_| "--count".to_owned()).or_else(|| arguments.sampler.any());
     if let Some(option) =
-        sampling.filter(|_| ![&arguments.generated, &arguments.reference].into_iter().any(|name| is_run(name)))
+        sampling.filter(|_| ![&arguments.generated, &arguments.reference].into_iter().any(|name| is_model(name)))
     {
-        let what = format!("{option} has no effect: neither side is a trained run, of which samples are drawn");
-        return Err(Error::input(what, "leave it out, or name the folder of a run"));
+        let what = format!(
+            "{option} has no effect: neither side is a trained run or a model file, of which samples are drawn"
+        );
+        return Err(Error::input(what, "leave it out, or name the folder of a run or a model file"));
     }
-    let request = |model: &Trained, data: &dyn Dataset| {
-        arguments.sampler.request(model, data, arguments.count.unwrap_or(1000) as usize, workspace.seed, &[])
+    let request = |model: &AnyModel, data: &dyn Dataset| {
+        arguments.sampler.request(model, data.length(), arguments.count.unwrap_or(1000) as usize, workspace.seed, &[])
     };
+    let runtime = || arguments.network.runtime(workspace);
     arguments.network.check(workspace)?;
     let all = arguments.metrics.contains(&Wanted::All);
     let scoring = Scoring {
         names: [&arguments.generated, &arguments.reference],
-        sampling: Some(&request),
+        sampling: Some(Drawing { request: &request, runtime: &runtime }),
         on_bad: arguments.images.on_bad,
         arrays: arguments.images.arrays.options(),
         cache: arguments.images.cache(workspace),

@@ -8,6 +8,7 @@ use elbow_harness::networks::Network;
 use elbow_harness::workspace::Workspace;
 use elbow_metrics::{
     ArrayOptions, BadImagePolicy, Convention, FeatureCache, FeatureNetwork, ImageScan, Layer, Layout, Pool, Range,
+    Runtime,
 };
 
 use crate::flags::{RuntimeFlag, form, one_of};
@@ -46,6 +47,11 @@ impl NetworkFlags {
     /// Refuses a network whose file is missing.
     pub fn check(&self, workspace: &Workspace) -> Result<(), Error> {
         self.which.network.as_ref().map_or(Ok(()), |network| network.place(workspace).map(|_| ()))
+    }
+
+    /// The runtime of the option and the device of the workspace.
+    pub fn runtime(&self, workspace: &Workspace) -> Result<Runtime, Error> {
+        self.which.runtime.find(workspace)
     }
 
     /// Refuses the options where no side is of images: they would have no effect.

@@ -118,13 +118,14 @@ fn uniform_d3pm_has_its_chains_law_under_both_kernels() {
         });
         let objective = D3pmUniform { schedule: MaskedSchedule::Linear, steps: Some(3), kernel, hybrid_ce_weight: 0.0 };
         let key = Key::new(6, "uniform");
-        let samples = uniform_ancestral(&table, &objective, steps, [DRAWS, 2], &key, &bench.device).expect("samples");
+        let samples =
+            uniform_ancestral(&table, &objective, steps, [DRAWS, 2], Vec::new(), &key, &bench.device).expect("samples");
         follows(&bench, &samples, &law);
         let other = if kernel == ReverseKernel::D3pm { ReverseKernel::Mixture } else { ReverseKernel::D3pm };
         let other = D3pmUniform { kernel: other, ..objective };
         rejects(
             &bench,
-            &uniform_ancestral(&table, &other, steps, [DRAWS, 2], &key, &bench.device).expect("samples"),
+            &uniform_ancestral(&table, &other, steps, [DRAWS, 2], Vec::new(), &key, &bench.device).expect("samples"),
             &law,
         );
     }
