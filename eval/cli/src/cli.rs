@@ -1,14 +1,16 @@
 //! The command line: arguments, dispatch, exit codes.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
-use elbow_base::{Error, Kind, UnknownName};
+use elbow_base::{Error, Kind, Progress, UnknownName};
 use elbow_harness::device::DeviceName;
-use elbow_harness::workspace::Workspace;
+use elbow_harness::workspace::{Printed, Workspace};
+use elbow_impls::data::InMemory;
 
 use crate::flags::form;
 use crate::{cmd, hints};
@@ -94,41 +96,83 @@ enum Verb {
     Doctor,
 }
 
-/// Runs the program on the process's arguments.
+/// The program: [`run`] on the process's arguments, with an allocator that suits tensors.
+pub fn main() -> ExitCode {
+    keep_large_buffers();
+    ExitCode::from(run(std::env::args_os()))
+}
+
+/// Runs the program on these arguments, of which the first is its name, and leaves the settings of the process alone.
 ///
 /// Exit codes: 0 done, 1 a claim was refuted, 2 bad usage or input, 3 something is missing in the environment,
 /// 4 internal error.
-pub fn main() -> ExitCode {
-    let Cli { common, verb } = Cli::parse();
-    keep_large_buffers();
-    let run = || -> Result<ExitCode, Error> {
-        let Common { json, seed, device, out, data, quiet } = common;
-        let mut workspace = match verb {
-            // The feature network has a device of its own, ONNX Runtime's; the doctor looks without opening.
-            Verb::Fid(_) | Verb::Doctor if device.on_gpu => Workspace::new(out, data, seed, "cpu", quiet, json)?,
-            _ => Workspace::new(out, data, seed, &device.name, quiet, json)?,
-        };
-        workspace.device_name = device.name;
-        match verb {
-            Verb::Eval(arguments) => return cmd::eval::run(&mut workspace, &arguments),
-            Verb::Theory(process) => cmd::theory::run(&workspace, &process)?,
-            Verb::Train(arguments) => cmd::train::run(&workspace, &arguments)?,
-            Verb::Likelihood(arguments) => cmd::likelihood::run(&workspace, &arguments)?,
-            Verb::Sample(arguments) => cmd::sample::run(&workspace, &arguments)?,
-            Verb::Import(arguments) => cmd::import::run(&workspace, &arguments)?,
-            Verb::Model(task) => return cmd::model::run(&workspace, &task),
-            Verb::Fid(task) => cmd::fid::run(&workspace, &task)?,
-            Verb::Bench(task) => cmd::bench::run(&workspace, &task)?,
-            Verb::Report(arguments) => cmd::report::run(&workspace, &arguments)?,
-            Verb::Doctor => cmd::doctor::run(&workspace)?,
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(told) => {
+            // Help and version are such errors too.
+            let _ = told.print();
+            return u8::try_from(told.exit_code()).unwrap_or(2);
         }
-        Ok(ExitCode::SUCCESS)
     };
-    run().unwrap_or_else(|failure| {
+    cli.workspace().and_then(|mut workspace| cli.verb.run(&mut workspace)).unwrap_or_else(|failure| {
         // `eprintln!` would panic where stderr is a file on the disk that is full.
         let _ = writeln!(std::io::stderr(), "elbow: {}", hints::message(&failure));
-        ExitCode::from(exit_code(&failure))
+        exit_code(&failure)
     })
+}
+
+/// What a command prints, for programs that call it as a function. `arguments` are without the program's name, and can name
+/// the `data`; progress goes to `bar`.
+pub fn call(arguments: &[String], data: Vec<InMemory>, bar: Box<dyn Progress>) -> Result<Printed, Error> {
+    let words = ["elbow", "--quiet"].into_iter().chain(arguments.iter().map(String::as_str));
+    let cli = Cli::try_parse_from(words).map_err(usage)?;
+    let mut workspace = cli.workspace()?;
+    workspace.bar = bar;
+    data.into_iter().for_each(|set| workspace.give(set));
+    let kept = workspace.keep_results();
+    cli.verb.run(&mut workspace)?;
+    Ok(kept.take())
+}
+
+/// What is wrong with the words of a command, and the tip where there is one.
+fn usage(told: clap::Error) -> Error {
+    let text = told.to_string();
+    let mut parts = text.split("\n\n").map(str::trim);
+    let what = parts.next().unwrap_or_default().trim_start_matches("error: ");
+    Error::input(what, parts.find_map(|part| part.strip_prefix("tip: ")).unwrap_or_default())
+}
+
+impl Cli {
+    fn workspace(&self) -> Result<Workspace, Error> {
+        let Common { json, seed, device, out, data, quiet } = &self.common;
+        // The feature network has a device of its own, ONNX Runtime's; the doctor looks without opening.
+        let elsewhere = matches!(self.verb, Verb::Fid(_) | Verb::Doctor) && device.on_gpu;
+        let opened = if elsewhere { "cpu" } else { device.name.as_str() };
+        let mut workspace = Workspace::new(out.clone(), data.clone(), *seed, opened, *quiet, *json)?;
+        workspace.device_name.clone_from(&device.name);
+        Ok(workspace)
+    }
+}
+
+impl Verb {
+    /// The exit code of a command that ends without an error.
+    fn run(&self, workspace: &mut Workspace) -> Result<u8, Error> {
+        match self {
+            Self::Eval(arguments) => return cmd::eval::run(workspace, arguments),
+            Self::Theory(process) => cmd::theory::run(workspace, process)?,
+            Self::Train(arguments) => cmd::train::run(workspace, arguments)?,
+            Self::Likelihood(arguments) => cmd::likelihood::run(workspace, arguments)?,
+            Self::Sample(arguments) => cmd::sample::run(workspace, arguments)?,
+            Self::Import(arguments) => cmd::import::run(workspace, arguments)?,
+            Self::Model(task) => return cmd::model::run(workspace, task),
+            Self::Fid(task) => cmd::fid::run(workspace, task)?,
+            Self::Bench(task) => cmd::bench::run(workspace, task)?,
+            Self::Report(arguments) => cmd::report::run(workspace, arguments)?,
+            Self::Doctor => cmd::doctor::run(workspace)?,
+        }
+        Ok(0)
+    }
 }
 
 /// 2 bad usage or input, 3 something missing in the environment, 4 internal error.

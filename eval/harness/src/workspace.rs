@@ -2,11 +2,12 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::Device;
 use elbow_base::{Error, Progress, Remedy, Silent};
 use elbow_impls::data::catalogue::{self, Set};
-use elbow_impls::data::{Dataset, Spec};
+use elbow_impls::data::{Dataset, InMemory, Spec};
 use etcetera::{BaseStrategy, choose_base_strategy};
 
 use crate::progress::Bar;
@@ -33,6 +34,30 @@ pub struct Workspace {
     /// A Python in which the programs compared with elbow run.
     pub peers: Option<PathBuf>,
     data: Vec<PathBuf>,
+    given: Vec<InMemory>,
+    kept: Option<KeptResults>,
+}
+
+/// The results of a command, kept for the program that called it.
+#[derive(Clone, Default)]
+pub struct KeptResults(Arc<Mutex<Printed>>);
+
+/// What a command would have printed.
+#[derive(Default)]
+pub struct Printed {
+    /// Under `--json`.
+    pub json: String,
+    /// For a person.
+    pub text: String,
+    /// Numbers that are in neither, such as those of each sequence, by name.
+    pub arrays: Vec<(String, Vec<f64>)>,
+}
+
+impl KeptResults {
+    /// The results.
+    pub fn take(&self) -> Printed {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Workspace {
@@ -57,6 +82,8 @@ impl Workspace {
             bar: Box::new(Bar::new(quiet)),
             peers: None,
             data,
+            given: Vec::new(),
+            kept: None,
         })
     }
 
@@ -70,6 +97,8 @@ impl Workspace {
             bar: Box::new(Silent),
             peers: self.peers.clone(),
             data: self.data.clone(),
+            given: self.given.clone(),
+            kept: self.kept.clone(),
             ..*self
         }
     }
@@ -112,8 +141,11 @@ impl Workspace {
         }
     }
 
-    /// A data set of the catalogue, or a file.
+    /// A data set that was given, one of the catalogue, or a file.
     pub fn open(&self, spec: &Spec) -> Result<Box<dyn Dataset>, Error> {
+        if let Some(given) = self.given.iter().find(|data| data.name() == spec.set) {
+            return Ok(Box::new(given.clone()));
+        }
         match catalogue::SETS.iter().find(|set| set.name == spec.set) {
             Some(set) => Ok(set.open(&self.find(set)?, spec)?),
             None => Ok(catalogue::open(spec, &self.data_folders())?),
@@ -126,12 +158,34 @@ impl Workspace {
         self.open(&Spec::new(set, split.parse()?))
     }
 
+    /// Keeps the results of a command in place of printing them.
+    pub fn keep_results(&mut self) -> KeptResults {
+        self.kept.insert(KeptResults::default()).clone()
+    }
+
+    /// Adds numbers to the results that are kept.
+    pub fn keep_array(&self, name: &str, numbers: &[f64]) {
+        if let Some(kept) = &self.kept {
+            let mut printed = kept.0.lock().unwrap_or_else(PoisonError::into_inner);
+            printed.arrays.push((name.to_owned(), numbers.to_vec()));
+        }
+    }
+
+    /// Gives data that lie in memory: their name comes before all others.
+    pub fn give(&mut self, data: InMemory) {
+        self.given.push(data);
+    }
+
     /// Prints the result of a command: one JSON document, or text for a person.
     pub fn print(&self, json: &impl serde::Serialize, text: impl FnOnce() -> String) -> Result<(), Error> {
-        let document = match self.json {
-            true => serde_json::to_string_pretty(json).map_err(|e| Error::internal(e.to_string()))?,
-            false => text(),
-        };
+        let document = || serde_json::to_string_pretty(json).map_err(|e| Error::internal(e.to_string()));
+        if let Some(kept) = &self.kept {
+            let (json, text) = (document()?, text());
+            let mut printed = kept.0.lock().unwrap_or_else(PoisonError::into_inner);
+            (printed.json, printed.text) = (json, text);
+            return Ok(());
+        }
+        let document = if self.json { document()? } else { text() };
         match writeln!(std::io::stdout().lock(), "{document}") {
             // The reader has closed the pipe, as in `elbow ... | head`.
             Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),

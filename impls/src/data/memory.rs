@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::hash::sha256;
 
 /// Sequences held in memory.
+#[derive(Clone)]
 pub struct InMemory {
     name: String,
     values: usize,

@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Args, Command};
@@ -41,7 +40,8 @@ pub struct Arguments {
     fresh: bool,
 }
 
-pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<ExitCode, Error> {
+/// The exit code.
+pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<u8, Error> {
     if workspace.devices.len() > 1 {
         let what = format!("--device {}: claims are checked on one device", workspace.device_name);
         return Err(Error::input(what, "name one; `elbow train` shares its steps among several"));
@@ -103,7 +103,7 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<ExitCode,
         [_, _, true] => 3,
         _ => 0,
     };
-    Ok(ExitCode::from(code))
+    Ok(code)
 }
 
 /// Names of suites and claims: the help lists the suites, and [`claims::Catalogue::select`] knows the claims.

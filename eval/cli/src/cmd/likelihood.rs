@@ -136,6 +136,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
         result["other_data"] = json!(what);
     }
     let is_exact = model.diffusion()?.is_exact();
+    workspace.keep_array("per_sequence", &bound.per_sequence);
     workspace.print(&result, || {
         let lines = describe(&bound, is_exact, ode.as_ref(), data);
         difference.iter().fold(lines, |lines, what| format!("{lines}\n  OTHER DATA: {what}"))

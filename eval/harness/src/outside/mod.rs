@@ -1,5 +1,6 @@
 //! Models from outside: an ONNX denoiser with a model file, judged by the same estimators as the implementations.
 
+mod backend;
 mod model_file;
 mod network;
 mod points;
@@ -23,6 +24,7 @@ use elbow_impls::train::ObjectiveConfig;
 use elbow_impls::weighting::Weighting;
 use elbow_metrics::Runtime;
 
+pub use backend::{Backend, CallTargets, Functions, function_inputs, with_functions};
 pub use model_file::{
     ClassInput, DataTable, Frame, InputsTable, ModelFile, ModelKind, ModelTable, OutputMeaning, OutputTable,
     ProcessTable, TimeInput, TimeMeaning,
@@ -56,9 +58,18 @@ impl OutsideModel {
     /// a Gaussian one VDM's in continuous time, each under the file's schedule.
     pub fn load(path: &Path, runtime: Runtime) -> Result<Self, Error> {
         let file = ModelFile::load(path)?;
-        let name = runtime.to_string();
         let config = config(&file).map_err(|e| e.of(path.display()))?;
-        let network = Network::load(file, runtime)?;
+        let (network, runtime) = match (file.model.onnx.clone(), file.model.python.clone()) {
+            (Some(onnx), _) => {
+                let name = runtime.to_string();
+                (Network::load(file, &onnx, runtime)?, name)
+            }
+            (None, name) => {
+                let folder = path.parent().unwrap_or(Path::new("."));
+                let function = backend::function(&name.unwrap_or_default(), folder, &file)?;
+                (Network::of_function(file, function), "python".to_owned())
+            }
+        };
         let denoiser = match &config {
             ObjectiveConfig::Md4(Md4 { schedule, .. }) | ObjectiveConfig::D3pmUniform(D3pmUniform { schedule, .. }) => {
                 OutsideDenoiser::Tokens(OutsideTokens { network, schedule: schedule.clone() })
@@ -68,7 +79,7 @@ impl OutsideModel {
                 OutsideDenoiser::Points(OutsidePoints { network, schedule: gaussian.schedule.clone() })
             }
         };
-        Ok(Self { objective: config.objective(), config, denoiser, runtime: name })
+        Ok(Self { objective: config.objective(), config, denoiser, runtime })
     }
 
     /// The implementation whose objective judges the model: md4, d3pm-uniform, or that of the output's meaning.
@@ -110,7 +121,7 @@ impl OutsideModel {
         match self.network().failure() {
             None => Ok(()),
             Some(what) => {
-                let place = self.file().model.onnx.display();
+                let place = self.file().network_name();
                 Err(Error::input(format!("{place}: {what}"), "see `elbow model check FILE`"))
             }
         }

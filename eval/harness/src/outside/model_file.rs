@@ -27,7 +27,12 @@ pub struct ModelFile {
 #[serde(deny_unknown_fields)]
 pub struct ModelTable {
     /// The ONNX file.
-    pub onnx: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub onnx: Option<PathBuf>,
+    /// A Python function in place of it, `module:function`, called with tokens or points, the time and the class, as many of
+    /// them as the file names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub python: Option<String>,
     /// The family of the process.
     pub kind: ModelKind,
     /// Number of data values V.
@@ -171,7 +176,7 @@ impl ModelFile {
         let wrong = |what: String| Error::input(format!("{}: {what}", path.display()), "correct the model file");
         let mut file: Self = toml::from_str(&text).map_err(|e| wrong(e.to_string().trim_end().to_owned()))?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        file.model.onnx = folder.join(&file.model.onnx);
+        file.model.onnx = file.model.onnx.map(|onnx| folder.join(onnx));
         if let Some(data) = &mut file.data {
             let beside = folder.join(&data.dataset);
             if beside.exists() {
@@ -183,6 +188,12 @@ impl ModelFile {
         }
         file.check().map_err(wrong)?;
         Ok(file)
+    }
+
+    /// The name of the network: its file or its function.
+    pub fn network_name(&self) -> String {
+        let ModelTable { onnx, python, .. } = &self.model;
+        onnx.as_ref().map(|file| file.display().to_string()).or(python.clone()).unwrap_or_default()
     }
 
     /// The model's id of the first data value.
@@ -210,7 +221,10 @@ impl ModelFile {
 
     /// What the file says that cannot be.
     fn check(&self) -> Result<(), String> {
-        let ModelTable { kind, values, length, mask_id, value_ids, .. } = &self.model;
+        let ModelTable { onnx, python, kind, values, length, mask_id, value_ids, .. } = &self.model;
+        if onnx.is_some() == python.is_some() {
+            return Err("a model has a network: onnx = FILE, or python = \"module:function\"".to_owned());
+        }
         if *values < 2 {
             return Err(format!("values = {values}: two or more"));
         }

@@ -1,21 +1,21 @@
 //! The calls of a network from outside: arrays in, arrays out, in the batches that its file allows.
 
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::kind::Basic;
 use burn::tensor::{Int, Tensor, TensorData};
 use elbow_base::Error;
-use elbow_impls::network::{Input, to_f64_vec};
+use elbow_impls::network::{Input, MaskedTargets, to_f64_vec};
 use elbow_metrics::{InputArray, NumberType, OnnxSession, Port, Runtime};
 
 use super::ModelFile;
+use super::backend::{Backend, CallTargets, Onnx};
 
 /// A network with the description of its ports.
 pub(super) struct Network {
-    session: OnnxSession,
+    backend: Box<dyn Backend>,
     pub file: ModelFile,
-    /// The wanted output among the session's.
-    output: usize,
     /// Sequences per call, where the file fixes them.
     batch: Option<usize>,
     /// The first failed call: a denoiser has no way to say so, and returns NaN.
@@ -23,10 +23,15 @@ pub(super) struct Network {
 }
 
 impl Network {
-    /// Loads the network of a model file and compares its ports with what the file says.
-    pub fn load(file: ModelFile, runtime: Runtime) -> Result<Self, Error> {
-        let session = OnnxSession::load(&file.model.onnx, runtime)?;
-        let place = file.model.onnx.display().to_string();
+    /// The network of a function, which takes any number of rows.
+    pub fn of_function(file: ModelFile, backend: Box<dyn Backend>) -> Self {
+        Self { backend, file, batch: None, failure: Mutex::new(None) }
+    }
+
+    /// Loads the ONNX network of a model file and compares its ports with what the file says.
+    pub fn load(file: ModelFile, onnx: &Path, runtime: Runtime) -> Result<Self, Error> {
+        let session = OnnxSession::load(onnx, runtime)?;
+        let place = onnx.display().to_string();
         let wrong = |what: String| Error::input(format!("{place}: {what}"), "correct the model file");
         let names = |ports: &[Port]| ports.iter().map(|port| port.name.as_str()).collect::<Vec<_>>().join(", ");
         let output = session.outputs.iter().position(|port| port.name == file.output.name);
@@ -65,12 +70,12 @@ impl Network {
             }
             _ => {}
         }
-        Ok(Self { session, file, output, batch, failure: Mutex::new(None) })
+        Ok(Self { backend: Box::new(Onnx { session, output }), file, batch, failure: Mutex::new(None) })
     }
 
-    /// SHA-256 of the ONNX file.
+    /// SHA-256 of the ONNX file, or of what a function is made of.
     pub fn hash(&self) -> &str {
-        &self.session.hash
+        self.backend.hash()
     }
 
     /// The first failed call, if one has failed since the last question.
@@ -88,9 +93,8 @@ impl Network {
         for first in (0..count).step_by(size) {
             // The last call of a fixed batch is filled up with its last sequence.
             let members: Vec<usize> = (first..first + size).map(|index| index.min(count - 1)).collect();
-            let arrays =
-                self.session.inputs.iter().map(|port| self.array(port, &members, rows, times, class.as_deref()));
-            let (part, shape) = self.session.run(&arrays.collect::<Result<Vec<_>, _>>()?, self.output)?;
+            let arrays = self.arrays(&members, rows, times, class.as_deref())?;
+            let (part, shape) = self.backend.run(&arrays)?;
             let per_sequence = part.len() / members.len();
             if !part.len().is_multiple_of(members.len()) || !per_sequence.is_multiple_of(rows.length) {
                 return Err(format!("its output has the shape {shape:?} for {size} sequences of {}", rows.length));
@@ -99,6 +103,44 @@ impl Network {
             values.extend_from_slice(&part[..per_sequence * size.min(count - first)]);
         }
         Ok((values, width))
+    }
+
+    /// Whether [`Self::masked_costs`] has a shorter way than the output.
+    pub fn has_costs(&self) -> bool {
+        self.backend.has_costs()
+    }
+
+    /// -log mu of the masked tokens, \[sequences, length\], nats; `first` is the id of the first data value.
+    pub fn masked_costs(
+        &self,
+        input: &Input,
+        rows: &Rows,
+        times: &[f64],
+        targets: &MaskedTargets,
+        first: usize,
+    ) -> Result<Vec<f32>, String> {
+        let class: Option<Vec<i64>> = input.class.clone().map(ids);
+        let members: Vec<usize> = (0..times.len()).collect();
+        let targets = CallTargets {
+            x: targets.x.iter().map(|&x| i64::from(x)).collect(),
+            masked: targets.masked.clone(),
+            length: targets.length,
+            before: usize::from(self.file.model.frame.unwrap_or_default().first.is_some()),
+            values: self.file.model.values,
+            first,
+        };
+        self.backend.masked_costs(&self.arrays(&members, rows, times, class.as_deref())?, &targets)
+    }
+
+    /// The inputs of a call for these sequences.
+    fn arrays(
+        &self,
+        members: &[usize],
+        rows: &Rows,
+        times: &[f64],
+        class: Option<&[i64]>,
+    ) -> Result<Vec<InputArray>, String> {
+        self.backend.inputs().iter().map(|port| self.array(port, members, rows, times, class)).collect()
     }
 
     fn array(

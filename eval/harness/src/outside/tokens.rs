@@ -1,7 +1,7 @@
 //! A denoiser of tokens from outside.
 
 use burn::tensor::Tensor;
-use elbow_impls::network::{Input, TokenDenoiser};
+use elbow_impls::network::{Input, MaskedTargets, TokenDenoiser};
 use elbow_impls::schedule::{LogSnr, MaskedSchedule};
 
 use super::network::{Network, RowValues, Rows, ids, times};
@@ -100,6 +100,19 @@ impl TokenDenoiser for OutsideTokens {
 
     fn sees_time(&self) -> bool {
         self.network.file.inputs.time.is_some()
+    }
+
+    fn masked_costs(&self, input: &Input, targets: &MaskedTargets) -> Option<Tensor<2>> {
+        if !self.network.has_costs() {
+            return None;
+        }
+        let [batch, length] = input.z.dims();
+        let reading = Reading::of(&self.network.file);
+        let times: Vec<f64> = times(input).into_iter().map(|t| self.time(t, &reading)).collect();
+        let rows = self.rows(&ids(input.z.clone()), length, &reading);
+        let called = self.network.masked_costs(input, &rows, &times, targets, reading.first as usize);
+        let costs = self.network.tensor_or_nan(called, [batch, length, 1], &input.z.device());
+        Some(costs.reshape([batch, length]))
     }
 
     fn logits(&self, input: &Input) -> Tensor<3> {

@@ -1,0 +1,98 @@
+"""Commands of elbow as functions: the same program, with data and networks of this process."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _elbow
+from .arrays import to_numpy
+from .denoisers import Denoiser
+from .errors import InputError
+from .functions import Function
+from .progress import bar
+
+Model = Denoiser | str | os.PathLike[str]
+"""A model to judge: a denoiser, the folder of a run, or a model file."""
+
+
+@dataclass
+class Printed:
+    """What a command gives."""
+
+    json: str
+    """Its document, as under `--json`."""
+    text: str
+    """What it prints for a person."""
+    arrays: dict[str, npt.NDArray[np.float64]]
+    """Further numbers by name."""
+
+
+@dataclass
+class Command:
+    """The words of a command, with the data and the functions that they name."""
+
+    words: list[str]
+    data: list[tuple[str, int, npt.NDArray[np.uint32], tuple[npt.NDArray[np.uint32], int] | None]] = field(
+        default_factory=list
+    )
+    functions: list[tuple[str, Function]] = field(default_factory=list)
+
+    def flag(self, name: str, value: object) -> None:
+        """An option, where it is given."""
+        if value is True:
+            self.words.append(f"--{name}")
+        elif value is not None and value is not False:
+            self.words.extend([f"--{name}", str(value)])
+
+    def give(self, name: str, x: Any, values: int, classes: tuple[Any, int] | None = None) -> None:
+        """Data of this process, which the words can name: tokens [n, length] below `values`."""
+        tokens = ids(x, values, "x")
+        if tokens.ndim != 2:
+            raise InputError(f"x has the shape {list(tokens.shape)}\n  give tokens [sequences, length]")
+        labels = None
+        if classes is not None:
+            labels = (ids(classes[0], classes[1], "classes"), classes[1])
+            if labels[0].shape != (len(tokens),):
+                raise InputError(f"classes of the shape {list(labels[0].shape)} for {len(tokens)} sequences")
+        self.data.append((name, values, tokens, labels))
+
+    @contextmanager
+    def naming(self, model: Model, schedule: str | None, option: str = "model") -> Iterator[None]:
+        """The command with a model; the file of a denoiser lies in a folder of its own in the meantime."""
+        if not isinstance(model, Denoiser):
+            if schedule is not None:
+                raise InputError(f"schedule = {schedule!r}: a run and a model file have their own\n  leave it out")
+            self.flag(option, os.fspath(model))
+            yield
+            return
+        with tempfile.TemporaryDirectory(prefix="elbow-") as folder:
+            file = Path(folder) / "denoiser.toml"
+            file.write_text(model.toml(schedule))
+            self.flag(option, file)
+            self.functions.append((model.name, model.function))
+            yield
+
+    def run(self, progress: bool = False) -> Printed:
+        """Runs the command. An exception of a function comes out of here."""
+        found = _elbow.call(self.words, data=self.data, functions=self.functions, progress=bar(progress))
+        json, text, arrays = found
+        return Printed(json, text, dict(arrays))
+
+
+def ids(x: Any, values: int, what: str) -> npt.NDArray[np.uint32]:
+    """Ids from 0 to `values` - 1 in the type of the native half."""
+    found = to_numpy(x)
+    if not np.issubdtype(found.dtype, np.integer):
+        raise InputError(f"{what} has numbers of the type {found.dtype}\n  give integers from 0 to {values - 1}")
+    if found.size and not (0 <= int(found.min()) and int(found.max()) < values):
+        raise InputError(f"{what} has ids from {found.min()} to {found.max()}\n  give ids from 0 to {values - 1}")
+    return np.ascontiguousarray(found, dtype=np.uint32)

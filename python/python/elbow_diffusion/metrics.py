@@ -1,0 +1,138 @@
+"""Distances of feature arrays: FID and its family, each number with its standard error."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _elbow
+from .arrays import matrix
+from .progress import bar
+
+
+class Measure:
+    """A number of one or two sets of features, with its standard error."""
+
+    def __init__(self, document: str, index: int = 0) -> None:
+        data: dict[str, Any] = json.loads(document)
+        fields = data["measures"][index]
+        self.metric: str = fields["metric"]
+        """Name of the metric, and of the features: `given`."""
+        self.value: float = fields["value"]
+        error = fields["standard_error"]
+        self.standard_error: float = math.nan if error is None else error
+        """NaN where there is none; `error_over` says why."""
+        self.error_over: str = fields["error_over"]
+        """The units that the standard error is over."""
+        self.n: list[int | None] = fields["n"]
+        """Number of rows of either set."""
+        self.details: Any = fields["details"]
+        """Settings and further numbers."""
+        self.warnings: list[str] = data["warnings"]
+        self._fields = fields
+
+    def json(self) -> str:
+        """The fields of this measure in the document of `elbow fid calc --json`."""
+        return json.dumps(self._fields, indent=2)
+
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """The two-sided normal interval with this coverage."""
+        half = NormalDist().inv_cdf(0.5 + confidence / 2) * self.standard_error
+        return self.value - half, self.value + half
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __repr__(self) -> str:
+        has_error = not math.isnan(self.standard_error)
+        error = f" +- {self.standard_error:.4f} over {self.error_over}" if has_error else f" ({self.error_over})"
+        warnings = "".join(f"\n  warning: {warning}" for warning in self.warnings)
+        return f"{self.metric} {self.value:.6g}{error}{warnings}"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"
+
+
+def frechet_distance(a: Any, b: Any, *, blocks: int = 10, seed: int = 0, progress: bool = False) -> Measure:
+    """The Frechet distance of features `a` [n, d] and `b` [m, d]: FID, where they are Inception features.
+
+    NumPy, PyTorch or JAX arrays of finite numbers, rounded to single precision. The standard error is over `a`, `b`
+    fixed: `blocks` disjoint blocks are left out in turn; 0 for none, which is `blocks` + 1 times as fast.
+
+    >>> import numpy as np
+    >>> a = np.random.default_rng(0).normal(size=(400, 8))
+    >>> frechet_distance(a, a + 1.0).value
+    8.0...
+    """
+    return Measure(_compare("fd", a, b, blocks=blocks, seed=seed, progress=progress))
+
+
+def kid(a: Any, b: Any, *, progress: bool = False) -> Measure:
+    """The kernel inception distance (unbiased, over all pairs) of features [n, d] and [m, d], with the jackknife's error.
+
+    >>> import numpy as np
+    >>> a, b = np.random.default_rng(0).normal(size=(2, 100, 8))
+    >>> bool(abs(kid(a, b).value) < 4 * kid(a, b).standard_error)
+    True
+    """
+    return Measure(_compare("kid", a, b, progress=progress))
+
+
+def precision_recall(
+    a: Any, b: Any, *, k: int | None = None, boundary: str | None = None, progress: bool = False
+) -> dict[str, Measure]:
+    """Precision, recall, density and coverage of generated features `a` [n, d] and a reference `b` [m, d].
+
+    `k`: the neighbour whose distance is a ball's radius; `boundary`: closed or open balls; the papers' by default.
+
+    >>> import numpy as np
+    >>> a, b = np.random.default_rng(0).normal(size=(2, 100, 2))
+    >>> list(precision_recall(a, b))
+    ['precision', 'recall', 'density', 'coverage']
+    """
+    document = _compare("prdc", a, b, neighbours=k, boundary=boundary, progress=progress)
+    names = ["precision", "recall", "density", "coverage"]
+    return {name: Measure(document, index) for index, name in enumerate(names)}
+
+
+def inception_score(logits: Any, *, splits: int = 10, seed: int = 0, progress: bool = False) -> Measure:
+    """The Inception Score of class logits [n, classes], the mean over `splits` parts in a random order.
+
+    >>> import numpy as np
+    >>> round(inception_score(50.0 * np.eye(4), splits=1).value, 6)
+    4.0
+    """
+    return Measure(_compare("is", logits, logits, splits=splits, seed=seed, progress=progress))
+
+
+def _compare(
+    metric: str,
+    a: Any,
+    b: Any,
+    *,
+    blocks: int = 0,
+    neighbours: int | None = None,
+    boundary: str | None = None,
+    splits: int = 1,
+    seed: int = 0,
+    progress: bool,
+) -> str:
+    first: npt.NDArray[np.float32] = matrix(a, np.float32)
+    second: npt.NDArray[np.float32] = first if b is a else matrix(b, np.float32)
+    return _elbow.compare_features(
+        metric,
+        first,
+        second,
+        blocks=blocks,
+        neighbours=neighbours,
+        boundary=boundary,
+        splits=splits,
+        seed=seed,
+        progress=bar(progress),
+    )

@@ -1,0 +1,63 @@
+"""Results: numbers with their errors, which print as the command line prints them."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from . import _elbow
+from .commands import Printed
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean of independent units with its standard error.
+
+    >>> Estimate(2.0, 0.1, n=50, unit="bits/dim")
+    2.0000 +- 0.1000 bits/dim (n = 50)
+    """
+
+    value: float
+    standard_error: float
+    """Standard deviation of the mean; NaN where there is none."""
+    n: int
+    """Number of units."""
+    unit: str = ""
+
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """The two-sided Student interval with this coverage."""
+        return _elbow.student_interval(self.value, self.standard_error, self.n, confidence)
+
+    def __repr__(self) -> str:
+        error = "" if math.isnan(self.standard_error) else f" +- {self.standard_error:.4f}"
+        return f"{self.value:.4f}{error} {self.unit}".rstrip() + f" (n = {self.n})"
+
+    @staticmethod
+    def of(fields: dict[str, Any], unit: str) -> Estimate:
+        """The estimate of a document's fields `value`, `standard_error`, `n`."""
+        error = fields["standard_error"]
+        return Estimate(fields["value"], math.nan if error is None else error, fields["n"], unit)
+
+
+class Document:
+    """What a command gives: `data` holds the fields of its JSON document, and it prints as on the command line."""
+
+    def __init__(self, printed: Printed) -> None:
+        self._printed = printed
+        self.data: dict[str, Any] = json.loads(printed.json)
+
+    def json(self) -> str:
+        """The document, byte for byte as `--json` prints it."""
+        return self._printed.json
+
+    def __getitem__(self, field: str) -> Any:
+        return self.data[field]
+
+    def __repr__(self) -> str:
+        return self._printed.text
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"
