@@ -140,7 +140,7 @@ def test_a_model_file_may_name_a_function(tmp_path: Path) -> None:
     assert printed.returncode == 0, printed.stderr
     ours = elbow.likelihood(file, split="all", length=16)
     assert printed.stdout == repr(ours) + "\n"
-    assert ours.value == pytest.approx(math.log2(27), abs=0.05)
+    assert ours.value == pytest.approx(math.log2(27), abs=5 * ours.standard_error)
 
 
 def test_an_interrupt_ends_the_work_within_a_second() -> None:

@@ -15,8 +15,10 @@ from .commands import Model
 from .denoisers import Denoiser, denoiser
 from .errors import ElbowError, InputError, InternalError, MissingError
 from .likelihood import Likelihood, likelihood
+from .losses import LossCheck, check_loss
 from .metrics import Measure, frechet_distance, inception_score, kid, precision_recall
 from .results import Document, Estimate
+from .sampling import Samples, sample
 
 __all__ = [
     "Denoiser",
@@ -26,15 +28,19 @@ __all__ = [
     "InputError",
     "InternalError",
     "Likelihood",
+    "LossCheck",
     "Measure",
     "MissingError",
     "Model",
+    "Samples",
     "__version__",
+    "check_loss",
     "denoiser",
     "frechet_distance",
     "inception_score",
     "kid",
     "likelihood",
     "precision_recall",
+    "sample",
     "theory",
 ]

@@ -116,7 +116,8 @@ impl AnyModel {
             Source::Run(run) => (Vec::new(), Some(&run.settings.data.dataset)),
             Source::Outside(model) => {
                 let file = model.file();
-                (vec![self.place.clone(), file.model.onnx.clone()], file.data.as_ref().map(|data| &data.dataset))
+                let own = [self.place.clone()].into_iter().chain(file.model.onnx.clone());
+                (own.collect(), file.data.as_ref().map(|data| &data.dataset))
             }
         };
         // A data set without a folder in front is a name of the catalogue.

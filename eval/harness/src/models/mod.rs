@@ -186,6 +186,7 @@ impl AnyModel {
     pub fn inputs(&self, data: &dyn Dataset) -> Vec<Input> {
         let name = match &self.source {
             Source::Run(_) => "ema.safetensors",
+            Source::Outside(model) if model.file().model.python.is_some() => "network in Python",
             Source::Outside(_) => "network.onnx",
         };
         vec![provenance::data_input(data), Input { name: name.into(), sha256: self.hash().to_owned() }]
