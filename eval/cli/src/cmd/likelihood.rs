@@ -1,13 +1,11 @@
 //! `elbow likelihood`: the bound of a trained model.
 
-use std::path::Path;
-
 use clap::{Args, ValueEnum};
 use elbow_base::Error;
+use elbow_harness::likelihood::ode::Derivative;
 use elbow_harness::likelihood::{Bound, BoundEstimation, Dequantisation, Estimate, Estimator, OdeLikelihood, OdeNll};
-use elbow_harness::models::{DataChoice, JudgedData, TextChanges};
+use elbow_harness::models::{AnyModel, DataChoice, JudgedData, Source, TextChanges};
 use elbow_harness::provenance;
-use elbow_harness::runs::Trained;
 use elbow_harness::workspace::Workspace;
 use elbow_impls::data::detokenizer::Detokenizer;
 use elbow_impls::data::text_options::Documents;
@@ -30,7 +28,8 @@ any-order estimator (k-DCE) is the default: its mean is the same and its varianc
 --estimator objective uses the training objective's own draws.
 
 For Gaussian diffusion --ode adds the likelihood of the probability-flow ODE: of another model
-made of the same network.")]
+made of the same network. An ONNX network has no derivative: for a model from outside it is taken
+by central differences of two steps, extrapolated, and the result says how much the step matters.")]
 pub struct Arguments {
     #[command(flatten)]
     model: ModelFlags,
@@ -61,8 +60,8 @@ pub struct Arguments {
     /// time, until it is reached
     #[arg(long, value_name = "SE", value_parser = positive)]
     target_se: Option<f64>,
-    /// Also the likelihood of the probability-flow ODE (vdm, flow, edm); --draws draws its noise too
-    #[arg(long, conflicts_with = "model")]
+    /// Also the likelihood of the probability-flow ODE (vdm, flow, edm, gaussian model files); --draws draws its noise too
+    #[arg(long)]
     ode: bool,
     /// Runge-Kutta steps of the ODE, 2 to 100,000, four evaluations each; it is solved in half as many too, to see whether they are enough
     #[arg(long, default_value_t = 50, requires = "ode", value_parser = clap::value_parser!(u32).range(2..=100_000))]
@@ -97,6 +96,10 @@ impl TextFlags {
     }
 }
 
+/// Step of the differences of an ONNX network, in units of the noise: single precision loses little, and half of it is
+/// extrapolated from.
+const DIFFERENCE: f64 = 0.0625;
+
 /// The trace of the Jacobian in the likelihood of the probability-flow ODE.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Trace {
@@ -110,8 +113,9 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     }
     let model = arguments.model.open(workspace)?;
     if arguments.ode && model.objective().gaussian().is_none() {
-        let what = format!("--ode: {} is no Gaussian diffusion", model.objective().name());
-        return Err(Error::input(what, "leave it out, or name a run of vdm, flow or edm"));
+        let name = model.run().map_or(model.place.display().to_string(), |_| model.objective().name().to_owned());
+        let fix = "leave it out, or name a run of vdm, flow or edm, or a model file of kind gaussian";
+        return Err(Error::input(format!("--ode: {name} is no Gaussian diffusion"), fix));
     }
     let choice = DataChoice {
         dataset: arguments.dataset.clone(),
@@ -126,7 +130,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let estimation = model.bound_estimation(data, arguments.estimator, draws, sequences, workspace.seed)?;
     let estimation = BoundEstimation { target: arguments.target_se, ..estimation };
     let bound = model.calls(|| estimation.run(&workspace.device, workspace.bar.as_ref()))?;
-    let ode = if arguments.ode { Some(ode(workspace, arguments, &model.place, data)?) } else { None };
+    let ode = if arguments.ode { Some(ode(workspace, arguments, &model, data)?) } else { None };
     let block = provenance::block(workspace.seed, &workspace.device_name, String::new(), model.inputs(data));
     let mut result = json!({ "nelbo": bound, "ode": ode, "provenance": block });
     for (name, fact) in model.facts() {
@@ -143,16 +147,24 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     })
 }
 
-/// The likelihood under the ODE, with the model loaded on a device that differentiates.
-fn ode(workspace: &Workspace, arguments: &Arguments, run: &Path, data: &dyn Dataset) -> Result<OdeNll, Error> {
-    let device = workspace.device.clone().autodiff();
-    let model = Trained::load(run, &device)?;
-    let objective = model.settings.gaussian().ok_or_else(|| Error::internal("checked: a Gaussian diffusion"))?;
+/// The likelihood under the ODE. A run is loaded again on a device that differentiates; an ONNX network is differenced.
+fn ode(workspace: &Workspace, arguments: &Arguments, model: &AnyModel, data: &dyn Dataset) -> Result<OdeNll, Error> {
+    let differentiating = workspace.device.clone().autodiff();
+    let loaded = match &model.source {
+        Source::Run(_) => Some(AnyModel::of_run(&model.place, &differentiating)?),
+        Source::Outside(_) => None,
+    };
+    let (model, device, derivative) = match &loaded {
+        Some(loaded) => (loaded, &differentiating, Derivative::Automatic),
+        None => (model, &workspace.device, Derivative::Differences(DIFFERENCE)),
+    };
+    let objective = model.objective().gaussian().ok_or_else(|| Error::internal("checked: a Gaussian diffusion"))?;
     let estimation = OdeLikelihood {
         objective,
-        denoiser: model.model.gaussian()?,
+        denoiser: model.denoiser().gaussian()?,
+        derivative,
         data,
-        conditional: model.settings.class_conditioning,
+        conditional: model.is_told_classes_of(data),
         dequantisation: arguments.dequantisation,
         exact_trace: arguments.trace == Trace::Exact,
         steps: arguments.ode_steps.next_multiple_of(2) as usize,
@@ -160,7 +172,7 @@ fn ode(workspace: &Workspace, arguments: &Arguments, run: &Path, data: &dyn Data
         sequences: arguments.sequences,
         seed: workspace.seed,
     };
-    estimation.run(&device, workspace.bar.as_ref())
+    model.calls(|| estimation.run(device, workspace.bar.as_ref()))
 }
 
 fn describe(bound: &Bound, is_exact: bool, ode: Option<&OdeNll>, data: &dyn Dataset) -> String {
@@ -226,6 +238,15 @@ fn describe(bound: &Bound, is_exact: bool, ode: Option<&OdeNll>, data: &dyn Data
         let change = format!("  half as many steps change it by {:+.4}", ode.half_steps_difference);
         let verdict = if ode.is_converged() { "" } else { ": not converged, use more --ode-steps" };
         lines.push(change + verdict);
+        if let Some(change) = ode.step_difference {
+            let verdict = match ode.has_exact_derivative() {
+                true => "",
+                false => ": too much to be trusted, the network is rough or its numbers are coarse",
+            };
+            lines.push(format!(
+                "  differences of the whole step in place of half of it change it by {change:+.1e}{verdict}"
+            ));
+        }
     }
     // The rest of k-DCE's protocol says that its terms are zero.
     let is_told = |name: &str| !is_k_dce || !["form", "objective", "prior", "reconstruction"].contains(&name);

@@ -6,11 +6,9 @@ use clap::Args;
 use elbow_base::Error;
 use elbow_harness::likelihood::generative;
 use elbow_harness::models::{AnyModel, Source};
-use elbow_harness::runs::Trained;
 use elbow_harness::sampling::{self, Request, SampleOption, Saved, in_words, options};
 use elbow_harness::workspace::Workspace;
 use elbow_impls::data::Dataset;
-use elbow_impls::train::ObjectiveConfig;
 use serde_json::json;
 
 use crate::flags::{InfillFlags, ModelFlags, SamplerFlags};
@@ -46,8 +44,9 @@ pub struct Arguments {
     stride: Option<u32>,
     #[command(flatten)]
     infill: InfillFlags,
-    /// An autoregressive run of the same data: generative perplexity of the samples, with their entropy
-    #[arg(long, value_name = "DIR")]
+    /// A run or a model file of the same data: generative perplexity of the samples, with their entropy. That of an autoregressive
+    /// run is exact; any other model has a bound alone, and the perplexity under it is at most the number
+    #[arg(long, value_name = "DIR|FILE")]
     judge: Option<PathBuf>,
     /// Folder for the samples [default: RUN/samples; for a model from outside OUT/samples/NAME, by the model file's name]
     #[arg(long, value_name = "DIR")]
@@ -55,14 +54,18 @@ pub struct Arguments {
 }
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
-    let model = arguments.model.open(workspace)?;
+    // Either can be an ONNX network, which the option of the runtime is for.
+    let model = match arguments.judge.as_ref().is_some_and(|judge| judge.is_file()) {
+        true => arguments.model.open_beside_others(workspace)?,
+        false => arguments.model.open(workspace)?,
+    };
     let length = arguments.length.map(|length| length as usize);
     let data = model.written_as(workspace, length)?;
     let data = data.as_deref();
     let request = request(arguments, &model, data, workspace.seed)?;
     let judge = match (&arguments.judge, data) {
         (None, _) => None,
-        (Some(run), Some(data)) => Some((judge(run, data, &request, workspace)?, data)),
+        (Some(place), Some(data)) => Some((judge(workspace, arguments, place, data, &request)?, data)),
         (Some(_), None) => {
             let what = "--judge: the model file names no data, whose tokens a judge must share";
             return Err(Error::input(what, "name them under [data] in the file"));
@@ -75,7 +78,8 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let files = sampling::save(workspace, &folder, "samples", &made, data, &inputs).map_err(written_by("--to DIR"))?;
     let judged = judge
         .map(|(judge, data)| {
-            generative(judge.model.tokens()?, data, &made.tokens, &workspace.device, workspace.bar.as_ref())
+            let (device, bar) = (&workspace.device, workspace.bar.as_ref());
+            judge.calls(|| generative(judge.diffusion()?, data, &made.tokens, device, bar))
         })
         .transpose()?;
     let taken = options(request.sampler, &model);
@@ -122,8 +126,9 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
         lines.extend(first.map(|first| format!("the first: {first:?}")));
         if let Some(judged) = &judged {
             let (p, e) = (&judged.perplexity, &judged.entropy);
+            let at_most = if judged.at_most { " at most" } else { "" };
             lines.push(format!(
-                "generative perplexity {:.3} +- {:.3} per token, entropy {:.4} +- {:.4} nats",
+                "generative perplexity{at_most} {:.3} +- {:.3} per token, entropy {:.4} +- {:.4} nats",
                 p.value, p.standard_error, e.value, e.standard_error
             ));
         }
@@ -151,13 +156,15 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// The autoregressive run that judges the samples; it must fit them, before they are drawn.
-fn judge(run: &Path, data: &dyn Dataset, request: &Request, workspace: &Workspace) -> Result<Trained, Error> {
-    let judge = Trained::load(run, &workspace.device)?;
-    if !matches!(judge.settings.objective, ObjectiveConfig::Ar(_)) {
-        let what = format!("{}: its implementation is {}", run.display(), judge.settings.implementation());
-        return Err(Error::input(what, "judge with an autoregressive run (ar)"));
-    }
+/// The model that judges the samples; it must fit them, before they are drawn.
+fn judge(
+    workspace: &Workspace,
+    arguments: &Arguments,
+    place: &Path,
+    data: &dyn Dataset,
+    request: &Request,
+) -> Result<AnyModel, Error> {
+    let judge = AnyModel::open(place, &workspace.device, || arguments.model.runtime(workspace))?;
     judge.check_fits(data)?;
     if request.count < 2 || request.length < data.length() {
         let what = format!("--count {} --length {}", request.count, request.length);

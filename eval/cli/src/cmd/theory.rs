@@ -1,11 +1,12 @@
 //! `elbow theory`: the exact cascade of bounds for a toy.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use elbow_base::{Error, Progress};
+use elbow_harness::models::AnyModel;
 use elbow_harness::workspace::Workspace;
 use elbow_impls::Weighting;
 use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule, VectorSchedule};
@@ -13,8 +14,9 @@ use elbow_theory::discrete::{DiscreteModel, Forward, ReverseParameterization};
 use elbow_theory::gaussian::GaussianToy;
 use elbow_theory::masked::Enumeration;
 use elbow_theory::{Alphabet, Cascade, Toy, discrete, gaussian, masked};
+use serde_json::json;
 
-use crate::flags::{finite, form, one_of};
+use crate::flags::{RuntimeFlag, finite, form, one_of};
 
 #[derive(Subcommand)]
 pub enum Process {
@@ -32,6 +34,7 @@ pub enum Process {
 const MASKED: &str = r#"Examples:
   elbow theory masked --toy fixtures/toys/example-a.json --schedule cosine --steps 5 --weighting sigmoid:1 --json
   elbow theory masked --toy fixtures/toys/example-b.json --schedule poly:0.5,1,2    GenMD4: alpha_v = 1 - t^w_v
+  elbow theory masked --toy law.json --model denoiser.toml --steps 16    the bounds of your own network
 
 A toy file:
   {"states": 3, "length": 2,
@@ -39,6 +42,9 @@ A toy file:
    "denoiser": {"kind": "exact"}}
 denoiser.kind: exact, uniform, tempered (temperature, floor), or table (entries: for every pattern
 with at least one '?', `length` rows of `states` probabilities).
+
+With --model the network of a run or of a model file is tabulated over every pattern in place of the
+toy's denoiser: the cascade of what was trained, exact but for the network's single precision.
 
 All numbers are in nats. Arrays over i start at i = 1; elbo, decoder and data_model_kl have steps
 + 1 entries."#;
@@ -89,9 +95,44 @@ struct Common {
 pub struct Masked {
     #[command(flatten)]
     common: Common,
-    /// Schedule alpha(t): linear, cosine, poly:W, geometric, loglinear, or poly:W,W,... with one W for each value
-    #[arg(long, value_name = "NAME", default_value = "linear", value_parser = form::<MaskingSchedule>)]
-    schedule: MaskingSchedule,
+    /// Schedule alpha(t): linear, cosine, poly:W, geometric, loglinear, or poly:W,W,... with one W for each value [default: that
+    /// of --model, or linear]
+    #[arg(long, value_name = "NAME", value_parser = form::<MaskingSchedule>)]
+    schedule: Option<MaskingSchedule>,
+    /// A masked model that sees no time, in place of the toy's denoiser: a model file, or the folder of a run
+    #[arg(long, value_name = "FILE|DIR")]
+    model: Option<PathBuf>,
+    #[command(flatten)]
+    runtime: RuntimeFlag,
+}
+
+impl Masked {
+    /// The model in place of the toy's denoiser, and its cascade.
+    fn of_model(&self, workspace: &Workspace, place: &Path) -> Result<(AnyModel, Cascade), Error> {
+        let Common { toy, steps, weighting } = &self.common;
+        let model = AnyModel::open(place, &workspace.device, || self.runtime.find(workspace))?;
+        if model.run().is_some() {
+            self.check_runtime()?;
+        }
+        let schedule = match &self.schedule {
+            Some(MaskingSchedule::Shared(schedule)) => schedule.clone(),
+            Some(MaskingSchedule::PerValue(_)) => {
+                return Err(Error::input("--schedule with one W for each value", "give --model one schedule for all"));
+            }
+            None => model.objective().masked_schedule().unwrap_or(MaskedSchedule::Linear),
+        };
+        let toy = Toy::load(toy, Alphabet::Masked)?;
+        let cascade = model.cascade(&toy, &schedule, *steps, weighting, &workspace.device)?;
+        Ok((model, cascade))
+    }
+
+    /// Refuses a runtime where no ONNX network is run.
+    fn check_runtime(&self) -> Result<(), Error> {
+        match self.runtime.is_given() {
+            true => Err(Error::input("--ort-lib has no effect: no ONNX network is run", "leave it out")),
+            false => Ok(()),
+        }
+    }
 }
 
 /// One schedule for all values, or one for each.
@@ -143,10 +184,21 @@ pub struct Uniform {
 pub fn run(workspace: &Workspace, process: &Process) -> Result<(), Error> {
     // Enumerating takes seconds; the other processes say how far they are.
     workspace.bar.start(1, "exact bounds");
-    let result = process.cascade(workspace.bar.as_ref());
+    let result = match process {
+        Process::Masked(masked @ Masked { model: Some(place), .. }) => {
+            masked.of_model(workspace, place).map(|(model, cascade)| (Some(model), cascade))
+        }
+        process => process.cascade(workspace.bar.as_ref()).map(|cascade| (None, cascade)),
+    };
     workspace.bar.finish();
-    let result = result?;
-    workspace.print(&result, || table(&result))
+    let (model, result) = result?;
+    let Some(model) = model else { return workspace.print(&result, || table(&result)) };
+    let mut document = serde_json::to_value(&result).map_err(|e| Error::internal(e.to_string()))?;
+    document["network_hash"] = json!(model.hash());
+    for (name, fact) in model.facts() {
+        document[name] = fact;
+    }
+    workspace.print(&document, || format!("the network of {}\n{}", model.place.display(), table(&result)))
 }
 
 impl Process {
@@ -160,12 +212,21 @@ impl Process {
             Ok(discrete::cascade(&DiscreteModel::new(&toy, forward, parameterization)?, *steps, weighting, progress)?)
         };
         match self {
-            Self::Masked(Masked { schedule: MaskingSchedule::Shared(schedule), .. }) => {
-                let toy = Toy::load(toy, Alphabet::Masked)?;
-                Ok(masked::cascade(&Enumeration::new(&toy)?, schedule, *steps, weighting)?)
-            }
-            Self::Masked(Masked { schedule: MaskingSchedule::PerValue(schedule), .. }) => {
-                discrete(&Forward::vector(schedule.clone()), ReverseParameterization::Mixture)
+            Self::Masked(masked) => {
+                masked.check_runtime()?;
+                match &masked.schedule {
+                    Some(MaskingSchedule::PerValue(schedule)) => {
+                        discrete(&Forward::vector(schedule.clone()), ReverseParameterization::Mixture)
+                    }
+                    shared => {
+                        let schedule = match shared {
+                            Some(MaskingSchedule::Shared(schedule)) => schedule,
+                            _ => &MaskedSchedule::Linear,
+                        };
+                        let toy = Toy::load(toy, Alphabet::Masked)?;
+                        Ok(masked::cascade(&Enumeration::new(&toy)?, schedule, *steps, weighting)?)
+                    }
+                }
             }
             &Self::Gaussian(Gaussian { ref schedule, gamma_min, gamma_max, .. }) => {
                 if gamma_min >= gamma_max {

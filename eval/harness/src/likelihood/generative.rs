@@ -1,23 +1,28 @@
-//! Generative perplexity: the probability of samples under an autoregressive judge, always beside their entropy.
+//! Generative perplexity: the probability of samples under a judge, always beside their entropy.
 
 use burn::tensor::Device;
 use elbow_base::{Error, Estimate, Progress};
 use elbow_impls::DiffusionModel;
-use elbow_impls::autoregressive::Autoregressive;
 use elbow_impls::data::{Dataset, InMemory, Tokens};
-use elbow_impls::network::TokenDenoiser;
 use serde::Serialize;
 
 use super::bound::BoundEstimation;
 use super::finite;
 use super::result::perplexity;
 
-/// Samples under an autoregressive judge. A low perplexity alone rewards dull samples: read it with the entropy.
+/// Draws per sequence of the bound of a judge whose likelihood is not exact.
+const DRAWS: usize = 16;
+
+/// Samples under a judge. A low perplexity alone rewards dull samples: read it with the entropy.
 #[derive(Clone, Debug, Serialize)]
 pub struct Generative {
     /// exp(nats per token) under the judge, mean over samples. Longer samples are judged in whole windows, each after a
     /// begin mark; the rest of the last one is not scored.
     pub perplexity: Estimate,
+    /// Whether the judge has a bound alone, and no exact likelihood: the perplexity is at most the number.
+    pub at_most: bool,
+    /// Draws of the bound per window; 1 for an exact likelihood.
+    pub draws: usize,
     /// Entropy of the tokens within a sample, nats, mean over samples.
     pub entropy: Estimate,
     /// Number of samples.
@@ -32,8 +37,11 @@ pub struct Generative {
 }
 
 /// Judges samples of a model of `data`, whose window is the judge's. At least two samples of at least a window.
+///
+/// An autoregressive judge has an exact likelihood. Any other has an upper bound of the code length alone, and so an upper
+/// bound of the perplexity.
 pub fn generative(
-    judge: &dyn TokenDenoiser,
+    judge: DiffusionModel,
     data: &dyn Dataset,
     samples: &Tokens,
     device: &Device,
@@ -43,7 +51,7 @@ pub fn generative(
     let windows = samples.length() / window;
     let ids: Vec<u32> = samples.rows().flat_map(|row| &row[..windows * window]).copied().collect();
     let cut = InMemory::new("samples", data.values(), Tokens::new(ids, window));
-    let bound = BoundEstimation::new(DiffusionModel::Tokens(&Autoregressive, judge), &cut, 1, 0).run(device, bar)?;
+    let bound = BoundEstimation::new(judge, &cut, DRAWS, 0).run(device, bar)?;
     let scored = (windows * window) as f64;
     let per_sample: Vec<f64> =
         bound.per_sequence.chunks(windows).map(|parts| parts.iter().sum::<f64>() / scored).collect();
@@ -52,6 +60,8 @@ pub fn generative(
     let entropies: Vec<f64> = samples.rows().map(token_entropy).collect();
     Ok(Generative {
         perplexity,
+        at_most: !judge.is_exact(),
+        draws: bound.draws,
         entropy: Estimate::of(&entropies),
         samples: samples.len() as u64,
         length: samples.length(),

@@ -7,7 +7,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use elbow_impls::Key;
-use elbow_impls::gaussian::{Level, Prediction};
+use elbow_impls::gaussian::{Level, Preconditioning, Prediction};
 use elbow_impls::key::open_uniform;
 use elbow_impls::network::{GaussianDenoiser, Input, to_f64_vec};
 
@@ -64,11 +64,21 @@ pub enum Trace {
     Hutchinson(Key),
 }
 
-/// A network with its derivative by automatic differentiation.
+/// Method for the derivative of a network along a direction.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Derivative {
+    /// Automatic differentiation, on a device that differentiates.
+    Automatic,
+    /// (F(z + h v) - F(z - h v)) / 2h, for networks that have no derivative, such as an ONNX file. The step h is in units of
+    /// the noise sigma in z: the network is smooth on the scale of the noise, and not below.
+    Differences(f64),
+}
+
+/// A network with its derivative.
 pub struct NetworkField<'a> {
-    /// The network, on a device that differentiates.
+    /// The network.
     pub denoiser: &'a dyn GaussianDenoiser,
-    /// That device.
+    /// Its device.
     pub device: &'a Device,
     /// The quantity that the network outputs.
     pub prediction: Prediction,
@@ -76,26 +86,51 @@ pub struct NetworkField<'a> {
     pub class: Vec<u32>,
     /// The method for the trace.
     pub trace: Trace,
+    /// The method for the derivative.
+    pub derivative: Derivative,
 }
 
 /// Coordinates per network call with derivatives, so that it fits into memory.
 const CALL_SIZE: usize = 1 << 16;
 
 impl NetworkField<'_> {
-    /// F and v^T (dF/d input) v for rows of inputs and of directions.
+    /// F and v^T (dF/d input) v for rows of inputs and of directions at one noise level.
     fn products(
         &self,
         input: &[f32],
         directions: &[f32],
         class: &[u32],
         length: usize,
-        time: f64,
+        network: &Preconditioning,
     ) -> (Vec<f64>, Vec<f64>) {
         let rows = input.len() / length;
         let tensor = |data: &[f32]| Tensor::<2>::from_data(TensorData::new(data.to_vec(), [rows, length]), self.device);
+        let output = |z: Tensor<2>| {
+            let seen = Input::points(z, &vec![network.c_noise; rows]);
+            self.denoiser.output(&if class.is_empty() { seen } else { seen.with_class(class) })
+        };
+        if let Derivative::Differences(step) = self.derivative {
+            let step = step * network.c_in * network.level.sigma;
+            let moved = |by: f64| -> Vec<f32> {
+                input.iter().zip(directions).map(|(z, v)| (f64::from(*z) + by * f64::from(*v)) as f32).collect()
+            };
+            let (above, below) = (moved(step), moved(-step));
+            let [high, low] = [&above, &below].map(|points| to_f64_vec(output(tensor(points))));
+            // In single precision the points are not quite 2 h v apart: what counts is how far along v they are.
+            let product = |row: usize| {
+                let (mut along, mut apart, mut square) = (0.0, 0.0, 0.0);
+                for at in row * length..(row + 1) * length {
+                    let v = f64::from(directions[at]);
+                    along += v * (high[at] - low[at]);
+                    apart += v * (f64::from(above[at]) - f64::from(below[at]));
+                    square += v * v;
+                }
+                along * square / apart
+            };
+            return (to_f64_vec(output(tensor(input))), (0..rows).map(product).collect());
+        }
         let z = tensor(input).require_grad();
-        let seen = Input::points(z.clone(), &vec![time; rows]);
-        let f = self.denoiser.output(&if class.is_empty() { seen } else { seen.with_class(class) });
+        let f = output(z.clone());
         let gradients = (f.clone() * tensor(directions)).sum().backward();
         let gradient: Vec<f64> =
             z.grad(&gradients).map_or(vec![0.0; input.len()], |g| g.into_data().iter::<f64>().collect());
@@ -105,7 +140,7 @@ impl NetworkField<'_> {
     }
 
     /// F and the trace of dF/d input of each row.
-    fn output_and_trace(&self, input: &[f32], length: usize, time: f64) -> (Vec<f64>, Vec<f64>) {
+    fn output_and_trace(&self, input: &[f32], length: usize, network: &Preconditioning) -> (Vec<f64>, Vec<f64>) {
         let rows = input.len() / length;
         if let Trace::Hutchinson(key) = &self.trace {
             let signs = |row: usize| {
@@ -113,7 +148,7 @@ impl NetworkField<'_> {
                 (0..length).map(move |_| if open_uniform(&mut rng) < 0.5 { -1.0 } else { 1.0 })
             };
             let directions: Vec<f32> = (0..rows).flat_map(signs).collect();
-            return self.products(input, &directions, &self.class, length, time);
+            return self.products(input, &directions, &self.class, length, network);
         }
         // Each row once per coordinate, as many coordinates at a time as fit into memory.
         let mut output = Vec::new();
@@ -125,7 +160,7 @@ impl NetworkField<'_> {
             let unit = |i: usize| (0..length).map(move |j| if i == j { 1.0 } else { 0.0 });
             let directions: Vec<f32> = coordinates.flat_map(|i| (0..rows).flat_map(move |_| unit(i))).collect();
             let class = self.class.repeat(count);
-            let (f, products) = self.products(&input.repeat(count), &directions, &class, length, time);
+            let (f, products) = self.products(&input.repeat(count), &directions, &class, length, network);
             products.iter().enumerate().for_each(|(at, product)| trace[at % rows] += product);
             output = f[..input.len()].to_vec();
         }
@@ -137,7 +172,7 @@ impl Field for NetworkField<'_> {
     fn eps_and_trace(&self, z: &[f64], length: usize, log_snr: f64) -> (Vec<f64>, Vec<f64>) {
         let network = self.prediction.at(log_snr);
         let input: Vec<f32> = z.iter().map(|z| (network.c_in * z) as f32).collect();
-        let (f, trace) = self.output_and_trace(&input, length, network.c_noise);
+        let (f, trace) = self.output_and_trace(&input, length, &network);
         let eps = z.iter().zip(f).map(|(z, f)| network.eps(*z, f)).collect();
         let whole = |t: f64| network.skip * length as f64 + network.out * network.c_in * t;
         (eps, trace.into_iter().map(whole).collect())

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::bound::at_least_two;
 use super::finite;
-use super::ode::{Field, NetworkField, Trace, log_density};
+use super::ode::{Derivative, Field, NetworkField, Trace, log_density};
 
 /// Dequantisation of values to points. Each gives an upper bound of -log p(x) in expectation, but different quantities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +30,11 @@ elbow_impls::names!(Dequantisation, "dequantisation": Decoder = "decoder", Unifo
 pub struct OdeLikelihood<'a> {
     /// Prediction and schedule of the denoiser.
     pub objective: &'a Gaussian,
-    /// The denoiser, on the device of [`Self::run`], which differentiates.
+    /// The denoiser, on the device of [`Self::run`].
     pub denoiser: &'a dyn GaussianDenoiser,
+    /// The method for its derivative. By differences the code length is extrapolated from two steps, the given one and its
+    /// half, to none: (4 L(h/2) - L(h)) / 3, whose error is of the fourth order in h.
+    pub derivative: Derivative,
     /// The data.
     pub data: &'a dyn Dataset,
     /// Whether the denoiser is given each sequence's class.
@@ -69,7 +72,7 @@ pub struct OdeNll {
     pub prediction: String,
     /// gamma at both ends.
     pub ends: [f64; 2],
-    /// Network evaluations per sequence and draw, each with a derivative.
+    /// Network evaluations per sequence and draw: with automatic differentiation each has a derivative.
     pub nfe: usize,
     /// Nats per sequence.
     pub nats: Estimate,
@@ -77,6 +80,11 @@ pub struct OdeNll {
     pub bits_per_dim: Estimate,
     /// The number in half the steps minus this one, bits/dim: more than the error of this one, once steps are small.
     pub half_steps_difference: f64,
+    /// Where the derivative is by differences: the number with the whole step less that with half of it, bits/dim. It is more
+    /// than the error of this one as long as the network is smooth on the scale of the step; where single precision decides,
+    /// it is about as large.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step_difference: Option<f64>,
     /// Nats of each sequence.
     #[serde(skip)]
     pub per_sequence: Vec<f64>,
@@ -90,6 +98,12 @@ impl OdeNll {
     pub fn is_converged(&self) -> bool {
         self.half_steps_difference.abs() <= 0.25 * self.bits_per_dim.standard_error
     }
+
+    /// Whether the derivative is exact, or differences of half the step give the same number, up to a quarter of its
+    /// standard error.
+    pub fn has_exact_derivative(&self) -> bool {
+        self.step_difference.is_none_or(|change| change.abs() <= 0.25 * self.bits_per_dim.standard_error)
+    }
 }
 
 impl OdeLikelihood<'_> {
@@ -99,12 +113,13 @@ impl OdeLikelihood<'_> {
         at_least_two(count, self.data)?;
         let all: Vec<usize> = (0..count).collect();
         let chunks: Vec<&[usize]> = all.chunks(CHUNK).collect();
-        bar.start(
-            (chunks.len() * self.draws * (self.steps + self.steps / 2)) as u64,
-            &format!("ODE of {}", self.data.name()),
-        );
-        let parts = Workers::new(usize::MAX).map(&chunks, |number, chunk| -> Result<[Vec<f64>; 2], Error> {
-            let mut sums = [vec![0.0; chunk.len()], vec![0.0; chunk.len()]];
+        let steps = match self.derivative {
+            Derivative::Automatic => self.steps + self.steps / 2,
+            Derivative::Differences(_) => 2 * self.steps + self.steps / 2,
+        };
+        bar.start((chunks.len() * self.draws * steps) as u64, &format!("ODE of {}", self.data.name()));
+        let parts = Workers::new(usize::MAX).map(&chunks, |number, chunk| -> Result<[Vec<f64>; 3], Error> {
+            let mut sums = [0; 3].map(|_| vec![0.0; chunk.len()]);
             for draw in 0..self.draws {
                 let key = Key::new(self.seed, "ode").fold(number as u64).fold(draw as u64);
                 for (sums, nats) in sums.iter_mut().zip(self.one(chunk, &key, device, bar)?) {
@@ -114,11 +129,12 @@ impl OdeLikelihood<'_> {
             Ok(sums)
         });
         bar.finish();
-        let (mut per_sequence, mut in_half) = (Vec::new(), Vec::new());
+        let (mut per_sequence, mut in_half, mut by_step) = (Vec::new(), Vec::new(), Vec::new());
         for part in parts {
-            let [all, half] = part?;
+            let [all, half, step] = part?;
             per_sequence.extend(all);
             in_half.extend(half);
+            by_step.extend(step);
         }
         let name = self.data.name();
         for (sequence, (&nats, &half)) in per_sequence.iter().zip(&in_half).enumerate() {
@@ -128,38 +144,66 @@ impl OdeLikelihood<'_> {
         let (nats, half) = (Estimate::of(&per_sequence), Estimate::of(&in_half));
         finite::mean(&name, "mean under the ODE", &nats)?;
         let length = self.data.length();
+        let trace = if self.exact_trace { "exact" } else { "hutchinson, one vector of signs per draw" };
+        let (trace, calls, step_difference) = match self.derivative {
+            Derivative::Automatic => (trace.to_owned(), 1, None),
+            Derivative::Differences(step) => {
+                let how = format!("by central differences of {step} and {} of the noise, extrapolated", step / 2.0);
+                let change = bits_per_dim(Estimate::of(&by_step).value, length);
+                (format!("{trace}, {how}"), 6, Some(change))
+            }
+        };
         Ok(OdeNll {
             dataset: name,
             sequences: count as u64,
             draws: self.draws,
             steps: self.steps,
             dequantisation: self.dequantisation.to_string(),
-            trace: if self.exact_trace { "exact".into() } else { "hutchinson, one vector of signs per draw".into() },
+            trace,
             prediction: self.objective.prediction.to_string(),
             ends: self.ends()?,
-            nfe: 4 * self.steps * if self.exact_trace { length } else { 1 },
+            nfe: 4 * self.steps * calls * if self.exact_trace { length } else { 1 },
             nats,
             bits_per_dim: nats.bits_per(length),
             half_steps_difference: bits_per_dim(half.value - nats.value, length),
+            step_difference,
             per_sequence,
         })
     }
 
-    /// One draw of the code lengths of some sequences, nats: in all steps, and in half as many.
-    fn one(&self, chunk: &[usize], key: &Key, device: &Device, bar: &dyn Progress) -> Result<[Vec<f64>; 2], Error> {
+    /// One draw of the code lengths of some sequences, nats: in all steps, and in half as many; and by how much those by
+    /// differences of the whole step are more than those of half of it.
+    fn one(&self, chunk: &[usize], key: &Key, device: &Device, bar: &dyn Progress) -> Result<[Vec<f64>; 3], Error> {
         let tokens = self.data.select(chunk)?;
         // A copy for this thread: two that differentiate through the same parameters wait for each other.
         let copy = self.denoiser.fork(device);
-        let field = NetworkField {
+        let field = |derivative: Derivative| NetworkField {
             denoiser: copy.as_deref().unwrap_or(self.denoiser),
             device,
             prediction: self.objective.prediction,
             class: if self.conditional { self.data.labels(chunk) } else { Vec::new() },
             trace: if self.exact_trace { Trace::Exact } else { Trace::Hutchinson(key.fold(1)) },
+            derivative,
         };
-        let decoder = Decoder { values: self.data.values() };
+        let decoder = Decoder { values: self.denoiser.values() };
         let noisy = Dequantised::draw(&tokens, decoder, self.ends()?, self.dequantisation, &key.fold(0));
-        Ok([self.steps, self.steps / 2].map(|steps| noisy.code_lengths(&field, steps, || bar.advance(1))))
+        let solve = |derivative, steps| noisy.code_lengths(&field(derivative), steps, || bar.advance(1));
+        let each = |f: &dyn Fn(usize) -> f64| (0..chunk.len()).map(f).collect::<Vec<f64>>();
+        match self.derivative {
+            Derivative::Automatic => {
+                let [all, half] = [self.steps, self.steps / 2].map(|steps| solve(self.derivative, steps));
+                Ok([all, half, vec![0.0; chunk.len()]])
+            }
+            Derivative::Differences(step) => {
+                let whole = solve(Derivative::Differences(step), self.steps);
+                let [half, in_half] =
+                    [self.steps, self.steps / 2].map(|steps| solve(Derivative::Differences(step / 2.0), steps));
+                // The points move as they do without a derivative: only the integral of the trace has an error of the step.
+                let extrapolated = each(&|i| (4.0 * half[i] - whole[i]) / 3.0);
+                let in_half = each(&|i| extrapolated[i] + in_half[i] - half[i]);
+                Ok([extrapolated, in_half, each(&|i| whole[i] - half[i])])
+            }
+        }
     }
 
     fn ends(&self) -> Result<[f64; 2], Error> {

@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod cascade;
 mod data;
 
 use std::path::{Path, PathBuf};

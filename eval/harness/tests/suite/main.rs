@@ -1,5 +1,6 @@
 //! Tests of the engine, in one program: linking it takes longer than most of them.
 
+mod any_model;
 mod estimator;
 mod fixture;
 mod gaussian_losses;

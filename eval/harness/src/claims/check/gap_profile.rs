@@ -10,6 +10,7 @@ use elbow_theory::masked::{Enumeration, cascade};
 use elbow_theory::{Cascade, DenoiserKind, Toy};
 
 use super::prelude::*;
+use crate::denoisers::network_probabilities;
 
 /// Networks trained on the 2x2 patches of the digits, whose every pattern can be enumerated.
 #[derive(Debug, Deserialize)]
@@ -81,7 +82,7 @@ impl GapProfile {
         let settings = Settings::resolve("md4-digits", &overrides)?;
         let data = InMemory::new("digit patches", toy.states, toy.draw(self.sequences, &key.fold(0)));
         let trainer = context.train(&settings, &data, &format!("patches, {weighting}"))?;
-        Ok(context.network_probabilities(trainer.ema().tokens()?, toy))
+        Ok(network_probabilities(trainer.ema().tokens()?, toy, &context.device))
     }
 }
 

@@ -10,6 +10,7 @@ use super::independent_pixels_baseline::IndependentBaseline;
 use super::prelude::*;
 use super::reference_distance::ReferenceDistance;
 use crate::images::of_dataset;
+use crate::likelihood::ode::Derivative;
 use crate::likelihood::{Bound, Dequantisation, OdeLikelihood};
 use crate::networks::digits_classifier;
 use crate::runs::Trained;
@@ -128,6 +129,7 @@ impl MaskedVsGaussian {
         let estimation = OdeLikelihood {
             objective,
             denoiser: model.model.gaussian()?,
+            derivative: Derivative::Automatic,
             data: test,
             conditional: model.settings.class_conditioning,
             dequantisation: Dequantisation::Decoder,

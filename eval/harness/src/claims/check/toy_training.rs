@@ -8,6 +8,7 @@ use elbow_theory::masked::{Enumeration, neg_elbo};
 use elbow_theory::{Alphabet, Toy};
 
 use super::prelude::*;
+use crate::denoisers::network_probabilities;
 use crate::likelihood::{BoundEstimation, Estimator};
 
 /// Trains small networks on draws from a toy and compares three numbers: the Monte-Carlo NELBO, the exact NELBO
@@ -82,7 +83,7 @@ impl ToyTraining {
         let data = |purpose: u64| InMemory::new(&self.toy, toy.states, toy.draw(self.sequences, &seed.fold(purpose)));
         let (known, test) = (data(0), data(1));
         let trainer = context.train(&settings, &known, &self.toy)?;
-        let probabilities = context.network_probabilities(trainer.ema().tokens()?, toy);
+        let probabilities = network_probabilities(trainer.ema().tokens()?, toy, &context.device);
         let all = Enumeration::with_probabilities(toy, &probabilities)?;
         let objective = settings.objective();
         let estimation = BoundEstimation {

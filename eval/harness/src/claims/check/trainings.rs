@@ -4,10 +4,8 @@ use std::path::PathBuf;
 
 use elbow_base::Error;
 use elbow_impls::data::{Dataset, InMemory, Split};
-use elbow_impls::network::{self, TokenDenoiser, ids_tensor, softmax};
 use elbow_impls::sampler_state::Samples;
 use elbow_impls::train::{Settings, TRAINING, Trainer};
-use elbow_theory::{PatternIndex, Toy};
 
 use crate::claims::context::Context;
 use crate::likelihood::{Bound, Estimator};
@@ -69,16 +67,5 @@ impl Context<'_> {
     /// Samples of a trained model.
     pub(super) fn sample(&self, model: &Trained, request: &Request) -> Result<Samples, Error> {
         sampling::draw(&self.device, &model.settings, &model.model, request, self.bar.as_ref())
-    }
-
-    /// The network's probabilities for every pattern of the toy.
-    pub(super) fn network_probabilities(&self, denoiser: &dyn TokenDenoiser, toy: &Toy) -> Vec<f64> {
-        let index = PatternIndex::with_mask(toy.states, toy.length);
-        let patterns = index.count();
-        let digit = |pattern, position| index.digit(pattern, position) as u32;
-        let ids: Vec<u32> = (0..patterns).flat_map(|p| (0..toy.length).map(move |n| digit(p, n))).collect();
-        let input = network::Input::new(ids_tensor(&ids, toy.length, &self.device), &vec![0.5; patterns]);
-        let logits: Vec<f32> = denoiser.value_logits(&input).into_data().iter::<f32>().collect();
-        logits.chunks(toy.states).flat_map(softmax).collect()
     }
 }

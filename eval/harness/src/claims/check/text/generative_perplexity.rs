@@ -24,7 +24,7 @@ impl Judge<'_> {
     /// Judges some texts.
     pub fn judge(&self, tokens: &Tokens) -> Result<Judged, Error> {
         let (device, bar) = (&self.context.device, self.context.bar.as_ref());
-        let numbers = generative(self.model.model.tokens()?, self.data, tokens, device, bar)?;
+        let numbers = generative(self.model.diffusion()?, self.data, tokens, device, bar)?;
         Ok(Judged { numbers, first: self.decode(tokens.rows().next().unwrap_or(&[])) })
     }
 
