@@ -45,6 +45,7 @@ pub fn row(id: &str, verdict: Verdict) -> Row {
                     channels: 1,
                     columns: 2,
                     images: vec![vec![0, 80, 160, 255]; 3],
+                    row_labels: Vec::new(),
                 },
                 Panel::Table {
                     title: "Numbers".into(),
@@ -63,6 +64,7 @@ pub fn row(id: &str, verdict: Verdict) -> Row {
             seed: 7,
             device: "cpu".into(),
             threads: 2,
+            machine: None,
             claim_hash: "bb".into(),
             inputs: vec![Input { name: "digits".into(), sha256: "cc".into() }],
             finished: "2025-01-02T03:04:05Z".into(),

@@ -2,12 +2,16 @@
 
 use base64::Engine;
 use image::{RgbImage, imageops};
+use plotters::style::text_anchor::HPos;
 use serde::Serialize;
 
+use crate::csv_file;
 use crate::image_grid::{self, Grid};
+use crate::palette::Colour;
 use crate::plot::{self, Plot, Title};
 use crate::record::{Figure, Panel};
-use crate::renderer::DENSITY;
+use crate::renderer::{DENSITY, Drawing, TextStyle};
+use crate::text::Face;
 
 /// Room between the panels of a PNG file, in page pixels.
 const GAP: u32 = 16;
@@ -19,6 +23,8 @@ pub struct DrawnFigure {
     title: String,
     caption: String,
     panels: Vec<PanelView>,
+    /// Whether tables are folded: there are pictures to look at first.
+    folds_tables: bool,
     /// The PNG file: all panels side by side. Tables are left out; a figure of tables alone has none.
     #[serde(skip)]
     pub png: Option<Vec<u8>>,
@@ -32,9 +38,11 @@ enum PanelView {
         /// Content of the SVG element.
         svg: String,
         view_box: String,
-        width: u32,
         /// The plot in words, for readers who cannot see it.
         alt: String,
+        /// The address of the numbers as CSV, and the name of the file.
+        csv: String,
+        csv_name: String,
     },
     Images {
         title: String,
@@ -42,13 +50,31 @@ enum PanelView {
         width: u32,
         height: u32,
         alt: String,
+        /// Names of the grid's rows, and the width with them.
+        labels: Vec<Label>,
+        total_width: u32,
     },
     Table {
         title: String,
         header: Vec<String>,
         rows: Vec<Vec<String>>,
+        csv: String,
+        csv_name: String,
     },
 }
+
+/// The name of a row of images.
+#[derive(Serialize)]
+struct Label {
+    text: String,
+    /// The middle of the row, in page pixels from the top.
+    y: f64,
+}
+
+/// The face of a row's name.
+const LABEL: Face = Face { em: 12.0, bold: false };
+/// Room between the names and the images, in page pixels.
+const LABEL_GAP: f64 = 8.0;
 
 /// Draws all panels. The error says what is wrong with the figure.
 pub fn draw(figure: &Figure) -> Result<DrawnFigure, String> {
@@ -59,19 +85,21 @@ pub fn draw(figure: &Figure) -> Result<DrawnFigure, String> {
     let mut panels = Vec::new();
     let mut bitmaps = Vec::new();
     for (index, panel) in figure.panels.iter().enumerate() {
-        let (view, bitmap) =
-            draw_panel(panel).map_err(|problem| format!("figure {}, panel {index}: {problem}", figure.id))?;
+        let (view, bitmap) = draw_panel(panel, &format!("{}-{}.csv", figure.id, index + 1))
+            .map_err(|problem| format!("figure {}, panel {index}: {problem}", figure.id))?;
         panels.push(view);
         bitmaps.extend(bitmap);
     }
+    let folds_tables = !bitmaps.is_empty();
     let png = match bitmaps.is_empty() {
         true => None,
         false => Some(image_grid::png(&side_by_side(&bitmaps))?),
     };
-    Ok(DrawnFigure { id: figure.id.clone(), title: figure.title.clone(), caption: figure.caption.clone(), panels, png })
+    let [id, title, caption] = [&figure.id, &figure.title, &figure.caption].map(String::clone);
+    Ok(DrawnFigure { id, title, caption, panels, folds_tables, png })
 }
 
-fn draw_panel(panel: &Panel) -> Result<(PanelView, Option<RgbImage>), String> {
+fn draw_panel(panel: &Panel, csv_name: &str) -> Result<(PanelView, Option<RgbImage>), String> {
     match panel {
         Panel::Plot { title, x, y, series } => {
             let drawing = Plot::new(title, x, y, series).draw();
@@ -79,30 +107,73 @@ fn draw_panel(panel: &Panel) -> Result<(PanelView, Option<RgbImage>), String> {
             let view = PanelView::Plot {
                 svg: drawing.svg()?,
                 view_box: drawing.view_box(),
-                width: drawing.width,
                 alt: format!("{title}. {} against {}. Series: {}.", y.label, x.label, labels.join(", "))
                     .trim_start_matches(". ")
                     .into(),
+                csv: address("text/csv;charset=utf-8", csv_file::plot(x, y, series)?.as_bytes()),
+                csv_name: csv_name.to_owned(),
             };
             Ok((view, Some(drawing.bitmap()?)))
         }
-        Panel::Images { title, width, height, channels, columns, images } => {
+        Panel::Images { title, width, height, channels, columns, images, row_labels } => {
             let grid = Grid { width: *width, height: *height, channels: *channels, columns: *columns, images };
             let small = grid.draw(1)?;
-            let file = base64::engine::general_purpose::STANDARD.encode(image_grid::png(&small)?);
+            let labels = labels(row_labels, images.len().div_ceil(*columns), small.height())?;
+            let room = room(&labels);
+            let bitmap = titled(title, &beside(&labels, &grid.draw(DENSITY as usize)?)?)?;
+            let each = if row_labels.is_empty() { String::new() } else { format!(", rows: {}", row_labels.join(", ")) };
             let view = PanelView::Images {
                 title: title.clone(),
-                data: format!("data:image/png;base64,{file}"),
+                data: address("image/png", &image_grid::png(&small)?),
                 width: small.width(),
                 height: small.height(),
-                alt: format!("{title}: {} images of {width} by {height} pixels, {columns} a row", images.len()),
+                alt: format!("{title}: {} images of {width} by {height} pixels, {columns} per row{each}", images.len()),
+                total_width: small.width() + room,
+                labels,
             };
-            Ok((view, Some(titled(title, &grid.draw(DENSITY as usize)?)?)))
+            Ok((view, Some(bitmap)))
         }
         Panel::Table { title, header, rows } => {
-            Ok((PanelView::Table { title: title.clone(), header: header.clone(), rows: rows.clone() }, None))
+            let csv = address("text/csv;charset=utf-8", csv_file::table(header, rows)?.as_bytes());
+            let (title, header, rows) = (title.clone(), header.clone(), rows.clone());
+            Ok((PanelView::Table { title, header, rows, csv, csv_name: csv_name.to_owned() }, None))
         }
     }
+}
+
+/// The address of a file that is part of the page.
+fn address(kind: &str, bytes: &[u8]) -> String {
+    format!("data:{kind};base64,{}", base64::engine::general_purpose::STANDARD.encode(bytes))
+}
+
+/// The names of a grid's rows at their places.
+fn labels(texts: &[String], rows: usize, height: u32) -> Result<Vec<Label>, String> {
+    if !texts.is_empty() && texts.len() != rows {
+        return Err(format!("{} names for {rows} rows of images", texts.len()));
+    }
+    let middle = |row: usize| (row as f64 + 0.5) * f64::from(height) / rows as f64;
+    Ok(texts.iter().enumerate().map(|(row, text)| Label { text: text.clone(), y: middle(row) }).collect())
+}
+
+/// The width that names take beside their images, in page pixels.
+fn room(labels: &[Label]) -> u32 {
+    let widest = labels.iter().map(|label| LABEL.width(&label.text)).fold(0.0, f64::max);
+    if labels.is_empty() { 0 } else { (widest + LABEL_GAP).ceil() as u32 }
+}
+
+/// An image grid with the names of its rows to the left.
+fn beside(labels: &[Label], grid: &RgbImage) -> Result<RgbImage, String> {
+    if labels.is_empty() {
+        return Ok(grid.clone());
+    }
+    let mut strip = Drawing::new(f64::from(room(labels)), f64::from(grid.height().div_ceil(DENSITY)));
+    let style = TextStyle { face: LABEL, colour: Colour::Text, anchor: HPos::Left, upwards: false };
+    labels.iter().for_each(|label| strip.text(&label.text, (0.0, label.y), style));
+    let strip = strip.bitmap()?;
+    let mut canvas = blank(strip.width() + grid.width(), grid.height());
+    imageops::replace(&mut canvas, &strip, 0, 0);
+    imageops::replace(&mut canvas, grid, strip.width().into(), 0);
+    Ok(canvas)
 }
 
 /// An image grid below its title.

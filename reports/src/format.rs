@@ -62,6 +62,16 @@ pub fn with_unit(number: String, unit: &str) -> String {
     }
 }
 
+/// A time in the largest unit that leaves two digits: `0.5 s`, `45 s`, `26 min`, `3.4 h`.
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        _ if seconds < 10.0 => format!("{seconds:.1} s"),
+        _ if seconds < 100.0 => format!("{seconds:.0} s"),
+        _ if seconds < 6000.0 => format!("{:.0} min", seconds / 60.0),
+        _ => format!("{:.1} h", seconds / 3600.0),
+    }
+}
+
 /// The unit of a count: `cascades`, and for one of them `cascade`.
 ///
 /// ```
@@ -181,6 +191,12 @@ mod tests {
             assert_eq!(with_error(value, Some(error)), text);
         }
         assert_eq!(with_error(0.25, None), "0.25");
+    }
+
+    #[test]
+    fn durations_have_the_unit_that_fits() {
+        let texts = [0.46, 45.2, 100.0, 1549.3, 12_240.0].map(duration);
+        assert_eq!(texts, ["0.5 s", "45 s", "2 min", "26 min", "3.4 h"]);
     }
 
     #[test]

@@ -5,16 +5,20 @@
 
 #![warn(missing_docs)]
 
+mod changes;
+mod csv_file;
+mod documents;
 mod error;
 #[cfg(test)]
 mod example_rows;
 mod figure;
 pub mod format;
-mod html;
 mod image_grid;
 mod junit;
 mod markdown;
 mod markers;
+mod models;
+mod page;
 mod palette;
 mod plot;
 pub mod record;
@@ -24,9 +28,11 @@ mod row_file;
 mod scale;
 mod series;
 mod speedups;
+mod statements;
 #[cfg(test)]
 mod tests;
 mod text;
+mod undecided;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -79,7 +85,17 @@ pub struct Rendered {
 /// [`Error::Figure`] and [`Error::SharedFigure`] name the claim whose row cannot be drawn, [`Error::Io`] the file that cannot be
 /// written.
 pub fn render(rows: &[Row], dir: &Path) -> Result<Rendered, Error> {
+    render_against(rows, None, dir)
+}
+
+/// As [`render`], with what has changed since the rows of an earlier run.
+///
+/// # Errors
+///
+/// As [`render`].
+pub fn render_against(rows: &[Row], earlier: Option<&[Row]>, dir: &Path) -> Result<Rendered, Error> {
     let report = Report::new(rows)?;
+    let changes = earlier.map(|earlier| changes::between(earlier, rows));
     let folder = dir.join("figures");
     fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
     let mut figures = Vec::new();
@@ -89,8 +105,8 @@ pub fn render(rows: &[Row], dir: &Path) -> Result<Rendered, Error> {
         }
     }
     Ok(Rendered {
-        html: write(dir.join("index.html"), html::render(&report).map_err(Error::Page)?.as_bytes())?,
-        markdown: write(dir.join("report.md"), markdown::render(&report).as_bytes())?,
+        html: write(dir.join("index.html"), page::render(&report, changes.as_ref()).map_err(Error::Page)?.as_bytes())?,
+        markdown: write(dir.join("report.md"), markdown::render(&report, changes.as_ref()).as_bytes())?,
         junit: write(dir.join("junit.xml"), junit::render(&report).map_err(Error::Junit)?.as_bytes())?,
         figures,
     })

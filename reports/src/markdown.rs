@@ -1,14 +1,24 @@
 //! The verdict table in Markdown, for code forges and terminals.
 
+use crate::changes::Changes;
 use crate::format;
 use crate::record::{Row, Verdict};
 use crate::report::{self, Report};
 
 /// The whole document.
-pub fn render(report: &Report) -> String {
+pub fn render(report: &Report, changes: Option<&Changes>) -> String {
     let mut text = format!("# elbow report\n\n{}.\n", report.summary());
+    let apart = report.counts_apart();
+    for (about, counts) in apart.iter().filter(|_| apart.len() > 1) {
+        let counts: Vec<String> = counts.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
+        let subject = about.map_or_else(|| "without a subject".to_owned(), |about| about.to_string());
+        text.push_str(&format!("\nClaims {subject}: {}.\n", counts.join(", ")));
+    }
     for program in report.programs() {
         text.push_str(&format!("\nMade by elbow {}.\n", cell(&program)));
+    }
+    if let Some(changes) = changes {
+        text.push_str(&since(changes));
     }
     if report.suites.is_empty() {
         return text;
@@ -33,6 +43,28 @@ pub fn render(report: &Report) -> String {
             let reason = cell(&report::reason(row));
             text.push_str(&format!("- **{title}** ({id}): {reason}\n"));
         }
+    }
+    text
+}
+
+/// What has changed since an earlier run.
+fn since(changes: &Changes) -> String {
+    let mut text = format!("\n## Since the earlier run\n\n{}.\n", changes.summary());
+    let mut lines: Vec<String> = Vec::new();
+    for change in &changes.verdicts {
+        lines.push(format!("{}: {}, was {}", change.now.claim.id, change.now.verdict, change.earlier.verdict));
+    }
+    for change in &changes.numbers {
+        let [earlier, now] = [change.earlier, change.now].map(measured);
+        lines.push(format!("{}: {now}, was {earlier}: {}", change.now.claim.id, change.distance));
+    }
+    lines.extend(changes.new.iter().map(|row| format!("{}: new, {}", row.claim.id, row.verdict)));
+    lines.extend(changes.gone.iter().map(|row| format!("{}: gone, was {}", row.claim.id, row.verdict)));
+    if !lines.is_empty() {
+        text.push('\n');
+    }
+    for line in lines {
+        text.push_str(&format!("- {}\n", cell(&line)));
     }
     text
 }
@@ -76,7 +108,7 @@ mod tests {
         row.claim.title = "one | two\nthree".into();
         row.claim.expected = "| |\r\n| |".into();
         let rows = [row];
-        let text = render(&Report::new(&rows).expect("a valid row"));
+        let text = render(&Report::new(&rows).expect("a valid row"), None);
         let table: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
         assert_eq!(table.len(), 3, "{text}");
         for line in table {
@@ -91,10 +123,21 @@ mod tests {
         blocked.reason = Some("the data set is absent".into());
         blocked.measured = None;
         let rows = [example_rows::row("a", Verdict::Verified), blocked, example_rows::row("c", Verdict::Refuted)];
-        let text = render(&Report::new(&rows).expect("valid rows"));
+        let text = render(&Report::new(&rows).expect("valid rows"), None);
         assert!(text.contains("\n3 claims: 1 verified, 1 refuted, 1 blocked.\n"), "{text}");
         assert!(text.contains("## Blocked\n\n- **Title of b** (b): the data set is absent\n"));
         assert!(text.contains("- **Title of c** (c): measured 1.3052 ± 0.0012 nats, expected"));
         assert!(!text.contains("**Title of a**"));
+    }
+
+    #[test]
+    fn changes_are_listed() {
+        let rows = [example_rows::row("a", Verdict::Refuted), example_rows::row("b", Verdict::Verified)];
+        let earlier = [example_rows::row("a", Verdict::Verified)];
+        let changes = crate::changes::between(&earlier, &rows);
+        let text = render(&Report::new(&rows).expect("valid rows"), Some(&changes));
+        let summary = "1 verdict and 0 numbers changed, 1 claim new, 0 claims gone; 1 claim in both runs.";
+        let lists = "- a: refuted, was verified\n- b: new, verified\n";
+        assert!(text.contains(&format!("## Since the earlier run\n\n{summary}\n\n{lists}")), "{text}");
     }
 }

@@ -225,6 +225,9 @@ pub struct Provenance {
     pub device: String,
     /// Worker threads.
     pub threads: u64,
+    /// The processor, and the GPU of a check that ran on one; older rows do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
     /// SHA-256 of the claim file.
     pub claim_hash: String,
     /// What else went in: data set, toy, preset, checkpoint, feature network.
@@ -286,6 +289,9 @@ pub enum Panel {
         columns: usize,
         /// One entry per image: \[height, width, channels\] bytes, row-major.
         images: Vec<Vec<u8>>,
+        /// What each row of the grid shows, from the top; nothing where the rows have no names.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        row_labels: Vec<String>,
     },
     /// A table of ready-formatted cells.
     Table {

@@ -73,6 +73,7 @@ impl Drawing {
     pub fn line(&mut self, points: &[Point], colour: Colour, width: f64, dashes: Option<Dashes>) {
         let mut points: Vec<Place> = points.iter().copied().map(on_grid).collect();
         points.dedup();
+        let points = without_straight_parts(points);
         if points.len() < 2 {
             return;
         }
@@ -177,6 +178,32 @@ impl TextStyle {
     }
 }
 
+/// Leaves out the points that lie on the straight line between their neighbours that stay, to one backend unit, a sixth of a
+/// pixel: a curve of a thousand points needs a hundred or two.
+fn without_straight_parts(points: Vec<Place>) -> Vec<Place> {
+    let mut kept: Vec<Place> = points.first().copied().into_iter().collect();
+    let mut start = 0;
+    for end in 1..points.len() {
+        // The point before `end` stays where a line past it would leave one of the points between.
+        let is_straight =
+            |next: usize| points[start + 1..next].iter().all(|&point| is_near(point, points[start], points[next]));
+        if end + 1 == points.len() || !is_straight(end + 1) {
+            kept.push(points[end]);
+            start = end;
+        }
+    }
+    kept
+}
+
+/// Whether a point lies within one unit of the line between two others, and between them.
+fn is_near(point: Place, from: Place, to: Place) -> bool {
+    let vector = |to: Place| (f64::from(to.0 - from.0), f64::from(to.1 - from.1));
+    let ((x, y), (dx, dy)) = (vector(point), vector(to));
+    let length = dx.hypot(dy);
+    let along = (x * dx + y * dy) / length;
+    (x * dy - y * dx).abs() <= length && (0.0..=length).contains(&along)
+}
+
 fn on_grid((x, y): Point) -> Place {
     (grid(x), grid(y))
 }
@@ -221,6 +248,27 @@ mod tests {
             svg.contains("<polygon style=\"fill:var(--series-1)\" points=\"84,30 108,30 108,54 84,54 \"/>"),
             "{svg}"
         );
+    }
+
+    #[test]
+    fn points_on_a_straight_line_are_left_out() {
+        let line: Vec<Place> = (0..100).map(|x| (x, 2 * x)).collect();
+        assert_eq!(without_straight_parts(line.clone()), [(0, 0), (99, 198)]);
+        // A corner may move by a unit.
+        let corner = [line, (100..150).map(|x| (x, 198)).collect(), vec![(120, 198)]].concat();
+        assert_eq!(without_straight_parts(corner), [(0, 0), (100, 198), (149, 198), (120, 198)]);
+        let circle: Vec<Place> = (0..1000)
+            .map(|i| f64::from(i) * std::f64::consts::TAU / 1000.0)
+            .map(|angle| ((1000.0 * angle.cos()).round() as i32, (1000.0 * angle.sin()).round() as i32))
+            .collect();
+        let thinned = without_straight_parts(circle.clone());
+        assert!((60..300).contains(&thinned.len()), "{}", thinned.len());
+        // Every point lies near the line that is left.
+        for point in circle {
+            let near = |pair: &[Place]| pair.contains(&point) || is_near(point, pair[0], pair[1]);
+            assert!(thinned.windows(2).any(near), "{point:?}");
+        }
+        assert!(without_straight_parts(Vec::new()).is_empty());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Error;
 use crate::figure::{self, DrawnFigure};
-use crate::record::{self, Row, SUITES, Verdict};
+use crate::record::{self, About, Row, SUITES, Verdict};
 use crate::speedups;
 
 /// The contents of a report.
@@ -22,15 +22,38 @@ pub struct Suite<'a> {
 /// One claim with its drawn figures.
 pub struct Entry<'a> {
     pub row: &'a Row,
+    /// The place of the claim on the page: its id, and its suite's name too where two suites have a claim of this id.
+    pub anchor: String,
     pub figures: Vec<DrawnFigure>,
 }
 
+impl Entry<'_> {
+    /// Whether the claim is an identity: its check has no randomness.
+    pub fn is_identity(&self) -> bool {
+        self.row.claim.tier == "exact"
+    }
+}
+
+impl Suite<'_> {
+    /// How many claims have each verdict that occurs.
+    pub fn counts(&self) -> Vec<(Verdict, usize)> {
+        count(self.entries.iter().map(|entry| entry.row))
+    }
+
+    /// Whether most of the claims are identities.
+    fn is_of_identities(&self) -> bool {
+        2 * self.entries.iter().filter(|entry| entry.is_identity()).count() > self.entries.len()
+    }
+}
+
 impl<'a> Report<'a> {
-    /// Orders the newest rows and draws their figures. Suites that [`SUITES`] does not name come last.
+    /// Orders the newest rows and draws their figures: suites in the order of [`SUITES`], then those that it does not name,
+    /// then those that are mostly identities; within a suite identities last.
     pub fn new(rows: &'a [Row]) -> Result<Report<'a>, Error> {
         let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
         let mut suites: BTreeMap<(usize, &str), Suite> = BTreeMap::new();
-        for row in record::latest(rows) {
+        let newest = record::latest(rows);
+        for &row in &newest {
             let claim = &row.claim;
             let mut figures = Vec::new();
             for figure in &row.figures {
@@ -45,34 +68,51 @@ impl<'a> Report<'a> {
                 .entry((place, &claim.suite))
                 .or_insert_with(|| Suite { name: &claim.suite, title: title(&claim.suite), entries: Vec::new() })
                 .entries
-                .push(Entry { row, figures });
+                .push(Entry { row, anchor: anchor(row, &newest), figures });
         }
-        for suite in suites.values_mut() {
+        let mut suites: Vec<Suite> = suites.into_values().collect();
+        suites.sort_by_key(Suite::is_of_identities);
+        for suite in &mut suites {
+            suite.entries.sort_by_key(Entry::is_identity);
             if let Some(speedups) = speedups::figure(suite.name, suite.entries.iter().map(|entry| entry.row)) {
                 let first = &mut suite.entries[0];
                 first.figures.insert(0, draw(&speedups, first.row)?);
             }
         }
-        Ok(Report { suites: suites.into_values().collect() })
+        Ok(Report { suites })
     }
 
     /// The claims in order.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry<'a>> {
+    pub fn entries(&self) -> impl Iterator<Item = &Entry<'a>> + Clone {
         self.suites.iter().flat_map(|suite| &suite.entries)
     }
 
     /// The rows in order.
-    pub fn rows(&self) -> impl Iterator<Item = &'a Row> {
+    pub fn rows(&self) -> impl Iterator<Item = &'a Row> + Clone {
         self.entries().map(|entry| entry.row)
     }
 
     /// How many claims have each verdict that occurs.
     pub fn counts(&self) -> Vec<(Verdict, usize)> {
-        Verdict::ALL
-            .into_iter()
-            .map(|verdict| (verdict, self.rows().filter(|row| row.verdict == verdict).count()))
-            .filter(|(_, count)| *count > 0)
-            .collect()
+        count(self.rows())
+    }
+
+    /// The counts of what each claim is about: of papers, of elbow itself, of the user's own; of older rows, which do not say it,
+    /// without a name.
+    pub fn counts_apart(&self) -> Vec<(Option<About>, Vec<(Verdict, usize)>)> {
+        let subjects = About::ALL.map(Some).into_iter().chain([None]);
+        let of = |about| self.rows().filter(move |row| row.claim.about == about);
+        subjects.map(|about| (about, count(of(about)))).filter(|(_, counts)| !counts.is_empty()).collect()
+    }
+
+    /// The claim of an id, wherever it stands.
+    pub fn find(&self, id: &str) -> Option<&Entry<'a>> {
+        self.entries().find(|entry| entry.row.claim.id == id)
+    }
+
+    /// The figure of an id.
+    pub fn figure(&self, id: &str) -> Option<&DrawnFigure> {
+        self.entries().flat_map(|entry| &entry.figures).find(|figure| figure.id == id)
     }
 
     /// The programs that made the rows: `0.1.0, revision 3f2a91c (dirty)`.
@@ -100,6 +140,18 @@ impl<'a> Report<'a> {
             (total, counts) => format!("{total} claims: {counts}"),
         }
     }
+}
+
+/// How many rows have each verdict that occurs.
+fn count<'a>(rows: impl Iterator<Item = &'a Row> + Clone) -> Vec<(Verdict, usize)> {
+    let of = |verdict| rows.clone().filter(|row| row.verdict == verdict).count();
+    Verdict::ALL.into_iter().map(|verdict| (verdict, of(verdict))).filter(|(_, count)| *count > 0).collect()
+}
+
+fn anchor(row: &Row, all: &[&Row]) -> String {
+    let (id, suite) = (&row.claim.id, &row.claim.suite);
+    let shared = all.iter().any(|other| other.claim.id == *id && other.claim.suite != *suite);
+    if shared { format!("{suite}.{id}") } else { id.clone() }
 }
 
 fn draw(figure: &record::Figure, row: &Row) -> Result<DrawnFigure, Error> {

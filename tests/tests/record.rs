@@ -40,3 +40,36 @@ fn a_recorded_report_is_a_function_of_its_rows() {
         assert!(contents(&other)[Path::new("index.html")] != recorded[Path::new("index.html")], "the witness passed");
     }
 }
+
+#[test]
+fn a_report_against_an_earlier_run_says_what_has_changed() {
+    let records = std::fs::read_dir(root().join("reports/record")).expect("reports/record");
+    let record = records.map(|entry| entry.expect("an entry").path()).find(|path| path.is_dir()).expect("a record");
+    let text = String::from_utf8(read(&record.join("results.jsonl"))).expect("UTF-8");
+    // The newest rows of two claims, one of which is missing on either side.
+    let of = |id: &str| text.lines().rfind(|row| row.contains(&format!("\"id\":\"{id}\""))).expect("a row").to_owned();
+    let [first, second, third] = ["theorem-1", "theorem-2", "kl-bound"].map(of);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, rows: [&String; 2]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, rows.map(|row| format!("{row}\n")).concat()).expect("writable");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let (now, earlier) = (file("now.jsonl", [&first, &second]), file("earlier.jsonl", [&first, &third]));
+    let out = folder.path().to_str().expect("UTF-8");
+    let report = |against: &[&str]| {
+        let arguments = [&["report", "--rows", &now, "--out", out, "--json"], against].concat();
+        let files = elbow(ELBOW, &arguments).json();
+        ["html", "markdown"].map(|name| {
+            let path = files[name].as_str().expect("a path").to_owned();
+            std::fs::read_to_string(path).expect("a file of the report")
+        })
+    };
+    let summary = "0 verdicts and 0 numbers changed, 1 claim new, 1 claim gone; 1 claim in both runs";
+    for text in report(&["--against", &earlier]) {
+        assert!(text.contains("Since the earlier run") && text.contains(summary), "{text}");
+    }
+    for text in report(&[]) {
+        assert!(!text.contains("Since the earlier run"), "witness: nothing to compare with");
+    }
+}

@@ -1,4 +1,4 @@
-//! The HTML report in a headless browser: pictures, links, scripts, in light and dark, wide and narrow.
+//! The HTML report in a headless browser: pictures, links, scripts, filters, folds and contrast, in light and dark, wide and narrow.
 //!
 //! The browser is `$CHROME`, or a chromium on the path. Where there is none the test says SKIPPED and passes; with
 //! `ELBOW_NEED_BROWSER=1` it fails.
@@ -21,8 +21,20 @@ const errors = [];
 addEventListener("error", event => errors.push(event.message || event.target.outerHTML), true);
 addEventListener("unhandledrejection", event => errors.push(String(event.reason)));
 </script>"#;
-/// Put after everything.
+/// Put after everything: looks at what the page is made of, or uses it.
 const LOOK: &str = include_str!("report_in_browser.js");
+const USE: &str = include_str!("report_in_use.js");
+/// The page around it: windows have a least width, frames have none.
+const FRAME: &str = r#"<!doctype html><meta name="color-scheme" content="light dark"><body style="margin:0">
+<iframe src="page.html" style="border:0;width:WIDTHpx;height:700px"></iframe><script>
+addEventListener("message", ({ data }) => {
+  const pre = document.createElement("pre");
+  pre.id = "verdict";
+  // No sign that the page's own source would write in another way.
+  pre.textContent = data.replace(/[<>&\u00a0]/g, sign => "\\u00" + sign.charCodeAt(0).toString(16));
+  document.body.append(pre);
+});
+</script></body>"#;
 
 /// The browser, `$CHROME` or one on the path.
 fn browser() -> Option<PathBuf> {
@@ -58,16 +70,17 @@ impl Seen {
 /// Starts of a browser that ends without having run the page, as it does at times on a busy machine.
 const TRIES: usize = 3;
 
-/// Opens a copy of a page that looks at itself.
-fn open(browser: &Path, folder: &Path, page: &str, dark: bool, width: u32) -> Seen {
-    (0..TRIES).find_map(|_| try_open(browser, folder, page, dark, width)).expect("a browser that runs the page")
+/// Opens a copy of a page with a script that looks at it.
+fn open(browser: &Path, folder: &Path, page: &str, script: &str, dark: bool, width: u32) -> Seen {
+    assert_eq!((page.matches("<head>").count(), page.matches("</body>").count()), (1, 1));
+    let page = page.replace("<head>", LISTEN).replace("</body>", &format!("<script>\n{script}</script>\n</body>"));
+    fs::write(folder.join("page.html"), page).expect("written");
+    fs::write(folder.join("frame.html"), FRAME.replace("WIDTH", &width.to_string())).expect("written");
+    (0..TRIES).find_map(|_| try_open(browser, folder, dark, width)).expect("a browser that runs the page")
 }
 
-fn try_open(browser: &Path, folder: &Path, page: &str, dark: bool, width: u32) -> Option<Seen> {
-    assert_eq!((page.matches("<head>").count(), page.matches("</body>").count()), (1, 1));
-    let page = page.replace("<head>", LISTEN).replace("</body>", &format!("<script>\n{LOOK}</script>\n</body>"));
-    let [file, dom, log, profile] = ["page.html", "dom.html", "log.txt", "profile"].map(|name| folder.join(name));
-    fs::write(&file, page).expect("written");
+fn try_open(browser: &Path, folder: &Path, dark: bool, width: u32) -> Option<Seen> {
+    let [file, dom, log, profile] = ["frame.html", "dom.html", "log.txt", "profile"].map(|name| folder.join(name));
     let into = |path: &Path| Stdio::from(File::create(path).expect("a file"));
     let mut child = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"])
@@ -127,19 +140,20 @@ fn report(folder: &Path) -> String {
     fs::read_to_string(rendered.json()["html"].as_str().expect("a path")).expect("the page")
 }
 
+fn skipped() {
+    eprintln!(
+        "SKIPPED: no browser. Install chromium, or name one with CHROME; ELBOW_NEED_BROWSER=1 makes this a failure"
+    );
+}
+
 #[test]
 fn the_page_is_whole_in_a_browser() {
-    let Some(browser) = browser() else {
-        eprintln!(
-            "SKIPPED: no browser. Install chromium, or name one with CHROME; ELBOW_NEED_BROWSER=1 makes this a failure"
-        );
-        return;
-    };
+    let Some(browser) = browser() else { return skipped() };
     let folder = tempfile::tempdir().expect("a folder");
     let page = report(folder.path());
     let mut backgrounds = Vec::new();
     for (dark, width) in [(false, 1200), (true, 1200), (false, 500), (true, 500)] {
-        let seen = open(&browser, folder.path(), &page, dark, width);
+        let seen = open(&browser, folder.path(), &page, LOOK, dark, width);
         for list in ["errors", "broken", "dangling", "unmoved", "outside"] {
             assert_eq!(seen.count(list), 0, "dark {dark}, width {width}: {}", seen.verdict);
         }
@@ -161,11 +175,49 @@ fn the_page_is_whole_in_a_browser() {
         "<source src=\"https://example.invalid/picture.png\"><div style=\"width: 3000px\">wide</div>",
         "<script>undefined_name()</script></main>"
     );
-    let seen = open(&browser, folder.path(), &page.replace("</main>", broken), false, 1200);
+    let seen = open(&browser, folder.path(), &page.replace("</main>", broken), LOOK, false, 1200);
     for list in ["broken", "dangling", "unmoved", "outside"] {
         assert_eq!(seen.count(list), 1, "{list}: {}", seen.verdict);
     }
     assert_eq!(seen.verdict["overflow"], true);
     assert!(seen.verdict["errors"].to_string().contains("undefined_name"), "{}", seen.verdict);
     assert!(seen.console.iter().any(|line| line.contains("undefined_name")), "{:?}", seen.console);
+}
+
+/// The newest recorded report, with all claims.
+fn recorded() -> String {
+    let entries = fs::read_dir(elbow_tests::root().join("reports/record")).expect("reports/record");
+    let newest = entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_dir()).max();
+    fs::read_to_string(newest.expect("a record").join("report/index.html")).expect("a page")
+}
+
+#[test]
+fn the_page_can_be_filtered_sorted_folded_and_read() {
+    let Some(browser) = browser() else { return skipped() };
+    let folder = tempfile::tempdir().expect("a folder");
+    let page = recorded();
+    for width in [400, 800, 1200, 1600] {
+        for dark in [false, true] {
+            let seen = open(&browser, folder.path(), &page, USE, dark, width);
+            let context = format!("dark {dark}, width {width}");
+            for list in ["wrong", "errors"] {
+                assert_eq!(seen.count(list), 0, "{context}: {}", seen.verdict);
+            }
+            assert_eq!(seen.console, [""; 0], "{context}");
+            assert_eq!((seen.count("width"), &seen.verdict["dark"]), (width as usize, &Value::Bool(dark)), "{context}");
+            // Not for want of anything to look at.
+            assert!(seen.count("claims") > 100 && seen.count("tried") > 15 && seen.count("texts") > 1000, "{context}");
+        }
+    }
+    // Witnesses: a filter that keeps the wrong claims, a pale colour, a fold that does not open.
+    for (from, to, found) in [
+        ("claim.hidden = !(", "claim.hidden = (", "verdict = "),
+        ("--muted: #5a6571", "--muted: #b0b8c0", "contrast "),
+        ("account.open = true", "account.open = false", "does not open its account"),
+        ("width: 100%; margin-bottom: 1.5rem", "width: 3000px; margin-bottom: 1.5rem", " wide in "),
+    ] {
+        assert!(page.contains(from), "{from}");
+        let seen = open(&browser, folder.path(), &page.replace(from, to), USE, false, 1200);
+        assert!(seen.verdict["wrong"].to_string().contains(found), "{to}: {}", seen.verdict);
+    }
 }

@@ -15,10 +15,18 @@ use elbow_impls::data::InMemory;
 use crate::flags::form;
 use crate::{cmd, hints};
 
+/// What a newcomer reads last.
+const FIRST_STEPS: &str = "First steps:
+  elbow doctor                     # what this machine has, and what is missing
+  elbow eval theory                # exact claims, in half a minute; then `elbow report --open`
+  elbow train md4-digits           # a small model; it says how to measure it and how to sample it
+  elbow fid calc MINE/ THEIRS/     # two folders of images
+  elbow COMMAND --help             # each command with examples";
+
 /// Benchmarks and evaluates diffusion models: bounds, weightings, likelihoods and Frechet distances that can be
 /// trusted.
 #[derive(Parser)]
-#[command(name = "elbow", version, arg_required_else_help = true, max_term_width = 110)]
+#[command(name = "elbow", version, arg_required_else_help = true, max_term_width = 110, after_help = FIRST_STEPS)]
 struct Cli {
     #[command(flatten)]
     common: Common,

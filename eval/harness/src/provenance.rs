@@ -10,6 +10,7 @@ use elbow_impls::hash::sha256;
 use elbow_impls::train::TRAINING;
 use elbow_metrics::FEATURES;
 use elbow_reports::record::{Input, Provenance};
+use sysinfo::{CpuRefreshKind, RefreshKind, System};
 
 /// Version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -55,10 +56,22 @@ pub fn block(seed: u64, device: &str, claim_hash: String, inputs: Vec<Input>) ->
         seed,
         device: device.to_owned(),
         threads: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
+        machine: processor(),
         claim_hash,
         inputs,
         finished: now(),
     }
+}
+
+/// The processor as the system names it.
+fn processor() -> Option<String> {
+    static NAME: OnceLock<Option<String>> = OnceLock::new();
+    let ask = || {
+        let wanted = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing());
+        let system = System::new_with_specifics(wanted);
+        system.cpus().first().map(|cpu| cpu.brand().trim().to_owned()).filter(|name| !name.is_empty())
+    };
+    NAME.get_or_init(ask).clone()
 }
 
 /// UTC, RFC 3339, second resolution.

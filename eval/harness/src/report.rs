@@ -8,7 +8,12 @@ use crate::workspace::Workspace;
 
 /// Renders rows into OUT/report.
 pub fn render(workspace: &Workspace, rows: &[Row]) -> Result<Rendered, Error> {
-    elbow_reports::render(rows, &workspace.out.join("report")).map_err(|error| {
+    render_against(workspace, rows, None)
+}
+
+/// Renders rows into OUT/report, with what has changed since the rows of an earlier run.
+pub fn render_against(workspace: &Workspace, rows: &[Row], earlier: Option<&[Row]>) -> Result<Rendered, Error> {
+    elbow_reports::render_against(rows, earlier, &workspace.out.join("report")).map_err(|error| {
         let what = format!("cannot write the report: {error}");
         match error {
             elbow_reports::Error::Write(cause) => cause.of("cannot write the report"),

@@ -13,8 +13,10 @@ pub fn run(workspace: &Workspace) -> Result<(), Error> {
         .iter()
         .map(|f| json!({ "what": f.what, "found": f.lack.is_none(), "detail": f.detail, "advice": advice(f) }))
         .collect();
-    let result =
-        json!({ "version": provenance::VERSION, "program_hash": provenance::program_hash(), "findings": rows });
+    let next = next(&findings);
+    let result = json!({
+        "version": provenance::VERSION, "program_hash": provenance::program_hash(), "findings": rows, "next": next,
+    });
     workspace.print(&result, || {
         let line = |f: &Finding| {
             let mark = if f.lack.is_none() { "ok     " } else { "missing" };
@@ -22,8 +24,19 @@ pub fn run(workspace: &Workspace) -> Result<(), Error> {
             let advice = if advice.is_empty() { advice } else { format!("\n          {advice}") };
             format!("{mark}   {}: {}{advice}", f.what, f.detail)
         };
-        findings.iter().map(line).collect::<Vec<_>>().join("\n")
+        let lines = findings.iter().map(line).collect::<Vec<_>>().join("\n");
+        format!("{lines}\nnext: {next}")
     })
+}
+
+/// What to do first on this machine.
+fn next(findings: &[Finding]) -> &'static str {
+    let is_broken =
+        |finding: &Finding| matches!(finding.lack, Some(Lack::Bundled | Lack::NetworkCode | Lack::NamedRuntime));
+    match findings.iter().any(is_broken) {
+        true => "mend what is missing of the program itself, above; everything else is optional",
+        false => "elbow eval theory (half a minute), or elbow eval all; nothing that is missing is needed for them",
+    }
 }
 
 /// Advice on a missing part; empty where nothing is missing.

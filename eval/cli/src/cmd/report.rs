@@ -1,11 +1,11 @@
 //! `elbow report`: render recorded results again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use elbow_base::Error;
-use elbow_harness::claims;
-use elbow_harness::report::render;
+use elbow_harness::claims::{self, Recorded};
+use elbow_harness::report::render_against;
 use elbow_harness::workspace::Workspace;
 use elbow_reports::Rendered;
 use serde_json::json;
@@ -15,6 +15,9 @@ pub struct Arguments {
     /// The rows to render [default: OUT/results.jsonl]
     #[arg(long, value_name = "FILE")]
     rows: Option<PathBuf>,
+    /// Rows of an earlier run: the report says what has changed since
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
     /// Open the page in the browser
     #[arg(long)]
     open: bool,
@@ -26,9 +29,14 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
         let what = format!("{}: no recorded results", rows.display());
         return Err(Error::input(what, "run `elbow eval all` first, or name the file with --rows"));
     }
-    let recorded = claims::recorded(&rows, &claims::bundled()?)
-        .map_err(|e| Error::input(format!("{e:#}"), "the file is damaged"))?;
-    let rendered = render(workspace, &recorded.rows)?;
+    let recorded = read(&rows)?;
+    let earlier = arguments.against.as_deref().map(read).transpose()?;
+    if let (Some(path), Some(earlier)) = (&arguments.against, &earlier)
+        && earlier.rows.is_empty()
+    {
+        return Err(Error::input(format!("{}: no rows", path.display()), "name the results.jsonl of an earlier run"));
+    }
+    let rendered = render_against(workspace, &recorded.rows, earlier.as_ref().map(|earlier| earlier.rows.as_slice()))?;
     if arguments.open {
         open_page(&rendered)?;
     }
@@ -38,6 +46,11 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
         let dropped = recorded.dropped.iter().map(|row| format!("left out of {}: {row}\n", rows.display()));
         dropped.collect::<String>() + &rendered.html.display().to_string()
     })
+}
+
+/// The rows of a file that count.
+fn read(path: &Path) -> Result<Recorded, Error> {
+    claims::recorded(path, &claims::bundled()?).map_err(|e| Error::input(format!("{e:#}"), "the file is damaged"))
 }
 
 fn open_page(rendered: &Rendered) -> Result<(), Error> {

@@ -99,9 +99,39 @@ impl Expect {
             Relation::AtLeast => "≥",
             Relation::AtMost => "≤",
         };
+        let value = logarithm(self.value).unwrap_or_else(|| self.value.to_string());
         match self.tolerance {
-            0.0 => format!("{relation} {}", self.value),
-            tolerance => format!("{relation} {} within {tolerance:e}", self.value),
+            0.0 => format!("{relation} {value}"),
+            tolerance => format!("{relation} {value} within {tolerance:e}"),
         }
+    }
+}
+
+/// The largest number in a fraction that is recognised by its logarithm.
+const LARGEST: u32 = 16;
+
+/// `ln(1/4)` for the logarithm of a fraction of small numbers, to its last bit.
+fn logarithm(value: f64) -> Option<String> {
+    let fractions = (1..=LARGEST).flat_map(|below| (1..=LARGEST).map(move |above| (above, below)));
+    let mut found = fractions.filter(|&(above, below)| above != below);
+    let (above, below) = found.find(|&(above, below)| (f64::from(above) / f64::from(below)).ln() == value)?;
+    Some(if below == 1 { format!("ln({above})") } else { format!("ln({above}/{below})") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expectations_are_written_as_formulas_where_they_are_logarithms() {
+        let words = |relation, value, tolerance| Expect { relation, value, tolerance, why: String::new() }.in_words();
+        assert_eq!(words(Relation::AtMost, -1.386_294_361_119_890_6, 0.0), "≤ ln(1/4)");
+        assert_eq!(words(Relation::AtLeast, std::f64::consts::LN_2, 0.1), "≥ ln(2) within 1e-1");
+        assert_eq!(
+            words(Relation::Equals, -1.386_294_361_119_9, 1e-9),
+            "= -1.3862943611199 within 1e-9",
+            "witness: nearly"
+        );
+        assert_eq!(words(Relation::Equals, 0.0, 5e-14), "= 0 within 5e-14");
     }
 }

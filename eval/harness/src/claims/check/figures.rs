@@ -61,6 +61,7 @@ pub(super) fn first_images(title: &str, images: &Images, count: usize) -> Panel 
         channels: images.channels,
         columns: 8,
         images: (0..count.min(images.len())).map(|i| images.pixels(i).to_vec()).collect(),
+        row_labels: Vec::new(),
     }
 }
 

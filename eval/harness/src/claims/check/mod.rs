@@ -2,6 +2,7 @@
 //! [`BUNDLED`]; a kind for claims of users is a file in [`own`].
 
 mod cascade;
+mod class_samples;
 mod devices;
 mod digits;
 mod equivalence;
@@ -43,8 +44,9 @@ use crate::claims::claim_file::NamedParse;
 use crate::claims::context::Check;
 
 /// Every kind of check of the bundled claims: its name in claim files, and the type of its parameters.
-pub const BUNDLED: [NamedParse; 26] = [
+pub const BUNDLED: [NamedParse; 27] = [
     ("cascade", parse::<cascade::Cascades>),
+    ("class-samples", parse::<class_samples::ClassSamples>),
     ("devices", parse::<devices::Devices>),
     ("digits", parse::<digits::TrainedDigits>),
     ("equivalence", parse::<equivalence::Equivalence>),

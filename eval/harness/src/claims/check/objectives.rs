@@ -80,13 +80,20 @@ impl Objectives {
         let (train, test) = (context.dataset("digits:train")?, context.dataset("digits:test")?);
         let test_images = test.all()?;
         let baseline = IndependentBaseline::pooled(train.as_ref())?.nats(&test_images);
-        let (mut bounds, mut gains, mut made) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut bounds, mut gains, mut made, mut table_rows) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for preset in &self.presets {
             let model = context.trained(preset, &self.set)?;
             let bound = context.bound(&model, test.as_ref(), self.draws, None)?;
             let name = model.settings.implementation().to_owned();
             gains.push((name.clone(), paired_bits(&bound.per_sequence, &baseline, test.length())));
-            bounds.push((name, bound.bits_per_dim));
+            let bits = bound.bits_per_dim;
+            table_rows.push(vec![
+                name.clone(),
+                format!("{:.4} ± {:.4}", bits.value, bits.standard_error),
+                model.settings.steps.to_string(),
+                model.model.parameters().to_string(),
+            ]);
+            bounds.push((name, bits));
             made.push(inputs::weights(&model));
         }
         let quantity = |name: &str| format!("worst ({name}): NELBO − NLL of pixels of one law");
@@ -108,7 +115,10 @@ impl Objectives {
             "Bound on held-out digits after the same short training of the same trunk (with time conditioning where the \
              posterior needs it), mean and standard error over test images; the autoregressive number is the likelihood \
              itself. One training seed each: the order of neighbours is not decided here.",
-            vec![ranking("", "bits/dim", &bounds)],
+            vec![
+                ranking("", "bits/dim", &bounds),
+                table("", &["implementation", "NELBO, bits/dim", "training steps", "parameters"], table_rows),
+            ],
         ));
         Ok(outcome)
     }

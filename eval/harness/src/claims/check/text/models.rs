@@ -52,7 +52,8 @@ impl Texts {
                 cell.map_or(String::new(), |cell| number(&cell.bound.bits_per_dim))
             };
             let kind = if model.objective.is_exact() { "likelihood" } else { "bound" };
-            let mut row = vec![name.to_owned(), kind.to_owned(), model.model.parameters().to_string()];
+            let (parameters, steps) = (model.model.parameters(), model.settings.steps);
+            let mut row = vec![name.to_owned(), kind.to_owned(), parameters.to_string(), steps.to_string()];
             row.extend(self.texts.iter().chain(&self.tests).map(of));
             bits.push(row);
             let drawn = context.sample(&model, &context.request(&model, self.samples, data.length()))?;
@@ -62,8 +63,10 @@ impl Texts {
         }
         let texts: Vec<String> =
             self.texts.iter().chain(&self.tests).map(|text| format!("{text}, bits/char")).collect();
-        let header: Vec<&str> =
-            ["", "number", "parameters"].into_iter().chain(texts.iter().map(String::as_str)).collect();
+        let header: Vec<&str> = ["", "number", "parameters", "training steps"]
+            .into_iter()
+            .chain(texts.iter().map(String::as_str))
+            .collect();
         let mut panels = vec![table(&format!("Trained on {home}, tested on"), &header, bits)];
         let header = ["", "perplexity under ar", "entropy, nats", "NFE", "the first sample"];
         panels.push(table("Samples", &header, samples));

@@ -50,6 +50,8 @@ fn table(arms: &[MeasuredArm]) -> Panel {
             number(arm.mean(|run| run.class_entropy), 3),
             number(arm.mean(|run| run.image_entropy), 3),
             format!("{:.1}", arm.mean(|run| run.nfe).value),
+            arm.steps.to_string(),
+            arm.parameters.to_string(),
         ]
     };
     let header = [
@@ -62,6 +64,8 @@ fn table(arms: &[MeasuredArm]) -> Panel {
         "class entropy, bits",
         "pixel entropy, bits",
         "NFE",
+        "training steps",
+        "parameters",
     ];
     figures::table("", &header, arms.iter().map(row).collect())
 }
@@ -106,5 +110,6 @@ fn levels(id: &str, family: &str, arms: &[MeasuredArm]) -> Figure {
 fn samples(arm: &MeasuredArm) -> Option<Panel> {
     let images = arm.runs.first()?.shown.clone();
     let side = (images.first()?.len() as f64).sqrt() as usize;
-    Some(Panel::Images { title: arm.name.clone(), width: side, height: side, channels: 1, columns: 8, images })
+    let (title, row_labels) = (arm.name.clone(), Vec::new());
+    Some(Panel::Images { title, width: side, height: side, channels: 1, columns: 8, images, row_labels })
 }

@@ -5,8 +5,8 @@ mod measured_run;
 mod profile;
 
 use elbow_impls::Workers;
-use elbow_impls::data::Split;
-use elbow_impls::train::Settings;
+use elbow_impls::data::{DataShape, Split};
+use elbow_impls::train::{Plan, Settings};
 
 use super::prelude::*;
 use super::reference_distance::ReferenceDistance;
@@ -81,6 +81,10 @@ impl Quantity {
 struct MeasuredArm {
     name: String,
     is_gaussian: bool,
+    /// Steps of a training.
+    steps: u64,
+    /// Parameters of the network.
+    parameters: usize,
     runs: Vec<MeasuredRun>,
 }
 
@@ -191,11 +195,13 @@ impl WeightingStudy {
         });
         bar.finish();
         let mut done = done.into_iter();
-        let arm = |arm: &Arm| -> Result<MeasuredArm, Error> {
-            let runs = done.by_ref().take(self.seeds as usize).collect::<Result<_, _>>()?;
-            Ok(MeasuredArm { name: arm.name.clone(), is_gaussian: settings[0].is_gaussian(), runs })
+        let shape = DataShape::of(train.as_ref());
+        let arm = |(arm, settings): (&Arm, &[Settings])| -> Result<MeasuredArm, Error> {
+            let runs = done.by_ref().take(settings.len()).collect::<Result<_, _>>()?;
+            let Plan { steps, parameters, .. } = Plan::new(&settings[0], &shape)?;
+            Ok(MeasuredArm { name: arm.name.clone(), is_gaussian: settings[0].is_gaussian(), steps, parameters, runs })
         };
-        self.arms.iter().map(arm).collect()
+        self.arms.iter().zip(settings.chunks(self.seeds.max(1) as usize)).map(arm).collect()
     }
 }
 
