@@ -19,11 +19,11 @@ BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 CARD = """<!doctype html><meta charset="utf-8"><style>{style}
 body {{ width: 1280px; height: 640px; max-width: none; margin: 0; padding: 56px 64px; display: grid; overflow: hidden;
   grid-template-columns: 500px 1fr; gap: 48px; align-items: center; }}
-h1 {{ font-size: 104px; margin: 0 0 20px; letter-spacing: -0.03em; }}
-p {{ font-size: 30px; line-height: 1.35; margin: 0 0 28px; }}
-.counts {{ margin: 0 0 14px; }}
-.counts p {{ font-size: 22px; }}
-.counts .chip {{ font-size: 22px; }}
+h1 {{ font-size: 92px; margin: 0 0 16px; letter-spacing: -0.03em; }}
+p {{ font-size: 27px; line-height: 1.35; margin: 0 0 24px; }}
+.counts {{ margin: 0 0 12px; }}
+.counts p {{ font-size: 19px; margin: 0 0 4px; }}
+.counts .chip {{ font-size: 17px; }}
 .plot {{ max-width: none; }}
 </style><body><div><h1>elbow</h1>
 <p>Benchmarks for diffusion models whose numbers can be trusted: bounds, weightings, likelihoods, samples.</p>

@@ -7,6 +7,9 @@ use crate::figure::{self, DrawnFigure};
 use crate::record::{self, About, Row, SUITES, Verdict};
 use crate::speedups;
 
+/// Verdicts that occur, with their numbers.
+pub type Counts = Vec<(Verdict, usize)>;
+
 /// The contents of a report.
 pub struct Report<'a> {
     pub suites: Vec<Suite<'a>>,
@@ -36,7 +39,7 @@ impl Entry<'_> {
 
 impl Suite<'_> {
     /// How many claims have each verdict that occurs.
-    pub fn counts(&self) -> Vec<(Verdict, usize)> {
+    pub fn counts(&self) -> Counts {
         count(self.entries.iter().map(|entry| entry.row))
     }
 
@@ -93,13 +96,13 @@ impl<'a> Report<'a> {
     }
 
     /// How many claims have each verdict that occurs.
-    pub fn counts(&self) -> Vec<(Verdict, usize)> {
+    pub fn counts(&self) -> Counts {
         count(self.rows())
     }
 
     /// The counts of what each claim is about: of papers, of elbow itself, of the user's own; of older rows, which do not say it,
     /// without a name.
-    pub fn counts_apart(&self) -> Vec<(Option<About>, Vec<(Verdict, usize)>)> {
+    pub fn counts_apart(&self) -> Vec<(Option<About>, Counts)> {
         let subjects = About::ALL.map(Some).into_iter().chain([None]);
         let of = |about| self.rows().filter(move |row| row.claim.about == about);
         subjects.map(|about| (about, count(of(about)))).filter(|(_, counts)| !counts.is_empty()).collect()
@@ -143,7 +146,7 @@ impl<'a> Report<'a> {
 }
 
 /// How many rows have each verdict that occurs.
-fn count<'a>(rows: impl Iterator<Item = &'a Row> + Clone) -> Vec<(Verdict, usize)> {
+fn count<'a>(rows: impl Iterator<Item = &'a Row> + Clone) -> Counts {
     let of = |verdict| rows.clone().filter(|row| row.verdict == verdict).count();
     Verdict::ALL.into_iter().map(|verdict| (verdict, of(verdict))).filter(|(_, count)| *count > 0).collect()
 }

@@ -196,6 +196,7 @@ fn the_page_can_be_filtered_sorted_folded_and_read() {
     let Some(browser) = browser() else { return skipped() };
     let folder = tempfile::tempdir().expect("a folder");
     let page = recorded();
+    assert!(page.len() < 3_000_000, "{} bytes", page.len());
     for width in [400, 800, 1200, 1600] {
         for dark in [false, true] {
             let seen = open(&browser, folder.path(), &page, USE, dark, width);

@@ -18,7 +18,7 @@ use crate::format;
 use crate::models::{self, Column};
 use crate::palette;
 use crate::record::{About, Row, Verdict};
-use crate::report::{Report, Suite};
+use crate::report::{Counts, Report, Suite};
 use crate::statements::{self, Finding};
 use crate::undecided;
 
@@ -284,7 +284,7 @@ fn view_subjects(report: &Report) -> Vec<SubjectView> {
         None if all.len() == 1 => "Claims".to_owned(),
         None => "Claims of older rows".to_owned(),
     };
-    let view = |(about, counts): &(Option<About>, Vec<(Verdict, usize)>)| SubjectView {
+    let view = |(about, counts): &(Option<About>, Counts)| SubjectView {
         name: subject(*about),
         title: title(*about),
         chips: chips(counts.clone()),
@@ -302,7 +302,7 @@ fn subject(about: Option<About>) -> &'static str {
     }
 }
 
-fn chips(counts: Vec<(Verdict, usize)>) -> Vec<Chip> {
+fn chips(counts: Counts) -> Vec<Chip> {
     counts.into_iter().map(|(verdict, count)| chip(verdict, count)).collect()
 }
 

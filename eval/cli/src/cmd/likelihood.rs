@@ -143,7 +143,12 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     workspace.keep_array("per_sequence", &bound.per_sequence);
     workspace.print(&result, || {
         let lines = describe(&bound, is_exact, ode.as_ref(), data);
-        difference.iter().fold(lines, |lines, what| format!("{lines}\n  OTHER DATA: {what}"))
+        let lines = difference.iter().fold(lines, |lines, what| format!("{lines}\n  OTHER DATA: {what}"));
+        let flag = match &model.source {
+            Source::Run(_) => "--checkpoint",
+            Source::Outside(_) => "--model",
+        };
+        format!("{lines}\nnext: elbow sample {flag} {}", model.place.display())
     })
 }
 

@@ -8,7 +8,7 @@ use elbow_harness::likelihood::generative;
 use elbow_harness::models::{AnyModel, Source};
 use elbow_harness::sampling::{self, Request, SampleOption, Saved, in_words, options};
 use elbow_harness::workspace::Workspace;
-use elbow_impls::data::Dataset;
+use elbow_impls::data::{Dataset, catalogue};
 use serde_json::json;
 
 use crate::flags::{InfillFlags, ModelFlags, SamplerFlags};
@@ -136,8 +136,25 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
             let note = if file.replaced { " (replaced)" } else { "" };
             format!("{}{note}", file.path.display())
         }));
+        lines.extend(next(data, &files, judged.is_some()));
         lines.join("\n")
     })
+}
+
+/// What to do with samples: a distance to the test images of their data set, or a judge of their text.
+fn next(data: Option<&dyn Dataset>, files: &[Saved], judged: bool) -> Option<String> {
+    let data = data?;
+    let name = data.name();
+    let set = name.split(':').next().unwrap_or_default();
+    let is_known = catalogue::SETS.iter().any(|known| known.name == set);
+    let arrays = files.iter().find(|file| file.kind == "npz" && data.image().is_some() && is_known);
+    match arrays {
+        Some(images) => Some(format!("next: elbow fid calc {} {set}:test", images.path.display())),
+        None if data.text().is_some() && !judged => Some(
+            "next: the same with --judge DIR, an autoregressive run of this data: perplexity with its entropy".into(),
+        ),
+        None => None,
+    }
 }
 
 /// The place of samples that have none of their own.

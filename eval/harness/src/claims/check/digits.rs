@@ -89,7 +89,7 @@ impl TrainedDigits {
         outcome.estimate_detail("its diffusion term", &bound.diffusion, "bits/dim");
         outcome.estimate_detail("independent pixels", &baseline, "bits/dim");
         outcome.detail("uniform (untrained network)", 17f64.log2(), None, "bits/dim");
-        outcome.detail("time draws a test image", self.draws as f64, None, "1");
+        outcome.detail("time draws per test image", self.draws as f64, None, "1");
         Ok(outcome)
     }
 
@@ -121,7 +121,7 @@ impl TrainedDigits {
         outcome.estimate_detail(format!("{metric} of the model's samples"), &a, "1");
         outcome.estimate_detail(format!("{metric} of independent pixels"), &b, "1");
         outcome.detail(format!("{metric} of the test split (n = {})", test.len()), floor, None, "1");
-        outcome.detail("network evaluations a sample (NFE)", drawn.nfe(), None, "1");
+        outcome.detail("network evaluations per sample (NFE)", drawn.nfe(), None, "1");
         let shown = 64.min(count);
         let panel = |title: &str, images: &Images| first_images(title, images, shown);
         outcome.figures.push(figure(

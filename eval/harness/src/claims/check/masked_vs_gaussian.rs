@@ -195,7 +195,7 @@ impl MaskedVsGaussian {
         let lines: Vec<_> = models.iter().map(line).filter(|series| !series.x.is_empty()).collect();
         let mut panels = vec![table, ranking("NELBO of test images", "bits/dim", &bounds)];
         if !lines.is_empty() {
-            let (x, y) = (log_axis("network evaluations a sample (NFE)"), log_axis("Frechet distance"));
+            let (x, y) = (log_axis("network evaluations per sample (NFE)"), log_axis("Frechet distance"));
             panels.push(plot("Distance of samples", x, y, lines));
         }
         panels.extend(models.into_iter().map(|model| model.shown));

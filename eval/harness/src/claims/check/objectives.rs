@@ -226,7 +226,7 @@ impl OneModel<'_> {
             "forms",
             "One model, one bound, many estimators",
             &format!(
-                "The bound of one trained network on held-out digits, {} draws an image, mean and standard error over \
+                "The bound of one trained network on held-out digits, {} draws per image, mean and standard error over \
                  images, the same times for all. In theory the first four have one mean; MDLM's differ from it by what \
                  their protocols leave out or add, about 0.003; T = 64 steps lie above it.",
                 self.draws

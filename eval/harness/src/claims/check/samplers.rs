@@ -168,7 +168,7 @@ impl Samplers {
         let series = lines.iter().map(|Drawn { line, points }| {
             means(&line.name, points.iter().map(|point| (point.nfe, Estimate::of(&point.distances))))
         });
-        let (x, y) = (log_axis("network evaluations a sample (NFE)"), log_axis(metric));
+        let (x, y) = (log_axis("network evaluations per sample (NFE)"), log_axis(metric));
         let mut panels = vec![plot("", x, y, series.collect())];
         let id = format!("samplers-{}", self.preset);
         panels.extend(lines.into_iter().filter_map(|mut drawn| Some(drawn.points.pop()?.shown)));

@@ -93,7 +93,7 @@ impl Check for SideBySide {
         let value = ratio.value.exp();
         let unit = &ours[0].timing.unit;
         let (what, axis, scale) = match self.measure {
-            Measure::Unit => (format!("seconds a {unit} of the peer / ours"), format!("ms a {unit}"), 1e3),
+            Measure::Unit => (format!("seconds per {unit}, the peer over ours"), format!("ms per {unit}"), 1e3),
             Measure::Process => ("seconds of the peer's process / ours".to_owned(), "s".to_owned(), 1.0),
             Measure::Memory => ("peak memory of the peer / ours".to_owned(), "bytes".to_owned(), 1.0),
         };

@@ -114,7 +114,7 @@ impl Texts {
             let implementation = implementation(preset);
             let name = format!("{implementation}, trained on {trained}, test of {text}");
             outcome.estimate_detail(&name, &bound.bits_per_dim, "bits/char");
-            outcome.estimate_detail(format!("{name}: perplexity a letter"), &bound.perplexity, "1");
+            outcome.estimate_detail(format!("{name}: perplexity per letter"), &bound.perplexity, "1");
             rows.push((format!("{implementation}: {trained} → {text}"), bound.bits_per_dim));
         }
         for (text, costs) in &letters {
