@@ -84,3 +84,44 @@ def test_wrong_modules_are_refused_in_words() -> None:
         elbow.likelihood(of(lambda z: [1.0], framework="torch"), X)
     with pytest.raises(IndexError):
         elbow.likelihood(of(torch.nn.Embedding(2, 3).eval()), X)
+
+
+def torch_mdlm(denoiser: Any, x: Any) -> Any:
+    """MDLM's training loss as its code has it."""
+    t = 1e-3 + (1 - 1e-3) * (torch.rand(len(x)) + torch.arange(len(x))) / len(x)
+    sigma, slope = -torch.log1p(-(1 - 1e-3) * t), (1 - 1e-3) / (1 - (1 - 1e-3) * t)
+    move = 1 - torch.exp(-sigma[:, None])
+    z = torch.where(torch.rand(x.shape) < move, 3, x)
+    logits = denoiser(z, sigma[:, None])
+    logits[:, :, 3] += -1e6
+    logits = logits - torch.logsumexp(logits, dim=-1, keepdim=True)
+    visible = z != 3
+    logits[visible] = -1e6
+    logits[visible, z[visible]] = 0
+    log_p = torch.gather(logits, -1, x[:, :, None])[:, :, 0]
+    return (-log_p * (slope / torch.expm1(sigma))[:, None]).mean()
+
+
+def torch_edm(denoiser: Any, x: Any) -> Any:
+    """EDM's training loss as its code has it."""
+    sigma = (torch.randn(len(x), 1) * 1.2 - 1.2).exp()
+    weight = (sigma**2 + 0.5**2) / (sigma * 0.5) ** 2
+    return (weight * (denoiser(x + torch.randn_like(x) * sigma, sigma) - x) ** 2).sum(-1)
+
+
+def torch_vdm(denoiser: Any, x: Any) -> Any:
+    """VDM's diffusion loss in continuous time."""
+    gamma = -13.3 + 18.3 * torch.rand(len(x), 1)
+    eps = torch.randn_like(x)
+    z = torch.sigmoid(-gamma).sqrt() * x + torch.sigmoid(gamma).sqrt() * eps
+    return 0.5 * 18.3 * ((eps - denoiser(z, gamma)) ** 2).sum(-1).mean()
+
+
+@pytest.mark.parametrize(("objective", "loss"), [("mdlm", torch_mdlm), ("edm", torch_edm), ("vdm", torch_vdm)])
+def test_published_losses_of_pytorch_pass_and_their_halves_do_not(objective: str, loss: Any) -> None:
+    state = torch.get_rng_state()
+    check = elbow.check_loss(loss, objective, framework="torch", calls=1000)
+    assert check.agrees, check
+    assert (torch.get_rng_state() == state).all()
+    wrong = elbow.check_loss(lambda denoiser, x: 0.5 * loss(denoiser, x), objective, framework="torch", calls=300)
+    assert any("a factor of 0.5" in what for what in wrong.mistakes), wrong

@@ -2,16 +2,23 @@
 
 | function | what |
 |---|---|
-| `theory.masked`, `theory.uniform`, `theory.gaussian` | exact bounds of a toy |
+| `denoiser` | a callable of PyTorch, JAX or NumPy, with what it means |
+| `likelihood`, `sample` | the bound of a denoiser, a run or a model file; samples |
+| `check_loss` | whether a training loss is the objective that it should be |
 | `frechet_distance`, `kid`, `precision_recall`, `inception_score` | metrics of feature arrays |
-| `evaluate`, `report` | the bundled claims, and the report of recorded results |
+| `theory.masked`, `theory.uniform`, `theory.gaussian` | exact bounds of a toy |
+| `dataset` | data sets as arrays |
+| `eval`, `rows`, `report` | the bundled claims, their recorded rows, and the report |
 
 The command line is the same program: `elbow`, or `python -m elbow_diffusion`.
 """
 
 from . import theory
 from ._elbow import VERSION as __version__
+from .claims import Claims, report, rows
+from .claims import evaluate as eval
 from .commands import Model
+from .data import Dataset, dataset
 from .denoisers import Denoiser, denoiser
 from .errors import ElbowError, InputError, InternalError, MissingError
 from .likelihood import Likelihood, likelihood
@@ -21,6 +28,8 @@ from .results import Document, Estimate
 from .sampling import Samples, sample
 
 __all__ = [
+    "Claims",
+    "Dataset",
     "Denoiser",
     "Document",
     "ElbowError",
@@ -35,12 +44,16 @@ __all__ = [
     "Samples",
     "__version__",
     "check_loss",
+    "dataset",
     "denoiser",
+    "eval",
     "frechet_distance",
     "inception_score",
     "kid",
     "likelihood",
     "precision_recall",
+    "report",
+    "rows",
     "sample",
     "theory",
 ]

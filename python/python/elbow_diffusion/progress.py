@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ def bar(shown: bool) -> Report | None:
     if not shown:
         return None
     try:
-        from tqdm.auto import tqdm
+        tqdm = importlib.import_module("tqdm.auto").tqdm
     except ImportError as missing:
         raise MissingError("progress = True: tqdm is not installed\n  pip install tqdm, or leave it out") from missing
     state: dict[str, Any] = {"what": None, "bar": None}

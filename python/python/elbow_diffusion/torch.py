@@ -42,8 +42,9 @@ def masked_costs(
     costs = torch.zeros(masked.shape, dtype=torch.float32, device=logits.device)
     places = masked.to(logits.device).nonzero()
     targets = x.to(logits.device)
-    for part in places.split(max(1, chunk // values)):
-        row, position = part[:, 0], part[:, 1]
+    size = max(1, chunk // values)
+    for start in range(0, len(places), size):
+        row, position = places[start : start + size].unbind(dim=1)
         of_values = logits[row, position, first : first + values].float()
         log_mu = of_values.log_softmax(dim=1)
         costs[row, position] = -log_mu.gather(1, targets[row, position, None])[:, 0]

@@ -148,7 +148,7 @@ class GaussianObjective:
         weight = self.weight(draws.t)
         slope = self.weight(draws.t, "elbo")
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            own = {"eps": 1.0, "x": (sigma / alpha) ** 2, "v": 1 / alpha**2, "velocity": (1 + sigma / alpha) ** 2}[self.output]
+            own: Array = {"eps": np.ones_like(alpha), "x": (sigma / alpha) ** 2, "v": 1 / alpha**2, "velocity": (1 + sigma / alpha) ** 2}[self.output]
             found = [
                 (f"the weight is left out: |{self.output} - {self.output}_hat|^2 alone", own * square),
                 ("the unweighted error of eps", square),

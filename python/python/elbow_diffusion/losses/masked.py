@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -59,11 +60,13 @@ class Table:
         """-log of the softmax over the first `columns` at x_n, of visible positions too: [..., length], nats."""
         logits = self.logits[number(z)][..., :columns]
         normaliser = np.log(np.exp(logits).sum(-1))
-        return normaliser - np.take_along_axis(logits, x[..., None], -1)[..., 0]
+        found: Array = normaliser - np.take_along_axis(logits, x[..., None], -1)[..., 0]
+        return found
 
     def mu(self, z: Ids) -> Array:
         """Probabilities of the values, [..., length, V]."""
-        return np.exp(self.logits[number(z)][..., :STATES])
+        found: Array = np.exp(self.logits[number(z)][..., :STATES])
+        return found
 
 
 def number(z: npt.NDArray[Any]) -> Ids:
@@ -71,7 +74,8 @@ def number(z: npt.NDArray[Any]) -> Ids:
     ids = np.asarray(z, dtype=np.int64)
     if ids.size and not (0 <= ids.min() and ids.max() <= MASK):
         raise InputError(f"the denoiser was given ids from {ids.min()} to {ids.max()}\n  the values are 0 to {MASK - 1}, the mask {MASK}")
-    return (ids * (STATES + 1) ** np.arange(LENGTH)[::-1]).sum(-1)
+    found: Ids = (ids * (STATES + 1) ** np.arange(LENGTH)[::-1]).sum(-1)
+    return found
 
 
 def patterns_of(numbers: Ids) -> Ids:
@@ -139,7 +143,8 @@ class MaskedObjective:
 
     def values(self, x: Ids, z: Ids, t: Array) -> Array:
         """The loss of each row, nats per sequence."""
-        return self.weight(t) * (self.table.costs(z, x) * (z == MASK)).sum(-1)
+        found: Array = self.weight(t) * (self.table.costs(z, x) * (z == MASK)).sum(-1)
+        return found
 
     def of_draws(self, draws: Draws) -> Array | None:
         """The loss of each drawn row; none where it depends on a time that the loss did not tell."""
@@ -150,11 +155,12 @@ class MaskedObjective:
         if self.time == "time":
             return told
         with np.errstate(divide="ignore"):
-            log_snr = {
+            meanings: dict[str, Callable[[], Array]] = {
                 "mask-rate": lambda: np.log((1 - told) / told),
                 "log-snr": lambda: told,
                 "sigma": lambda: -np.log(np.expm1(told)),
-            }[str(self.time)]()
+            }
+            log_snr = meanings[str(self.time)]()
         return _elbow.times_of_log_snr("masked", self.schedule, log_snr.ravel()).reshape(told.shape)
 
     def grid(self) -> tuple[Array, Array]:
@@ -182,7 +188,8 @@ class MaskedObjective:
         masked = self.masked(t)[:, None]
         k = np.arange(LENGTH + 1)
         choose = np.array([math.comb(LENGTH, int(one)) for one in k])
-        return (law[:, None] * choose * masked**k * (1 - masked) ** (LENGTH - k)).sum(0)
+        found: Array = (law[:, None] * choose * masked**k * (1 - masked) ** (LENGTH - k)).sum(0)
+        return found
 
     def mistakes(self, draws: Draws) -> list[tuple[str, Array]]:
         """Losses that are often in the place of this one, with what is wrong with them; up to a factor each."""
@@ -248,7 +255,8 @@ class AnyOrderObjective(MaskedObjective):
 
     def values(self, x: Ids, z: Ids, t: Array) -> Array:
         hidden = z == MASK
-        return LENGTH / np.maximum(hidden.sum(-1), 1) * (self.table.costs(z, x) * hidden).sum(-1)
+        found: Array = LENGTH / np.maximum(hidden.sum(-1), 1) * (self.table.costs(z, x) * hidden).sum(-1)
+        return found
 
     def of_draws(self, draws: Draws) -> Array | None:
         return self.values(draws.x, draws.z, np.empty(0))
@@ -301,13 +309,15 @@ class GenMd4Objective(MaskedObjective):
         return f"{self.name} (exponents {', '.join(map(str, self.exponents))})"
 
     def _hidden(self, x: Ids, t: Array) -> Array:
-        return (1 - self.eps) * t[..., None] ** np.array(self.exponents)[x]
+        found: Array = (1 - self.eps) * t[..., None] ** np.array(self.exponents)[x]
+        return found
 
     def values(self, x: Ids, z: Ids, t: Array) -> Array:
         w = np.array(self.exponents)
         own = w[x]
         value = own * self.table.costs(z, x) - own + self.table.mu(z) @ w
-        return (value * (z == MASK)).sum(-1) / t
+        found: Array = (value * (z == MASK)).sum(-1) / t
+        return found
 
     def exact(self) -> float:
         x = batch()

@@ -56,8 +56,11 @@ def check_values(objective: Objective, draws: Draws, size: float, tests: Tests) 
                                                                                   else "a sum")
             found.append((abs(factor - 1) > AGREEMENT, what, factor))
     if found:
-        needs_factor, what, factor = min(found, key=lambda one: one[0])
-        tests.state("value", what + (f", and a factor of {factor:.6g}{_named(factor, draws)}" if needs_factor else ""))
+        needs_factor, _, factor = min(found, key=lambda one: one[0])
+        # Several mistakes may be one formula here, such as alpha = 1 - t and a time that runs backwards.
+        names = list(dict.fromkeys(what for needs, what, _ in found if needs == needs_factor))
+        also = f", and a factor of {factor:.6g}{_named(factor, draws)}" if needs_factor else ""
+        tests.state("value", "; or: ".join(names[:3]) + also)
         return
     tests.state("value", _unexplained(draws, of_loss))
 
