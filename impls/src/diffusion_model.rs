@@ -3,8 +3,9 @@
 use burn::tensor::{Device, Tensor};
 
 use crate::batch::Batch;
-use crate::error::Result;
-use crate::gaussian::Gaussian;
+use crate::corruption::Corruption;
+use crate::error::{Error, Result};
+use crate::gaussian::{Gaussian, GaussianCorruption};
 use crate::key::Key;
 use crate::network::{Denoiser, GaussianDenoiser, TokenDenoiser};
 use crate::objective::{BoundTerms, TokenObjective};
@@ -24,6 +25,14 @@ pub enum DiffusionModel<'a> {
     Tokens(&'a dyn TokenObjective, &'a dyn TokenDenoiser),
     /// VDM, flow matching and EDM.
     Gaussian(&'a Gaussian, &'a dyn GaussianDenoiser),
+}
+
+/// Time and noise of a batch under a model of either family, drawn: the randomness of one draw of its bound.
+pub enum BoundCorruption {
+    /// Of tokens.
+    Tokens(Box<Corruption>),
+    /// Of points.
+    Gaussian(Box<GaussianCorruption>),
 }
 
 impl Objective {
@@ -59,12 +68,30 @@ impl<'a> DiffusionModel<'a> {
         }
     }
 
+    /// The corruption of one draw of the bound.
+    pub fn corrupt_for_bound(&self, batch: &Batch, key: &Key, device: &Device) -> Result<BoundCorruption> {
+        Ok(match self {
+            Self::Tokens(objective, denoiser) => {
+                BoundCorruption::Tokens(Box::new(objective.corrupt_for_bound(*denoiser, batch, key, device)?))
+            }
+            Self::Gaussian(objective, denoiser) => {
+                BoundCorruption::Gaussian(Box::new(objective.corrupt_for_bound(denoiser.values(), batch, key, device)))
+            }
+        })
+    }
+
+    /// The bound's terms of each sequence under a corruption, nats. Nothing is drawn.
+    pub fn nelbo_of(&self, corruption: &BoundCorruption) -> Result<Vec<BoundTerms>> {
+        match (self, corruption) {
+            (Self::Tokens(objective, denoiser), BoundCorruption::Tokens(z)) => objective.nelbo_of(*denoiser, z),
+            (Self::Gaussian(objective, denoiser), BoundCorruption::Gaussian(z)) => objective.nelbo_of(*denoiser, z),
+            _ => Err(Error::Setting("a corruption of the other family of models".into())),
+        }
+    }
+
     /// One draw of the bound's terms of each sequence, nats.
     pub fn nelbo(&self, batch: &Batch, key: &Key, device: &Device) -> Result<Vec<BoundTerms>> {
-        match self {
-            Self::Tokens(objective, denoiser) => objective.nelbo(*denoiser, batch, key, device),
-            Self::Gaussian(objective, denoiser) => objective.nelbo(*denoiser, batch, key, device),
-        }
+        self.nelbo_of(&self.corrupt_for_bound(batch, key, device)?)
     }
 
     /// See [`TokenObjective::protocol`].

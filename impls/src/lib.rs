@@ -35,7 +35,7 @@ pub mod sampler;
 pub mod sampler_state;
 pub mod train;
 
-pub use diffusion_model::{DiffusionModel, Objective};
+pub use diffusion_model::{BoundCorruption, DiffusionModel, Objective};
 pub use elbow_base::{Key, UnknownName, Workers, hash, key, names};
 pub use elbow_process::{Weighting, schedule, time_sampling, weighting};
 pub use error::{Error, Result};

@@ -85,6 +85,12 @@ enum Verb {
     Train(cmd::train::Arguments),
     /// Likelihood bound of a trained model: bits/dim, bits/char, perplexity, with standard errors
     Likelihood(cmd::likelihood::Arguments),
+    /// The difference of two models' bounds under the same noise, or of two sets' distances, with its error
+    Compare(cmd::compare::Arguments),
+    /// Corrupted inputs for a program that keeps its network: what `elbow judge` asks about
+    Noise(cmd::noise::Arguments),
+    /// The bound of a program from its log-probabilities of the inputs of `elbow noise`
+    Judge(cmd::judge::Arguments),
     /// Draw samples from a trained model
     Sample(cmd::sample::Arguments),
     /// Published weights of an MDLM transformer as a run
@@ -112,7 +118,7 @@ pub fn main() -> ExitCode {
 
 /// Runs the program on these arguments, of which the first is its name, and leaves the settings of the process alone.
 ///
-/// Exit codes: 0 done, 1 a claim was refuted, 2 bad usage or input, 3 something is missing in the environment,
+/// Exit codes: 0 done, 1 a claim was refuted or a threshold does not hold, 2 bad usage or input, 3 something is missing in the environment,
 /// 4 internal error.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let cli = match Cli::try_parse_from(arguments) {
@@ -155,7 +161,11 @@ impl Cli {
     fn workspace(&self) -> Result<Workspace, Error> {
         let Common { json, seed, device, out, data, quiet } = &self.common;
         // The feature network has a device of its own, ONNX Runtime's; the doctor looks without opening.
-        let elsewhere = matches!(self.verb, Verb::Fid(_) | Verb::Doctor) && device.on_gpu;
+        let elsewhere = match &self.verb {
+            Verb::Fid(_) | Verb::Doctor => device.on_gpu,
+            Verb::Compare(arguments) => device.on_gpu && arguments.is_of_sets(),
+            _ => false,
+        };
         let opened = if elsewhere { "cpu" } else { device.name.as_str() };
         let mut workspace = Workspace::new(out.clone(), data.clone(), *seed, opened, *quiet, *json)?;
         workspace.device_name.clone_from(&device.name);
@@ -170,11 +180,14 @@ impl Verb {
             Self::Eval(arguments) => return cmd::eval::run(workspace, arguments),
             Self::Theory(process) => cmd::theory::run(workspace, process)?,
             Self::Train(arguments) => cmd::train::run(workspace, arguments)?,
-            Self::Likelihood(arguments) => cmd::likelihood::run(workspace, arguments)?,
+            Self::Likelihood(arguments) => return cmd::likelihood::run(workspace, arguments),
+            Self::Compare(arguments) => return cmd::compare::run(workspace, arguments),
+            Self::Noise(arguments) => cmd::noise::run(workspace, arguments)?,
+            Self::Judge(arguments) => return cmd::judge::run(workspace, arguments),
             Self::Sample(arguments) => cmd::sample::run(workspace, arguments)?,
             Self::Import(arguments) => cmd::import::run(workspace, arguments)?,
             Self::Model(task) => return cmd::model::run(workspace, task),
-            Self::Fid(task) => cmd::fid::run(workspace, task)?,
+            Self::Fid(task) => return cmd::fid::run(workspace, task),
             Self::Bench(task) => cmd::bench::run(workspace, task)?,
             Self::Report(arguments) => cmd::report::run(workspace, arguments)?,
             Self::Doctor => cmd::doctor::run(workspace)?,

@@ -31,6 +31,19 @@ pub fn standard_error(
     key: &Key,
     bar: &dyn Progress,
 ) -> Result<f64> {
+    Ok(spread_of_left_out(&distances_left_out(generated, reference, provenance, blocks, key, bar)?))
+}
+
+/// The Frechet distances without one of the disjoint blocks of the generated images each. Sets of one size have the same blocks
+/// under the same key.
+pub fn distances_left_out(
+    generated: &Features,
+    reference: &GaussianFit,
+    provenance: &FeatureProvenance,
+    blocks: usize,
+    key: &Key,
+    bar: &dyn Progress,
+) -> Result<Vec<f64>> {
     check_blocks(blocks)?;
     let order = shuffled(generated.len(), key);
     // Blocks of equal size, or the bias of the distance, which depends on the number of images, would count as noise.
@@ -62,7 +75,7 @@ pub fn standard_error(
     };
     let values = (0..blocks).map(without).collect::<Result<Vec<f64>>>()?;
     bar.finish();
-    Ok(spread_of_left_out(&values))
+    Ok(values)
 }
 
 fn check_blocks(blocks: usize) -> Result<()> {

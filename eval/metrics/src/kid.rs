@@ -16,6 +16,33 @@ use crate::{Error, Result};
 /// KID = sum_{i != j} k(x_i, x_j) / (n (n - 1)) + sum_{i != j} k(y_i, y_j) / (m (m - 1)) - 2 sum_{i, j} k(x_i, y_j) /
 /// (n m). Fails where it is not finite: the kernel cubes the features.
 pub fn kid(x: &Features, y: &Features, bar: &dyn Progress) -> Result<Estimate> {
+    kid_left_out(x, y, bar)?.estimate()
+}
+
+/// KID, and what it is without one image each.
+pub struct KidLeftOut {
+    /// KID of all images.
+    pub value: f64,
+    /// KID without each image of x.
+    pub without_x: Vec<f64>,
+    /// KID without each image of y.
+    pub without_y: Vec<f64>,
+}
+
+impl KidLeftOut {
+    /// KID with the jackknife's standard error. Fails where it is not finite.
+    pub fn estimate(&self) -> Result<Estimate> {
+        let standard_error = spread_of_left_out(&self.without_x).hypot(spread_of_left_out(&self.without_y));
+        if !(self.value.is_finite() && standard_error.is_finite()) {
+            return Err(Error::overflow("KID"));
+        }
+        let n = self.without_x.len().min(self.without_y.len()) as u64;
+        Ok(Estimate { value: self.value, standard_error, n })
+    }
+}
+
+/// [`kid`] with the values that its jackknife leaves an image out of.
+pub fn kid_left_out(x: &Features, y: &Features, bar: &dyn Progress) -> Result<KidLeftOut> {
     x.check_same_dimension(y)?;
     let (n, m) = (x.len() as f64, y.len() as f64);
     if n < 3.0 || m < 3.0 {
@@ -34,14 +61,8 @@ pub fn kid(x: &Features, y: &Features, bar: &dyn Progress) -> Result<Estimate> {
         among_x.iter().zip(&x_to_y).map(|(own, across)| estimate([xx - 2.0 * own, yy, xy - across], n - 1.0, m));
     let without_y =
         among_y.iter().zip(&y_to_x).map(|(own, across)| estimate([xx, yy - 2.0 * own, xy - across], n, m - 1.0));
-    let [over_x, over_y] =
-        [without_x.collect::<Vec<f64>>(), without_y.collect()].map(|values| spread_of_left_out(&values));
-    let standard_error = over_x.hypot(over_y);
-    let value = estimate([xx, yy, xy], n, m);
-    if !(value.is_finite() && standard_error.is_finite()) {
-        return Err(Error::overflow("KID"));
-    }
-    Ok(Estimate { value, standard_error, n: x.len().min(y.len()) as u64 })
+    let (without_x, without_y) = (without_x.collect(), without_y.collect());
+    Ok(KidLeftOut { value: estimate([xx, yy, xy], n, m), without_x, without_y })
 }
 
 /// k as a function of the inner product x.y.

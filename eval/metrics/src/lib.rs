@@ -56,8 +56,10 @@ pub use images::{
     Reading, ScanSummary, UnreadableImage,
 };
 pub use inception_score::inception_score;
-pub use jackknife::{Extrapolated, check_extrapolation, extrapolated, shuffled, standard_error};
-pub use kid::kid;
+pub use jackknife::{
+    Extrapolated, check_extrapolation, distances_left_out, extrapolated, shuffled, spread_of_left_out, standard_error,
+};
+pub use kid::{KidLeftOut, kid, kid_left_out};
 pub use network::{
     CANONICAL_WEIGHTS, Convention, FEATURES, FeatureNetwork, Inception, InputArray, Layer, NumberType, OnnxSession,
     Pool, Port, Resize, Runtime,

@@ -73,22 +73,20 @@ impl AnyOrder {
 /// k-DCE, an estimator of the bound of every continuous-time masked model whose denoiser sees no time.
 pub static K_DCE: AnyOrder = AnyOrder { form: DceForm::KDce };
 
-/// k-DCE's terms for several draws of the same sequences, one vector per draw; `u` has each draw's, in place of the batch's.
+/// k-DCE's corruptions for several draws of the same sequences of V = `values`; `u` has each draw's, in place of the batch's.
 ///
 /// The draws take their masked tokens from one order of each sequence, one window after the other: every token is then scored
 /// about as often as the others, which lowers the variance of the draws' average and leaves its mean.
 pub fn k_dce_draws(
-    denoiser: &dyn TokenDenoiser,
-    batch: &Batch,
-    u: &[Vec<f64>],
+    values: usize,
+    batch: Batch,
+    u: Vec<Vec<f64>>,
     key: &Key,
     device: &Device,
-) -> impl Iterator<Item = Result<Vec<BoundTerms>>> {
+) -> impl Iterator<Item = Result<Corruption>> + use<> {
     let mut orders = PermutationStream::new(batch.len(), batch.x.length(), key);
-    u.iter().map(move |u| {
-        let z = mask_k(&batch.at(u), &mut orders, denoiser.values(), device)?;
-        K_DCE.nelbo_of(denoiser, &z.into())
-    })
+    let device = device.clone();
+    u.into_iter().map(move |u| Ok(mask_k(&batch.at(&u), &mut orders, values, &device)?.into()))
 }
 
 /// The next k positions of each row's order masked, k as the row's u says.

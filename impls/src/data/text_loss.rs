@@ -1,9 +1,9 @@
 //! What is lost of a text: decode(encode(text)) against the text.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What the tokens of a text do not give back. Their code length is then none of the text.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TextLoss {
     /// At least this share of the bytes is lost, changed or put in: the difference of the counts of each byte. 0 where the
     /// same bytes come back in another order.

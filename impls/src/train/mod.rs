@@ -1,6 +1,7 @@
 //! Training: settings, the plan of a run, the loop, the optimiser, the moving average of the weights, checkpoints,
 //! logs.
 
+mod bound_objective;
 pub mod checkpoint;
 mod continuing;
 mod data_config;

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use elbow_base::Error;
+use elbow_harness::claims::Outcome;
 use elbow_harness::likelihood::ode::Derivative;
 use elbow_harness::likelihood::{Bound, BoundEstimation, Dequantisation, Estimate, Estimator, OdeLikelihood, OdeNll};
 use elbow_harness::models::{AnyModel, DataChoice, JudgedData, Source, TextChanges};
@@ -12,7 +13,7 @@ use elbow_impls::data::text_options::Documents;
 use elbow_impls::data::{Dataset, Split};
 use serde_json::json;
 
-use crate::flags::{ModelFlags, one_of, positive};
+use crate::flags::{ModelFlags, ThresholdFlags, one_of, positive};
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:
@@ -21,6 +22,7 @@ use crate::flags::{ModelFlags, one_of, positive};
   elbow likelihood --checkpoint out/runs/ar-shakespeare --dataset kjv --split all
   elbow likelihood --checkpoint out/runs/vdm-digits --ode --sequences 64
   elbow likelihood --model denoiser.toml --dataset ./test.txt --target-se 0.01
+  elbow likelihood --checkpoint out/runs/md4-digits --at-most 1.9    # exit code 1 where it is not
 
 The bound is that of the averaged weights and uses the bound's own weights, whatever weighting
 trained them. The standard error is over sequences. For masked models that see no time, the
@@ -73,6 +75,8 @@ pub struct Arguments {
     /// value's place)
     #[arg(long, value_name = "NAME", default_value = "decoder", requires = "ode", value_parser = one_of::<Dequantisation>())]
     dequantisation: Dequantisation,
+    #[command(flatten)]
+    threshold: ThresholdFlags,
 }
 
 /// Conventions of reading a text, in place of those of the run.
@@ -107,7 +111,7 @@ enum Trace {
     Exact,
 }
 
-pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
     if let Some(sequences @ 0..2) = arguments.sequences {
         return Err(Error::input(format!("--sequences {sequences}"), "a standard error needs two or more"));
     }
@@ -139,17 +143,23 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     if let Some(what) = &difference {
         result["other_data"] = json!(what);
     }
+    let rulings = arguments.threshold.judge(&judged(&bound));
+    rulings.add_to(&mut result);
     let is_exact = model.diffusion()?.is_exact();
     workspace.keep_array("per_sequence", &bound.per_sequence);
     workspace.print(&result, || {
-        let lines = describe(&bound, is_exact, ode.as_ref(), data);
-        let lines = difference.iter().fold(lines, |lines, what| format!("{lines}\n  OTHER DATA: {what}"));
+        let lines = describe(&bound, is_exact, ode.as_ref());
+        let lines = difference.iter().fold(lines, |lines, what| format!("{lines}
+  OTHER DATA: {what}"));
+        let lines = rulings.below(lines, "sequences");
         let flag = match &model.source {
             Source::Run(_) => "--checkpoint",
             Source::Outside(_) => "--model",
         };
-        format!("{lines}\nnext: elbow sample {flag} {}", model.place.display())
-    })
+        format!("{lines}
+next: elbow sample {flag} {}", model.place.display())
+    })?;
+    Ok(rulings.exit_code())
 }
 
 /// The likelihood under the ODE. A run is loaded again on a device that differentiates; an ONNX network is differenced.
@@ -180,10 +190,17 @@ fn ode(workspace: &Workspace, arguments: &Arguments, model: &AnyModel, data: &dy
     model.calls(|| estimation.run(device, workspace.bar.as_ref()))
 }
 
-fn describe(bound: &Bound, is_exact: bool, ode: Option<&OdeNll>, data: &dyn Dataset) -> String {
+/// The number that thresholds judge.
+pub(super) fn judged(bound: &Bound) -> Outcome {
+    let unit = if bound.text.is_some() { "bits/token" } else { "bits/dim" };
+    Outcome::estimated("bound", bound.bits_per_dim, unit, "sequences")
+}
+
+/// The bound in words.
+pub(super) fn describe(bound: &Bound, is_exact: bool, ode: Option<&OdeNll>) -> String {
     let kind = if is_exact { "NLL" } else { "NELBO" };
     let b = &bound.bits_per_dim;
-    let unit = if data.text().is_some() { "bits/token" } else { "bits/dim" };
+    let unit = if bound.text.is_some() { "bits/token" } else { "bits/dim" };
     let of = if bound.sequences < bound.available { format!(" of {}", bound.available) } else { String::new() };
     let sequences = format!("  {}{of} sequences of {}, {} tokens each", bound.sequences, bound.dataset, bound.dims);
     let mut lines =

@@ -1,12 +1,15 @@
 //! The verbs of the command line, one file each.
 
 pub mod bench;
+pub mod compare;
 pub mod doctor;
 pub mod eval;
 pub mod fid;
 pub mod import;
+pub mod judge;
 pub mod likelihood;
 pub mod model;
+pub mod noise;
 pub mod report;
 pub mod sample;
 pub mod theory;

@@ -5,6 +5,7 @@ mod model;
 mod output;
 mod parse;
 mod sampler;
+mod threshold;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,7 @@ pub use model::ModelFlags;
 pub use output::OutputFlags;
 pub use parse::{finite, form, one_of, positive};
 pub use sampler::SamplerFlags;
+pub use threshold::ThresholdFlags;
 
 /// The option that names the library of ONNX networks.
 #[derive(Args)]

@@ -19,16 +19,22 @@ pub fn distance(
 ) -> Result<MetricValue, Error> {
     let distance = own.distance(reference)?;
     let blocks = options.blocks;
-    let (error, over) = match generated {
+    let (left_out, over) = match generated {
         Some(set) if blocks >= 2 && set.outputs.features.len() >= 2 * blocks => {
             let key = Key::new(options.seed, "blocks of images");
-            let error = elbow_metrics::standard_error(&set.outputs.features, reference, provenance, blocks, &key, bar)?;
-            (Some(error), format!("generated images, the reference fixed: {blocks} disjoint blocks left out in turn"))
+            let features = &set.outputs.features;
+            let left_out = elbow_metrics::distances_left_out(features, reference, provenance, blocks, &key, bar)?;
+            (
+                Some(left_out),
+                format!("generated images, the reference fixed: {blocks} disjoint blocks left out in turn"),
+            )
         }
         Some(_) => (None, "no error: it needs two blocks, and two images in each".to_owned()),
         None => (None, "no error: it needs images on the generated side".to_owned()),
     };
-    Ok(MetricValue::new(&provenance.metric, distance.value, error, &over, &distance.n, json!(distance)))
+    let error = left_out.as_deref().map(elbow_metrics::spread_of_left_out);
+    let value = MetricValue::new(&provenance.metric, distance.value, error, &over, &distance.n, json!(distance));
+    Ok(MetricValue { left_out: left_out.into_iter().collect(), ..value.over_units(blocks) })
 }
 
 /// The Frechet distance extrapolated to infinitely many generated images `[FID-infinity]`.
@@ -52,7 +58,8 @@ pub fn at_infinity(
     let over = format!("generated images, the reference fixed: {blocks} disjoint blocks left out in turn");
     let (n, details) =
         ([generated.n(), reference.statistics.n], json!({ "slope": found.slope, "points": found.points }));
-    Ok(MetricValue::new(&metric, found.value, Some(found.standard_error), &over, &n, details))
+    let value = MetricValue::new(&metric, found.value, Some(found.standard_error), &over, &n, details);
+    Ok(value.over_units(blocks))
 }
 
 /// The mean over classes of the Frechet distance within a class, and the classes left out: those with fewer than two

@@ -58,10 +58,15 @@ pub struct MetricValue {
     pub standard_error: Option<f64>,
     /// The units of the standard error, or why there is none.
     pub error_over: String,
+    /// Number of those units, where there is an error.
+    pub error_units: Option<u64>,
     /// Number of generated and of reference images, where known; only the first for a number of one set.
     pub n: Vec<Option<u64>>,
     /// Settings and further numbers.
     pub details: Value,
+    /// The values without one unit each, where a jackknife gave the error: for each kind of units, which add in squares.
+    #[serde(skip)]
+    pub left_out: Vec<Vec<f64>>,
 }
 
 /// Settings of the metrics.
@@ -90,7 +95,13 @@ impl MetricValue {
         details: Value,
     ) -> Self {
         let (metric, error_over) = (metric.to_owned(), over.to_owned());
-        Self { metric, value, standard_error, error_over, n: n.to_vec(), details }
+        let (error_units, left_out) = (None, Vec::new());
+        Self { metric, value, standard_error, error_over, error_units, n: n.to_vec(), details, left_out }
+    }
+
+    /// With the number of the units of its error.
+    pub(super) fn over_units(self, units: usize) -> Self {
+        Self { error_units: self.standard_error.map(|_| units as u64), ..self }
     }
 }
 
@@ -99,6 +110,7 @@ fn named(name: &str, label: &str, estimate: Estimate, over: &str, n: &[Option<u6
     let error = estimate.standard_error.is_finite().then_some(estimate.standard_error);
     let over = if estimate.n > 1 { over.to_owned() } else { format!("no error: one unit only of {over}") };
     MetricValue::new(&format!("{name}.{label}"), estimate.value, error, &over, n, details)
+        .over_units(estimate.n as usize)
 }
 
 /// KID. `label`, here and below: `NETWORK.CONVENTION`.
@@ -107,10 +119,12 @@ pub fn kid(
     [generated, reference]: [&FeatureSet; 2],
     bar: &dyn Progress,
 ) -> Result<Vec<MetricValue>, Error> {
-    let found = elbow_metrics::kid(&generated.outputs.features, &reference.outputs.features, bar)?;
+    let left_out = elbow_metrics::kid_left_out(&generated.outputs.features, &reference.outputs.features, bar)?;
+    let found = left_out.estimate()?;
     let details = json!({ "kernel": "(x.y / d + 1)^3", "estimate": "unbiased, over all pairs" });
     let n = [generated.n(), reference.n()];
-    Ok(vec![named("kid", label, found, "images of both sides, left out one at a time", &n, details)])
+    let kid = named("kid", label, found, "images of both sides, left out one at a time", &n, details);
+    Ok(vec![MetricValue { left_out: vec![left_out.without_x, left_out.without_y], ..kid }])
 }
 
 /// The Inception Score of the generated images.
@@ -166,6 +180,7 @@ pub fn entropies(generated: &FeatureSet, reference: Option<&FeatureSet>) -> Resu
     all.push(MetricValue {
         standard_error: error.is_finite().then_some(error),
         error_over: if error.is_finite() { "generated images" } else { "no error: one image only" }.to_owned(),
+        error_units: error.is_finite().then_some(ours.image_bits.n),
         ..plain("entropy.image", ours.image_bits.value, "bits a value", their(&|e| e.image_bits.value))
     });
     if let Some(bits) = ours.class_bits {

@@ -1,17 +1,17 @@
 //! The bound of a trained model on a data set, or its likelihood where that is exact.
 
 use burn::tensor::Device;
-use elbow_base::{Error, Estimate, Progress, Remedy};
-use elbow_impls::any_order::{K_DCE, k_dce_draws};
+use elbow_base::{Error, Estimate, Progress};
+use elbow_impls::any_order::K_DCE;
 use elbow_impls::data::{Dataset, Text};
 use elbow_impls::key::permutation;
-use elbow_impls::network::TokenDenoiser;
 use elbow_impls::objective::{Batch, BoundTerms, TokenObjective};
-use elbow_impls::time_sampling::TimeSampling;
-use elbow_impls::{DiffusionModel, Key, Workers};
+use elbow_impls::{DiffusionModel, Key};
 
+use super::draws::{Chunk, Draws, TermsOf};
 use super::finite;
-use super::result::{Bound, Target, TextUnits, per_window, perplexity};
+use super::result::{Bound, Target, TextRates, TextUnits, per_window, perplexity};
+use super::rounds::in_rounds;
 
 /// Estimator of a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,19 +66,6 @@ pub struct BoundEstimation<'a> {
     pub seed: u64,
 }
 
-/// Sequences between two tests of the standard error: the same on any machine, so that all stop at the same one, and
-/// enough that the error itself is known to a few percent.
-const ROUND: usize = 128;
-
-/// Tokens times values of one network call, about, so that it fits into memory.
-const CALL_SIZE: usize = 1 << 23;
-
-/// The draws of an estimation, and the denoiser where they are k-DCE's.
-struct Draws<'a> {
-    by_k_dce: Option<&'a dyn TokenDenoiser>,
-    per_sequence: usize,
-}
-
 impl<'a> BoundEstimation<'a> {
     /// The bound on all of `data`, by the estimator of least variance with `draws` per sequence, without classes.
     pub fn new(model: DiffusionModel<'a>, data: &'a dyn Dataset, draws: usize, seed: u64) -> Self {
@@ -89,17 +76,40 @@ impl<'a> BoundEstimation<'a> {
     /// Estimates the bound.
     pub fn run(&self, device: &Device, bar: &dyn Progress) -> Result<Bound, Error> {
         let draws = self.draws()?;
+        self.run_with(&draws, &|draw| self.terms_of(&draws, draw), device, bar)
+    }
+
+    /// Estimates the bound from terms that are found in another way than by calling the denoiser.
+    pub(crate) fn run_with(
+        &self,
+        draws: &Draws,
+        terms_of: &TermsOf,
+        device: &Device,
+        bar: &dyn Progress,
+    ) -> Result<Bound, Error> {
+        let order = self.order()?;
+        let dims = self.data.length();
+        let chunks = self.chunks(&order);
+        bar.start((chunks.len() * draws.per_sequence) as u64, &format!("likelihood of {}", self.data.name()));
+        let work = |chunk: &Chunk| self.chunk_terms(chunk, draws, terms_of, device, bar);
+        let error = |terms: &[BoundTerms]| per_sequence(terms, BoundTerms::sum).bits_per(dims).standard_error;
+        let (terms, reached) = in_rounds(&chunks, self.target, work, error)?;
+        bar.finish();
+        let count = order.len() as u64;
+        let target = self.target.map(|standard_error| Target { standard_error, reached, available: count });
+        let rest = self.rest(device)?;
+        self.summary(&terms, draws, target, rest)
+    }
+
+    /// The sequences in the order of work.
+    pub(crate) fn order(&self) -> Result<Vec<usize>, Error> {
         let count = self.sequences.unwrap_or(usize::MAX).min(self.data.len());
         at_least_two(count, self.data)?;
         // The first of a random order are like the rest; the first of a file need not be.
-        let order: Vec<usize> = match self.target {
+        Ok(match self.target {
             None => (0..count).collect(),
             Some(_) => permutation(&mut Key::new(self.seed, "likelihood order").rng(), count),
-        };
-        let (terms, reached) = self.terms(&order, &draws, device, bar)?;
-        let target = self.target.map(|standard_error| Target { standard_error, reached, available: count as u64 });
-        let rest = self.rest(device)?;
-        self.summary(&terms, &draws, target, rest)
+        })
     }
 
     /// Nats of the tokens of a text that fill no window, and their number: given the tokens before them in the last
@@ -121,95 +131,8 @@ impl<'a> BoundEstimation<'a> {
         self.model.is_exact() && self.sequences.is_none() && self.target.is_none()
     }
 
-    /// The draws of the estimator. k-DCE is refused where it would estimate another model's number.
-    fn draws(&self) -> Result<Draws<'a>, Error> {
-        let by_k_dce = match (self.estimator, self.model.any_order()) {
-            (Estimator::KDce, None) => {
-                let what = "k-dce is no estimator of this model's bound: it needs masked diffusion in continuous time with \
-                            alpha from 1 to 0 and a network that sees no time";
-                let error = Error::input(what, "use the objective's own estimator");
-                return Err(error.mended_by(Remedy::ObjectiveEstimator));
-            }
-            (Estimator::KDce | Estimator::Auto, valid) => valid,
-            (Estimator::Objective, _) => None,
-        };
-        let per_sequence = if by_k_dce.is_none() && self.model.is_exact() { 1 } else { self.draws };
-        Ok(Draws { by_k_dce, per_sequence })
-    }
-
-    /// The terms of the sequences in this order, in rounds up to the target, and whether that was reached.
-    fn terms(
-        &self,
-        order: &[usize],
-        draws: &Draws,
-        device: &Device,
-        bar: &dyn Progress,
-    ) -> Result<(Vec<BoundTerms>, bool), Error> {
-        let dims = self.data.length();
-        let size = (CALL_SIZE / (dims * self.data.values())).clamp(1, 32);
-        let chunks: Vec<(usize, &[usize])> = order.chunks(size).enumerate().collect();
-        bar.start((chunks.len() * draws.per_sequence) as u64, &format!("likelihood of {}", self.data.name()));
-        let workers = Workers::new(usize::MAX);
-        let (mut terms, mut reached) = (Vec::new(), false);
-        for round in chunks.chunks(self.target.map_or(chunks.len(), |_| ROUND.div_ceil(size))) {
-            for part in workers.map(round, |_, &(number, chunk)| self.chunk_terms(number, chunk, draws, device, bar)) {
-                terms.extend(part?);
-            }
-            let error = per_sequence(&terms, BoundTerms::sum).bits_per(dims).standard_error;
-            reached = self.target.is_some_and(|target| error <= target);
-            if reached {
-                break;
-            }
-        }
-        bar.finish();
-        Ok((terms, reached))
-    }
-
-    /// The terms of one chunk of sequences, means over the draws.
-    fn chunk_terms(
-        &self,
-        number: usize,
-        chunk: &[usize],
-        draws: &Draws,
-        device: &Device,
-        bar: &dyn Progress,
-    ) -> Result<Vec<BoundTerms>, Error> {
-        let count = draws.per_sequence;
-        let times = Key::new(self.seed, "likelihood times");
-        let key = Key::new(self.seed, "likelihood masks").fold(number as u64);
-        let strata: Vec<Vec<f64>> =
-            chunk.iter().map(|&i| TimeSampling::Stratified.draw(count, &times.fold(i as u64))).collect();
-        let u: Vec<Vec<f64>> = (0..count).map(|draw| strata.iter().map(|u| u[draw]).collect()).collect();
-        let class = if self.conditional { self.data.labels(chunk) } else { Vec::new() };
-        let batch = Batch { class, ..Batch::new(self.data.select(chunk)?, u[0].clone()) };
-        let drawn: Box<dyn Iterator<Item = elbow_impls::Result<Vec<BoundTerms>>>> = match draws.by_k_dce {
-            Some(denoiser) => Box::new(k_dce_draws(denoiser, &batch, &u, &key, device)),
-            None => {
-                let nelbo =
-                    |(draw, u): (usize, &Vec<f64>)| self.model.nelbo(&batch.at(u), &key.fold(draw as u64), device);
-                Box::new(u.iter().enumerate().map(nelbo))
-            }
-        };
-        let mut means = vec![BoundTerms::default(); chunk.len()];
-        for draw in drawn {
-            for (mean, terms) in means.iter_mut().zip(draw?) {
-                mean.reconstruction += terms.reconstruction / count as f64;
-                mean.prior += terms.prior / count as f64;
-                mean.diffusion += terms.diffusion / count as f64;
-            }
-            bar.advance(1);
-        }
-        let name = self.data.name();
-        for (&sequence, mean) in chunk.iter().zip(&means) {
-            for (term, nats) in mean.by_name(self.model.is_exact()) {
-                finite::code_length(&name, sequence, term, nats)?;
-            }
-        }
-        Ok(means)
-    }
-
     /// The bound in all its units.
-    fn summary(
+    pub(crate) fn summary(
         &self,
         terms: &[BoundTerms],
         draws: &Draws,
@@ -246,7 +169,7 @@ impl<'a> BoundEstimation<'a> {
             nats,
             bits_per_dim,
             perplexity,
-            text: self.data.text().map(|text| TextUnits::of(&bits_per_dim, text)),
+            text: self.data.text().map(|text| TextUnits::of(&bits_per_dim, &TextRates::of(text))),
             reconstruction: per_sequence(terms, |t| t.reconstruction).bits_per(dims).value,
             prior: per_sequence(terms, |t| t.prior).bits_per(dims).value,
             diffusion: per_window(&diffusion, dims, rest).bits_per(dims),
@@ -255,7 +178,7 @@ impl<'a> BoundEstimation<'a> {
     }
 
     /// The conventions of the data: how a text is read, and what becomes of its end.
-    fn data_protocol(&self, rest_is_scored: bool) -> Vec<(&'static str, String)> {
+    pub(crate) fn data_protocol(&self, rest_is_scored: bool) -> Vec<(&'static str, String)> {
         let Some(text) = self.data.text() else { return Vec::new() };
         let end = match (text.rest(), rest_is_scored) {
             (0, _) => None,

@@ -1,14 +1,22 @@
 //! Likelihood bounds with standard errors.
 
 mod bound;
+mod draws;
 mod finite;
 mod generative;
+mod inputs;
 pub mod ode;
 mod ode_nll;
+mod paired;
 mod result;
+mod rounds;
 
 pub use bound::{BoundEstimation, Estimator};
 pub use elbow_base::{Estimate, student_interval};
 pub use generative::{Generative, generative};
 pub use ode_nll::{Dequantisation, Dequantised, OdeLikelihood, OdeNll};
-pub use result::{Bound, Target, TextUnits};
+pub use paired::{PairedBound, PairedEstimation};
+pub use result::{Bound, Target, TextRates, TextUnits};
+
+pub(crate) use draws::Draw;
+pub(crate) use inputs::{Inputs, Noisy, log_snrs, points};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use elbow_base::Estimate;
 use elbow_impls::data::{Text, TextLoss};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// An upper bound on the negative log-likelihood with its terms: a mean over sequences, whose standard error holds the
 /// spread of the data and the noise of the draws. Every number in it is finite.
@@ -68,16 +68,39 @@ pub struct TextUnits {
     pub lost: Option<TextLoss>,
 }
 
-impl TextUnits {
-    /// A number of bits per token in the units of its text.
-    pub(super) fn of(bits_per_token: &Estimate, text: &Text) -> Self {
-        let per = |amount: f64| text.loss().is_none().then(|| bits_per_token.scaled(1.0 / amount));
+/// How much text a token stands for, over the whole split.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextRates {
+    /// Characters per token.
+    pub characters_per_token: f64,
+    /// Bytes per token.
+    pub bytes_per_token: f64,
+    /// What the tokens do not give back.
+    pub lost: Option<TextLoss>,
+}
+
+impl TextRates {
+    /// Those of a text.
+    pub fn of(text: &Text) -> Self {
         Self {
-            bits_per_character: per(text.characters_per_token()),
-            bits_per_byte: per(text.bytes_per_token()),
             characters_per_token: text.characters_per_token(),
             bytes_per_token: text.bytes_per_token(),
             lost: text.loss().copied(),
+        }
+    }
+}
+
+impl TextUnits {
+    /// A number of bits per token in the units of its text.
+    pub(crate) fn of(bits_per_token: &Estimate, text: &TextRates) -> Self {
+        let per = |amount: f64| text.lost.is_none().then(|| bits_per_token.scaled(1.0 / amount));
+        Self {
+            bits_per_character: per(text.characters_per_token),
+            bits_per_byte: per(text.bytes_per_token),
+            characters_per_token: text.characters_per_token,
+            bytes_per_token: text.bytes_per_token,
+            lost: text.lost,
         }
     }
 }

@@ -11,7 +11,7 @@ use elbow_impls::genmd4::{GenMd4, powers};
 use elbow_impls::maskgit::{MaskGit, MaskRates, Normaliser};
 use elbow_impls::md4::Md4;
 use elbow_impls::mdlm::{Mdlm, Protocol};
-use elbow_impls::network::{TableDenoiser, to_f64_vec};
+use elbow_impls::network::{TableDenoiser, TokenDenoiser, to_f64_vec};
 use elbow_impls::objective::{Batch, BoundTerms, TokenObjective};
 use elbow_impls::schedule::{MaskedSchedule, VectorSchedule};
 use elbow_impls::time_sampling::TimeSampling;
@@ -186,8 +186,9 @@ fn draws_that_share_an_order_have_the_exact_bound_as_mean() {
     let table = table_denoiser(&all, &Device::flex());
     let device = Device::flex();
     let average = |batch: &Batch, u: &[Vec<f64>], key: &Key| {
-        let draws = k_dce_draws(&table, batch, u, key, &device);
-        draws.map(|terms| total(&terms.expect("a bound"))).sum::<f64>() / (u.len() * BATCH) as f64
+        let draws = k_dce_draws(table.values(), batch.clone(), u.to_vec(), key, &device);
+        let terms = draws.map(|z| K_DCE.nelbo_of(&table, &z.expect("data values")).expect("a bound"));
+        terms.map(|terms| total(&terms)).sum::<f64>() / (u.len() * BATCH) as f64
     };
     let found = mean(&toy, |batch, key| {
         let shifted = |shift: f64| batch.u.iter().map(|u| (u + shift).fract()).collect();

@@ -2,7 +2,8 @@
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use elbow_base::{Error, Named};
+use elbow_base::{Error, Estimate, Named};
+use elbow_harness::claims::Outcome;
 use elbow_harness::images::{Drawing, Metric, MetricOptions, MetricValue, Scores, Scoring, balls, is_model};
 use elbow_harness::models::AnyModel;
 use elbow_harness::provenance;
@@ -12,7 +13,7 @@ use elbow_metrics::{Boundary, FeatureNetwork};
 use serde_json::json;
 
 use super::flags::{ImageFlags, NetworkFlags};
-use crate::flags::{SamplerFlags, one_of};
+use crate::flags::{SamplerFlags, ThresholdFlags, one_of};
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:
@@ -20,6 +21,7 @@ use crate::flags::{SamplerFlags, one_of};
   elbow fid calc samples.npz cifar10:train --network inception.onnx --convention tf
   elbow fid calc samples/ reference-stats.npz --network inception.onnx --convention pytorch --metrics fd
   elbow fid calc features.npy reference-features.npz --extrapolate 4
+  elbow fid calc samples.npz cifar10:train --metrics fd --at-most 12
   elbow fid calc out/runs/md4-digits digits:test --count 1000 --steps 64 --extrapolate 4
 
 A side is a folder (searched through), an npz or npy file of images, CIFAR's .bin, an IDX
@@ -65,6 +67,8 @@ pub struct Arguments {
     count: Option<u32>,
     #[command(flatten)]
     sampler: SamplerFlags,
+    #[command(flatten)]
+    threshold: ThresholdFlags,
 }
 
 /// One metric, or all that the inputs allow.
@@ -104,7 +108,7 @@ impl Arguments {
     }
 }
 
-pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
     let sampling = arguments.count.map(|_| "--count".to_owned()).or_else(|| arguments.sampler.any());
     if let Some(option) =
         sampling.filter(|_| ![&arguments.generated, &arguments.reference].into_iter().any(|name| is_model(name)))
@@ -134,7 +138,17 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     let Scores { measures, provenance, network, summaries: [generated, reference], warnings } = scores;
     arguments.network.check_used(network.as_ref())?;
     let first = &measures[0];
-    let result = json!({
+    let rulings = match (arguments.threshold.given(), first.standard_error) {
+        (Some(option), None) => {
+            let what = format!("{option}: {} cannot be judged: {}", first.metric, first.error_over);
+            return Err(Error::input(
+                what,
+                "a threshold needs an error: give images on the generated side, and two --blocks or more",
+            ));
+        }
+        _ => arguments.threshold.judge(&judged(first)),
+    };
+    let mut result = json!({
         "metric": first.metric, "value": first.value, "standard_error": first.standard_error,
         "distance": measures.iter().find(|m| m.metric == provenance.metric).map(|m| &m.details),
         "measures": measures, "generated": generated, "reference": reference, "warnings": warnings,
@@ -143,7 +157,16 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
         "convention": provenance.convention, "runtime": network.as_ref().map(|network| network.runtime().to_string()),
         "version": provenance::VERSION, "program_hash": provenance::program_hash(),
     });
-    workspace.print(&result, || table(&measures, &warnings))
+    rulings.add_to(&mut result);
+    workspace.print(&result, || rulings.below(table(&measures, &warnings), "images"))?;
+    Ok(rulings.exit_code())
+}
+
+/// The number that thresholds judge: its interval is over the units of its error.
+fn judged(value: &MetricValue) -> Outcome {
+    let error = value.standard_error.unwrap_or(f64::NAN);
+    let estimate = Estimate { value: value.value, standard_error: error, n: value.error_units.unwrap_or(0) };
+    Outcome::estimated(&value.metric, estimate, "", &value.error_over)
 }
 
 /// The output that holds the features, and its pooling.

@@ -54,6 +54,23 @@ impl NetworkFlags {
         self.which.runtime.find(workspace)
     }
 
+    /// Whether a runtime was named.
+    pub fn has_runtime(&self) -> bool {
+        self.which.runtime.is_given()
+    }
+
+    /// The first option that was given, the runtime left out.
+    pub fn given(&self) -> Option<&'static str> {
+        let Self { which: WhichNetwork { network, features, pool, .. }, convention } = self;
+        let flags = [
+            ("--network", network.is_some()),
+            ("--features", features.is_some()),
+            ("--pool", pool.is_some()),
+            ("--convention", convention.is_some()),
+        ];
+        flags.into_iter().find_map(|(flag, given)| given.then_some(flag))
+    }
+
     /// Refuses the options where no side is of images: they would have no effect.
     pub fn check_used(&self, network: Option<&FeatureNetwork>) -> Result<(), Error> {
         let option = match (&self.which.network, self.convention) {
@@ -126,6 +143,20 @@ impl ArrayFlags {
 }
 
 impl ImageFlags {
+    /// The first option that was given.
+    pub fn given(&self) -> Option<&'static str> {
+        let ArrayFlags { array, range, layout } = &self.arrays;
+        let flags = [
+            ("--on-bad", self.on_bad != BadImagePolicy::Error),
+            ("--cache", self.cache.is_some()),
+            ("--no-cache", self.no_cache),
+            ("--array", array.is_some()),
+            ("--range", range.is_some()),
+            ("--layout", layout.is_some()),
+        ];
+        flags.into_iter().find_map(|(flag, given)| given.then_some(flag))
+    }
+
     /// Names the option where features that are kept cannot be written.
     pub fn hint<E: Into<Error>>(&self) -> impl Fn(E) -> Error + use<E> {
         written_by(if self.cache.is_some() { "--cache DIR" } else { "--out DIR" })

@@ -3,7 +3,7 @@
 mod calc;
 mod conventions;
 mod export;
-mod flags;
+pub(super) mod flags;
 mod stats;
 
 use std::error::Error as _;
@@ -27,19 +27,20 @@ pub enum Task {
     Export(export::Arguments),
 }
 
-pub fn run(workspace: &Workspace, task: &Task) -> Result<(), Error> {
+pub fn run(workspace: &Workspace, task: &Task) -> Result<u8, Error> {
     let done = match task {
-        Task::Calc(arguments) => calc::run(workspace, arguments),
+        Task::Calc(arguments) => return calc::run(workspace, arguments).map_err(with_flags),
         Task::Conventions(arguments) => conventions::run(workspace, arguments),
         Task::Stats(arguments) => stats::run(workspace, arguments),
         Task::Merge(arguments) => stats::merge(workspace, arguments),
         Task::Export(arguments) => export::run(workspace, arguments),
     };
-    done.map_err(with_flags)
+    done.map_err(with_flags)?;
+    Ok(0)
 }
 
 /// Names the flags of this command line in the advice of a library error.
-fn with_flags(mut failure: Error) -> Error {
+pub(super) fn with_flags(mut failure: Error) -> Error {
     let library = failure.source().and_then(|error| error.downcast_ref::<MetricsError>());
     let advice = library.and_then(|error| match error.root() {
         MetricsError::UnreadableImages { .. } => Some("repair or delete them, or leave them out with --on-bad skip"),
