@@ -149,15 +149,13 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
     workspace.keep_array("per_sequence", &bound.per_sequence);
     workspace.print(&result, || {
         let lines = describe(&bound, is_exact, ode.as_ref());
-        let lines = difference.iter().fold(lines, |lines, what| format!("{lines}
-  OTHER DATA: {what}"));
+        let lines = difference.iter().fold(lines, |lines, what| format!("{lines}\n  OTHER DATA: {what}"));
         let lines = rulings.below(lines, "sequences");
         let flag = match &model.source {
             Source::Run(_) => "--checkpoint",
             Source::Outside(_) => "--model",
         };
-        format!("{lines}
-next: elbow sample {flag} {}", model.place.display())
+        format!("{lines}\nnext: elbow sample {flag} {}", model.place.display())
     })?;
     Ok(rulings.exit_code())
 }
