@@ -174,6 +174,19 @@ impl<'a> Predictor<'a> {
         self.training_schedule.time_of_log_snr((1.0 - masked).ln() - masked.ln()).clamp(0.0, 1.0)
     }
 
+    /// The network's time at the time t of a sampler's schedule: t itself where that is the schedule of training.
+    pub fn time_under(&self, schedule: &MaskedSchedule, t: f64) -> f64 {
+        match *schedule == self.training_schedule {
+            true => t,
+            false => self.time_of_mask_probability(schedule.mask_probability(t)),
+        }
+    }
+
+    /// Class of each sequence; empty without classes.
+    pub fn class(&self) -> &[u32] {
+        &self.class
+    }
+
     /// Number of data values V.
     pub fn values(&self) -> usize {
         self.denoiser.values()

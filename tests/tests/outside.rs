@@ -110,7 +110,11 @@ fn samples_of_a_model_file_are_texts_or_ids() {
         made["npz"].is_string() && made["png"].is_null() && documents(&made["jsonl"])[0]["text"].is_null(),
         "{made}"
     );
+    let unknown = model(folder.path(), "table", "mask_id = 2", "mask_id = 9");
+    let unknown = ["sample", "--model", unknown.to_str().expect("UTF-8"), "--out", out];
     let refused = [
+        // A call of the network that fails says more than that its answer is no number.
+        (run(&unknown), "see `elbow model check FILE`"),
         (sample(&["--sampler", "heun"]), "sampler heun does not draw from md4"),
         (sample(&["--class", "1"]), "inputs.class"),
         (sample(&["--length", "5", "--stride", "3"]), "--stride 3: 1 to 2"),

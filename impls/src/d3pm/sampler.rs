@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use super::uniform::D3pmUniform;
 use crate::error::Result;
 use crate::key::{Key, categorical};
-use crate::network::{Input, TokenDenoiser, ids_tensor, to_f64_vec};
+use crate::network::{Input, ids_tensor, to_f64_vec};
 use crate::sampler_state::{Predictor, Samples, TokenState, not_finite};
 
 /// Fills the masks of `state` by `steps` steps of the absorbing process with a denoiser that may put mass x_m on the
@@ -36,16 +36,16 @@ pub fn absorbing_ancestral(mut predictor: Predictor, steps: usize, mut state: To
 }
 
 /// Draws `count` sequences of the uniform process by `objective`'s kernel in `steps` steps, from uniform tokens. Every
-/// step may change every token, so that each evaluates the network. `class`: that of each sequence; empty without classes.
+/// step may change every token, so that each evaluates the network: at the time at which it saw as much noise in training.
 pub fn uniform_ancestral(
-    denoiser: &dyn TokenDenoiser,
+    predictor: Predictor,
     objective: &D3pmUniform,
     steps: usize,
     [count, length]: [usize; 2],
-    class: Vec<u32>,
     key: &Key,
     device: &Device,
 ) -> Result<Samples> {
+    let (denoiser, class) = (predictor.denoiser(), predictor.class().to_vec());
     let values = denoiser.values();
     let mut state = TokenState::all_masks(count, length, values, key);
     let even = vec![1.0; values];
@@ -57,7 +57,7 @@ pub fn uniform_ancestral(
     for i in (1..=steps).rev() {
         let (s, t) = ((i - 1) as f64 / steps as f64, i as f64 / steps as f64);
         let z = ids_tensor(&state.z, length, device);
-        let input = Input::new(z.clone(), &vec![t; count]);
+        let input = Input::new(z.clone(), &vec![predictor.time_under(&objective.schedule, t); count]);
         let input = if class.is_empty() { input } else { input.with_class(&class) };
         let mu: Tensor<3> = softmax(denoiser.value_logits(&input), 2);
         let kernel: Vec<f64> = to_f64_vec(objective.reverse(mu, &z, s, t));

@@ -18,6 +18,8 @@ pub(super) struct Network {
     pub file: ModelFile,
     /// Sequences per call, where the file fixes them.
     batch: Option<usize>,
+    /// Whether the runtime compiles the network for each number of sequences: then calls have a power of two.
+    few_sizes: bool,
     /// The first failed call: a denoiser has no way to say so, and returns NaN.
     failure: Mutex<Option<String>>,
 }
@@ -25,11 +27,12 @@ pub(super) struct Network {
 impl Network {
     /// The network of a function, which takes any number of rows.
     pub fn of_function(file: ModelFile, backend: Box<dyn Backend>) -> Self {
-        Self { backend, file, batch: None, failure: Mutex::new(None) }
+        Self { backend, file, batch: None, few_sizes: false, failure: Mutex::new(None) }
     }
 
     /// Loads the ONNX network of a model file and compares its ports with what the file says.
     pub fn load(file: ModelFile, onnx: &Path, runtime: Runtime) -> Result<Self, Error> {
+        let few_sizes = runtime == Runtime::Embedded;
         let session = OnnxSession::load(onnx, runtime)?;
         let place = onnx.display().to_string();
         let wrong = |what: String| Error::input(format!("{place}: {what}"), "correct the model file");
@@ -70,7 +73,7 @@ impl Network {
             }
             _ => {}
         }
-        Ok(Self { backend: Box::new(Onnx { session, output }), file, batch, failure: Mutex::new(None) })
+        Ok(Self { backend: Box::new(Onnx { session, output }), file, batch, few_sizes, failure: Mutex::new(None) })
     }
 
     /// SHA-256 of the ONNX file, or of what a function is made of.
@@ -88,10 +91,11 @@ impl Network {
     pub fn call<K: Basic>(&self, input: &Input<K>, rows: &Rows, times: &[f64]) -> Result<(Vec<f32>, usize), String> {
         let class: Option<Vec<i64>> = input.class.clone().map(ids);
         let count = times.len();
-        let size = self.batch.unwrap_or(count).max(1);
+        let free = if self.few_sizes { count.next_power_of_two() } else { count };
+        let size = self.batch.unwrap_or(free).max(1);
         let (mut values, mut width) = (Vec::new(), 0);
         for first in (0..count).step_by(size) {
-            // The last call of a fixed batch is filled up with its last sequence.
+            // The last call is filled up with its last sequence.
             let members: Vec<usize> = (first..first + size).map(|index| index.min(count - 1)).collect();
             let arrays = self.arrays(&members, rows, times, class.as_deref())?;
             let (part, shape) = self.backend.run(&arrays)?;

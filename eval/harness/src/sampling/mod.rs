@@ -215,8 +215,9 @@ fn one_batch(
             hybrid_ce_weight: 0.0,
             kernel: trained.kernel,
         };
-        let (denoiser, class) = (denoiser.tokens()?, denoiser.classes().map(classes).unwrap_or_default());
-        let made = uniform_ancestral(denoiser, &objective, request.steps, [count, window], class, key, device)?;
+        let predictor = Predictor::new(denoiser.tokens()?, device).trained_under(trained.schedule.clone());
+        let predictor = predictor.guided(denoiser.classes().map(classes).unwrap_or_default(), 1.0);
+        let made = uniform_ancestral(predictor, &objective, request.steps, [count, window], key, device)?;
         return Ok(cut(made, request.length));
     }
     if let Some(objective) = model.objective().gaussian() {

@@ -2,20 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 use elbow_base::Silent;
 use elbow_harness::denoisers::MixtureDenoiser;
 use elbow_harness::likelihood::ode::Derivative;
-use elbow_harness::likelihood::{Dequantisation, Dequantised, Estimate, OdeLikelihood, OdeNll};
+use elbow_harness::likelihood::{BoundEstimation, Dequantisation, Dequantised, Estimate, OdeLikelihood, OdeNll};
 use elbow_harness::models::AnyModel;
 use elbow_harness::sampling::{Request, Sampled, Sampler, draw};
 use elbow_impls::data::{Dataset, InMemory, Tokens};
 use elbow_impls::gaussian::{Decoder, Prediction};
-use elbow_impls::network::{Denoiser, Input, ids_tensor, softmax};
+use elbow_impls::md4::Md4;
+use elbow_impls::network::{Denoiser, Input, TokenDenoiser, ids_tensor, softmax};
 use elbow_impls::sampler_state::Samples;
 use elbow_impls::schedule::MaskedSchedule;
 use elbow_impls::train::ObjectiveConfig;
-use elbow_impls::{Key, Weighting};
+use elbow_impls::{DiffusionModel, Key, Weighting};
 use elbow_metrics::Runtime;
 use elbow_theory::gaussian::{Component, Mixture};
 use elbow_theory::masked::cascade;
@@ -24,6 +25,8 @@ use crate::fixture::{Bench, agrees, fixture};
 
 /// Largest difference of the bounds of a network in single precision from those of its table, nats. Measured: 7e-10.
 const SINGLE: f64 = 7e-9;
+/// Largest relative difference of the bounds of a uniform model in single precision. Measured: none.
+const UNIFORM: f64 = 1e-9;
 /// Largest error of a code length by differences of 1/16 and 1/32 of the noise, nats. Measured: 9.9e-6.
 const DIFFERENCED: f64 = 9e-5;
 
@@ -89,6 +92,73 @@ fn every_sampler_draws_from_a_model_file_what_it_draws_from_its_table() {
     table.check_calls().expect("no call has failed");
 }
 
+/// A denoiser that answers the same whatever it sees: the logits of each position.
+struct Constant(Vec<f32>);
+
+impl TokenDenoiser for Constant {
+    fn values(&self) -> usize {
+        17
+    }
+
+    fn sees_time(&self) -> bool {
+        false
+    }
+
+    fn logits(&self, input: &Input) -> Tensor<3> {
+        let batch = input.z.dims()[0];
+        Tensor::from_data(TensorData::new(self.0.repeat(batch), [batch, 64, 17]), &input.z.device())
+    }
+}
+
+#[test]
+fn a_uniform_model_file_has_the_bound_and_the_samples_of_its_logits() {
+    let (folder, device) = (tempfile::tempdir().expect("a folder"), Device::flex());
+    let model = open(&uniform_pixels(folder.path()));
+    let input = Input::new(ids_tensor(&[0; 64], 64, &device), &[1.0]);
+    let logits = model.denoiser().tokens().expect("tokens").value_logits(&input).into_data();
+    let inside = Constant(logits.iter::<f32>().collect());
+    let ObjectiveConfig::D3pmUniform(objective) = model.objective() else { panic!("a uniform model") };
+    let data = InMemory::new("levels", 17, Tokens::new((0..6 * 64).map(|i| i * 7 % 17).collect(), 64));
+    let bound = |model: DiffusionModel| {
+        BoundEstimation::new(model, &data, 4, 1).run(&device, &Silent).expect("a bound").per_sequence
+    };
+    let outside = bound(model.diffusion().expect("tokens"));
+    let expected = bound(DiffusionModel::Tokens(objective, &inside));
+    let apart = |other: &[f64]| outside.iter().zip(other).map(|(a, b)| (a - b).abs() / b).fold(0.0, f64::max);
+    println!("uniform: {:.1e}", apart(&expected));
+    assert!(apart(&expected) < UNIFORM, "{outside:?} and {expected:?}");
+    let masked = bound(DiffusionModel::Tokens(&Md4::new(MaskedSchedule::Linear, Weighting::Elbo), &inside));
+    assert!(apart(&masked) > 1e-2, "witness: the bound of a masked model: {outside:?} and {masked:?}");
+    let request = Request { steps: 5, ..Request::new(&model, model.denoiser(), 40, 64, 5) };
+    // Told no class, the file's network takes the row of none.
+    let plain = Inside(model.objective());
+    let samples = |denoiser: Denoiser| draw(&device, &plain, denoiser, &request, &Silent).expect("samples");
+    let none: &dyn TokenDenoiser = &Unclassed(model.denoiser().tokens().expect("tokens"));
+    assert_eq!(samples(none.into()).tokens, samples(Denoiser::Tokens(&inside)).tokens);
+}
+
+/// A denoiser that is told no class.
+struct Unclassed<'a>(&'a dyn TokenDenoiser);
+
+impl TokenDenoiser for Unclassed<'_> {
+    fn values(&self) -> usize {
+        self.0.values()
+    }
+
+    fn sees_time(&self) -> bool {
+        self.0.sees_time()
+    }
+
+    fn logits(&self, input: &Input) -> Tensor<3> {
+        self.0.logits(input)
+    }
+}
+
+/// The model file of the pixels as one of uniform diffusion.
+fn uniform_pixels(folder: &Path) -> PathBuf {
+    changed(folder, "pixels", &[("kind = \"masked\"", "kind = \"uniform\""), ("mask_id = 17\n", "")])
+}
+
 fn atoms() -> MixtureDenoiser {
     let atom = |place: f64, weight: f64| Component { weight, mean: [place, 0.0], std: 0.0 };
     let law = Mixture { dimensions: 1, components: vec![atom(-0.5, 0.3), atom(0.5, 0.7)] };
@@ -111,8 +181,7 @@ fn every_sampler_draws_from_a_gaussian_model_file_what_it_draws_from_its_mixture
 fn classes_reach_a_network_that_is_told_them() {
     let folder = tempfile::tempdir().expect("a folder");
     let masked = bundled("pixels");
-    let uniform =
-        open(&changed(folder.path(), "pixels", &[("kind = \"masked\"", "kind = \"uniform\""), ("mask_id = 17\n", "")]));
+    let uniform = open(&uniform_pixels(folder.path()));
     // A zero is hollow.
     const CENTRE: [usize; 4] = [27, 28, 35, 36];
     let level = |ids: &[u32]| CENTRE.iter().map(|&at| f64::from(ids[at])).sum::<f64>() / 4.0;

@@ -1,5 +1,7 @@
 //! Samplers of the other processes, long texts, guidance.
 
+use std::sync::Mutex;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use elbow_impls::Key;
 use elbow_impls::any_order::one_by_one;
@@ -8,7 +10,7 @@ use elbow_impls::d3pm::{D3pmUniform, ReverseKernel, absorbing_ancestral, uniform
 use elbow_impls::genmd4::{powers, vector_ancestral};
 use elbow_impls::md4::Grid;
 use elbow_impls::mdlm::semi_autoregressive;
-use elbow_impls::network::{Input, TableDenoiser, TokenDenoiser};
+use elbow_impls::network::{Input, TableDenoiser, TokenDenoiser, to_f64_vec};
 use elbow_impls::sampler_state::{Predictor, Samples, TokenState};
 use elbow_impls::schedule::MaskedSchedule;
 use elbow_theory::masked::sampler_law::{any_order_law, sampler_law};
@@ -118,16 +120,44 @@ fn uniform_d3pm_has_its_chains_law_under_both_kernels() {
         });
         let objective = D3pmUniform { schedule: MaskedSchedule::Linear, steps: Some(3), kernel, hybrid_ce_weight: 0.0 };
         let key = Key::new(6, "uniform");
-        let samples =
-            uniform_ancestral(&table, &objective, steps, [DRAWS, 2], Vec::new(), &key, &bench.device).expect("samples");
+        let samples = uniform_ancestral(
+            Predictor::new(&table, &bench.device),
+            &objective,
+            steps,
+            [DRAWS, 2],
+            &key,
+            &bench.device,
+        )
+        .expect("samples");
         follows(&bench, &samples, &law);
         let other = if kernel == ReverseKernel::D3pm { ReverseKernel::Mixture } else { ReverseKernel::D3pm };
         let other = D3pmUniform { kernel: other, ..objective };
         rejects(
             &bench,
-            &uniform_ancestral(&table, &other, steps, [DRAWS, 2], Vec::new(), &key, &bench.device).expect("samples"),
+            &uniform_ancestral(Predictor::new(&table, &bench.device), &other, steps, [DRAWS, 2], &key, &bench.device)
+                .expect("samples"),
             &law,
         );
+    }
+}
+
+#[test]
+fn a_uniform_network_is_evaluated_at_the_times_that_it_was_trained_at() {
+    let bench = Bench::new("example-a");
+    let times = Mutex::new(Vec::new());
+    let logits = |input: &Input| {
+        times.lock().expect("one thread").push(to_f64_vec(input.time.clone())[0]);
+        bench.table.value_logits(input)
+    };
+    let watched = FnDenoiser { values: 2, sees_time: true, logits };
+    let kernel = ReverseKernel::D3pm;
+    let objective = D3pmUniform { schedule: MaskedSchedule::Linear, steps: None, kernel, hybrid_ce_weight: 0.0 };
+    // Half of the tokens survive at t = 1/2 under the linear schedule, and at t = 1/3 under the cosine schedule.
+    for (trained, expected) in [(MaskedSchedule::Linear, 0.5), (MaskedSchedule::Cosine, 1.0 / 3.0)] {
+        let predictor = Predictor::new(&watched, &bench.device).trained_under(trained);
+        uniform_ancestral(predictor, &objective, 2, [4, 2], &Key::new(1, "times"), &bench.device).expect("samples");
+        let seen = std::mem::take(&mut *times.lock().expect("one thread"));
+        assert!(seen.len() == 2 && (seen[0] - 1.0).abs() < 1e-6 && (seen[1] - expected).abs() < 1e-6, "{seen:?}");
     }
 }
 
