@@ -161,12 +161,12 @@ fn draw(figure: &record::Figure, row: &Row) -> Result<DrawnFigure, Error> {
     figure::draw(figure).map_err(|problem| Error::Figure { claim: row.claim.id.clone(), problem })
 }
 
-/// The heading of a suite.
+/// The heading of a suite. A suite of the user's own is a folder's name, and stays as it is.
 fn title(suite: &str) -> String {
-    match suite.split_at_checked(1) {
-        Some(_) if suite == "fid" => "FID".to_owned(),
-        Some((first, rest)) => first.to_uppercase() + rest,
-        None => suite.to_owned(),
+    match suite {
+        "fid" => "FID".to_owned(),
+        known if SUITES.contains(&known) => crate::statements::capitalised(known),
+        own => own.to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Everything can be read without a script; `page.js` adds the filter, the order of tables, and links that open what they lead to.
 
 mod claim;
+mod run;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +19,7 @@ use crate::format;
 use crate::models::{self, Column};
 use crate::palette;
 use crate::record::{About, Row, Verdict};
-use crate::report::{Counts, Report, Suite};
+use crate::report::{self, Counts, Report, Suite};
 use crate::statements::{self, Finding};
 use crate::undecided;
 
@@ -46,8 +47,8 @@ struct Page<'a> {
     /// The verdicts apart by what claims are about.
     subjects: Vec<SubjectView>,
     findings: Vec<FindingView<'a>>,
-    /// Suites that no statement speaks of: their titles and verdicts in a sentence.
-    others: Vec<(String, String)>,
+    /// Suites that no statement speaks of.
+    others: Vec<OtherView<'a>>,
     changes: Option<ChangesView<'a>>,
     columns: [&'static str; Column::ALL.len()],
     studies: Vec<StudyView<'a>>,
@@ -75,6 +76,14 @@ struct FindingView<'a> {
     /// The command that runs what has no row.
     command: Option<String>,
     figures: Vec<&'a DrawnFigure>,
+}
+
+/// A suite that no statement speaks of: its verdicts in a sentence, and the user's own claims with their numbers.
+#[derive(Serialize)]
+struct OtherView<'a> {
+    title: &'a str,
+    sentence: String,
+    claims: Vec<(Heading<'a>, String)>,
 }
 
 #[derive(Serialize)]
@@ -143,7 +152,7 @@ pub fn render(report: &Report, changes: Option<&Changes>) -> Result<String, mini
         light: palette::declarations(false),
         dark: palette::declarations(true),
         summary: report.summary(),
-        run: run(report),
+        run: run::facts(report),
         chips: chips(report.counts()),
         subjects: view_subjects(report),
         others: others(report, &findings),
@@ -158,52 +167,23 @@ pub fn render(report: &Report, changes: Option<&Changes>) -> Result<String, mini
     environment.get_template("page.html")?.render(Serde(&page))
 }
 
-/// What the rows say of the run as a whole.
-fn run(report: &Report) -> Vec<(&'static str, String)> {
-    let mut facts = Vec::new();
-    let all = |of: &dyn Fn(&Row) -> Option<String>| -> Option<String> {
-        let mut texts: Vec<String> = report.rows().filter_map(of).collect();
-        texts.sort();
-        texts.dedup();
-        (!texts.is_empty()).then(|| texts.join("; "))
-    };
-    let programs = report.programs();
-    if !programs.is_empty() {
-        facts.push(("Program", format!("elbow {}", programs.join("; elbow "))));
-    }
-    let machine = |row: &Row| {
-        let from = &row.provenance;
-        let threads = format!("{} {}", from.threads, format::counted(from.threads, "threads"));
-        let parts = [from.machine.as_deref(), Some(from.device.as_str()), Some(threads.as_str())];
-        Some(parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
-    };
-    facts.extend(all(&machine).map(|machines| ("Machine", machines)));
-    let seconds: f64 = report.rows().map(|row| row.seconds).filter(|seconds| seconds.is_finite()).sum();
-    let finished = || report.rows().map(|row| row.provenance.finished.as_str());
-    if let Some((first, last)) = finished().min().zip(finished().max()) {
-        facts.push((
-            "Checks took",
-            format!("{}, trainings that were kept from earlier not counted", format::duration(seconds)),
-        ));
-        let day = |time: &str| time.replace('T', " ").trim_end_matches('Z').to_owned();
-        let span = if first == last { day(last) } else { format!("{} to {}", day(first), day(last)) };
-        facts.push(("Rows from", format!("{span} UTC")));
-    }
-    facts
-}
-
 /// The suites without a claim in any statement.
-fn others(report: &Report, findings: &[Finding]) -> Vec<(String, String)> {
-    let spoken: Vec<&str> =
-        findings.iter().flat_map(|found| &found.claims).map(|entry| entry.row.claim.suite.as_str()).collect();
-    let silent = report.suites.iter().filter(|suite| !spoken.contains(&suite.name));
-    let sentence = |suite: &Suite| {
+fn others<'a>(report: &'a Report, findings: &[Finding]) -> Vec<OtherView<'a>> {
+    let found = || findings.iter().flat_map(|found| &found.claims).map(|entry| entry.row.claim.suite.as_str());
+    let silent = report.suites.iter().filter(|suite| !found().any(|spoken| spoken == suite.name));
+    let view = |suite: &'a Suite| {
         let total = suite.entries.len();
         let claims = format::counted(total as u64, "claims");
         let counts: Vec<String> = suite.counts().iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
-        (suite.title.clone(), format!("{total} {claims}: {}.", counts.join(", ")))
+        let own = suite.entries.iter().filter(|entry| entry.row.claim.about == Some(About::Own));
+        let number = |row: &Row| row.measured.as_ref().map_or_else(|| report::reason(row), format::measured);
+        OtherView {
+            title: &suite.title,
+            sentence: format!("{total} {claims}: {}.", counts.join(", ")),
+            claims: own.map(|entry| (heading(entry), number(entry.row))).collect(),
+        }
     };
-    silent.map(sentence).collect()
+    silent.map(view).collect()
 }
 
 fn view_finding<'a>(found: &Finding<'a>) -> FindingView<'a> {

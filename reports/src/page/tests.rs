@@ -136,6 +136,18 @@ fn claims_of_papers_and_of_elbow_itself_are_counted_apart() {
 }
 
 #[test]
+fn claims_of_the_users_own_are_listed_with_their_numbers() {
+    let mut row = example_rows::row("a", Verdict::Refuted);
+    (row.claim.suite, row.claim.about) = ("my-model".into(), Some(About::Own));
+    let page = page(&[row]);
+    let found =
+        page.split("What was found</h2>").nth(1).and_then(|rest| rest.split("</section>").next()).expect("a part");
+    assert!(found.contains("<b>my-model</b>: 1 claim: 1 refuted."), "{found}");
+    assert!(found.contains("<a href=\"#a\">Title of a</a>: 1.3052 ± 0.0012 nats"), "{found}");
+    assert!(!found.contains("Theorem 1"), "no statement of a paper");
+}
+
+#[test]
 fn an_empty_report_says_so() {
     assert!(page(&[]).contains("no claims"));
 }
