@@ -110,6 +110,26 @@ def test_wrong_usage_is_refused_in_words() -> None:
         of(3)
 
 
+def test_the_bounds_of_a_callable_are_exact_on_a_toy() -> None:
+    """The exact cascade of a network, against its likelihood over the same law."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(4**2, 2, VALUES))
+
+    def model(z: npt.NDArray[np.int64]) -> Any:
+        return logits[4 * z[:, 0] + z[:, 1]]
+
+    words = ["00", "01", "12", "20"]
+    toy = {"states": 3, "length": 2, "data": {word: 0.25 for word in words}, "denoiser": {"kind": "exact"}}
+    den = elbow.denoiser(model, values=VALUES, length=2)
+    exact = elbow.theory.masked(toy, model=den)
+    assert "Denoiser" not in repr(exact) and "elbow-" not in repr(exact)
+    x = np.array([[int(digit) for digit in word] for word in words] * 200)
+    b = elbow.likelihood(den, x, schedule="linear", draws=8)
+    # The data are the law itself: the noise of the draws is left, which the error over sequences bounds.
+    assert abs(b.nats.value - exact.any_order_ar_nll) < 5 * b.nats.standard_error
+    assert abs(b.nats.value - elbow.theory.masked(toy).any_order_ar_nll) > 5 * b.nats.standard_error, "witness"
+
+
 def test_gaussian_denoisers_are_judged_too() -> None:
     """The data are one value: x_hat is that value, eps_hat follows, and the diffusion term is zero."""
     point = 2.0 * (1 + 0.5) / 4 - 1.0

@@ -172,6 +172,8 @@ PUBLISHED: list[tuple[str, Loss, dict[str, Any]]] = [
     ("any-order", any_order(uniform_counts), {}),
     ("maskgit", maskgit, {}),
     ("vdm", vdm(), {}),
+    ("vdm", vdm(weight=lambda gamma: 0.5 * 18.3 / (1 + np.exp(-2 - gamma))), {"weighting": "sigmoid:2"}),
+    ("vdm", vdm(weight=lambda gamma: 0.5 * 18.3 * np.exp(gamma / 2)), {"weighting": "fm"}),
     ("edm", edm(), {}),
     ("flow", flow, {}),
 ]
@@ -261,6 +263,7 @@ MUTANTS: list[tuple[str, Loss, dict[str, Any], str]] = [
     ("edm", edm(weight=lambda s: 1 / s**2), {}, "the unweighted error of eps"),
     ("edm", edm(weight=lambda s: 1.0), {}, "the weight is left out: .x - x_hat"),
     ("edm", edm(weight=lambda s: (s**2 + 0.25) / (0.5 * s)), {}, "sigma in place of sigma\\^2|in place of"),
+    ("vdm", vdm(), {"weighting": "iddpm"}, "the weighting is elbo"),
     ("edm", edm(log_sigma=lambda u: -1.2 + 1.0 * u), {}, "not uniform"),
 ]
 

@@ -79,6 +79,25 @@ fn documents(path: &serde_json::Value) -> Vec<serde_json::Value> {
 }
 
 #[test]
+fn a_function_in_python_needs_the_wheel_and_a_model_has_one_network() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let written = |from: &str, to: &str| {
+        let file = model(folder.path(), "table", from, to);
+        run(&["likelihood", "--model", file.to_str().expect("UTF-8")])
+    };
+    let function = written("onnx = \"table.onnx\"", "python = \"my_model:denoiser\"");
+    assert_eq!(function.code, 3, "{}", function.stderr);
+    assert!(function.stderr.contains("this program has no Python") && function.stderr.contains("elbow-diffusion"));
+    for (from, to) in [
+        ("onnx = \"table.onnx\"", ""),
+        ("onnx = \"table.onnx\"", "onnx = \"table.onnx\"\npython = \"my_model:denoiser\""),
+    ] {
+        let call = written(from, to);
+        assert_eq!((call.code, call.stderr.contains("a model has a network")), (2, true), "{}", call.stderr);
+    }
+}
+
+#[test]
 fn samples_of_a_model_file_are_texts_or_ids() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = model(folder.path(), "table", "linear", "linear");

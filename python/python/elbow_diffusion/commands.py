@@ -16,7 +16,7 @@ import numpy.typing as npt
 from . import _elbow
 from .arrays import to_numpy
 from .denoisers import Denoiser
-from .errors import InputError
+from .errors import ElbowError, InputError
 from .functions import Function
 from .progress import bar
 
@@ -45,6 +45,8 @@ class Command:
         default_factory=list
     )
     functions: list[tuple[str, Function]] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    """Names of what lies in files for the command alone, in place of which messages and texts speak of it."""
 
     def flag(self, name: str, value: object) -> None:
         """An option, where it is given."""
@@ -79,13 +81,22 @@ class Command:
             file.write_text(model.toml(schedule))
             self.flag(option, file)
             self.functions.append((model.name, model.function))
+            self.files[str(file)] = model.name
             yield
 
     def run(self, progress: bool = False) -> Printed:
         """Runs the command. An exception of a function comes out of here."""
-        found = _elbow.call(self.words, data=self.data, functions=self.functions, progress=bar(progress))
+        try:
+            found = _elbow.call(self.words, data=self.data, functions=self.functions, progress=bar(progress))
+        except ElbowError as error:
+            raise type(error)(self._named(str(error))) from None
         json, text, arrays = found
-        return Printed(json, text, dict(arrays))
+        return Printed(json, self._named(text), dict(arrays))
+
+    def _named(self, text: str) -> str:
+        for file, name in self.files.items():
+            text = text.replace(file, name)
+        return text
 
 
 def ids(x: Any, values: int, what: str) -> npt.NDArray[np.uint32]:

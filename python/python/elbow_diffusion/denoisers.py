@@ -29,15 +29,20 @@ class Denoiser:
         """Number of data values V."""
         return int(self.tables["model"]["values"])
 
+    @property
+    def schedule(self) -> str | None:
+        """Its own schedule, where it has one."""
+        own: str | None = self.tables["process"].get("schedule")
+        return own
+
     def toml(self, schedule: str | None = None) -> str:
         """The model file, under this schedule where the denoiser has none of its own."""
-        process = dict(self.tables["process"])
-        own = process.get("schedule")
+        own = self.schedule
         if own is not None and schedule is not None and own != schedule:
             raise InputError(f"schedule = {schedule!r}: the denoiser says {own!r}\n  name it in one place")
         if own is None and schedule is None:
             raise InputError("no schedule\n  name it: schedule = 'linear', 'cosine', 'loglinear', ...")
-        tables = {**self.tables, "process": {**process, "schedule": own or schedule}}
+        tables = {**self.tables, "process": {**self.tables["process"], "schedule": own or schedule}}
         return "".join(f"[{name}]\n{_lines(fields)}" for name, fields in tables.items())
 
 

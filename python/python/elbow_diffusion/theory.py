@@ -6,13 +6,15 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .commands import Command
+from .commands import Command, Model
+from .denoisers import Denoiser
 from .results import Document
 
 Toy = Mapping[str, Any] | str | os.PathLike[str]
@@ -97,18 +99,21 @@ class Cascade(Document):
         return float("nan") if value is None else float(value)
 
 
-def masked(toy: Toy, *, schedule: str = "linear", steps: int = 10, weighting: str = "elbo") -> Cascade:
+def masked(
+    toy: Toy, *, schedule: str | None = None, steps: int = 10, weighting: str = "elbo", model: Model | None = None
+) -> Cascade:
     """The cascade of masked diffusion.
 
     `toy`: {"states": V, "length": L, "data": {word: probability}, "denoiser": {"kind": ...}}, with words of L digits.
-    `schedule`: linear, cosine, poly:W, geometric, loglinear, or poly:W,W,... with one W per value. `weighting`: elbo,
+    `schedule`: linear (the default), cosine, poly:W, geometric, loglinear, or poly:W,W,... with one W per value. `model`: a masked
+    denoiser, run or model file that sees no time, in place of the toy's denoiser, and of its schedule by default. `weighting`: elbo,
     sigmoid:B, fm, simple, iddpm, edm, p2:G, min-snr:G, snr, indi. In nats.
 
     >>> toy = {"states": 2, "length": 2, "data": {"00": 0.5, "11": 0.5}, "denoiser": {"kind": "exact"}}
     >>> masked(toy, steps=4).gap.round(4)
     array([0.0433, 0.0433, 0.0433, 0.0433])
     """
-    return _cascade("masked", toy, steps, weighting, {"schedule": schedule})
+    return _cascade("masked", toy, steps, weighting, {"schedule": schedule}, model)
 
 
 def uniform(
@@ -154,15 +159,21 @@ def gaussian(
     return _cascade("gaussian", toy, steps, weighting, {**options})
 
 
-def _cascade(process: str, toy: Toy, steps: int, weighting: str, options: dict[str, object]) -> Cascade:
+def _cascade(
+    process: str, toy: Toy, steps: int, weighting: str, options: dict[str, object], model: Model | None = None
+) -> Cascade:
     command = Command(["theory", process])
     for name, value in {"steps": steps, "weighting": weighting, **options}.items():
         command.flag(name, value)
-    if not isinstance(toy, Mapping):
-        command.flag("toy", os.fspath(toy))
-        return Cascade(command.run())
-    with tempfile.TemporaryDirectory(prefix="elbow-") as folder:
-        file = Path(folder) / "toy.json"
-        file.write_text(json.dumps(toy))
-        command.flag("toy", file)
+    with tempfile.TemporaryDirectory(prefix="elbow-") as folder, ExitStack() as stack:
+        if isinstance(toy, Mapping):
+            file = Path(folder) / "toy.json"
+            file.write_text(json.dumps(toy))
+            command.files[str(file)] = "the toy"
+            command.flag("toy", file)
+        else:
+            command.flag("toy", os.fspath(toy))
+        if model is not None:
+            own = isinstance(model, Denoiser) and model.schedule is None
+            stack.enter_context(command.naming(model, "linear" if own else None))
         return Cascade(command.run())

@@ -99,7 +99,7 @@ def _check_rates(objective: MaskedObjective, x: Ids, hidden: Flags, rates: Array
     what = f"{hidden.mean():.4f} of the tokens are masked, not {rates.mean():.4f} as their times say"
     if max(abs(z), abs(slope)) > 5:
         what += _other_rate(objective, hidden, t)
-    tests.add("noise", what, min(normal_tails(z), normal_tails(slope)))
+    tests.add("noise", what, min(1.0, 2 * min(normal_tails(z), normal_tails(slope))))
     # Given the times, the number of masks of a row varies as independent tokens do.
     square = (excess**2).sum() - spread.sum()
     fourth = (rates * (1 - rates) * (1 - 6 * rates * (1 - rates))).sum() + 2 * (spread**2).sum()
