@@ -51,6 +51,23 @@ def test_a_number_does_not_depend_on_what_else_is_drawn_and_repeats_bit_for_bit(
     ).value
 
 
+def test_a_comparison_is_paired_and_says_which_is_better() -> None:
+    other = np.log(np.array([0.48, 0.31, 0.21]))
+    close = of(lambda z: np.broadcast_to(other, (*z.shape, VALUES)))
+    x = np.random.default_rng(1).choice(VALUES, p=np.exp(BIASED), size=(2000, LENGTH))
+    c = elbow.compare(of(biased), close, x, schedule="linear", draws=4)
+    exact = (-BIASED[x] + other[x]).sum(axis=1)
+    assert c.per_sequence.shape == (2000,)
+    assert c.bits_per_dim.value == pytest.approx(exact.mean() / LENGTH / math.log(2), abs=5 * c.standard_error)
+    apart = [elbow.likelihood(den, x, schedule="linear", draws=4).standard_error for den in (of(biased), close)]
+    assert c.standard_error < 0.2 * math.hypot(*apart), "paired"
+    assert "elbow-" not in repr(c) + c.json()
+    lambdas = [of(lambda z, law=law: np.broadcast_to(law, (*z.shape, VALUES))) for law in (BIASED, np.zeros(3))]
+    assert elbow.compare(*lambdas, x, schedule="linear").better == "A", "two functions of one name"
+    assert elbow.compare(*lambdas[::-1], x, schedule="linear").better == "B"
+    assert elbow.compare(of(biased), of(biased), x[:20], schedule="linear").better == "neither"
+
+
 def test_the_callable_sees_what_was_agreed() -> None:
     seen: list[tuple[Any, ...]] = []
 

@@ -1,5 +1,6 @@
 """Runs of this project: their likelihoods and samples, data sets, claims."""
 
+import hashlib
 import json
 import math
 import subprocess
@@ -38,6 +39,12 @@ def test_the_likelihood_of_a_run_has_the_bytes_of_the_command_line(run: Path) ->
     assert command_line(*words) == repr(ours) + "\n"
     assert ours.per_sequence.shape == (64,)
     assert ours.per_sequence.mean() / 64 / math.log(2) == pytest.approx(ours.value, rel=1e-12)
+
+
+def test_results_name_the_library_that_made_them(run: Path) -> None:
+    library = Path(elbow._elbow.__file__).read_bytes()
+    found = elbow.likelihood(run, draws=1, sequences=4)["provenance"]["program_hash"]
+    assert found == hashlib.sha256(library).hexdigest()
 
 
 def test_arrays_are_judged_as_the_data_set_that_they_are(run: Path) -> None:

@@ -1,6 +1,10 @@
 //! Where a number comes from: the program, its revision, the machine, the inputs.
 
-use std::path::Path;
+#[cfg(unix)]
+use std::ffi::{CStr, OsString};
+#[cfg(unix)]
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
@@ -37,13 +41,33 @@ pub fn subsystems() -> String {
     SUBSYSTEMS.map(|(name, version)| format!("{name} {version}")).join(", ")
 }
 
-/// SHA-256 of the running program, recorded with each result.
+/// SHA-256 of the running program, or of this library where another program has loaded it; recorded with each result.
 pub fn program_hash() -> &'static str {
     static HASH: OnceLock<String> = OnceLock::new();
     HASH.get_or_init(|| {
-        let read = std::env::current_exe().and_then(std::fs::read);
+        let read = library().map_or_else(std::env::current_exe, Ok).and_then(std::fs::read);
         read.map_or_else(|_| format!("unknown at {}", now()), |bytes| sha256(&bytes))
     })
+}
+
+/// The shared library that holds this code, where it is one.
+#[cfg(unix)]
+fn library() -> Option<PathBuf> {
+    let mut found = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
+    // SAFETY: dladdr fills the structure, which is valid when zeroed, for an address of this very code; the name that it points
+    // to lives as long as the library is loaded.
+    let name = unsafe {
+        let known = libc::dladdr(program_hash as *const libc::c_void, found.as_mut_ptr()) != 0;
+        let name = found.assume_init().dli_fname;
+        (known && !name.is_null()).then(|| CStr::from_ptr(name).to_bytes().to_vec())
+    }?;
+    let path = PathBuf::from(OsString::from_vec(name));
+    path.extension().is_some_and(|ending| ending == "so" || ending == "dylib").then_some(path)
+}
+
+#[cfg(not(unix))]
+fn library() -> Option<PathBuf> {
+    None
 }
 
 /// A provenance block for a result that was finished now.

@@ -3,7 +3,7 @@
 | function | what |
 |---|---|
 | `denoiser` | a callable of PyTorch, JAX or NumPy, with what it means |
-| `likelihood`, `sample` | the bound of a denoiser, a run or a model file; samples |
+| `likelihood`, `compare`, `sample` | the bound of a denoiser, a run or a model file; the difference of two; samples |
 | `check_loss` | whether a training loss is the objective that it should be |
 | `frechet_distance`, `kid`, `precision_recall`, `inception_score` | metrics of feature arrays |
 | `theory.masked`, `theory.uniform`, `theory.gaussian` | exact bounds of a toy |
@@ -18,6 +18,7 @@ from ._elbow import VERSION as __version__
 from .claims import Claims, report, rows
 from .claims import evaluate as eval
 from .commands import Model
+from .comparison import Comparison, compare
 from .data import Dataset, dataset
 from .denoisers import Denoiser, denoiser
 from .errors import ElbowError, InputError, InternalError, MissingError
@@ -29,6 +30,7 @@ from .sampling import Samples, sample
 
 __all__ = [
     "Claims",
+    "Comparison",
     "Dataset",
     "Denoiser",
     "Document",
@@ -44,6 +46,7 @@ __all__ = [
     "Samples",
     "__version__",
     "check_loss",
+    "compare",
     "dataset",
     "denoiser",
     "eval",

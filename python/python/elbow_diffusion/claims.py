@@ -44,6 +44,12 @@ def evaluate(
     """Runs suites of claims, or claims by their ids, and writes rows and the report to the folder `out`, as `elbow eval`.
 
     A second run reuses what is unchanged; `fresh` runs everything again. `slow`: claims that take long too.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as out:
+    ...     claims = evaluate("theorem-1", out=out)
+    >>> claims.rows[0]["verdict"]
+    'verified'
     """
     words = [names] if isinstance(names, str) else list(names)
     command = Command(["eval", *words, "--out", os.fspath(out), "--seed", str(seed)])

@@ -68,21 +68,32 @@ class Command:
         self.data.append((name, values, tokens, labels))
 
     @contextmanager
-    def naming(self, model: Model, schedule: str | None, option: str = "model") -> Iterator[None]:
-        """The command with a model; the file of a denoiser lies in a folder of its own in the meantime."""
+    def naming(self, model: Model, schedule: str | None, option: str | None = "model") -> Iterator[None]:
+        """The command with a model, under an option or as its next word; the file of a denoiser lies in a folder of its own in
+        the meantime."""
         if not isinstance(model, Denoiser):
             if schedule is not None:
                 raise InputError(f"schedule = {schedule!r}: a run and a model file have their own\n  leave it out")
-            self.flag(option, os.fspath(model))
+            self._word(option, os.fspath(model))
             yield
             return
+        # Two functions may have one name.
+        name, taken = model.name, [known for known, function in self.functions if function is not model.function]
+        while name in taken:
+            name += "'"
         with tempfile.TemporaryDirectory(prefix="elbow-") as folder:
             file = Path(folder) / "denoiser.toml"
-            file.write_text(model.toml(schedule))
-            self.flag(option, file)
-            self.functions.append((model.name, model.function))
-            self.files[str(file)] = model.name
+            file.write_text(model.toml(schedule, name))
+            self._word(option, str(file))
+            self.functions.append((name, model.function))
+            self.files[str(file)] = name
             yield
+
+    def _word(self, option: str | None, value: str) -> None:
+        if option is None:
+            self.words.append(value)
+        else:
+            self.flag(option, value)
 
     def run(self, progress: bool = False) -> Printed:
         """Runs the command. An exception of a function comes out of here."""
@@ -91,7 +102,7 @@ class Command:
         except ElbowError as error:
             raise type(error)(self._named(str(error))) from None
         json, text, arrays = found
-        return Printed(json, self._named(text), dict(arrays))
+        return Printed(self._named(json), self._named(text), dict(arrays))
 
     def _named(self, text: str) -> str:
         for file, name in self.files.items():

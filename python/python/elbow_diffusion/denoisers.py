@@ -35,14 +35,15 @@ class Denoiser:
         own: str | None = self.tables["process"].get("schedule")
         return own
 
-    def toml(self, schedule: str | None = None) -> str:
-        """The model file, under this schedule where the denoiser has none of its own."""
+    def toml(self, schedule: str | None = None, name: str | None = None) -> str:
+        """The model file, under this schedule where the denoiser has none of its own, with the callable under this name."""
         own = self.schedule
         if own is not None and schedule is not None and own != schedule:
             raise InputError(f"schedule = {schedule!r}: the denoiser says {own!r}\n  name it in one place")
         if own is None and schedule is None:
             raise InputError("no schedule\n  name it: schedule = 'linear', 'cosine', 'loglinear', ...")
-        tables = {**self.tables, "process": {**self.tables["process"], "schedule": own or schedule}}
+        model = {**self.tables["model"], "python": name or self.name}
+        tables = {**self.tables, "model": model, "process": {**self.tables["process"], "schedule": own or schedule}}
         return "".join(f"[{name}]\n{_lines(fields)}" for name, fields in tables.items())
 
 

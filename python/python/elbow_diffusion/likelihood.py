@@ -106,21 +106,26 @@ def likelihood(
     (2.0, True)
     """
     command = Command(["likelihood", "--seed", str(seed)])
-    if x is None or isinstance(x, (str, os.PathLike)):
-        if classes is not None:
-            raise InputError("classes of data that are named\n  leave them out: a data set has its own")
-        command.flag("dataset", x)
-        command.flag("split", split)
-    else:
-        values, count = alphabet(model, x)
-        command.give(name, x, values, None if classes is None else (classes, count))
-        command.flag("dataset", name)
+    judged_on(command, model, x, classes, split, name)
     options = {"draws": draws, "estimator": estimator, "sequences": sequences, "target-se": target_se, "length": length}
     for option, value in options.items():
         command.flag(option, value)
     is_run = not isinstance(model, Denoiser) and os.path.isdir(model)
     with command.naming(model, schedule, "checkpoint" if is_run else "model"):
         return Likelihood(command.run(progress))
+
+
+def judged_on(command: Command, model: Model, x: Any, classes: Any, split: str, name: str) -> None:
+    """The data of a command: an array, or a split of a data set that is named or the model's own."""
+    if x is not None and not isinstance(x, (str, os.PathLike)):
+        values, count = alphabet(model, x)
+        command.give(name, x, values, None if classes is None else (classes, count))
+        command.flag("dataset", name)
+        return
+    if classes is not None:
+        raise InputError("classes of data that are named\n  leave them out: a data set has its own")
+    command.flag("dataset", x)
+    command.flag("split", split)
 
 
 def alphabet(model: Model, x: Any) -> tuple[int, int]:

@@ -67,6 +67,8 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
         let lines = data.difference.iter().fold(lines, |lines, what| format!("{lines}\n  OTHER DATA: {what}"));
         rulings.below(lines, "sequences")
     };
+    workspace.keep_array("a", &found.a.per_sequence);
+    workspace.keep_array("b", &found.b.per_sequence);
     workspace.print(&result, text)?;
     Ok(rulings.exit_code())
 }
