@@ -36,6 +36,10 @@ record NAME OUT="out":
     cp {{ OUT }}/results.jsonl reports/record/{{ NAME }}/
     cargo elbow report --rows reports/record/{{ NAME }}/results.jsonl --out reports/record/{{ NAME }}
 
+# Write outputs and results that differ into README.md and docs/ (tests/tests/documents.rs); look at the difference
+readme:
+    ELBOW_UPDATE_DOCUMENTS=1 cargo test --release --package elbow-tests --test documents -- --test-threads 1
+
 # Benchmarks: `just bench compare` beside PyTorch, JAX, torch-fidelity, scipy and NumPy; `just bench kernels` by criterion
 bench WHAT *ARGS:
     @just bench-{{ WHAT }} {{ ARGS }}
