@@ -4,7 +4,8 @@
 //!   repository's `fixtures`, and print what stands below them. `...` stands for any text, on a line of its own for any
 //!   lines; decimal numbers may differ by [`TOLERANCE`].
 //! - A fence with `file=NAME` is a file in that folder.
-//! - The commands of a fence `sh` are not run: their verbs, flags and recipes must exist.
+//! - The commands of a fence `sh`, and those with options in code spans, are not run: their verbs, flags and recipes must
+//!   exist.
 //! - Between `<!-- results -->` and `<!-- /results -->` stands what the newest record in `reports/record` holds.
 //!
 //! `ELBOW_UPDATE_DOCUMENTS=1` (`just readme`) writes outputs and results that differ into the documents.
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use document::results::results;
 use document::session::{Session, replaced};
-use document::{anchors, fences, links, markdown_files};
+use document::{Fence, anchors, code_spans, fences, links, markdown_files};
 use elbow_tests::{elbow, root};
 
 const ELBOW: &str = env!("CARGO_BIN_EXE_elbow-under-test");
@@ -88,11 +89,14 @@ fn commands_that_are_not_run_exist() {
     let mut unknown = Vec::new();
     let mut seen = 0;
     for path in documents() {
-        for fence in fences(&read(&path)).iter().filter(|fence| fence.language == "sh") {
-            for line in fence.text.replace("\\\n", " ").lines() {
-                seen += 1;
-                unknown.extend(problem(line, &recipes).map(|what| format!("{}: {line}: {what}", name(&path))));
-            }
+        let text = read(&path);
+        let fences: Vec<Fence> = fences(&text).into_iter().filter(|fence| fence.language == "sh").collect();
+        let texts: Vec<String> = fences.iter().map(|fence| fence.text.replace("\\\n", " ")).collect();
+        let spans = code_spans(&text);
+        let inline = spans.iter().map(String::as_str).filter(|span| span.starts_with("elbow ") && span.contains(" -"));
+        for line in texts.iter().flat_map(|text| text.lines()).chain(inline) {
+            seen += 1;
+            unknown.extend(problem(line, &recipes).map(|what| format!("{}: {line}: {what}", name(&path))));
         }
     }
     assert!(unknown.is_empty(), "{}", unknown.join("\n"));

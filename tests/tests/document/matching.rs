@@ -4,6 +4,9 @@
 /// sampled from them in more. Exact numbers have tests of their own.
 pub const TOLERANCE: f64 = 0.05;
 
+/// The same of standard errors, the numbers after `+- `: they are themselves known to some ten percent.
+const TOLERANCE_OF_ERRORS: f64 = 0.3;
+
 /// Decimal numbers below this are rounding errors.
 const ROUNDING: f64 = 1e-9;
 
@@ -16,7 +19,7 @@ pub fn lines_match(shown: &[&str], printed: &[&str]) -> bool {
         }
         ([line, rest @ ..], [first, others @ ..]) => {
             let (line, first) = (spaced(line), spaced(first));
-            text_matches(&line, &first, true) && lines_match(rest, others)
+            text_matches(&line, &first, Some(TOLERANCE)) && lines_match(rest, others)
         }
         _ => false,
     }
@@ -27,19 +30,24 @@ fn spaced(line: &str) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a text is as shown; `start` says whether a number can begin here.
-fn text_matches(shown: &str, printed: &str, start: bool) -> bool {
+/// Whether a text is as shown, which may begin with a number of this tolerance, if any.
+fn text_matches(shown: &str, printed: &str, tolerance: Option<f64>) -> bool {
     if let Some(rest) = shown.strip_prefix("...") {
         let mut ends = printed.char_indices().map(|(at, _)| at).chain([printed.len()]);
-        return ends.any(|at| text_matches(rest, &printed[at..], true));
+        return ends.any(|at| text_matches(rest, &printed[at..], Some(TOLERANCE)));
     }
-    if start && let (Some(expected), Some(found)) = (number(shown), number(printed)) {
-        return close(expected, found) && text_matches(&shown[expected.len()..], &printed[found.len()..], false);
+    if let (Some(shown), Some(printed)) = (shown.strip_prefix("+- "), printed.strip_prefix("+- ")) {
+        return text_matches(shown, printed, Some(TOLERANCE_OF_ERRORS));
+    }
+    if let (Some(tolerance), Some(expected), Some(found)) = (tolerance, number(shown), number(printed)) {
+        let rests = (&shown[expected.len()..], &printed[found.len()..]);
+        return close(expected, found, tolerance) && text_matches(rests.0, rests.1, None);
     }
     match (shown.chars().next(), printed.chars().next()) {
         (None, None) => true,
         (Some(a), Some(b)) if a == b => {
-            text_matches(&shown[a.len_utf8()..], &printed[b.len_utf8()..], !a.is_alphanumeric())
+            let (shown, printed) = (&shown[a.len_utf8()..], &printed[b.len_utf8()..]);
+            text_matches(shown, printed, (!a.is_alphanumeric()).then_some(TOLERANCE))
         }
         _ => false,
     }
@@ -62,12 +70,12 @@ fn number(text: &str) -> Option<&str> {
     (whole > 0).then_some(&text[..end])
 }
 
-/// Whole numbers are equal, decimal ones close.
-fn close(expected: &str, found: &str) -> bool {
+/// Whole numbers are equal, decimal ones differ by less than this share.
+fn close(expected: &str, found: &str, tolerance: f64) -> bool {
     let decimal = |text: &str| text.contains(['.', 'e']);
     match (expected.parse::<f64>(), found.parse::<f64>()) {
         (Ok(a), Ok(b)) if decimal(expected) && decimal(found) => {
-            (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()) || a.max(b) < ROUNDING
+            (a - b).abs() <= tolerance * a.abs().max(b.abs()) || a.max(b) < ROUNDING
         }
         _ => expected == found,
     }
@@ -81,7 +89,9 @@ fn outputs_match_up_to_wildcards_and_last_digits() {
     assert!(matches("NELBO  2.53 bits", "NELBO 2.5310 bits"));
     assert!(matches("a ... c", "a b b c") && matches("a\n...\nd", "a\nb\nc\nd") && matches("x ...", "x 1"));
     assert!(matches("residual 7.8e-16", "residual 2.2e-16") && matches("2.5...", "2.5310 bits"));
+    assert!(matches("1.0 +- 0.10", "1.01 +- 0.12"));
     // Witnesses.
+    assert!(!matches("1.0 +- 0.10", "1.2 +- 0.10") && !matches("1.0 +- 0.10", "1.0 +- 0.20"));
     assert!(!matches("NELBO 2.53 bits", "NELBO 2.71 bits") && !matches("n = 64", "n = 65"));
     assert!(!matches("a ... c", "a b d") && !matches("a\nb", "a") && !matches("residual 1e-16", "residual 1e-3"));
     assert!(!matches("md4", "md5") && !matches("-1.5", "1.5") && !matches("", "a"));

@@ -38,19 +38,27 @@ pub fn fences(text: &str) -> Vec<Fence> {
     fences
 }
 
-/// The text without fenced blocks and code spans.
-fn prose(text: &str) -> String {
+/// The lines outside of fenced blocks.
+fn unfenced(text: &str) -> Vec<&str> {
     let mut inside = false;
-    let mut kept = Vec::new();
-    for line in text.lines() {
+    let outside = |line: &&str| {
         let fence = line.trim_start().starts_with("```");
         inside ^= fence;
-        if !inside && !fence {
-            // Every second part stands between backticks.
-            kept.push(line.split('`').step_by(2).collect::<Vec<_>>().join("`"));
-        }
-    }
-    kept.join("\n")
+        !inside && !fence
+    };
+    text.lines().filter(outside).collect()
+}
+
+/// The text without fenced blocks and code spans.
+fn prose(text: &str) -> String {
+    // Every second part stands between backticks.
+    let without = |line: &str| line.split('`').step_by(2).collect::<Vec<_>>().join("`");
+    unfenced(text).into_iter().map(without).collect::<Vec<_>>().join("\n")
+}
+
+/// The texts between backticks.
+pub fn code_spans(text: &str) -> Vec<String> {
+    unfenced(text).into_iter().flat_map(|line| line.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
 }
 
 /// The targets of the links and pictures of a document.
@@ -62,11 +70,9 @@ pub fn links(text: &str) -> Vec<String> {
 
 /// The anchors of a document's headings, as GitHub and mdBook make them.
 pub fn anchors(text: &str) -> Vec<String> {
-    let mut inside = false;
     let mut anchors: Vec<String> = Vec::new();
-    for line in text.lines() {
-        inside ^= line.starts_with("```");
-        let Some(heading) = line.strip_prefix('#').filter(|_| !inside) else { continue };
+    for line in unfenced(text) {
+        let Some(heading) = line.strip_prefix('#') else { continue };
         let heading = heading.trim_start_matches('#').trim().to_lowercase();
         let kept = heading.chars().filter(|&c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
         let anchor: String = kept.map(|c| if c == ' ' { '-' } else { c }).collect();
@@ -95,6 +101,7 @@ fn markdown_is_read() {
     let text = "# A b: c\n[x](y.md#z) `[no](no.md)`\n```sh file=a\n[no](no)\n# no\n```\n## A b c\n";
     assert_eq!(links(text), ["y.md#z"]);
     assert_eq!(anchors(text), ["a-b-c", "a-b-c-1"]);
+    assert_eq!(code_spans(text), ["[no](no.md)"]);
     let fences = fences(text);
     assert_eq!((fences.len(), fences[0].language.as_str(), fences[0].line), (1, "sh", 3));
     assert_eq!((fences[0].attributes.join(" "), fences[0].text.as_str()), ("file=a".to_owned(), "[no](no)\n# no\n"));
