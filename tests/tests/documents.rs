@@ -112,7 +112,9 @@ fn problem(line: &str, recipes: &str) -> Option<String> {
     let line = line.split("  #").next().unwrap_or_default().trim();
     let words: Vec<&str> = line.split_whitespace().skip_while(|word| word.contains('=')).collect();
     let arguments = match words.as_slice() {
-        ["elbow", rest @ ..] | ["cargo", "elbow" | "elbow-lite", rest @ ..] | ["target/release/elbow", rest @ ..] => rest,
+        ["elbow", rest @ ..] | ["cargo", "elbow" | "elbow-lite", rest @ ..] | ["target/release/elbow", rest @ ..] => {
+            rest
+        }
         ["just", recipe, ..] => {
             let known = recipes.lines().any(|line| line.split([' ', ':']).next() == Some(recipe));
             return (!known).then(|| format!("no recipe {recipe}"));

@@ -108,11 +108,13 @@ fn command_and_output(lines: &[&str]) -> (String, usize) {
     (command["$ ".len()..].to_owned(), lines.len() - continued - 1)
 }
 
-/// The document with the outputs that were printed.
+/// The document with the outputs that were printed; shown lines with wildcards stay where they still match.
 pub fn replaced(text: &str, wrong: &[Wrong]) -> String {
     let mut lines: Vec<&str> = text.lines().collect();
-    for Wrong { lines: (from, to), printed, .. } in wrong.iter().rev() {
-        lines.splice(from..to, printed.lines());
+    for Wrong { lines: (from, to), shown, printed, .. } in wrong.iter().rev() {
+        let wildcards: Vec<&str> = shown.lines().filter(|line| line.contains("...") && line.trim() != "...").collect();
+        let kept = |line| wildcards.iter().copied().find(|shown| lines_match(&[shown], &[line])).unwrap_or(line);
+        lines.splice(from..to, printed.lines().map(kept));
     }
     lines.join("\n") + "\n"
 }
@@ -121,10 +123,11 @@ pub fn replaced(text: &str, wrong: &[Wrong]) -> String {
 fn outputs_are_compared_and_written_into_the_document() {
     let root = tempfile::tempdir().expect("a folder");
     let mut session = Session::new(Path::new("/bin/true"), root.path());
-    let text = "```txt file=a/b.txt\nx\n```\n```console\n$ cat a/b.txt\nx\n$ echo 1 \\\n 2\n$ false\n$ echo $?\n0\n```\nend\n";
+    let text = "```txt file=a/b.txt\nx\n```\n```console\n$ cat a/b.txt\nx\n$ echo 1 \\\n 2\n$ false\n$ echo $?\n0\n\
+                $ echo a; echo b\na...\nc\n```\nend\n";
     let outcome = session.run(text);
-    assert_eq!((outcome.commands, outcome.wrong.len()), (4, 2));
+    assert_eq!((outcome.commands, outcome.wrong.len()), (5, 3));
     let right = replaced(text, &outcome.wrong);
-    assert_eq!(right, text.replace(" 2\n", " 2\n1 2\n").replace("$?\n0\n", "$?\n1\n"));
+    assert_eq!(right, text.replace(" 2\n", " 2\n1 2\n").replace("$?\n0\n", "$?\n1\n").replace("c\n", "b\n"));
     assert!(session.run(&right).wrong.is_empty());
 }
