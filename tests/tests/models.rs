@@ -129,10 +129,14 @@ fn long_texts_are_drawn_and_judged_window_after_window() {
     let judged = with("sample", &model, &["--count", "4", "--judge", judge]).json();
     assert!(number(&judged["generative"]["perplexity"]["value"]) > 1.0);
     assert!(number(&judged["generative"]["entropy"]["value"]) > 0.0);
+    assert_eq!((&judged["generative"]["at_most"], &judged["generative"]["draws"]), (&false.into(), &1.into()));
     let judged = with("sample", &model, &["--count", "3", "--length", "40", "--judge", judge]).json();
     assert_eq!((&judged["generative"]["window"], &judged["generative"]["length"]), (&16.into(), &40.into()));
     assert_refused(&with("sample", &model, &["--count", "1", "--judge", judge]), "two samples");
-    assert_refused(&with("sample", &model, &["--judge", model.to_str().expect("UTF-8")]), "autoregressive");
+    // A masked judge has a bound alone, and says so.
+    let bounded = with("sample", &model, &["--count", "4", "--judge", model.to_str().expect("UTF-8")]).json();
+    assert_eq!((&bounded["generative"]["at_most"], &bounded["generative"]["draws"]), (&true.into(), &16.into()));
+    assert!(number(&bounded["generative"]["perplexity"]["value"]) > 1.0);
 }
 
 #[test]
