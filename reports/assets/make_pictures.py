@@ -44,7 +44,7 @@ def shot(page: Path, picture: Path, width: int, height: int, density: int) -> No
 
 
 def main(report: Path) -> None:
-    shot(report, ASSETS / "report.png", 1000, 1130, 1)
+    shot(report, ASSETS / "report.png", 1000, 1240, 1)
     page = report.read_text()
     style = "".join(re.findall(r"<style>(.*?)</style>", page, re.S))
     counts = "".join(re.findall(r'<div class="counts">.*?</div>', page, re.S))
