@@ -151,6 +151,10 @@ fn sets_are_compared_by_their_distances_from_a_reference() {
             "cannot be used with",
         ),
         (
+            &["compare", "digits:test", "digits:test", "--reference", "digits:train", "--documents", "lines"],
+            "cannot be used with",
+        ),
+        (
             &["fid", "calc", "digits:test", "digits:train", "--blocks", "0", "--metrics", "fd", "--at-most", "1"],
             "no error",
         ),

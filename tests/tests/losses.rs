@@ -4,6 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 use elbow_arrays::{NpzReader, NpzWriter};
+use elbow_harness::device;
+use elbow_harness::runs::Trained;
+use elbow_impls::network::{Input, ids_tensor, points_tensor, to_f64_vec};
 use elbow_tests::{elbow, root};
 use serde_json::Value;
 
@@ -11,6 +14,9 @@ const ELBOW: &str = env!("CARGO_BIN_EXE_elbow-under-test");
 
 /// Single precision of log-probabilities; measured 3e-8 bits.
 const SAME: f64 = 1e-6;
+
+/// The network's own costs in single precision beside a softmax of its logits in double; measured 1.2e-7 of the number.
+const RUN: f64 = 1e-6;
 
 fn run(arguments: &[&str]) -> elbow_tests::Call {
     elbow(ELBOW, &[arguments, &["--json", "--quiet"]].concat())
@@ -75,6 +81,67 @@ fn a_text_has_its_units_again() {
     let characters = bound["text"]["characters_per_token"].as_f64().expect("a number");
     assert!((ratio - characters).abs() < 1e-12, "{ratio} {characters}");
     assert!(bound["available"].as_u64() > Some(4) && bound["tokens_dropped"].as_u64() > Some(0), "{bound}");
+}
+
+/// Answers of a trained run to a file of noise, as another program with its network would give them.
+fn answer(run_folder: &str, noise: &Path, losses: &Path) {
+    let device = device::open("cpu").expect("the CPU");
+    let run = Trained::load(Path::new(run_folder), &device).expect("a run");
+    let mut npz = NpzReader::open(noise).expect("noise");
+    let (id, t) = (npz.bytes("id").expect("id"), npz.floats("t").expect("t").data);
+    let mut out = NpzWriter::create(losses).expect("a file");
+    if npz.has("log_snr") {
+        let (z, log_snr) = (npz.singles("z").expect("z"), npz.floats("log_snr").expect("log-SNR").data);
+        let prediction = run.settings.gaussian().expect("points").prediction;
+        let times: Vec<f64> = log_snr.iter().map(|&log_snr| prediction.at(log_snr).c_noise).collect();
+        let input = Input::points(points_tensor(&z.data, z.shape[1], &device), &times);
+        let f = to_f64_vec(run.model.gaussian().expect("points").output(&input));
+        // The network's output is what is added to z.
+        let eps: Vec<f64> = f.iter().zip(&z.data).map(|(f, z)| f + f64::from(*z)).collect();
+        out.array("eps", &z.shape, &eps).expect("an array");
+    } else {
+        let (z, x) = (npz.integers("z").expect("z"), npz.integers("x").expect("x").data);
+        let (length, sequence) = (z.shape[1], npz.integers("sequence").expect("sequence").data);
+        let ids: Vec<u32> = z.data.iter().map(|&id| id as u32).collect();
+        let denoiser = run.model.tokens().expect("tokens");
+        let logits = to_f64_vec(denoiser.value_logits(&Input::new(ids_tensor(&ids, length, &device), &t)));
+        let log_p = |(at, logits): (usize, &[f64])| {
+            let total = logits.iter().map(|l| l.exp()).sum::<f64>().ln();
+            logits[x[sequence[at / length] as usize * length + at % length] as usize] - total
+        };
+        let all: Vec<f64> = logits.chunks(denoiser.values()).enumerate().map(log_p).collect();
+        out.array("log_probabilities", &z.shape, &all).expect("an array");
+    }
+    out.array("id", &id.shape, &id.data).expect("an array");
+    out.finish().expect("a file");
+}
+
+#[test]
+fn a_run_has_the_same_bound_through_files_as_from_inside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [noise, losses] = ["noise.npz", "losses.npz"].map(|name| folder.path().join(name));
+    let [file, answers] = [&noise, &losses].map(|path| path.to_str().expect("UTF-8"));
+    for (preset, estimator, objective) in [
+        ("md4-digits", "k-dce", &["any-order"][..]),
+        ("md4-digits", "objective", &["md4"]),
+        ("mdlm-digits", "objective", &["mdlm"]),
+        ("vdm-digits", "auto", &["vdm", "--set", "schedule=fixed-linear:-8:5"]),
+    ] {
+        let place = folder.path().join(preset).display().to_string();
+        let tiny = ["steps=20", "batch_size=8", "width=16", "hidden=32", "heads=2"];
+        let sets: Vec<&str> = tiny.iter().flat_map(|setting| ["--set", setting]).collect();
+        run(&[&["train", preset, "--run", &place], &sets[..]].concat()).json();
+        let of = ["--sequences", "40", "--draws", "3", "--seed", "7"];
+        run(&[&["noise", "digits", "-o", file], &of[..], &["--objective"], objective].concat()).json();
+        answer(&place, &noise, &losses);
+        let judged = run(&["judge", answers, "--noise", file]).json()["nelbo"].clone();
+        let inside = run(&[&["likelihood", "--checkpoint", &place, "--estimator", estimator], &of[..]].concat()).json();
+        for (term, error) in [("bits_per_dim", "value"), ("bits_per_dim", "standard_error"), ("diffusion", "value")] {
+            let [a, b] = [&judged, &inside["nelbo"]].map(|bound| bound[term][error].as_f64().expect("a number"));
+            println!("{preset} {objective:?} {term} {error}: {b} and {:e}", a - b);
+            assert!((a - b).abs() < RUN * b.abs(), "{preset} {objective:?}: {a} and {b}");
+        }
+    }
 }
 
 /// A Python with NumPy, if there is one.

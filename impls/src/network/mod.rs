@@ -220,6 +220,11 @@ pub fn ids_tensor(ids: &[u32], length: usize, device: &Device) -> Tensor<2, Int>
     Tensor::from_data(TensorData::new(data, [rows, length]), device)
 }
 
+/// Numbers of some rows, one per token, as a tensor, \[rows, length\].
+pub fn points_tensor(numbers: &[f32], length: usize, device: &Device) -> Tensor<2> {
+    Tensor::from_data(TensorData::new(numbers.to_vec(), [numbers.len() / length, length]), device)
+}
+
 /// Numbers, one per row, as a tensor: \[batch\].
 pub fn rows_tensor<N: Borrow<f64>>(numbers: impl IntoIterator<Item = N>, device: &Device) -> Tensor<1> {
     let numbers: Vec<f32> = numbers.into_iter().map(|x| *x.borrow() as f32).collect();

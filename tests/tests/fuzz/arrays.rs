@@ -1,10 +1,14 @@
 //! Arrays: npz, npy, IDX, CIFAR's batches; images and statistics in them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use elbow_impls::data::Split;
+use elbow_base::Silent;
+use elbow_harness::device;
+use elbow_harness::losses::{Answers, Noise, NoiseFile, judge};
 use elbow_impls::data::catalogue::{self, Spec};
+use elbow_impls::data::{InMemory, Split, Tokens};
 use elbow_metrics::{NpzWriter, Statistics};
 
 use super::containers::{npy, npz};
@@ -89,4 +93,37 @@ fn idx_files() {
 fn batches_of_cifar() {
     let record = |class: u8| [vec![class], levels(3072)].concat();
     fuzz("cifar", "current.bin", &[bytes], &[record(3), [record(0), record(9)].concat()], images);
+}
+
+/// A file of noise over a few sequences, and the answers of a program that says every value alike.
+fn noise_and_losses() -> [Vec<u8>; 2] {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("noise.npz");
+    let data = InMemory::new("numbers", 3, Tokens::new((0..24).map(|i| i % 3).collect(), 4));
+    let noise = Noise { objective: "md4", settings: BTreeMap::new(), data: &data, draws: 2, sequences: None, seed: 0 };
+    let noise = noise.draw(&device::open("cpu").expect("the CPU"), &Silent).expect("noise");
+    noise.write(&path).expect("writable");
+    let losses = written(|npz| {
+        npz.array("log_probabilities", &[12, 4], &[-1.0_f64; 48]).expect("writable");
+        npz.array("id", &[64], noise.id().as_bytes()).expect("writable");
+    });
+    [fs::read(path).expect("written"), losses]
+}
+
+#[test]
+fn files_of_noise() {
+    fuzz("noise", "current.npz", &[npz, npz, bytes], &noise_and_losses()[..1], |path| NoiseFile::read(path).is_ok());
+}
+
+#[test]
+fn files_of_losses() {
+    let [noise, losses] = noise_and_losses();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("noise.npz");
+    fs::write(&path, noise).expect("writable");
+    let (noise, device) = (NoiseFile::read(&path).expect("noise"), device::open("cpu").expect("the CPU"));
+    let read = |path: &Path| {
+        Answers::load(path, &noise).is_ok_and(|answers| judge(&noise, &answers, &device, &Silent).is_ok())
+    };
+    Format { name: "losses", file: "current.npz", mutations: &[npz, npz, bytes] }.fuzz(&[losses], read);
 }

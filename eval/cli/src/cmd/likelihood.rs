@@ -5,15 +5,13 @@ use elbow_base::Error;
 use elbow_harness::claims::Outcome;
 use elbow_harness::likelihood::ode::Derivative;
 use elbow_harness::likelihood::{Bound, BoundEstimation, Dequantisation, Estimate, Estimator, OdeLikelihood, OdeNll};
-use elbow_harness::models::{AnyModel, DataChoice, JudgedData, Source, TextChanges};
+use elbow_harness::models::{AnyModel, DataChoice, JudgedData, Source};
 use elbow_harness::provenance;
 use elbow_harness::workspace::Workspace;
-use elbow_impls::data::detokenizer::Detokenizer;
-use elbow_impls::data::text_options::Documents;
 use elbow_impls::data::{Dataset, Split};
 use serde_json::json;
 
-use crate::flags::{ModelFlags, ThresholdFlags, one_of, positive};
+use crate::flags::{ModelFlags, TextFlags, ThresholdFlags, one_of, positive};
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:
@@ -77,27 +75,6 @@ pub struct Arguments {
     dequantisation: Dequantisation,
     #[command(flatten)]
     threshold: ThresholdFlags,
-}
-
-/// Conventions of reading a text, in place of those of the run.
-#[derive(Args)]
-struct TextFlags {
-    /// Tokens around each window, from the tokenizer, as MDLM's: bos,eos, or their texts, as '<s>,</s>'. They count as
-    /// tokens of the window and are scored
-    #[arg(long, value_name = "BOS,EOS")]
-    frame: Option<String>,
-    /// Documents, each of which ends with EOS in place of its separator: lines, or blank (separated by blank lines)
-    #[arg(long, value_name = "NAME", value_parser = one_of::<Documents>())]
-    documents: Option<Documents>,
-    /// Undo the separation of words by the published rules of a corpus; bits/byte stay those of the original bytes
-    #[arg(long, value_name = "NAME", value_parser = one_of::<Detokenizer>())]
-    detokenizer: Option<Detokenizer>,
-}
-
-impl TextFlags {
-    fn changes(&self) -> TextChanges {
-        TextChanges { frame: self.frame.clone(), documents: self.documents, detokenizer: self.detokenizer }
-    }
 }
 
 /// Step of the differences of an ONNX network, in units of the noise: single precision loses little, and half of it is

@@ -9,11 +9,11 @@ use elbow_arrays::NpzReader;
 use elbow_base::Error;
 use elbow_harness::losses::{Noise, NoiseFile, is_noise};
 use elbow_harness::workspace::Workspace;
-use elbow_impls::data::{Spec, Split};
+use elbow_impls::data::{Spec, Split, TextOptions};
 use elbow_impls::train::ObjectiveConfig;
 use serde_json::json;
 
-use crate::flags::{OutputFlags, one_of};
+use crate::flags::{OutputFlags, TextFlags, one_of};
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:
@@ -54,6 +54,11 @@ pub struct Arguments {
     /// Tokens per sequence of a text, 1 to 1,000,000
     #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     length: Option<u32>,
+    /// The mask token of the tokenizer, or its id, where the tokenizer holds it
+    #[arg(long, value_name = "ID")]
+    mask_id: Option<String>,
+    #[command(flatten)]
+    text: TextFlags,
     /// Stratified draws of the noise for each sequence, 1 to 100,000
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     draws: u32,
@@ -65,6 +70,13 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// The first option that was given and is for texts alone.
+    fn of_text(&self) -> Option<&'static str> {
+        let Self { alphabet, length, mask_id, text, .. } = self;
+        let given = [("alphabet", alphabet.is_some()), ("length", length.is_some()), ("mask-id", mask_id.is_some())];
+        given.into_iter().find_map(|(name, given)| given.then_some(name)).or(text.changes().first())
+    }
+
     /// The settings of the objective.
     fn changes(&self) -> Result<BTreeMap<String, String>, Error> {
         let pair = |pair: &String| match pair.split_once('=') {
@@ -81,15 +93,17 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     arguments.output.check(&[Path::new(&arguments.data)], of_kind)?;
     let changes = arguments.changes()?;
     ObjectiveConfig::of_bound(&arguments.objective, &changes)?;
+    let mut text = TextOptions { mask_id: arguments.mask_id.clone(), ..TextOptions::default() };
+    arguments.text.changes().apply(&mut text);
     let spec = Spec {
+        text,
         alphabet: arguments.alphabet.clone(),
         length: arguments.length.map(|length| length as usize),
         ..Spec::new(&arguments.data, arguments.split)
     };
     let data = workspace.open(&spec)?;
-    let of_text = [("--alphabet", arguments.alphabet.is_some()), ("--length", arguments.length.is_some())];
-    if let (Some((flag, _)), None) = (of_text.iter().find(|(_, given)| *given), data.text()) {
-        return Err(Error::input(format!("{flag}: {} is no text", data.name()), "leave it out"));
+    if let (Some(option), None) = (arguments.of_text(), data.text()) {
+        return Err(Error::input(format!("--{option}: {} is no text", data.name()), "leave it out"));
     }
     let noise = Noise {
         objective: &arguments.objective,

@@ -5,6 +5,7 @@ mod model;
 mod output;
 mod parse;
 mod sampler;
+mod text;
 mod threshold;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub use model::ModelFlags;
 pub use output::OutputFlags;
 pub use parse::{finite, form, one_of, positive};
 pub use sampler::SamplerFlags;
+pub use text::TextFlags;
 pub use threshold::ThresholdFlags;
 
 /// The option that names the library of ONNX networks.

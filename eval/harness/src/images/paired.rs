@@ -65,3 +65,78 @@ fn pair(a: &MetricValue, b: &MetricValue) -> Result<PairedMetric, Error> {
         b: b.clone(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use elbow_base::{Key, Silent};
+    use elbow_metrics::{FeatureProvenance, Features, GaussianFit, NetworkOutputs};
+    use rand_distr::{Distribution, StandardNormal};
+
+    use super::super::frechet;
+    use super::super::metrics::{FeatureSet, MetricOptions, balls, kid};
+    use super::*;
+
+    const SEEDS: u64 = 200;
+    const IMAGES: usize = 150;
+    const DIMENSION: usize = 3;
+
+    fn normals(count: usize, key: &Key) -> Vec<f64> {
+        let mut rng = key.rng();
+        (0..count * DIMENSION).map(|_| StandardNormal.sample(&mut rng)).collect()
+    }
+
+    fn set(values: Vec<f64>) -> FeatureSet<'static> {
+        let features = Features { dimension: DIMENSION, values: values.into_iter().map(|v| v as f32).collect() };
+        FeatureSet { scan: None, outputs: Cow::Owned(NetworkOutputs { features, logits: None }) }
+    }
+
+    /// Distances and KID of a set from the reference.
+    fn measured(set: &FeatureSet, reference: &FeatureSet, fit: &GaussianFit) -> Vec<MetricValue> {
+        let provenance = FeatureProvenance::named("law");
+        let balls = balls(None, None);
+        let options = MetricOptions { blocks: 10, splits: 1, extrapolate: None, per_class: false, balls, seed: 0 };
+        let own = GaussianFit::of_features(&set.outputs.features, &provenance).expect("enough");
+        let distance = frechet::distance(&provenance, [&own, fit], Some(set), &options, &Silent).expect("a distance");
+        [vec![distance], kid("law", [set, reference], &Silent).expect("enough")].concat()
+    }
+
+    #[test]
+    fn the_error_of_a_difference_is_its_deviation_and_less_than_that_of_two_sets_apart() {
+        let reference = set(normals(2000, &Key::new(0, "reference")));
+        let provenance = FeatureProvenance::named("law");
+        let fit = GaussianFit::of_features(&reference.outputs.features, &provenance).expect("enough");
+        // Two generators that share their noise, as two samplers with one seed do.
+        let differences: Vec<Vec<PairedMetric>> = (0..SEEDS)
+            .map(|seed| {
+                let key = |part: u64| Key::new(seed, "generated").fold(part);
+                let noise = normals(IMAGES, &key(0));
+                let side = |part: u64, scale: f64, shift: f64| {
+                    let own = normals(IMAGES, &key(part));
+                    set(noise.iter().zip(own).map(|(z, own)| scale * z + 0.1 * own + shift).collect())
+                };
+                let [a, b] = [side(1, 1.0, 0.3), side(2, 1.05, 0.35)].map(|side| measured(&side, &reference, &fit));
+                paired(&a, &b).expect("sets of one size")
+            })
+            .collect();
+        for metric in 0..2 {
+            let found: Vec<&PairedMetric> = differences.iter().map(|metrics| &metrics[metric]).collect();
+            let values: Vec<f64> = found.iter().map(|found| found.difference.value).collect();
+            let variance = Estimate::of(&values).standard_error.powi(2) * SEEDS as f64;
+            let mean = |square: &dyn Fn(&PairedMetric) -> f64| {
+                found.iter().map(|found| square(found)).sum::<f64>() / SEEDS as f64
+            };
+            let paired = mean(&|found| found.difference.standard_error.powi(2)) / variance;
+            let apart = mean(&|found| found.independent_standard_error.powi(2)) / variance;
+            println!("{}: mean square of the error over the variance {paired}, of sets apart {apart}", found[0].metric);
+            // Four standard errors of a variance of normal numbers; the reference is fixed here, and its part of KID's error is small.
+            assert!((paired - 1.0).abs() < 4.0 * (2.0 / SEEDS as f64).sqrt(), "{}: {paired}", found[0].metric);
+            assert!(apart > 3.0, "witness: the errors of sets apart are far too large: {apart}");
+        }
+        let shorter = measured(&set(normals(IMAGES - 1, &Key::new(0, "x"))), &reference, &fit);
+        let other = measured(&set(normals(IMAGES, &Key::new(0, "y"))), &reference, &fit);
+        let refused = paired(&shorter, &other).expect_err("other sizes");
+        assert!(refused.what.contains("A has 149 images and B 150"), "{refused}");
+    }
+}

@@ -1,7 +1,7 @@
 //! Denoisers whose outputs are given, and the one that has none.
 
 use burn::tensor::{Float, Tensor, TensorData};
-use elbow_impls::network::{GaussianDenoiser, Input, MaskedTargets, TokenDenoiser};
+use elbow_impls::network::{GaussianDenoiser, Input, MaskedTargets, TokenDenoiser, points_tensor};
 
 /// A denoiser that is somewhere else: it says how many values there are, and its outputs are NaN.
 pub(super) struct Elsewhere {
@@ -54,7 +54,7 @@ impl TokenDenoiser for GivenCosts {
     }
 
     fn masked_costs(&self, input: &Input, _: &MaskedTargets) -> Option<Tensor<2>> {
-        Some(Tensor::from_data(TensorData::new(self.costs.clone(), input.z.dims()), &input.z.device()))
+        Some(points_tensor(&self.costs, input.z.dims()[1], &input.z.device()))
     }
 }
 
@@ -92,6 +92,6 @@ impl GaussianDenoiser for GivenOutput {
     }
 
     fn output(&self, input: &Input<Float>) -> Tensor<2> {
-        Tensor::from_data(TensorData::new(self.output.clone(), input.z.dims()), &input.z.device())
+        points_tensor(&self.output, input.z.dims()[1], &input.z.device())
     }
 }

@@ -37,7 +37,7 @@ pub fn judge(noise: &NoiseFile, answers: &Answers, device: &Device, bar: &dyn Pr
     protocol.insert("answers".to_owned(), format!("{} of another program", answers.name()));
     Ok(Bound {
         available: record.available,
-        tokens_dropped: record.tokens - bound.tokens_scored,
+        tokens_dropped: record.tokens.saturating_sub(bound.tokens_scored),
         protocol,
         text: record.text.as_ref().map(|text| TextUnits::of(&bound.bits_per_dim, text)),
         ..bound

@@ -140,6 +140,9 @@ impl NoiseFile {
             return Err(wrong(format!("it has format {}, this program reads {FORMAT}", settings.format)));
         }
         let values = settings.data.values;
+        if !(1..1 << 31).contains(&values) {
+            return Err(wrong(format!("its data have {values} values")));
+        }
         let x = npz.integers("x")?;
         let &[sequences, length] = &x.shape[..] else { return Err(wrong("x is no matrix".to_owned())) };
         let rows = sequences.checked_mul(settings.draws).filter(|&rows| rows > 0 && length > 0);
@@ -167,6 +170,9 @@ impl NoiseFile {
             }
         };
         let (t, x) = (npz.floats("t")?.data, Tokens::new(ids(x.data, values)?, length));
+        if t.len() != rows {
+            return Err(wrong(format!("it has {} times and {rows} rows", t.len())));
+        }
         let file = Self { settings, x, inputs: Inputs { z, t }, classes };
         match npz.bytes("id")?.data == file.id().as_bytes() {
             true => Ok(file),

@@ -54,7 +54,8 @@ impl TextChanges {
         given.into_iter().find_map(|(name, given)| given.then_some(name))
     }
 
-    fn apply(&self, options: &mut TextOptions) {
+    /// Puts them in the place of others.
+    pub fn apply(&self, options: &mut TextOptions) {
         options.frame = self.frame.clone().or(options.frame.take());
         options.documents = self.documents.or(options.documents);
         options.detokenizer = self.detokenizer.or(options.detokenizer);

@@ -13,7 +13,7 @@ use elbow_harness::workspace::Workspace;
 use elbow_impls::data::Split;
 
 use super::fid::flags::{ImageFlags, NetworkFlags};
-use crate::flags::{ThresholdFlags, one_of, positive};
+use crate::flags::{TextFlags, ThresholdFlags, one_of, positive};
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:
@@ -37,8 +37,10 @@ pub struct Arguments {
     b: String,
     #[command(flatten)]
     models: ModelArguments,
+    #[command(flatten)]
+    text: TextFlags,
     /// Compare sets: the reference of their distances, as in `elbow fid calc`
-    #[arg(long, value_name = "SET", conflicts_with = "ModelArguments")]
+    #[arg(long, value_name = "SET", conflicts_with_all = ["ModelArguments", "TextFlags"])]
     reference: Option<String>,
     /// What to measure of sets, separated by commas: fd, kid [default: fd,kid]
     #[arg(long, value_delimiter = ',', value_name = "NAMES", requires = "reference", value_parser = one_of::<Metric>())]
@@ -132,6 +134,6 @@ fn verdict(difference: &Estimate, sign: &Ruling, is_better: &str, units: &str) -
         }
         ("undecided", None) => format!("undecided: {interval}"),
         ("neither", _) => "no difference at all".to_owned(),
-        (side, _) => format!("{side} is {is_better}: {interval}"),
+        (side, _) => format!("{side} is {is_better} by {:.4}: {interval}", difference.value.abs()),
     }
 }

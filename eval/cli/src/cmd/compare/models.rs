@@ -5,7 +5,7 @@ use std::path::Path;
 use elbow_base::Error;
 use elbow_harness::images::is_model;
 use elbow_harness::likelihood::{Bound, Estimator, PairedBound, PairedEstimation};
-use elbow_harness::models::{AnyModel, DataChoice, JudgedData, TextChanges};
+use elbow_harness::models::{AnyModel, DataChoice, JudgedData};
 use elbow_harness::provenance;
 use elbow_harness::workspace::Workspace;
 use elbow_impls::data::Split;
@@ -26,7 +26,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
         dataset: options.dataset.clone(),
         split: options.split.unwrap_or(Split::Test),
         length: options.length.map(|length| length as usize),
-        text: TextChanges::default(),
+        text: arguments.text.changes(),
         other_data: options.other_data,
     };
     let [of_a, of_b] = [(&models[0], "A"), (&models[1], "B")]
