@@ -222,8 +222,9 @@ mod tests {
     use std::any::TypeId;
 
     use clap::{Arg, Command, CommandFactory};
+    use elbow_base::Silent;
 
-    use super::Cli;
+    use super::{Cli, call};
 
     fn takes_a_number(arg: &Arg) -> bool {
         let numbers =
@@ -258,5 +259,18 @@ mod tests {
         };
         assert_eq!(steps("Steps, 1 or more"), [""; 0]);
         assert_eq!(steps("Steps from noise to data"), ["draw --steps"], "witness: a help without a range");
+    }
+
+    #[test]
+    fn a_command_that_is_called_gives_what_it_would_print() {
+        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let toy = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/toys/example-a.json");
+        let printed = call(&words(&format!("theory masked --toy {toy} --steps 2")), Vec::new(), Box::new(Silent));
+        let printed = printed.expect("a cascade");
+        let document: serde_json::Value = serde_json::from_str(&printed.json).expect("JSON");
+        assert_eq!((&document["steps"], printed.text.contains("T = 2")), (&2.into(), true), "{}", printed.text);
+        let wrong = call(&words("theory masked --toy toy.json --step 2"), Vec::new(), Box::new(Silent)).err();
+        let wrong = wrong.expect("no option");
+        assert!(wrong.what.contains("--step") && wrong.advice.contains("--steps"), "{wrong}");
     }
 }

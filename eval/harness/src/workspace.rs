@@ -198,3 +198,26 @@ impl Workspace {
         std::fs::create_dir_all(path).map_err(Error::writing(path))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use elbow_impls::data::{Split, Tokens};
+
+    use super::*;
+
+    #[test]
+    fn data_that_are_given_come_before_those_of_the_same_name() {
+        let mut workspace = Workspace::new("out".into(), Vec::new(), 0, "cpu", true, false).expect("the CPU");
+        let digits = || Spec::new("digits", Split::Test);
+        assert_eq!(workspace.open(&digits()).expect("bundled").values(), 17);
+        workspace.give(InMemory::new("digits", 2, Tokens::new(vec![0, 1], 1)));
+        assert_eq!(workspace.open(&digits()).expect("given").values(), 2);
+        assert_eq!(workspace.hushed().open(&digits()).expect("given").values(), 2);
+        let kept = workspace.keep_results();
+        workspace.keep_array("halves", &[0.5]);
+        workspace.print(&1, || "one".to_owned()).expect("kept");
+        let printed = kept.take();
+        assert_eq!((printed.json.as_str(), printed.text.as_str()), ("1", "one"));
+        assert_eq!(printed.arrays, [("halves".to_owned(), vec![0.5])]);
+    }
+}
