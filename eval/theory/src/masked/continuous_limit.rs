@@ -31,12 +31,16 @@ pub fn neg_elbo(enumeration: &Enumeration, schedule: &MaskedSchedule) -> f64 {
 ///
 /// Here r(t) = -alpha'/(1 - alpha). It is a bound on the likelihood for the weighting `elbo` only.
 pub fn weighted_loss(enumeration: &Enumeration, schedule: &MaskedSchedule, weighting: &Weighting) -> f64 {
-    let coefficients = expected(enumeration, Enumeration::cross_entropy);
+    loss_integral(schedule, weighting, &expected(enumeration, Enumeration::cross_entropy))
+}
+
+/// The reweighted loss, nats, from the sums of cross-entropies over the visible sets of each size k = 0..=L.
+pub(super) fn loss_integral(schedule: &MaskedSchedule, weighting: &Weighting, coefficients: &[f64]) -> f64 {
     let low = schedule.log_snr(1.0).max(LOG_SNR_RANGE.0);
     let high = schedule.log_snr(0.0).min(LOG_SNR_RANGE.1);
     let mut integrand = |lambda: f64| {
         let (alpha, masked) = (sigmoid(lambda), sigmoid(-lambda));
-        weighting.of_log_snr(schedule, lambda) * alpha * powers(alpha, masked, &coefficients)
+        weighting.of_log_snr(schedule, lambda) * alpha * powers(alpha, masked, coefficients)
     };
     match weighting.kink().filter(|kink| (low..high).contains(kink)) {
         Some(kink) => integrate(low, kink, &mut integrand).value + integrate(kink, high, &mut integrand).value,
@@ -71,7 +75,7 @@ fn expected(enumeration: &Enumeration, sums: impl Fn(&Enumeration, usize) -> &[f
 }
 
 /// sum over k of alpha^k masked^(L-k) coefficients\[k\].
-fn powers(alpha: f64, masked: f64, coefficients: &[f64]) -> f64 {
+pub(super) fn powers(alpha: f64, masked: f64, coefficients: &[f64]) -> f64 {
     let n = coefficients.len() as i32 - 1;
     let term = |(k, c): (usize, &f64)| alpha.powi(k as i32) * masked.powi(n - k as i32) * c;
     coefficients.iter().enumerate().map(term).sum()
