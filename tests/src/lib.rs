@@ -1,6 +1,7 @@
 //! Black-box tests of the `elbow` binary live in `tests/`; this library holds what they share.
 
 pub mod files;
+pub mod json_schema;
 pub mod onnx;
 
 use std::path::{Path, PathBuf};

@@ -78,6 +78,9 @@ impl FromStr for Devices {
 enum Verb {
     /// Run suites of claims; write rows, verdicts and the report
     Eval(cmd::eval::Arguments),
+    /// Claims of your own: check their files, complete them in an editor, write one
+    #[command(subcommand)]
+    Claims(cmd::claims::Task),
     /// The exact cascade of bounds for a toy distribution
     #[command(subcommand)]
     Theory(cmd::theory::Process),
@@ -178,6 +181,7 @@ impl Verb {
     fn run(&self, workspace: &mut Workspace) -> Result<u8, Error> {
         match self {
             Self::Eval(arguments) => return cmd::eval::run(workspace, arguments),
+            Self::Claims(task) => return cmd::claims::run(workspace, task),
             Self::Theory(process) => cmd::theory::run(workspace, process)?,
             Self::Train(arguments) => cmd::train::run(workspace, arguments)?,
             Self::Likelihood(arguments) => return cmd::likelihood::run(workspace, arguments),

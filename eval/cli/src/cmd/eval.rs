@@ -1,16 +1,17 @@
 //! `elbow eval`: run suites of claims and write the report.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Args, Command};
 use elbow_base::Error;
-use elbow_harness::claims::{self, Counts, SUITES, Tier};
+use elbow_harness::claims::{self, Claim, Counts, SUITES, Tier};
 use elbow_harness::report::render;
 use elbow_harness::workspace::Workspace;
 use elbow_reports::format::measured;
-use elbow_reports::record::Row;
+use elbow_reports::record::{About, Row};
 use serde_json::json;
 
 #[derive(Args)]
@@ -20,15 +21,23 @@ use serde_json::json;
   elbow eval theorem-1
   elbow eval all --slow --device cuda:0      # the slow tier and, on a GPU, the gpu tier
   elbow eval speed --peers target/peers/bin/python    # beside other programs
+  elbow eval --claims claims                 # claims of your own, each folder a suite (docs/claims.md)
+  elbow eval --list --json
 
 Exit code 1 if a claim is refuted, 4 if a check broke, 3 if an input is missing. Three claims of
 speed need the files of Fashion-MNIST. A second run reuses every row whose claim, inputs, seed and
 device are unchanged, and the version of the code behind them. A row that was edited since it was
 written, or whose verdict is not that of its number, is dropped with a word and made again.")]
 pub struct Arguments {
-    /// Suites, or ids of claims
-    #[arg(required = true, value_name = "SUITE", value_parser = ClaimNames)]
+    /// Suites, or ids of claims; with --claims those of your own [default: all of them]
+    #[arg(required_unless_present_any = ["claims", "list"], value_name = "SUITE", value_parser = ClaimNames)]
     names: Vec<String>,
+    /// Claims of your own in place of the bundled ones: the TOML files of this folder and of the folders in it
+    #[arg(long, value_name = "DIR", conflicts_with = "peers")]
+    claims: Option<PathBuf>,
+    /// Print the claims in place of running them
+    #[arg(long, conflicts_with_all = ["slow", "peers", "fresh"])]
+    list: bool,
     /// Also run claims that take long
     #[arg(long)]
     slow: bool,
@@ -51,8 +60,15 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<u8, Error
         let what = format!("--peers {}: no Python there", missing.display());
         return Err(Error::environment(what, "run `just bench compare`, which makes one in target/peers"));
     }
-    let catalogue = claims::bundled()?;
-    let selected = catalogue.select(&arguments.names)?;
+    let catalogue = match &arguments.claims {
+        Some(folder) => claims::own_claims(folder)?,
+        None => claims::bundled()?,
+    };
+    let names = if arguments.names.is_empty() { &[claims::ALL.to_owned()] } else { arguments.names.as_slice() };
+    let selected = catalogue.select(names)?;
+    if arguments.list {
+        return list(workspace, &selected);
+    }
     let mut tiers = vec![Tier::Exact, Tier::Fast];
     if arguments.slow {
         tiers.push(Tier::Slow);
@@ -64,9 +80,11 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<u8, Error
         tiers.push(Tier::Peers);
     }
     let summary = claims::run(workspace, &catalogue, &selected, &tiers, arguments.fresh)?;
-    // The report shows every recorded claim, not only those of this call.
+    // The report shows every recorded claim, not only those of this call; that of a folder, all claims of the folder.
     let path = workspace.out.join("results.jsonl");
-    let rendered = render(workspace, &summary.recorded)?;
+    let is_shown = |row: &&Row| arguments.claims.is_none() || catalogue.iter().any(|claim| claim.id == row.claim.id);
+    let shown: Vec<Row> = summary.recorded.iter().filter(is_shown).cloned().collect();
+    let rendered = render(workspace, &shown)?;
 
     let counts = Counts::of(&summary.rows);
     let Counts { verified, consistent, refuted, not_run, blocked, error } = counts;
@@ -104,6 +122,32 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<u8, Error
         _ => 0,
     };
     Ok(code)
+}
+
+/// Prints claims without running them.
+fn list(workspace: &Workspace, claims: &[&Claim]) -> Result<u8, Error> {
+    let rows = claims.iter().map(|claim| {
+        json!({
+            "id": claim.id, "suite": claim.suite, "tier": claim.tier.to_string(), "about": claim.about,
+            "title": claim.title, "source": claim.source,
+        })
+    });
+    let mut counts: BTreeMap<About, usize> = BTreeMap::new();
+    claims.iter().for_each(|claim| *counts.entry(claim.about).or_default() += 1);
+    workspace.print(&json!({ "claims": rows.collect::<Vec<_>>(), "about": counts }), || {
+        let width = |name: fn(&Claim) -> &str| claims.iter().map(|claim| name(claim).len()).max().unwrap_or(0);
+        let (suites, ids) = (width(|claim| &claim.suite), width(|claim| &claim.id));
+        let line = |claim: &&Claim| {
+            let Claim { suite, id, about, title, .. } = claim;
+            let tier = claim.tier.to_string();
+            format!("{suite:suites$}  {tier:5}  {about:15}  {id:ids$}  {title}\n")
+        };
+        let lines: String = claims.iter().map(line).collect();
+        let counts: Vec<String> = counts.iter().map(|(about, count)| format!("{count} {about}")).collect();
+        let word = if claims.len() == 1 { "claim" } else { "claims" };
+        format!("{lines}{} {word}: {}", claims.len(), counts.join(", "))
+    })?;
+    Ok(0)
 }
 
 /// Names of suites and claims: the help lists the suites, and [`claims::Catalogue::select`] knows the claims.

@@ -1,6 +1,7 @@
 //! The verbs of the command line, one file each.
 
 pub mod bench;
+pub mod claims;
 pub mod compare;
 pub mod doctor;
 pub mod eval;

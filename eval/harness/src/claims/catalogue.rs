@@ -98,8 +98,7 @@ impl Catalogue {
                 let known: Vec<String> = [ALL].into_iter().chain(self.suites()).chain(ids).map(str::to_owned).collect();
                 if name.ends_with(".toml") || name.contains(['/', '\\']) {
                     let what = format!("{name}: eval takes names of claims and suites, not files");
-                    let fix = "a claim of your own is checked by a build of elbow with its file in eval/claims/papers/SUITE/ID.toml: \
-                        see CONTRIBUTING.md";
+                    let fix = "name a folder of claims of your own with --claims DIR";
                     return Err(Error::input(what, fix));
                 }
                 let fix = nearest(name, &known)

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use elbow_reports::record::About;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::context::Check;
@@ -46,7 +47,7 @@ pub struct Place {
 }
 
 /// Cost of a check.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tier {
     /// An identity, without randomness.
@@ -65,7 +66,7 @@ pub enum Tier {
 elbow_base::names!(Tier, "tier": Exact = "exact", Fast = "fast", Slow = "slow", Gpu = "gpu", Peers = "peers");
 
 /// The expected outcome.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
     /// Required relation of the number found to `value`.
@@ -80,7 +81,7 @@ pub struct Expect {
 }
 
 /// Relation of the number found to the claimed one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Relation {
     /// |found - value| <= tolerance.

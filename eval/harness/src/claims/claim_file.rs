@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use elbow_base::{Error, nearest};
 use elbow_reports::record::About;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
@@ -18,7 +19,7 @@ pub(super) type Parse = fn(ValueDeserializer<'_>) -> Result<Box<dyn Check>, toml
 pub(super) type NamedParse = (&'static str, Parse);
 
 /// The keys of a claim file outside of its tables.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Heading {
     /// The file's name without .toml, where it is written at all.
@@ -43,6 +44,8 @@ pub(super) struct Heading {
 /// What a claim file says.
 pub(super) struct ClaimText {
     pub heading: Heading,
+    /// The name of the kind of check.
+    pub kind: &'static str,
     pub check: Box<dyn Check>,
     pub expect: Expect,
 }
@@ -79,14 +82,14 @@ pub(super) fn parse(name: &str, text: &str, kinds: &[NamedParse]) -> Result<Clai
     let expect = document.remove("expect").map(|table| reader.read(table, Expect::deserialize));
     for (table, is_there) in [("protocol", protocol.is_some()), ("expect", expect.is_some())] {
         if !is_there {
-            let fix = "see the claims in eval/claims";
+            let fix = "write a claim that runs, and change it: elbow claims new KIND -o FILE";
             reader.mistakes.push(Error::input(format!("{name}: no table [{table}]"), fix));
         }
     }
     let heading = reader.read(Spanned::new(whole, DeValue::Table(document)), Heading::deserialize);
     match (heading, protocol.flatten(), expect.flatten()) {
-        (Some(heading), Some(check), Some(expect)) if reader.mistakes.is_empty() => {
-            Ok(ClaimText { heading, check, expect })
+        (Some(heading), Some((kind, check)), Some(expect)) if reader.mistakes.is_empty() => {
+            Ok(ClaimText { heading, kind, check, expect })
         }
         _ => Err(reader.mistakes),
     }
@@ -101,7 +104,11 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// The check that a `[protocol]` table describes.
-    fn check(&mut self, mut protocol: Spanned<DeValue>, kinds: &[NamedParse]) -> Option<Box<dyn Check>> {
+    fn check(
+        &mut self,
+        mut protocol: Spanned<DeValue>,
+        kinds: &[NamedParse],
+    ) -> Option<(&'static str, Box<dyn Check>)> {
         let span = protocol.span();
         let kind = match protocol.get_mut() {
             DeValue::Table(table) => table.remove("check"),
@@ -112,7 +119,7 @@ impl Reader<'_> {
             self.mistakes.push(self.at(span, "no kind of check", "write check = \"NAME\" under [protocol]"));
             return None;
         };
-        let Some(&(_, parse)) = kinds.iter().find(|(known, _)| *known == name) else {
+        let Some(&(kind, parse)) = kinds.iter().find(|(known, _)| *known == name) else {
             let known: Vec<String> = kinds.iter().map(|(known, _)| (*known).to_owned()).collect();
             let hint = nearest(name, &known).map_or_else(
                 || format!("choose one of {}", known.join(", ")),
@@ -121,7 +128,7 @@ impl Reader<'_> {
             self.mistakes.push(self.at(place, &format!("unknown check {name:?}"), hint));
             return None;
         };
-        self.read(protocol, parse)
+        Some((kind, self.read(protocol, parse)?))
     }
 
     /// Reads a table. An unknown key is left out and the rest read again, so that one mistake hides no other.
@@ -131,12 +138,21 @@ impl Reader<'_> {
         parse: impl Fn(ValueDeserializer<'t>) -> Result<T, toml::de::Error>,
     ) -> Option<T> {
         let before = self.mistakes.len();
+        let mut meant = Vec::new();
         loop {
             let error = match parse(table.clone().into()) {
                 Ok(read) => return (self.mistakes.len() == before).then_some(read),
                 Err(error) => error,
             };
-            self.mistakes.push(self.mistake(&error));
+            let missing = error.message().strip_prefix("missing field ").map(|name| name.trim_matches('`'));
+            // What a misspelled key was meant to be is not missing.
+            if missing.is_some_and(|name| meant.iter().any(|key| key == name)) {
+                return None;
+            }
+            let mistake = self.mistake(&error);
+            let near = mistake.advice.strip_prefix("did you mean ").and_then(|near| near.strip_suffix('?'));
+            meant.extend(near.map(str::to_owned));
+            self.mistakes.push(mistake);
             let unknown = error.message().strip_prefix("unknown field ").and_then(|rest| rest.split('`').nth(1));
             let is_left_out = match (table.get_mut(), unknown) {
                 (DeValue::Table(keys), Some(key)) => keys.remove(key).is_some(),

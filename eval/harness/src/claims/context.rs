@@ -7,6 +7,7 @@ use std::ops::Deref;
 use elbow_base::Error;
 use elbow_reports::record::Input;
 
+use super::claim::{Claim, Place};
 use crate::workspace::Workspace;
 
 pub use super::outcome::Outcome;
@@ -17,6 +18,17 @@ pub struct Context<'a> {
     pub workspace: &'a Workspace,
     /// Coverage of the interval that will judge the claim.
     pub confidence: f64,
+    /// The id of the claim that is checked.
+    pub id: &'a str,
+    /// Where the file of a user's claim lies.
+    pub place: Option<&'a Place>,
+}
+
+impl<'a> Context<'a> {
+    /// The context in which a claim is checked.
+    pub fn new(workspace: &'a Workspace, confidence: f64, claim: &'a Claim) -> Self {
+        Self { workspace, confidence, id: &claim.id, place: claim.place.as_ref() }
+    }
 }
 
 /// The workspace's fields and methods are the context's: `context.seed`, `context.data_file(..)`.
@@ -30,6 +42,12 @@ impl Deref for Context<'_> {
 
 /// A kind of check with its parameters, as a claim's `[protocol]` table gives them.
 pub trait Check: Debug + Any {
+    /// What of the parameters is wrong, as far as it shows without running the check: names that are unknown, numbers out
+    /// of range, files that are not there.
+    fn faults(&self, _context: &Context) -> Vec<Error> {
+        Vec::new()
+    }
+
     /// The files and data that the check reads, with hashes: part of the key under which its row is found again.
     fn inputs(&self, _context: &Context) -> Result<Vec<Input>, Error> {
         Ok(Vec::new())

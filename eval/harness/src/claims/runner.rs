@@ -52,7 +52,7 @@ pub fn run(
     // Other verdicts may change although nothing of the claim does.
     let is_final = |verdict| matches!(verdict, Verdict::Verified | Verdict::Consistent | Verdict::Refuted);
     for (index, claim) in selected.iter().enumerate() {
-        let context = Context { workspace, confidence: catalogue.confidence(claim) };
+        let context = Context::new(workspace, catalogue.confidence(claim), claim);
         let content = content(&context, claim, catalogue.family(claim));
         let known = recorded.iter().rev().find(|row| row.claim.id == claim.id);
         // A row without a checksum may have been edited.
@@ -83,6 +83,9 @@ type Content = (String, Vec<Input>);
 /// A claim with a missing input has none. The program is recorded but not in the key: a changed help text must not make
 /// rows and trainings again.
 fn content(context: &Context, claim: &Claim, family: usize) -> Result<Content, Error> {
+    if let Some(fault) = claim.check.faults(context).into_iter().next() {
+        return Err(fault);
+    }
     let inputs = claim.check.inputs(context)?;
     let mut parts = vec![provenance::subsystems(), claim.hash.clone()];
     parts.push(format!("{} {} {family}", context.seed, context.device_name));
@@ -139,10 +142,7 @@ fn unchecked(context: &Context, claim: &Claim) -> Row {
             expected: claim.expect.in_words(),
             why: claim.expect.why.clone(),
             analysis: claim.analysis.clone(),
-            command: match claim.tier {
-                Tier::Peers => format!("cargo elbow eval {} --peers target/peers/bin/python", claim.id),
-                _ => format!("cargo elbow eval {} --seed {}", claim.id, context.seed),
-            },
+            command: command(context, claim),
             about: Some(claim.about),
         },
         verdict: Verdict::NotRun,
@@ -154,6 +154,19 @@ fn unchecked(context: &Context, claim: &Claim) -> Row {
         key: String::new(),
         provenance: provenance::block(context.seed, &context.device_name, claim.hash.clone(), Vec::new()),
         checksum: None,
+    }
+}
+
+/// The command that makes the row again.
+fn command(context: &Context, claim: &Claim) -> String {
+    match (&claim.place, claim.tier) {
+        (Some(place), _) => {
+            let folder = place.given.display().to_string();
+            let folder = if folder.contains(char::is_whitespace) { format!("'{folder}'") } else { folder };
+            format!("elbow eval --claims {folder} {} --seed {}", claim.id, context.seed)
+        }
+        (None, Tier::Peers) => format!("cargo elbow eval {} --peers target/peers/bin/python", claim.id),
+        (None, _) => format!("cargo elbow eval {} --seed {}", claim.id, context.seed),
     }
 }
 
@@ -245,7 +258,7 @@ mod tests {
         let catalogue = bundled().expect("the bundled claims");
         let judged = |id: &str, value: f64, error: Option<f64>| {
             let claim = catalogue.iter().find(|claim| claim.id == id).expect("a bundled claim");
-            let context = Context { workspace: &workspace, confidence: 0.95 };
+            let context = Context::new(&workspace, 0.95, claim);
             let mut row = unchecked(&context, claim);
             let mut outcome = Outcome::exact("x", value, "1").over(100, "units");
             outcome.measured.standard_error = error;

@@ -1,5 +1,7 @@
 //! Check: the exact cascade of bounds on bundled toys.
 
+use std::path::{Path, PathBuf};
+
 use elbow_base::Silent;
 use elbow_impls::Weighting;
 use elbow_theory::discrete::{DiscreteModel, Forward, ReverseParameterization};
@@ -29,7 +31,7 @@ pub struct Cascades {
 /// The diffusion process.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-enum Process {
+pub(super) enum Process {
     #[default]
     Masked,
     /// Masking with one schedule per value (GenMD4).
@@ -120,23 +122,23 @@ impl Measure {
 }
 
 impl Process {
-    fn cascade(
+    /// The cascade of the toy of a file; `locate` finds the file of a transition.
+    pub(super) fn cascade(
         &self,
-        context: &Context,
-        toy: &str,
+        path: &Path,
+        locate: impl FnOnce(&str) -> Result<PathBuf, Error>,
         schedule: &str,
         steps: usize,
         weighting: &Weighting,
     ) -> Result<Cascade, Error> {
-        let path = context.toy_file(toy)?;
         let forward = match self {
             Self::Masked => {
-                let all = Enumeration::new(&Toy::load(&path, Alphabet::Masked)?)?;
+                let all = Enumeration::new(&Toy::load(path, Alphabet::Masked)?)?;
                 return Ok(masked::cascade(&all, &schedule.parse()?, steps, weighting)?);
             }
             Self::Gaussian => {
                 return Ok(gaussian::cascade(
-                    &GaussianToy::load(&path)?,
+                    &GaussianToy::load(path)?,
                     &schedule.parse()?,
                     steps,
                     weighting,
@@ -145,15 +147,15 @@ impl Process {
             }
             Self::Vector => Forward::vector(schedule.parse()?),
             Self::Discrete { transition, .. } => {
-                let values = Toy::states_of(&path)?;
-                Forward::named(transition, values, schedule.parse()?, |file| context.data_file(file))?
+                let values = Toy::states_of(path)?;
+                Forward::named(transition, values, schedule.parse()?, locate)?
             }
         };
         let parameterization = match self {
             Self::Discrete { parameterization, .. } => parameterization.parse()?,
             _ => ReverseParameterization::Mixture,
         };
-        let toy = Toy::load(&path, forward.alphabet())?;
+        let toy = Toy::load(path, forward.alphabet())?;
         Ok(discrete::cascade(&DiscreteModel::new(&toy, &forward, parameterization)?, steps, weighting, &Silent)?)
     }
 }
@@ -173,11 +175,13 @@ impl Check for Cascades {
         let (quantity, worse, value_of) = self.measure.quantity();
         let (mut worst, mut cases, mut first) = (f64::NAN, 0, None);
         for toy in &self.toys {
+            let path = context.toy_file(toy)?;
             let mut reference: Option<Cascade> = None;
             for schedule in &self.schedules {
                 for &steps in &self.steps {
                     for weighting in &self.weightings {
-                        let one = self.process.cascade(context, toy, schedule, steps, &weighting.parse()?)?;
+                        let locate = |file: &str| context.data_file(file);
+                        let one = self.process.cascade(&path, locate, schedule, steps, &weighting.parse()?)?;
                         let value = value_of(&one, reference.as_ref().unwrap_or(&one));
                         if value.is_nan() {
                             let what = format!("{quantity} is undefined for {toy}, {schedule}, {steps}, {weighting}");
@@ -206,7 +210,7 @@ impl Check for Cascades {
 }
 
 /// The cascade of one toy: bounds and gaps against i.
-fn draw(c: &Cascade, id: &str, toy: &str) -> Figure {
+pub(super) fn draw(c: &Cascade, id: &str, toy: &str) -> Figure {
     let i = |n: usize| (1..=n).map(|i| i as f64).collect::<Vec<_>>();
     let constant = |value: f64| vec![value; c.steps + 1];
     let bounds = vec![

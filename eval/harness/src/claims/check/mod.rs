@@ -23,6 +23,7 @@ mod monotonicity;
 mod objectives;
 mod ode;
 mod order;
+pub mod own;
 mod parallel_sampling;
 mod parity;
 mod photographs;
