@@ -86,8 +86,8 @@ pub fn check_data(context: &Context, name: &str) -> Result<(), Error> {
 /// Adds a line with path and hash for every file of a folder, in the order of their names.
 fn add_files(folder: &Path, prefix: &str, lines: &mut Vec<String>) -> Result<(), Error> {
     let entries = std::fs::read_dir(folder).map_err(Error::reading(folder))?;
-    let mut paths = entries.map(|entry| Ok(entry.map_err(Error::reading(folder))?.path()));
-    let mut paths = paths.by_ref().collect::<Result<Vec<_>, Error>>()?;
+    let paths = entries.map(|entry| Ok(entry.map_err(Error::reading(folder))?.path()));
+    let mut paths = paths.collect::<Result<Vec<_>, Error>>()?;
     paths.sort();
     for path in paths {
         let name = format!("{prefix}{}", path.file_name().unwrap_or_default().to_string_lossy());

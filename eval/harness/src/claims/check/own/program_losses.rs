@@ -89,11 +89,11 @@ impl OwnCheck for ProgramLosses {
 
 impl ProgramLosses {
     fn schedule(&self, context: &Context) -> Result<MaskedSchedule, Error> {
-        Ok(context.tabled(self.schedule.as_deref().unwrap_or("linear")).parse()?)
+        context.tabled(self.schedule.as_deref().unwrap_or("linear")).parse()
     }
 
     fn weighting(&self, context: &Context) -> Result<Weighting, Error> {
-        Ok(context.tabled(self.weighting.as_deref().unwrap_or("elbo")).parse()?)
+        context.tabled(self.weighting.as_deref().unwrap_or("elbo")).parse()
     }
 
     fn check_steps(&self, context: &Context) -> Result<(), Error> {

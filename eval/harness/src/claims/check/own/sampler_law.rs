@@ -76,7 +76,7 @@ impl OwnCheck for SamplerLaw {
 
 impl SamplerLaw {
     fn schedule(&self, context: &Context) -> Result<MaskedSchedule, Error> {
-        Ok(context.tabled(self.schedule.as_deref().unwrap_or("linear")).parse()?)
+        context.tabled(self.schedule.as_deref().unwrap_or("linear")).parse()
     }
 
     fn grid(&self) -> Result<Grid, Error> {

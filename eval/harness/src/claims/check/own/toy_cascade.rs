@@ -145,7 +145,7 @@ impl ToyCascade {
     }
 
     fn weighting(&self, context: &Context) -> Result<Weighting, Error> {
-        Ok(context.tabled(self.weighting.as_deref().unwrap_or("elbo")).parse()?)
+        context.tabled(self.weighting.as_deref().unwrap_or("elbo")).parse()
     }
 
     /// The file of a transition that is not built in.
@@ -156,8 +156,8 @@ impl ToyCascade {
     fn check_schedule(&self, context: &Context) -> Result<(), Error> {
         let name = self.schedule(context);
         match self.process {
-            Diffusion::Gaussian => name.parse::<GaussianSchedule>().map(drop).map_err(Error::from),
-            _ => name.parse::<MaskedSchedule>().map(drop).map_err(Error::from),
+            Diffusion::Gaussian => name.parse::<GaussianSchedule>().map(drop),
+            _ => name.parse::<MaskedSchedule>().map(drop),
         }
     }
 
