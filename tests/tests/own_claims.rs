@@ -24,7 +24,7 @@ const CHANGES: [(&str, &str, &str); 6] = [
 fn example() -> tempfile::TempDir {
     let copy = tempfile::tempdir().expect("a folder");
     for (place, bytes) in contents(&root().join("examples/claims-repository")) {
-        write(copy.path(), place.to_str().expect("UTF-8"), &bytes);
+        write(copy.path(), place.to_str().expect("UTF-8"), bytes);
     }
     copy
 }
