@@ -78,7 +78,7 @@ fn exact_numbers_of_a_toy_are_those_of_the_theory() {
 #[test]
 fn draws_of_ones_own_have_the_law_of_the_data_or_are_refuted() {
     // 600 sequences with the shares of the data in another order in every block of 30.
-    let draw = |i: usize| if (i * 7 + i / 30) % 2 == 0 { "00\n" } else { "11\n" };
+    let draw = |i: usize| if (i * 7 + i / 30).is_multiple_of(2) { "00\n" } else { "11\n" };
     let good: String = (0..600).map(draw).collect();
     let folder = folder("draws.txt", &good);
     let protocol = "check = \"sampler-law\"\ntoy = \"toy.json\"\nlaw = \"data\"\ndraws = \"draws.txt\"\nblocks = 20";
