@@ -160,7 +160,7 @@ fn the_example_of_the_documentation_runs() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("answer.py"), program).expect("a file");
     let mut last = String::new();
-    for line in block("```\n").lines().filter(|line| !line.is_empty()) {
+    for line in block("```sh\n").lines().filter(|line| !line.is_empty()) {
         let words: Vec<&str> = line.split(' ').collect();
         let program = if words[0] == "elbow" { ELBOW } else { python };
         let output = Command::new(program).args(&words[1..]).current_dir(folder.path()).output().expect("it starts");
