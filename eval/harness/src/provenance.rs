@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use elbow_base::Error;
-use elbow_impls::data::Dataset;
+use elbow_impls::data::{Dataset, Lines};
 use elbow_impls::hash::sha256;
 use elbow_impls::train::TRAINING;
 use elbow_metrics::FEATURES;
@@ -29,6 +29,11 @@ pub fn file_input(path: &Path) -> Result<Input, Error> {
 /// A data set as a named input.
 pub fn data_input(data: &dyn Dataset) -> Input {
     Input { name: data.name(), sha256: data.hash().to_owned() }
+}
+
+/// Sequences of different lengths as a named input.
+pub fn lines_input(lines: &Lines) -> Input {
+    Input { name: lines.name().to_owned(), sha256: lines.hash().to_owned() }
 }
 
 /// The version of the code behind each kind of number. Raise one by hand when the same settings give other numbers

@@ -119,13 +119,26 @@ impl NpzReader {
 /// What arrays of features and weights hold.
 const FLOATS: &str = "floating-point numbers";
 
+/// Reads an npy file of integers of any width up to 64 bits.
+pub fn read_npy_integers(path: &Path) -> Result<Array<i64>, Error> {
+    npy(path, "integers below 2^63", Number::is_integer, Number::integer)
+}
+
 /// Reads an npy file in single precision; half precision is exact in it, double precision is rounded to it.
 pub fn read_npy(path: &Path) -> Result<Array<f32>, Error> {
+    npy(path, FLOATS, Number::is_float, |number, entry| Some(number.float(entry) as f32))
+}
+
+fn npy<T>(
+    path: &Path,
+    wanted: &str,
+    accepts: fn(&Number) -> bool,
+    convert: fn(&Number, &[u8]) -> Option<T>,
+) -> Result<Array<T>, Error> {
     let origin = Origin { path: path.to_owned(), name: None };
     let file = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
     let (size, file) = file.map_err(|source| Error::Io { path: path.to_owned(), source })?;
-    let single = |number: &Number, entry: &[u8]| Some(number.float(entry) as f32);
-    read(&origin, BufReader::new(file), size, FLOATS, Number::is_float, single)
+    read(&origin, BufReader::new(file), size, wanted, accepts, convert)
 }
 
 /// Reads an array of `size` bytes, with its header, into memory.

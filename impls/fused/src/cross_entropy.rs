@@ -7,12 +7,35 @@ use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::simd::{View, product, product_of, softmax, vectorised};
+use super::simd::{LANES, View, exp, largest, product, product_of, softmax, vectorised};
 use super::targets::{Target, Targets};
 use super::{Operation, apply, composed, contiguous, dims, numbers, runs_on, tensor};
 
 /// Masked tokens whose logits are in the cache together.
 const BLOCK: usize = 128;
+
+/// ln of the sum of e^logit of a row.
+pub fn log_sum_exp(row: &[f32]) -> f32 {
+    let mut sum = 0.0;
+    log_sum_of(row, &mut sum);
+    sum
+}
+
+vectorised! {
+    fn log_sum_of(row: &[f32], sum: &mut f32) {
+        let top = largest(row);
+        let mut lanes = [0.0f32; LANES];
+        let chunks = row.chunks_exact(LANES);
+        let mut total: f32 = chunks.remainder().iter().map(|&logit| exp(logit - top)).sum();
+        for chunk in chunks {
+            for lane in 0..LANES {
+                lanes[lane] += exp(chunk[lane] - top);
+            }
+        }
+        total += lanes.iter().sum::<f32>();
+        *sum = top + total.ln();
+    }
+}
 
 /// -log softmax(features W)\[x\] of masked tokens and 0 of the others, \[tokens\], nats. `features` is \[batch, positions, width\] and
 /// `weight` is \[width, places * outputs\]; of the outputs of a place the first `values` are logits of data values.

@@ -20,7 +20,7 @@ mod targets;
 
 pub use activation::{gated, gelu_tanh, squared_relu};
 pub use attention::self_attention;
-pub use cross_entropy::{logits, masked_cross_entropy};
+pub use cross_entropy::{log_sum_exp, logits, masked_cross_entropy};
 pub use dense::dense;
 pub use norm::{modulated_norm, rms_norm};
 pub use optimizer::{AdamStep, adamw, blend, squared_norm};

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::encoding_hints;
 use super::tokenizer::TextTokenizer;
+use super::vocabulary::Vocabulary;
 use crate::error::{Error, Result, UnknownName};
 
 /// The text of an id outside of the alphabet, such as the mask.
@@ -23,24 +24,32 @@ pub enum Alphabet {
     Bytes,
     /// The tokens of a `tokenizer.json`.
     Tokenizer(Box<TextTokenizer>),
+    /// The tokens of a `vocab.txt`.
+    Vocabulary(Box<Vocabulary>),
 }
 
 impl Alphabet {
-    /// `text8`, `bytes` or `tokenizer:FILE`, where the file is a `tokenizer.json` of Hugging Face's tokenizers.
+    /// `text8`, `bytes`, `tokenizer:FILE`, where the file is a `tokenizer.json` of Hugging Face's tokenizers, or
+    /// `vocab:FILE`, where it has one token per line.
     pub fn parse(text: &str) -> Result<Self> {
         Self::with_mask(text, None)
     }
 
     /// The same, for a tokenizer that holds the mask: its token or its id (see [`TextTokenizer::load`]).
     pub fn with_mask(text: &str, mask: Option<&str>) -> Result<Self> {
+        if let (Some(path), None) = (text.strip_prefix("vocab:"), mask) {
+            return Ok(Self::Vocabulary(Box::new(Vocabulary::load(Path::new(path))?)));
+        }
         match (text, text.strip_prefix("tokenizer:"), mask) {
             (_, Some(path), _) => Ok(Self::Tokenizer(Box::new(TextTokenizer::load(Path::new(path), mask)?))),
-            ("text8" | "bytes", None, Some(_)) => Err(Error::Setting(format!(
-                "mask_id is for tokenizers: {text} has no token beside its values, and the mask comes after them"
-            ))),
+            (_, None, Some(_)) if matches!(text, "text8" | "bytes") || text.starts_with("vocab:") => {
+                Err(Error::Setting(format!(
+                    "mask_id is for tokenizers: {text} has no token beside its values, and the mask comes after them"
+                )))
+            }
             ("text8", ..) => Ok(Self::Text8),
             ("bytes", ..) => Ok(Self::Bytes),
-            _ => Err(UnknownName::new("alphabet", text, &["text8", "bytes", "tokenizer:FILE"]).into()),
+            _ => Err(UnknownName::new("alphabet", text, &["text8", "bytes", "tokenizer:FILE", "vocab:FILE"]).into()),
         }
     }
 
@@ -51,6 +60,7 @@ impl Alphabet {
             Self::Text8 => 27,
             Self::Bytes => 256,
             Self::Tokenizer(tokenizer) => tokenizer.values(),
+            Self::Vocabulary(vocabulary) => vocabulary.values(),
         }
     }
 
@@ -58,8 +68,18 @@ impl Alphabet {
     pub fn tokenizer(&self) -> Option<&TextTokenizer> {
         match self {
             Self::Tokenizer(tokenizer) => Some(tokenizer),
-            Self::Text8 | Self::Bytes => None,
+            Self::Text8 | Self::Bytes | Self::Vocabulary(_) => None,
         }
+    }
+
+    /// Whether the tokens give back every text that they are made of.
+    pub(super) fn is_exact(&self) -> bool {
+        matches!(self, Self::Text8 | Self::Bytes)
+    }
+
+    /// Whether a token stands for text that the alphabet does not have.
+    pub(super) fn is_unknown(&self, id: u32) -> bool {
+        self.tokenizer().is_some_and(|tokenizer| tokenizer.is_unknown(id))
     }
 
     /// The text that is cut into splits. Errors say what is wrong, and at which byte.
@@ -73,7 +93,7 @@ impl Alphabet {
                     normal => Ok(normal.into()),
                 }
             }
-            Self::Tokenizer(_) => {
+            Self::Tokenizer(_) | Self::Vocabulary(_) => {
                 encoding_hints::no_binary(text)?;
                 encoding_hints::utf8(text)?;
                 Ok(text.into())
@@ -86,6 +106,11 @@ impl Alphabet {
         let inside_character = |&at: &usize| at < text.len() && text[at] & 0xc0 == 0x80;
         match self {
             Self::Tokenizer(_) => (0..=byte).rev().find(|at| !inside_character(at)).unwrap_or(0),
+            // A word is not cut.
+            Self::Vocabulary(_) => {
+                let is_between = |at: &usize| *at == text.len() || text[*at].is_ascii_whitespace();
+                (0..=byte).rev().find(is_between).unwrap_or(0)
+            }
             Self::Text8 | Self::Bytes => byte,
         }
     }
@@ -102,6 +127,10 @@ impl Alphabet {
             Self::Tokenizer(tokenizer) => {
                 let text = std::str::from_utf8(text).map_err(|e| e.to_string())?;
                 tokenizer.encode(text, |piece, ids| take(piece.as_bytes(), ids))?;
+            }
+            Self::Vocabulary(vocabulary) => {
+                let text = std::str::from_utf8(text).map_err(|e| e.to_string())?;
+                take(text.as_bytes(), &vocabulary.encode(text)?);
             }
         }
         Ok(())
@@ -127,6 +156,7 @@ impl Alphabet {
                 let bytes: Vec<u8> = run.iter().map(|&id| id as u8).collect();
                 String::from_utf8_lossy(&bytes).into_owned()
             }
+            (true, Self::Vocabulary(vocabulary)) => vocabulary.decode(run),
             (true, Self::Tokenizer(tokenizer)) => tokenizer.decode(run).unwrap_or_else(|| UNREADABLE.repeat(run.len())),
         };
         let runs = ids.chunk_by(|&a, &b| self.knows(a) == self.knows(b));
@@ -138,22 +168,28 @@ impl Alphabet {
             Self::Text8 => id < 27,
             Self::Bytes => id < 256,
             Self::Tokenizer(tokenizer) => tokenizer.knows(id),
+            Self::Vocabulary(vocabulary) => (id as usize) < vocabulary.values(),
         }
     }
 
     /// SHA-256 of the file that defines the tokens, where there is one.
     pub fn hash(&self) -> Option<&str> {
-        self.tokenizer().map(TextTokenizer::hash)
+        match self {
+            Self::Tokenizer(tokenizer) => Some(tokenizer.hash()),
+            Self::Vocabulary(vocabulary) => Some(vocabulary.hash()),
+            Self::Text8 | Self::Bytes => None,
+        }
     }
 }
 
-/// `text8`, `bytes` or `tokenizer`.
+/// `text8`, `bytes`, `tokenizer` or `vocab`.
 impl fmt::Display for Alphabet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Text8 => "text8",
             Self::Bytes => "bytes",
             Self::Tokenizer(_) => "tokenizer",
+            Self::Vocabulary(_) => "vocab",
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::own_images::{self, Division, is_own_images};
-use super::{Alphabet, DataShape, Dataset, Npz, Split, TextData, TextOptions, cifar, digits, idx};
+use super::{Alphabet, DataShape, Dataset, Npz, Split, TextData, TextOptions, cifar, digits, idx, token_array};
 use crate::error::{Error, Result, UnknownName};
 
 /// The specification of a data set: its name or path, its split, and the tokens of a text.
@@ -13,7 +13,7 @@ pub struct Spec {
     pub set: String,
     /// The part of the set.
     pub split: Split,
-    /// For texts only: see [`Alphabet::parse`].
+    /// For texts: see [`Alphabet::parse`]. For token ids in an npy or npz file: `ids:V`.
     pub alphabet: Option<String>,
     /// For texts only: tokens per window.
     pub length: Option<usize>,
@@ -186,10 +186,12 @@ pub fn open(spec: &Spec, folders: &[PathBuf]) -> Result<Box<dyn Dataset>> {
     let path = Path::new(&spec.set);
     match &spec.set {
         _ if is_own_images(path) => match &spec.alphabet {
-            None => own_images::open(path, spec.split, &spec.division),
+            None => own_images::open(path, spec.split, &spec.division, None),
+            Some(alphabet) if token_array::values(alphabet).is_some() => open_ids(path, spec, alphabet),
             Some(alphabet) => {
                 let what = format!("{} holds images, which have no alphabet ({alphabet})", spec.set);
-                let advice = "use a preset for images, or set alphabet=none and sequence_length=none";
+                let advice = "use a preset for images, or set alphabet=none and sequence_length=none; token ids in an npy or npz \
+                              file have the alphabet ids:V";
                 Err(elbow_base::Error::input(what, advice).into())
             }
         },
@@ -216,10 +218,23 @@ pub(super) fn image_file(path: &Path, split: Split) -> Result<Box<dyn Dataset>> 
     }
 }
 
+/// Opens token ids in an npy or npz file, whose length is that of its rows.
+fn open_ids(path: &Path, spec: &Spec, alphabet: &str) -> Result<Box<dyn Dataset>> {
+    let values = token_array::values(alphabet).transpose()?;
+    let data = own_images::open(path, spec.split, &spec.division, values)?;
+    match spec.length {
+        Some(length) if length != data.length() => {
+            let what = format!("sequence_length = {length}, and {} has {} ids per sequence", spec.set, data.length());
+            Err(elbow_base::Error::input(what, "set sequence_length=none").into())
+        }
+        _ => Ok(data),
+    }
+}
+
 fn open_text(path: &Path, spec: &Spec) -> Result<Box<dyn Dataset>> {
     let missing = |setting: &str| Error::Setting(format!("the text {:?} needs the setting {setting}", spec.set));
     let alphabet = spec.alphabet.as_deref();
-    let alphabet = alphabet.ok_or_else(|| missing("alphabet: text8, bytes or tokenizer:FILE"))?;
+    let alphabet = alphabet.ok_or_else(|| missing("alphabet: text8, bytes, tokenizer:FILE or vocab:FILE"))?;
     let length = spec.length.ok_or_else(|| missing("sequence_length: tokens per window, as 256"))?;
     let alphabet = Alphabet::with_mask(alphabet, spec.text.mask_id.as_deref())?;
     boxed(TextData::load(path, alphabet, length, spec.split, &spec.text))

@@ -8,6 +8,8 @@
 //! | [`own_images`] | images of one's own: folders and arrays, divided into train and test |
 //! | [`text`], [`alphabet`], [`tokenizer`] | windows of a text in the text8 alphabet, in bytes, or in the tokens of a tokenizer |
 //! | [`text_options`], [`detokenizer`] | frames, documents and other conventions of reading a text |
+//! | [`vocabulary`], [`token_array`] | tokens of a `vocab.txt`, and ids in an npy or npz file |
+//! | [`lines`] | sequences of different lengths, one per line |
 //! | [`memory`] | sequences made in memory |
 
 pub mod alphabet;
@@ -21,6 +23,7 @@ mod ids;
 pub mod idx;
 mod image_folder;
 pub mod images;
+pub mod lines;
 pub mod memory;
 pub mod npz;
 pub mod own_images;
@@ -28,11 +31,14 @@ pub mod split;
 pub mod text;
 mod text_loss;
 pub mod text_options;
+pub mod token_array;
 pub mod tokenizer;
+pub mod vocabulary;
 
 pub use alphabet::Alphabet;
 pub use catalogue::Spec;
 pub use images::Images;
+pub use lines::Lines;
 pub use memory::InMemory;
 pub use npz::Npz;
 pub use own_images::Division;
@@ -41,6 +47,7 @@ pub use text::{Text, TextData};
 pub use text_loss::TextLoss;
 pub use text_options::TextOptions;
 pub use tokenizer::TextTokenizer;
+pub use vocabulary::Vocabulary;
 
 pub use elbow_base::Tokens;
 

@@ -1,9 +1,10 @@
-//! Images of one's own as a data set: a folder, or an array in a file, divided into those that train and those that test.
+//! Images of one's own as a data set: a folder, or an array in a file, divided into those that train and those that test;
+//! and arrays of token ids, which are divided in the same way.
 
 use std::path::{Path, PathBuf};
 
 use super::catalogue::{holds_images, image_file};
-use super::{DataShape, Dataset, Split, Tokens, file, image_folder};
+use super::{DataShape, Dataset, Split, Tokens, file, image_folder, token_array};
 use crate::error::{Error, Result};
 use crate::key::{Key, permutation};
 
@@ -29,13 +30,14 @@ pub fn is_own_images(path: &Path) -> bool {
     path.is_dir() || holds_images(path) || path.to_string_lossy().ends_with('/')
 }
 
-/// Opens a split: `train`, `test`, or `all` images of the path.
-pub(super) fn open(path: &Path, split: Split, division: &Division) -> Result<Box<dyn Dataset>> {
+/// Opens a split: `train`, `test`, or `all` images of the path; with `ids` a file of token ids below this number.
+pub(super) fn open(path: &Path, split: Split, division: &Division, ids: Option<usize>) -> Result<Box<dyn Dataset>> {
     let is_test = split.choose(&[(Split::Train, Some(false)), (Split::Test, Some(true)), (Split::All, None)])?;
     if !path.exists() {
         let what = format!("{}: no such file or folder", path.display());
         return Err(elbow_base::Error::input(what, "name a folder or file of images, or a data set").into());
     }
+    let whole = |path: &Path, classes: Option<Vec<String>>| whole(path, classes, ids);
     let name = format!("{}:{split}", name(path));
     let Some(is_test) = is_test else {
         return Ok(Box::new(Part { name, indices: None, ..Part::of(whole(path, None)?) }));
@@ -64,11 +66,14 @@ pub(super) fn open(path: &Path, split: Split, division: &Division) -> Result<Box
     Ok(Box::new(Part { name, ..part }))
 }
 
-/// All images of a folder or a file. `classes`: those that a folder can have.
-fn whole(path: &Path, classes: Option<Vec<String>>) -> Result<Box<dyn Dataset>> {
-    match path.is_dir() {
-        true => Ok(Box::new(image_folder::load(path, classes)?)),
-        false => image_file(path, Split::All),
+/// All images of a folder or a file. `classes`: those that a folder can have. All token ids of a file, where `ids` says
+/// how many values they have.
+fn whole(path: &Path, classes: Option<Vec<String>>, ids: Option<usize>) -> Result<Box<dyn Dataset>> {
+    match (path.is_dir(), ids) {
+        (true, Some(_)) => Err(Error::format(path, "a folder: token ids are an npy or npz file")),
+        (true, None) => Ok(Box::new(image_folder::load(path, classes)?)),
+        (false, Some(values)) => Ok(Box::new(token_array::load(path, values)?)),
+        (false, None) => image_file(path, Split::All),
     }
 }
 

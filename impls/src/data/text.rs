@@ -179,9 +179,9 @@ fn encode(
     let mut add = |text: &[u8], ids: &mut Ids| {
         alphabet.encode(text, |piece, tokens| {
             ids.extend(tokens);
-            // The other alphabets have a token for every byte.
-            if let Some(tokenizer) = alphabet.tokenizer() {
-                let known: Vec<u32> = tokens.iter().copied().filter(|&id| !tokenizer.is_unknown(id)).collect();
+            // An exact alphabet has a token for every byte.
+            if !alphabet.is_exact() {
+                let known: Vec<u32> = tokens.iter().copied().filter(|&id| !alphabet.is_unknown(id)).collect();
                 comparison.add(piece, alphabet.decode(&known).as_bytes(), (tokens.len() - known.len()) as u64);
             }
         })

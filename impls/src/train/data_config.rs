@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::flat::Reader;
 use crate::data::own_images::is_own_images;
-use crate::data::{Alphabet, DataShape, Division, Spec, Split, TextOptions, TextTokenizer, catalogue};
+use crate::data::{Alphabet, DataShape, Division, Spec, Split, TextOptions, TextTokenizer, catalogue, token_array};
 use crate::error::{Error, Result};
 
 /// The data set of a run.
@@ -12,13 +12,13 @@ use crate::error::{Error, Result};
 pub struct DataConfig {
     /// A name of the catalogue (`digits`, `fashion-mnist`, `text8`, ...), a text file, or a folder or file of images.
     pub dataset: String,
-    /// Text: `text8`, `bytes` or `tokenizer:FILE`.
+    /// Text: `text8`, `bytes`, `tokenizer:FILE` or `vocab:FILE`; token ids in an npy or npz file: `ids:V`.
     pub alphabet: Option<String>,
     /// Text: tokens per sequence.
     pub sequence_length: Option<usize>,
     /// Text: `mask_id`, `frame`, `documents` and `detokenizer`, written only where they are set.
     pub text: TextOptions,
-    /// Images of one's own: which of them train, and which test. `test_dataset` names those that test; without it,
+    /// Images or token ids of one's own: which of them train, and which test. `test_dataset` names those that test; without it,
     /// `test_fraction` (0.1) of all images are chosen with the seed `split_seed` (0).
     pub division: Division,
 }
@@ -42,7 +42,8 @@ impl DataConfig {
         let alphabet = from.optional("alphabet")?;
         let mut division = Division::default();
         // Whether there are images at this path is not asked here: a run's settings can be read without its data.
-        if alphabet.is_none() && !catalogue::is_known(&dataset) {
+        let is_divided = alphabet.as_deref().is_none_or(|alphabet: &str| token_array::values(alphabet).is_some());
+        if is_divided && !catalogue::is_known(&dataset) {
             division.test_dataset = from.optional("test_dataset")?;
             // Where those that test are named, none are chosen.
             if division.test_dataset.is_none() {

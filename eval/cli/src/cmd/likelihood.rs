@@ -4,8 +4,11 @@ use clap::{Args, ValueEnum};
 use elbow_base::Error;
 use elbow_harness::claims::Outcome;
 use elbow_harness::likelihood::ode::Derivative;
-use elbow_harness::likelihood::{Bound, BoundEstimation, Dequantisation, Estimate, Estimator, OdeLikelihood, OdeNll};
+use elbow_harness::likelihood::{
+    Bound, BoundEstimation, Dequantisation, Estimate, Estimator, LinesBound, LinesEstimation, OdeLikelihood, OdeNll,
+};
 use elbow_harness::models::{AnyModel, DataChoice, JudgedData, Source};
+use elbow_harness::outside::OutsideModel;
 use elbow_harness::provenance;
 use elbow_harness::workspace::Workspace;
 use elbow_impls::data::{Dataset, Split};
@@ -36,6 +39,9 @@ pub struct Arguments {
     /// Tokens per sequence of a text, for a model from outside that takes any, 1 to 1,000,000 [default: 64]
     #[arg(long, value_name = "TOKENS", requires = "model", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     length: Option<u32>,
+    /// Each line of the text is a sequence of its own length, for a model from outside; also each record of a FASTA file
+    #[arg(long, requires = "model", conflicts_with = "ode")]
+    lines: bool,
     /// Another data set than that of training, by name or file: zero-shot
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
@@ -105,6 +111,9 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
         text: arguments.text.changes(),
         other_data: arguments.other_data,
     };
+    if arguments.lines || model.outside().is_some_and(OutsideModel::is_of_lines) {
+        return of_lines(workspace, arguments, &model, &choice);
+    }
     let JudgedData { set: data, difference } = model.data(workspace, &choice)?;
     let data = data.as_ref();
     let (draws, sequences) = (arguments.draws as usize, arguments.sequences);
@@ -135,6 +144,56 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
         format!("{lines}\nnext: elbow sample {flag} {}", model.place.display())
     })?;
     Ok(rulings.exit_code())
+}
+
+/// The bound of a model from outside on sequences of different lengths.
+fn of_lines(workspace: &Workspace, arguments: &Arguments, model: &AnyModel, choice: &DataChoice) -> Result<u8, Error> {
+    let without_effect = [
+        ("--sequences", arguments.sequences.is_some()),
+        ("--target-se", arguments.target_se.is_some()),
+        ("--ode", arguments.ode),
+    ];
+    if let Some((flag, _)) = without_effect.iter().find(|(_, given)| *given) {
+        return Err(Error::input(format!("{flag}: all lines are evaluated"), "leave it out"));
+    }
+    let lines = model.lines(choice)?;
+    let estimation = LinesEstimation {
+        model: model.diffusion()?,
+        lines: &lines,
+        estimator: arguments.estimator,
+        draws: arguments.draws as usize,
+        seed: workspace.seed,
+    };
+    let bound = model.calls(|| estimation.run(&workspace.device, workspace.bar.as_ref()))?;
+    let inputs = model.inputs_beside(provenance::lines_input(&lines));
+    let block = provenance::block(workspace.seed, &workspace.device_name, String::new(), inputs);
+    let mut result = json!({ "nelbo": bound, "provenance": block });
+    for (name, fact) in model.facts() {
+        result[name] = fact;
+    }
+    let rulings =
+        arguments.threshold.judge(&Outcome::estimated("bound", bound.bits_per_token, "bits/token", "sequences"));
+    rulings.add_to(&mut result);
+    workspace.print(&result, || rulings.below(describe_lines(&bound), "sequences"))?;
+    Ok(rulings.exit_code())
+}
+
+fn describe_lines(bound: &LinesBound) -> String {
+    let (b, p) = (&bound.bits_per_token, &bound.perplexity);
+    let [shortest, longest] = bound.lengths;
+    let mut lines = vec![
+        format!(
+            "NELBO {:.4} +- {:.4} bits/token (standard error of a ratio over sequences)",
+            b.value, b.standard_error
+        ),
+        format!(
+            "  {} sequences of {}, {shortest} to {longest} tokens, {} in all, {} draws, {} estimator",
+            bound.sequences, bound.dataset, bound.tokens_scored, bound.draws, bound.estimator
+        ),
+        format!("  perplexity {:.4} +- {:.4} per token", p.value, p.standard_error),
+    ];
+    lines.extend(bound.protocol.iter().map(|(name, choice)| format!("  {name}: {choice}")));
+    lines.join("\n")
 }
 
 /// The likelihood under the ODE. A run is loaded again on a device that differentiates; an ONNX network is differenced.

@@ -7,7 +7,7 @@ use elbow_base::Error;
 use elbow_harness::models::DataChoice;
 use elbow_harness::outside::{Finding, OutsideModel, Verdict};
 use elbow_harness::workspace::Workspace;
-use elbow_impls::data::Split;
+use elbow_impls::data::{Dataset, Split};
 use serde_json::json;
 
 use crate::flags::{RuntimeFlag, one_of};
@@ -24,9 +24,11 @@ pub enum Task {
   elbow model check denoiser.toml --dataset ./test.txt --json
 
 The network is called on corrupted sequences of the data, and each statement of the file is compared
-with its rivals: another id of the mask, other ids of the data, another meaning of the time or of the
-output. Also probed: outputs that are not finite, that change from call to call, or that depend on the
-other sequences of a batch. Exit code 2 where something is wrong.")]
+with its rivals: another id of the mask, other ids of the data, another frame, another meaning of the
+time or of the output, another schedule. A rival must save 2 % of the cost, and all rivals of a
+statement together are better by chance with a probability of at most 1 in 10,000. Also probed:
+outputs that are not finite, that change from call to call, or that depend on the other sequences of
+a batch or on padding. Exit code 2 where something is wrong.")]
 pub struct CheckArguments {
     /// The model file (TOML)
     file: PathBuf,
@@ -39,6 +41,9 @@ pub struct CheckArguments {
     /// Tokens per sequence, for a network that takes any, 1 to 1,000,000 [default: 64]
     #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     length: Option<u32>,
+    /// Each line of the text is a sequence of its own length; the probes take the beginnings of lines, cut to one length
+    #[arg(long, conflicts_with = "length")]
+    lines: bool,
     #[command(flatten)]
     runtime: RuntimeFlag,
 }
@@ -50,7 +55,13 @@ pub fn run(workspace: &Workspace, task: &Task) -> Result<u8, Error> {
     let model = OutsideModel::load(&arguments.file, runtime)?;
     let length = arguments.length.map(|length| length as usize);
     let choice = DataChoice { dataset: arguments.dataset.clone(), length, ..DataChoice::new(arguments.split) };
-    let data = model.data(workspace, &choice)?;
+    let data: Option<Box<dyn Dataset>> = match arguments.lines || model.is_of_lines() {
+        true => match model.lines(&choice)? {
+            Some(lines) => Some(Box::new(lines.cut()?)),
+            None => None,
+        },
+        false => model.data(workspace, &choice)?,
+    };
     let length = model.length(length)?;
     let findings = model.probe(data.as_deref(), length, workspace.seed, &workspace.device)?;
     let wrong = findings.iter().filter(|finding| finding.verdict == Verdict::Wrong).count();
@@ -78,5 +89,5 @@ fn line(finding: &Finding) -> String {
         Verdict::Wrong => "WRONG",
         Verdict::Note => "note ",
     };
-    format!("{mark}  {:13} {}", finding.probe, finding.detail)
+    format!("{mark}  {:14} {}", finding.probe, finding.detail)
 }

@@ -104,7 +104,7 @@ impl<'a> BoundEstimation<'a> {
     /// The sequences in the order of work.
     pub(crate) fn order(&self) -> Result<Vec<usize>, Error> {
         let count = self.sequences.unwrap_or(usize::MAX).min(self.data.len());
-        at_least_two(count, self.data)?;
+        at_least_two(&self.data.name(), count, self.data.len())?;
         // The first of a random order are like the rest; the first of a file need not be.
         Ok(match self.target {
             None => (0..count).collect(),
@@ -150,10 +150,7 @@ impl<'a> BoundEstimation<'a> {
         }
         let scored = terms.len() * dims + rest.map_or(0, |(_, tokens)| tokens);
         let whole = self.data.len() * dims + self.data.text().map_or(0, Text::rest);
-        let (estimator, protocol) = match draws.by_k_dce {
-            Some(_) => ("k-dce", K_DCE.protocol()),
-            None => ("objective", self.model.protocol()),
-        };
+        let (estimator, protocol) = self.convention(draws);
         let protocol = protocol.into_iter().chain(self.data_protocol(rest.is_some()));
         Ok(Bound {
             dataset: data,
@@ -177,6 +174,14 @@ impl<'a> BoundEstimation<'a> {
         })
     }
 
+    /// The name of the estimator, and the choices that define its number.
+    pub(super) fn convention(&self, draws: &Draws) -> (&'static str, Vec<(&'static str, String)>) {
+        match draws.by_k_dce {
+            Some(_) => ("k-dce", K_DCE.protocol()),
+            None => ("objective", self.model.protocol()),
+        }
+    }
+
     /// The conventions of the data: how a text is read, and what becomes of its end.
     pub(crate) fn data_protocol(&self, rest_is_scored: bool) -> Vec<(&'static str, String)> {
         let Some(text) = self.data.text() else { return Vec::new() };
@@ -192,10 +197,10 @@ impl<'a> BoundEstimation<'a> {
 }
 
 /// Refuses a number of sequences that has no standard error.
-pub(super) fn at_least_two(count: usize, data: &dyn Dataset) -> Result<(), Error> {
+pub(super) fn at_least_two(data: &str, count: usize, available: usize) -> Result<(), Error> {
     match count {
         0 | 1 => {
-            let what = format!("{}: {count} of {} sequences", data.name(), data.len());
+            let what = format!("{data}: {count} of {available} sequences");
             Err(Error::input(what, "a standard error needs two or more"))
         }
         _ => Ok(()),

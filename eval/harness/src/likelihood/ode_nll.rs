@@ -110,7 +110,7 @@ impl OdeLikelihood<'_> {
     /// Solves the ODE for every sequence.
     pub fn run(&self, device: &Device, bar: &dyn Progress) -> Result<OdeNll, Error> {
         let count = self.sequences.unwrap_or(usize::MAX).min(self.data.len());
-        at_least_two(count, self.data)?;
+        at_least_two(&self.data.name(), count, self.data.len())?;
         let all: Vec<usize> = (0..count).collect();
         let chunks: Vec<&[usize]> = all.chunks(CHUNK).collect();
         let steps = match self.derivative {

@@ -118,19 +118,48 @@ pub struct Target {
 }
 
 /// Nats per `dims` tokens over whole sequences of as many, and over the last tokens where these are scored too: the total
-/// by the number of tokens, with the error of a ratio to first order (Cochran, Sampling Techniques, 2.11).
+/// by the number of tokens.
 pub(super) fn per_window(nats: &[f64], dims: usize, rest: Option<(f64, usize)>) -> Estimate {
     let Some((last, tokens)) = rest else { return Estimate::of(nats) };
-    let windows = nats.len() as f64 + tokens as f64 / dims as f64;
-    let value = (nats.iter().sum::<f64>() + last) / windows;
-    let n = nats.len() as f64 + 1.0;
-    let whole: f64 = nats.iter().map(|nats| (nats - value).powi(2)).sum();
-    let square = whole + (last - value * tokens as f64 / dims as f64).powi(2);
-    Estimate { value, standard_error: (square * n / (n - 1.0)).sqrt() / windows, n: nats.len() as u64 + 1 }
+    let mut windows = vec![1.0; nats.len()];
+    windows.push(tokens as f64 / dims as f64);
+    ratio(&[nats, &[last]].concat(), &windows)
+}
+
+/// The total of some amounts by the total of their sizes, with the error of a ratio to first order (Cochran, Sampling
+/// Techniques, 2.11), over the units.
+pub(super) fn ratio(amounts: &[f64], sizes: &[f64]) -> Estimate {
+    let total: f64 = sizes.iter().sum();
+    let value = amounts.iter().sum::<f64>() / total;
+    let n = amounts.len() as f64;
+    let square: f64 = amounts.iter().zip(sizes).map(|(amount, size)| (amount - value * size).powi(2)).sum();
+    Estimate { value, standard_error: (square * n / (n - 1.0)).sqrt() / total, n: amounts.len() as u64 }
 }
 
 /// exp of a mean of nats per token, with the error of a smooth function of the mean to first order.
 pub(super) fn perplexity(nats: Estimate) -> Estimate {
     let value = nats.value.exp();
     Estimate { value, standard_error: value * nats.standard_error, n: nats.n }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_is_over_tokens_and_its_error_over_sequences() {
+        // 12 nats of 8 tokens; residuals 2 - 1.5 * 2, 4 - 1.5 * 2, 6 - 1.5 * 4: -1, 1, 0.
+        let e = ratio(&[2.0, 4.0, 6.0], &[2.0, 2.0, 4.0]);
+        assert_eq!((e.value, e.n), (1.5, 3));
+        assert!((e.standard_error - (2.0_f64 * 1.5).sqrt() / 8.0).abs() < 1e-15, "{e:?}");
+        // A mean of the sequences' own rates, 1, 2 and 1.5, has the same value here and another error.
+        let rates = Estimate::of(&[1.0, 2.0, 1.5]);
+        assert!((rates.standard_error - e.standard_error).abs() > 0.05);
+    }
+
+    #[test]
+    fn sequences_of_one_length_have_the_error_of_a_mean() {
+        let (e, mean) = (ratio(&[1.0, 2.0, 4.0], &[2.0; 3]), Estimate::of(&[0.5, 1.0, 2.0]));
+        assert!((e.value - mean.value).abs() < 1e-15 && (e.standard_error - mean.standard_error).abs() < 1e-15);
+    }
 }

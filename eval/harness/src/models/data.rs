@@ -1,11 +1,11 @@
 //! The data that a model is judged on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use elbow_base::Error;
 use elbow_impls::data::detokenizer::Detokenizer;
 use elbow_impls::data::text_options::Documents;
-use elbow_impls::data::{Dataset, Spec, Split, TextOptions};
+use elbow_impls::data::{Alphabet, Dataset, Lines, Spec, Split, TextOptions, token_array};
 
 use super::{AnyModel, Source};
 use crate::outside::OutsideModel;
@@ -77,10 +77,7 @@ impl AnyModel {
         let data = match &self.source {
             Source::Run(run) => of_run(run, workspace, choice),
             Source::Outside(model) => {
-                let set = model.data(workspace, choice)?.ok_or_else(|| {
-                    let what = format!("{}: no data", self.place.display());
-                    Error::input(what, "name them with --dataset NAME, or under [data] in the file")
-                })?;
+                let set = model.data(workspace, choice)?.ok_or_else(|| self.no_data())?;
                 Ok(JudgedData { set, difference: None })
             }
         }?;
@@ -88,6 +85,17 @@ impl AnyModel {
             return Err(Error::input(format!("--{option}: {} is no text", data.set.name()), "leave it out"));
         }
         Ok(data)
+    }
+
+    /// Opens the sequences of different lengths that a model from outside is judged on.
+    pub fn lines(&self, choice: &DataChoice) -> Result<Lines, Error> {
+        let no_model = || Error::input("--lines: a run of elbow has one length", "name a model file with --model");
+        self.outside().ok_or_else(no_model)?.lines(choice)?.ok_or_else(|| self.no_data())
+    }
+
+    fn no_data(&self) -> Error {
+        let what = format!("{}: no data", self.place.display());
+        Error::input(what, "name them with --dataset NAME, or under [data] in the file")
     }
 
     /// The data that say how the model's tokens are written: those of its training, or those that its file names, if it
@@ -150,11 +158,11 @@ impl OutsideModel {
     pub fn data(&self, workspace: &Workspace, choice: &DataChoice) -> Result<Option<Box<dyn Dataset>>, Error> {
         let own = self.file().data.as_ref();
         let Some(name) = choice.dataset.as_deref().or(own.map(|data| data.dataset.as_str())) else { return Ok(None) };
-        let mut spec = Spec {
-            alphabet: own.and_then(|data| data.alphabet.clone()),
-            length: Some(self.length(choice.length)?),
-            ..Spec::new(name, choice.split)
-        };
+        let alphabet = own.and_then(|data| data.alphabet.clone());
+        // Token ids have the length of their rows.
+        let is_ids = alphabet.as_deref().is_some_and(|alphabet| token_array::values(alphabet).is_some());
+        let length = if is_ids { None } else { Some(self.length(choice.length)?) };
+        let mut spec = Spec { alphabet, length, ..Spec::new(name, choice.split) };
         choice.text.apply(&mut spec.text);
         let data = workspace.open(&spec)?;
         self.check_fits(data.as_ref())?;
@@ -165,5 +173,28 @@ impl OutsideModel {
             }
             _ => Ok(Some(data)),
         }
+    }
+
+    /// Whether the model file says that each line of its text is a sequence.
+    pub fn is_of_lines(&self) -> bool {
+        self.file().data.as_ref().is_some_and(|data| data.lines)
+    }
+
+    /// The sequences of different lengths of the model file's text, or of another file that is named; none where neither
+    /// names one.
+    pub fn lines(&self, choice: &DataChoice) -> Result<Option<Lines>, Error> {
+        let own = self.file().data.as_ref();
+        let Some(path) = choice.dataset.as_deref().or(own.map(|data| data.dataset.as_str())) else { return Ok(None) };
+        let given = choice.length.map(|_| "length").or(choice.text.first());
+        if let Some(option) = given {
+            return Err(Error::input(format!("--{option}: each line is a sequence of its own length"), "leave it out"));
+        }
+        let alphabet = own.and_then(|data| data.alphabet.as_deref()).ok_or_else(|| {
+            let advice = "name it under [data], as alphabet = \"bytes\"";
+            Error::input(format!("{path}: lines of text need an alphabet"), advice)
+        })?;
+        let lines = Lines::load(Path::new(path), &Alphabet::parse(alphabet)?, choice.split)?;
+        self.check_lines(&lines)?;
+        Ok(Some(lines))
     }
 }

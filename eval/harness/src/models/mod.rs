@@ -185,12 +185,17 @@ impl AnyModel {
 
     /// The inputs of a number about the model on `data`, for its provenance.
     pub fn inputs(&self, data: &dyn Dataset) -> Vec<Input> {
+        self.inputs_beside(provenance::data_input(data))
+    }
+
+    /// The same where the data are given as an input.
+    pub fn inputs_beside(&self, data: Input) -> Vec<Input> {
         let name = match &self.source {
             Source::Run(_) => "ema.safetensors",
             Source::Outside(model) if model.file().model.python.is_some() => "network in Python",
             Source::Outside(_) => "network.onnx",
         };
-        vec![provenance::data_input(data), Input { name: name.into(), sha256: self.hash().to_owned() }]
+        vec![data, Input { name: name.into(), sha256: self.hash().to_owned() }]
     }
 
     /// What a result says of the model: `step`, `origin` and `settings` of a run; `model` (the file) and `runtime` of a model

@@ -9,6 +9,9 @@ use elbow_metrics::{InputArray, NumberType, OnnxSession, Port};
 
 use super::{ModelFile, ModelKind};
 
+/// What is done with an output and its extents.
+pub type Take<'a> = dyn FnMut(&[f32], &[usize]) -> Result<(), String> + 'a;
+
 /// Computes the output of a network from arrays for its inputs.
 pub trait Backend: Send + Sync {
     /// The inputs, in the order in which a call takes them.
@@ -16,6 +19,13 @@ pub trait Backend: Send + Sync {
 
     /// The output of a call, row-major, with its extents; or what went wrong.
     fn run(&self, inputs: &[InputArray]) -> Result<(Vec<f32>, Vec<usize>), String>;
+
+    /// Gives `take` the output of a call with its extents, where it lies: a copy of large logits takes a part of a
+    /// network's own time.
+    fn run_in_place(&self, inputs: &[InputArray], take: &mut Take) -> Result<(), String> {
+        let (output, shape) = self.run(inputs)?;
+        take(&output, &shape)
+    }
 
     /// Whether [`Self::masked_costs`] has a shorter way than the output: logits that never leave their device.
     fn has_costs(&self) -> bool {
@@ -60,7 +70,11 @@ impl Backend for Onnx {
     }
 
     fn run(&self, inputs: &[InputArray]) -> Result<(Vec<f32>, Vec<usize>), String> {
-        self.session.run(inputs, self.output)
+        self.session.run(inputs, self.output, |output, shape| (output.to_vec(), shape))
+    }
+
+    fn run_in_place(&self, inputs: &[InputArray], take: &mut Take) -> Result<(), String> {
+        self.session.run(inputs, self.output, |output, shape| take(output, &shape))?
     }
 
     fn hash(&self) -> &str {

@@ -5,16 +5,16 @@ mod model_file;
 mod network;
 mod points;
 mod probe;
-mod probe_points;
 mod tokens;
 
 use std::path::Path;
+use std::time::Duration;
 
 use burn::tensor::Device;
 use elbow_base::Error;
 use elbow_impls::DiffusionModel;
 use elbow_impls::d3pm::{D3pmUniform, ReverseKernel};
-use elbow_impls::data::Dataset;
+use elbow_impls::data::{Dataset, Lines};
 use elbow_impls::diffusion_model::Objective;
 use elbow_impls::gaussian::{Gaussian, Prediction};
 use elbow_impls::md4::Md4;
@@ -127,6 +127,12 @@ impl OutsideModel {
         }
     }
 
+    /// The time that threads have spent in the network itself, all of them together: what is left of a run is the cost of
+    /// everything around it.
+    pub fn time_in_network(&self) -> Duration {
+        self.network().spent()
+    }
+
     /// Tokens per sequence of a text: the file's, or those `asked` for where the network takes any. Refuses others than the
     /// file's.
     pub fn length(&self, asked: Option<usize>) -> Result<usize, Error> {
@@ -144,7 +150,7 @@ impl OutsideModel {
     pub fn check_fits(&self, data: &dyn Dataset) -> Result<(), Error> {
         let (values, tokens, model) = (data.values(), data.length(), &self.file().model);
         let fewer = data.image().is_none() && values < model.values;
-        if (values == model.values || fewer) && model.length.is_none_or(|length| length == tokens) {
+        if (values == model.values || fewer) && self.file().takes_length(tokens) {
             return Ok(());
         }
         let what = format!("{} has {values} values and {tokens} tokens per sequence", data.name());
@@ -152,6 +158,20 @@ impl OutsideModel {
         Err(Error::input(
             format!("{what}, the model {} values and {length} of tokens", model.values),
             "name the data that the model was trained for",
+        ))
+    }
+
+    /// Refuses sequences of other values or lengths than the model's.
+    pub fn check_lines(&self, lines: &Lines) -> Result<(), Error> {
+        let (values, [shortest, longest], file) = (lines.values(), lines.lengths(), self.file());
+        if values <= file.model.values && [shortest, longest].iter().all(|&length| file.takes_length(length)) {
+            return Ok(());
+        }
+        let what = format!("{} has {values} values and {shortest} to {longest} tokens per sequence", lines.name());
+        let length = file.model.length.map_or("any number".to_owned(), |length| length.to_string());
+        Err(Error::input(
+            format!("{what}, the model {} values and {length} of tokens", file.model.values),
+            "name the data that the model was trained for, or the id that fills shorter sequences up: pad_id",
         ))
     }
 
@@ -165,8 +185,8 @@ impl OutsideModel {
         device: &Device,
     ) -> Result<Vec<Finding>, Error> {
         match &self.denoiser {
-            OutsideDenoiser::Tokens(tokens) => probe::probe(tokens, data, length, seed, device),
-            OutsideDenoiser::Points(points) => probe_points::probe(points, data, length, seed, device),
+            OutsideDenoiser::Tokens(tokens) => probe::probe_tokens(tokens, data, length, seed, device),
+            OutsideDenoiser::Points(points) => probe::probe_points(points, data, length, seed, device),
         }
     }
 

@@ -45,6 +45,8 @@ pub struct ModelTable {
     pub value_ids: Option<[u32; 2]>,
     /// Ids that stand visible around every sequence.
     pub frame: Option<Frame>,
+    /// The id that fills shorter sequences up to `length`; absent where all are as long.
+    pub pad_id: Option<u32>,
 }
 
 /// The family of a process.
@@ -60,7 +62,7 @@ pub enum ModelKind {
 }
 
 /// Ids that stand visible around every sequence, such as `[CLS]` and `[SEP]`.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Frame {
     /// Before the sequence.
@@ -105,6 +107,19 @@ pub enum TimeMeaning {
     Sigma,
     /// EDM's c_noise, ln(sigma / alpha) / 4.
     CNoise,
+}
+
+impl TimeMeaning {
+    /// Its name in a model file.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::MaskRate => "mask-rate",
+            Self::LogSnr => "log-snr",
+            Self::Sigma => "sigma",
+            Self::CNoise => "c-noise",
+        }
+    }
 }
 
 /// The input that tells the network the class.
@@ -165,8 +180,11 @@ pub struct ProcessTable {
 pub struct DataTable {
     /// The data set by name or file.
     pub dataset: String,
-    /// The alphabet of a text: `text8`, `bytes`, `tokenizer:FILE`.
+    /// The alphabet of a text: `text8`, `bytes`, `tokenizer:FILE`, `vocab:FILE`; of token ids in an npy or npz file: `ids:V`.
     pub alphabet: Option<String>,
+    /// Whether each line of the text is a sequence of its own length; windows of `length` tokens otherwise.
+    #[serde(default)]
+    pub lines: bool,
 }
 
 impl ModelFile {
@@ -182,8 +200,10 @@ impl ModelFile {
             if beside.exists() {
                 data.dataset = beside.display().to_string();
             }
-            if let Some(tokenizer) = data.alphabet.as_ref().and_then(|alphabet| alphabet.strip_prefix("tokenizer:")) {
-                data.alphabet = Some(format!("tokenizer:{}", folder.join(tokenizer).display()));
+            for kind in ["tokenizer:", "vocab:"] {
+                if let Some(defined) = data.alphabet.as_ref().and_then(|alphabet| alphabet.strip_prefix(kind)) {
+                    data.alphabet = Some(format!("{kind}{}", folder.join(defined).display()));
+                }
             }
         }
         file.check().map_err(wrong)?;
@@ -207,6 +227,11 @@ impl ModelFile {
         usize::from(frame.first.is_some()) + usize::from(frame.last.is_some())
     }
 
+    /// Whether sequences can have so many tokens.
+    pub fn takes_length(&self, tokens: usize) -> bool {
+        self.model.length.is_none_or(|length| tokens == length || (self.model.pad_id.is_some() && tokens < length))
+    }
+
     /// The meaning of the output of a Gaussian diffusion.
     pub fn prediction(&self) -> Option<Prediction> {
         Some(match self.output.means {
@@ -221,7 +246,7 @@ impl ModelFile {
 
     /// What the file says that cannot be.
     fn check(&self) -> Result<(), String> {
-        let ModelTable { onnx, python, kind, values, length, mask_id, value_ids, .. } = &self.model;
+        let ModelTable { onnx, python, kind, values, length, mask_id, value_ids, pad_id, .. } = &self.model;
         if onnx.is_some() == python.is_some() {
             return Err("a model has a network: onnx = FILE, or python = \"module:function\"".to_owned());
         }
@@ -245,6 +270,14 @@ impl ModelFile {
             }
             (ModelKind::Uniform | ModelKind::Gaussian, Some(_)) => {
                 return Err("mask_id: only masked models have one".to_owned());
+            }
+            _ => {}
+        }
+        match (pad_id, length) {
+            (Some(_), _) if *kind == ModelKind::Gaussian => return Err("pad_id: points have no ids".to_owned()),
+            (Some(_), None) => return Err("pad_id: say up to how many tokens it fills, length = L".to_owned()),
+            (Some(id), _) if ids.contains(&u64::from(*id)) || *mask_id == Some(*id) => {
+                return Err(format!("pad_id = {id} is an id of the data or of the mask"));
             }
             _ => {}
         }

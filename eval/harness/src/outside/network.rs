@@ -1,7 +1,9 @@
 //! The calls of a network from outside: arrays in, arrays out, in the batches that its file allows.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use burn::tensor::kind::Basic;
 use burn::tensor::{Int, Tensor, TensorData};
@@ -22,12 +24,14 @@ pub(super) struct Network {
     few_sizes: bool,
     /// The first failed call: a denoiser has no way to say so, and returns NaN.
     failure: Mutex<Option<String>>,
+    /// Nanoseconds that threads have spent in the network.
+    spent: AtomicU64,
 }
 
 impl Network {
     /// The network of a function, which takes any number of rows.
     pub fn of_function(file: ModelFile, backend: Box<dyn Backend>) -> Self {
-        Self { backend, file, batch: None, few_sizes: false, failure: Mutex::new(None) }
+        Self { backend, file, batch: None, few_sizes: false, failure: Mutex::new(None), spent: AtomicU64::new(0) }
     }
 
     /// Loads the ONNX network of a model file and compares its ports with what the file says.
@@ -49,7 +53,7 @@ impl Network {
         }
         if let Some(port) = session.inputs.iter().find(|port| !named.contains(&&port.name)) {
             let what = format!("its input {:?} is not among the model file's inputs", port.name);
-            return Err(wrong(format!("{what}: fix it in the export, or name it")));
+            return Err(wrong(format!("{what}: {}", unnamed(port))));
         }
         if let Some(port) = session.inputs.iter().chain([&session.outputs[output]]).find(|port| port.number.is_none()) {
             let what = format!("{:?} has a type that is neither float32, int64 nor int32", port.name);
@@ -66,19 +70,39 @@ impl Network {
                 return Err(wrong(format!("{what}: say so, length = {}", fixed - file.frame_length().min(fixed))));
             }
             (Some(fixed), Some(length)) if fixed != whole(length) => {
-                return Err(wrong(format!(
-                    "its sequences have {fixed} tokens, and the model file says {}",
-                    whole(length)
-                )));
+                let what = format!("its sequences have {fixed} tokens, and the model file says {}", whole(length));
+                return Err(wrong(match file.model.frame {
+                    None if fixed > length => {
+                        format!("{what}: say length = {fixed}, or name the ids around every sequence under frame")
+                    }
+                    _ => what,
+                }));
             }
             _ => {}
         }
-        Ok(Self { backend: Box::new(Onnx { session, output }), file, batch, few_sizes, failure: Mutex::new(None) })
+        let backend = Box::new(Onnx { session, output });
+        Ok(Self { backend, file, batch, few_sizes, failure: Mutex::new(None), spent: AtomicU64::new(0) })
     }
 
     /// SHA-256 of the ONNX file, or of what a function is made of.
     pub fn hash(&self) -> &str {
         self.backend.hash()
+    }
+
+    /// The time that threads have spent in the network, all of them together.
+    pub fn spent(&self) -> Duration {
+        Duration::from_nanos(self.spent.load(Ordering::Relaxed))
+    }
+
+    /// Whether a call takes any number of sequences.
+    pub fn takes_any_batch(&self) -> bool {
+        self.batch.is_none()
+    }
+
+    /// Whether a call takes sequences of any length.
+    pub fn takes_any_length(&self) -> bool {
+        let tokens = self.backend.inputs().iter().find(|port| port.name == self.file.inputs.tokens);
+        tokens.is_some_and(|port| port.shape.get(1) == Some(&None))
     }
 
     /// The first failed call, if one has failed since the last question.
@@ -89,24 +113,49 @@ impl Network {
     /// The output for each sequence, \[sequences, positions, width\] (width 1 for points): `row` gives the input array
     /// of one sequence, `time` the number of its noise.
     pub fn call<K: Basic>(&self, input: &Input<K>, rows: &Rows, times: &[f64]) -> Result<(Vec<f32>, usize), String> {
+        let (mut values, mut all) = (Vec::new(), 0);
+        self.call_with(input, rows, times, |_, output, width| {
+            all = width;
+            values.extend_from_slice(output);
+            Ok(())
+        })?;
+        Ok((values, all))
+    }
+
+    /// The same, without a copy: `take` is given the number of the first sequence of a call, the outputs of its sequences,
+    /// and the width.
+    pub fn call_with<K: Basic>(
+        &self,
+        input: &Input<K>,
+        rows: &Rows,
+        times: &[f64],
+        mut take: impl FnMut(usize, &[f32], usize) -> Result<(), String>,
+    ) -> Result<(), String> {
         let class: Option<Vec<i64>> = input.class.clone().map(ids);
         let count = times.len();
         let free = if self.few_sizes { count.next_power_of_two() } else { count };
         let size = self.batch.unwrap_or(free).max(1);
-        let (mut values, mut width) = (Vec::new(), 0);
         for first in (0..count).step_by(size) {
             // The last call is filled up with its last sequence.
             let members: Vec<usize> = (first..first + size).map(|index| index.min(count - 1)).collect();
             let arrays = self.arrays(&members, rows, times, class.as_deref())?;
-            let (part, shape) = self.backend.run(&arrays)?;
-            let per_sequence = part.len() / members.len();
-            if !part.len().is_multiple_of(members.len()) || !per_sequence.is_multiple_of(rows.length) {
-                return Err(format!("its output has the shape {shape:?} for {size} sequences of {}", rows.length));
-            }
-            width = per_sequence / rows.length;
-            values.extend_from_slice(&part[..per_sequence * size.min(count - first)]);
+            let start = Instant::now();
+            self.backend.run_in_place(&arrays, &mut |part, shape| {
+                self.spent.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+                let per_sequence = part.len() / members.len();
+                if shape.len() == 3 && shape[1] != rows.length && shape[2] == rows.length {
+                    return Err(format!(
+                        "its output has the shape {shape:?}, with the values before the tokens: transpose it to \
+                         [batch, length, V] in the export"
+                    ));
+                }
+                if !part.len().is_multiple_of(members.len()) || !per_sequence.is_multiple_of(rows.length) {
+                    return Err(format!("its output has the shape {shape:?} for {size} sequences of {}", rows.length));
+                }
+                take(first, &part[..per_sequence * size.min(count - first)], per_sequence / rows.length)
+            })?;
         }
-        Ok((values, width))
+        Ok(())
     }
 
     /// Whether [`Self::masked_costs`] has a shorter way than the output.
@@ -196,6 +245,19 @@ impl Network {
             vec![f32::NAN; shape.iter().product()]
         });
         Tensor::from_data(TensorData::new(values, shape), device)
+    }
+}
+
+/// What to do about an input that the model file does not name.
+fn unnamed(port: &Port) -> &'static str {
+    match (port.number, port.shape.len()) {
+        (Some(NumberType::Float32), 0..=1) | (Some(NumberType::Float32), 2) if port.shape.get(1) != Some(&None) => {
+            "the network sees a time; name it under inputs.time, or fix it in the export"
+        }
+        (Some(NumberType::Int64 | NumberType::Int32), 0..=1) => {
+            "a class or a time per sequence; name it under inputs.class or inputs.time, or fix it in the export"
+        }
+        _ => "a number per token, as an attention mask; fix it in the export",
     }
 }
 

@@ -77,7 +77,12 @@ impl OnnxSession {
     }
 
     /// Fails.
-    pub fn run(&self, _: &[InputArray], _: usize) -> std::result::Result<(Vec<f32>, Vec<usize>), String> {
+    pub fn run<T>(
+        &self,
+        _: &[InputArray],
+        _: usize,
+        _: impl FnOnce(&[f32], Vec<usize>) -> T,
+    ) -> std::result::Result<T, String> {
         Err(no_onnx().to_string())
     }
 }

@@ -69,22 +69,29 @@ impl OnnxSession {
         self.inputs.iter().find(|port| port.name == name)
     }
 
-    /// The output `wanted` for inputs in the order of [`Self::inputs`], and its shape.
-    pub fn run(&self, inputs: &[InputArray], wanted: usize) -> std::result::Result<(Vec<f32>, Vec<usize>), String> {
+    /// What `take` makes of the output `wanted` and its shape, for inputs in the order of [`Self::inputs`]. The output lies
+    /// where the runtime has put it: a copy of large logits takes a part of the network's own time.
+    pub fn run<T>(
+        &self,
+        inputs: &[InputArray],
+        wanted: usize,
+        take: impl FnOnce(&[f32], Vec<usize>) -> T,
+    ) -> std::result::Result<T, String> {
         match &self.state {
-            State::Native(sessions) => {
-                sessions.run(|session| self.run_native(session, inputs, wanted)).map_err(|e| one_line(&e.to_string()))
-            }
-            State::Embedded(plans) => guarded(|| self.run_embedded(plans, inputs, wanted)),
+            State::Native(sessions) => sessions
+                .run(|session| self.run_native(session, inputs, wanted, take))
+                .map_err(|e| one_line(&e.to_string())),
+            State::Embedded(plans) => guarded(|| self.run_embedded(plans, inputs, wanted, take)),
         }
     }
 
-    fn run_native(
+    fn run_native<T>(
         &self,
         session: &mut Session,
         inputs: &[InputArray],
         wanted: usize,
-    ) -> ort::Result<(Vec<f32>, Vec<usize>)> {
+        take: impl FnOnce(&[f32], Vec<usize>) -> T,
+    ) -> ort::Result<T> {
         let mut given: Vec<(&str, SessionInputValue)> = Vec::new();
         for (port, input) in self.inputs.iter().zip(inputs) {
             let value: SessionInputValue = match (input, port.number) {
@@ -98,21 +105,24 @@ impl OnnxSession {
         }
         let outputs = session.run(given)?;
         let (shape, values) = outputs[wanted].try_extract_tensor::<f32>()?;
-        Ok((values.to_vec(), shape.iter().map(|&n| n as usize).collect()))
+        Ok(take(values, shape.iter().map(|&n| n as usize).collect()))
     }
 
-    fn run_embedded(
+    fn run_embedded<T>(
         &self,
         plans: &Mutex<Plans>,
         inputs: &[InputArray],
         wanted: usize,
-    ) -> TractResult<(Vec<f32>, Vec<usize>)> {
+        take: impl FnOnce(&[f32], Vec<usize>) -> T,
+    ) -> TractResult<T> {
         let shapes: Vec<Vec<usize>> = inputs.iter().map(|input| input.shape().to_vec()).collect();
         let known = plans.lock().unwrap_or_else(PoisonError::into_inner).get(&shapes).cloned();
         let plan = match known {
             Some(plan) => plan,
             None => {
-                let mut model = tract_onnx::onnx().model_for_read(&mut &self.bytes[..])?;
+                // Shapes that the exporter noted are of free axes, which the inputs fix.
+                let onnx = tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_shapes(true);
+                let mut model = onnx.model_for_read(&mut &self.bytes[..])?;
                 for (place, (port, shape)) in self.inputs.iter().zip(&shapes).enumerate() {
                     let kind = match port.number {
                         Some(NumberType::Int64) => DatumType::I64,
@@ -136,7 +146,11 @@ impl OnnxSession {
         let given = self.inputs.iter().zip(inputs).map(|pair| Ok(tensor(pair)?.into()));
         let outputs = plan.run(given.collect::<TractResult<_>>()?)?;
         let output = outputs[wanted].to_plain_array_view::<f32>()?;
-        Ok((output.iter().copied().collect(), output.shape().to_vec()))
+        let shape = output.shape().to_vec();
+        Ok(match output.as_slice() {
+            Some(values) => take(values, shape),
+            None => take(&output.iter().copied().collect::<Vec<_>>(), shape),
+        })
     }
 }
 
