@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use elbow_reports::format::{counted, exact, with_error, with_unit};
-use elbow_reports::record::{Row, Verdict, latest, read_rows};
+use elbow_reports::record::{About, Claim, Row, Verdict, latest, read_rows};
 
 /// What is shown of a claim.
 enum Shown {
@@ -40,11 +40,21 @@ pub fn results(records: &Path) -> String {
         table += &line(row.unwrap_or_else(|| panic!("{}: no row {suite}/{id}", newest.display())), shown);
     }
     let name = newest.file_name().expect("a name").to_string_lossy();
-    let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
+    let subjects = [Some(About::Paper), Some(About::Elbow), None];
+    let counted =
+        subjects.map(|about| (about, counts(&rows, about))).into_iter().filter(|(_, counts)| !counts.is_empty());
+    let subject = |about: Option<About>| about.map_or("of older rows, without a subject".to_owned(), |a| a.to_string());
+    let counts: Vec<String> = counted.map(|(about, counts)| format!("{}: {counts}", subject(about))).collect();
+    let counts = counts.join("; ");
+    format!("{table}\nAll claims {counts} ([record {name}](reports/record/{name}/report/report.md)).\n")
+}
+
+/// How many claims of a kind have each verdict.
+fn counts(rows: &[&Row], about: Option<About>) -> String {
+    let count = |verdict| rows.iter().filter(|row| row.claim.about == about && row.verdict == verdict).count();
     let counts = Verdict::ALL.map(|verdict| (count(verdict), verdict));
     let counts = counts.iter().filter(|(n, _)| *n > 0).map(|(n, verdict)| format!("{n} {verdict}"));
-    let counts = counts.collect::<Vec<_>>().join(", ");
-    format!("{table}\nAll {} claims: {counts} ([record {name}](reports/record/{name}/report/report.md)).\n", rows.len())
+    counts.collect::<Vec<_>>().join(", ")
 }
 
 /// A line of the table.
@@ -82,5 +92,7 @@ fn a_line_holds_what_the_row_says() {
             "device": "cpu", "threads": 2, "claim_hash": "", "inputs": [], "finished": "2026-11-23T02:49:50Z"}}"#;
     let row: Row = serde_json::from_str(row).expect("a row");
     assert_eq!(line(&row, &Shown::Deciding), "| A \\|b\\| | q: -2.28 ± 0.19 bits/dim (1 training) | consistent |\n");
+    let of_papers = Row { claim: Claim { about: Some(About::Paper), ..row.claim.clone() }, ..row.clone() };
+    assert_eq!(counts(&[&row, &of_papers], Some(About::Paper)), "1 consistent");
     assert_eq!(line(&row, &Shown::Beside("beside")), "| A \\|b\\| | beside: 2.5 (1 training) | consistent |\n");
 }
