@@ -124,7 +124,7 @@ fn both_models_are_asked_about_the_same_noise() {
 }
 
 #[test]
-fn other_schedules_share_a_part_of_the_noise_and_other_seeds_none_by_design() {
+fn other_schedules_share_a_part_of_the_noise() {
     let (pair, data) = (Pair::new(), Pair::new().data(1));
     let schedules =
         [MaskedSchedule::Linear, MaskedSchedule::Cosine].map(|schedule| Md4::new(schedule, Weighting::Elbo));
