@@ -9,7 +9,7 @@ use image::{DynamicImage, ImageError, ImageFormat, ImageReader, ImageResult, Lim
 use walkdir::WalkDir;
 
 use crate::kinds::{Kind, is_hidden};
-use crate::whole::is_whole;
+use crate::whole::{has_more_frames, is_whole};
 use crate::{Error, Image, ImageSet, Reading, Result};
 
 /// Most memory that a decoder may ask for, in bytes: some take twice as much.
@@ -79,7 +79,8 @@ impl ImageSet for Folder {
     }
 
     /// Decodes a file by its content, not its ending. Transparency is dropped, not blended (as by Pillow's
-    /// `convert("RGB")`); 16 bits are rounded to 8 (where Pillow clips); the orientation of a camera is ignored.
+    /// `convert("RGB")`); 16 bits are rounded to 8 (where Pillow clips); the orientation of a camera is ignored; the first
+    /// frame or page is the image.
     fn image(&self, index: usize) -> Result<Image> {
         let Entry { path, unread } = &self.files[index];
         if let Some(why) = unread {
@@ -90,15 +91,19 @@ impl ImageSet for Folder {
         if bytes.is_empty() || reader.format().is_some_and(|format| !is_whole(format, &bytes)) {
             return Err(Error::Truncated(bytes.len()));
         }
-        let lossy = reader.format() == Some(ImageFormat::Jpeg);
+        let format = reader.format();
         let image = decoded(reader)?;
-        let converted = match &image {
-            DynamicImage::ImageLumaA8(_) | DynamicImage::ImageRgba8(_) => Some("transparency dropped"),
-            DynamicImage::ImageLuma8(_) | DynamicImage::ImageRgb8(_) => {
-                lossy.then_some("decoded from JPEG, which is lossy")
+        let mut converted = match &image {
+            DynamicImage::ImageLumaA8(_) | DynamicImage::ImageRgba8(_) => vec!["transparency dropped"],
+            DynamicImage::ImageLuma8(_) | DynamicImage::ImageRgb8(_) if format == Some(ImageFormat::Jpeg) => {
+                vec!["decoded from JPEG, which is lossy"]
             }
-            _ => Some("more than 8 bits rounded to 8"),
+            DynamicImage::ImageLuma8(_) | DynamicImage::ImageRgb8(_) => Vec::new(),
+            _ => vec!["more than 8 bits rounded to 8"],
         };
+        if format.is_some_and(|format| has_more_frames(format, &bytes)) {
+            converted.push("only the first of several frames or pages is read");
+        }
         let (height, width) = (image.height() as usize, image.width() as usize);
         if height == 0 || width == 0 {
             return Err(Error::EmptyImage([height, width]));

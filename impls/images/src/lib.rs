@@ -35,8 +35,8 @@ pub struct Image {
     pub channels: usize,
     /// Levels \[height, width, channels\], row-major.
     pub pixels: Vec<u8>,
-    /// The conversion that decoding needed, if any.
-    pub converted: Option<&'static str>,
+    /// What decoding changed or left out.
+    pub converted: Vec<&'static str>,
 }
 
 /// How a set was read.

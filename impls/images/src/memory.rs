@@ -119,7 +119,7 @@ impl ImageSet for Images {
 
     fn image(&self, index: usize) -> Result<Image> {
         let Self { height, width, channels, .. } = *self;
-        Ok(Image { height, width, channels, pixels: self.pixels(index).to_vec(), converted: None })
+        Ok(Image { height, width, channels, pixels: self.pixels(index).to_vec(), converted: Vec::new() })
     }
 
     fn class(&self, index: usize) -> Option<String> {

@@ -1,10 +1,14 @@
-//! Whether an image file is whole.
+//! Whether an image file is whole, and whether it holds more than one image.
 //!
 //! Decoders give the part of a truncated image that they have, the rest grey, and leave out what follows the pixels. A
 //! file that does not end as its format says is unreadable here, as by Pillow (which accepts a PNG file without its
 //! last chunk).
 
+use std::io::Cursor;
+
 use image::ImageFormat;
+use image::codecs::png::PngDecoder;
+use image::codecs::webp::WebPDecoder;
 
 /// Whether the file ends as its format says; what follows the end is ignored. TIFF's parts lie in any order: its decoder
 /// refuses missing ones.
@@ -23,6 +27,17 @@ pub(crate) fn is_whole(format: ImageFormat, bytes: &[u8]) -> bool {
             bytes.last().is_some_and(u8::is_ascii_whitespace)
         }
         _ => true,
+    }
+}
+
+/// Whether a whole file holds further frames or pages, of which decoders give the first.
+pub(crate) fn has_more_frames(format: ImageFormat, bytes: &[u8]) -> bool {
+    let file = Cursor::new(bytes);
+    match format {
+        ImageFormat::Png => PngDecoder::new(file).is_ok_and(|decoder| decoder.is_apng().unwrap_or(false)),
+        ImageFormat::WebP => WebPDecoder::new(file).is_ok_and(|decoder| decoder.has_animation()),
+        ImageFormat::Tiff => tiff::decoder::Decoder::new(file).is_ok_and(|decoder| decoder.more_images()),
+        _ => false,
     }
 }
 

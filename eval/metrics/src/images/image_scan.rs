@@ -90,8 +90,8 @@ impl Part {
         levels.iter_mut().zip(own).for_each(|(all, one)| *all += one);
         self.kept.push((index, hash(image), crate::entropy::bits(&own)));
         *self.sizes.entry(format!("{}x{}x{}", image.height, image.width, image.channels)).or_default() += 1;
-        if let Some(what) = image.converted {
-            *self.converted.entry(what.to_owned()).or_default() += 1;
+        for what in &image.converted {
+            *self.converted.entry((*what).to_owned()).or_default() += 1;
         }
     }
 }

@@ -86,7 +86,7 @@ fn scale_is_that_of_the_tools() {
 
 #[test]
 fn prepare_repeats_grey_and_refuses_inputs_that_do_not_fit() {
-    let grey = Image { height: 2, width: 2, channels: 1, pixels: vec![0, 51, 102, 255], converted: None };
+    let grey = Image { height: 2, width: 2, channels: 1, pixels: vec![0, 51, 102, 255], converted: Vec::new() };
     let (planes, _) = Convention::Unit.prepare(&grey, 3, None).expect("repeats");
     assert_eq!(planes, [0.0, 0.2, 0.4, 1.0].repeat(3));
     // The message or its advice has this word.

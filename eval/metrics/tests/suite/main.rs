@@ -80,7 +80,7 @@ fn noise(seed: u64, [height, width]: [usize; 2]) -> Image {
 }
 
 fn colour(pixels: Vec<u8>, [height, width]: [usize; 2]) -> Image {
-    Image { height, width, channels: 3, pixels, converted: None }
+    Image { height, width, channels: 3, pixels, converted: Vec::new() }
 }
 
 /// A bundled network on the embedded runtime.

@@ -5,7 +5,7 @@
 //! over the noise level (the log-SNR), where the integrand is smooth and decays at both ends.
 
 use elbow_process::Weighting;
-use faer::Mat;
+use ndarray::Array2;
 
 use super::forward::Forward;
 use super::model::DiscreteModel;
@@ -66,8 +66,8 @@ struct TokenRate<'a> {
     z: usize,
     /// Rhat of each jump z -> j, per unit of the noise level.
     learned: Vec<f64>,
-    cumulative: &'a Mat<f64>,
-    rates: &'a Mat<f64>,
+    cumulative: &'a Array2<f64>,
+    rates: &'a Array2<f64>,
 }
 
 impl<'a> TokenRate<'a> {
@@ -75,8 +75,8 @@ impl<'a> TokenRate<'a> {
         parameterization: ReverseParameterization,
         mu: &[f64],
         z: usize,
-        cumulative: &'a Mat<f64>,
-        rates: &'a Mat<f64>,
+        cumulative: &'a Array2<f64>,
+        rates: &'a Array2<f64>,
     ) -> Self {
         let mixed = |j: usize| mu.iter().enumerate().map(|(v, p)| p * cumulative[(v, j)]).sum::<f64>();
         let rate = |j: usize| {

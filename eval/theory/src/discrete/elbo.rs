@@ -1,6 +1,6 @@
 //! The terms of the bounds L^(i) of discrete diffusion, from the explicit joint law of neighbouring states.
 
-use faer::Mat;
+use ndarray::Array2;
 
 use super::model::DiscreteModel;
 use super::reverse_kernel::{ReverseStep, kl};
@@ -8,7 +8,7 @@ use super::reverse_parameterization::posterior;
 
 /// D(x) = E log q(x | z) of every outcome x, nats, where `cumulative` is q(z | x) and `marginal` q(z)
 /// [Demystifying, L^(i)].
-pub(super) fn decoders(model: &DiscreteModel, cumulative: &Mat<f64>, marginal: &[f64]) -> Vec<f64> {
+pub(super) fn decoders(model: &DiscreteModel, cumulative: &Array2<f64>, marginal: &[f64]) -> Vec<f64> {
     let decoder = |&(x, q): &(usize, f64)| {
         let mut decoder = 0.0;
         for (z, marginal) in marginal.iter().enumerate().filter(|(_, q)| **q > 0.0) {
@@ -52,7 +52,7 @@ pub(super) fn step_kls(step: &ReverseStep) -> Vec<f64> {
 }
 
 /// K(x) = KL(q(z_1 | x) || p(z_1)) of every outcome x, nats; `token_prior` is p(z_1\[n\]).
-pub(super) fn priors(model: &DiscreteModel, last: &Mat<f64>, token_prior: &[f64]) -> Vec<f64> {
+pub(super) fn priors(model: &DiscreteModel, last: &Array2<f64>, token_prior: &[f64]) -> Vec<f64> {
     let token = |v: usize| kl(token_prior.len(), |j| (last[(v, j)], token_prior[j]));
     model.outcomes.iter().map(|&(x, _)| model.index.digits(x).map(token).sum()).collect()
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use elbow_process::Weighting;
 use elbow_process::schedule::{LogSnr, MaskedSchedule, VectorSchedule, sigmoid};
-use faer::Mat;
+use ndarray::Array2;
 
 use super::matrix::{exponential, identity, masking};
 use crate::error::Error;
@@ -25,23 +25,23 @@ pub struct Forward {
 pub(super) enum Kind {
     /// A Markov chain in continuous time that jumps by the matrix P: q(z_t | x) = exp(tau (P - I)), tau = -log
     /// alpha(t). Where P^2 = P (uniform, absorbing) this is alpha I + (1 - alpha) P.
-    Jump { name: String, jump: Mat<f64>, idempotent: bool, schedule: MaskedSchedule },
+    Jump { name: String, jump: Array2<f64>, idempotent: bool, schedule: MaskedSchedule },
     /// Generalised masked diffusion.
     Vector(VectorSchedule),
     /// Given one-step matrices Q_1, ..., Q_T; the schedule serves the weighting only.
-    Steps { name: String, matrices: Vec<Mat<f64>>, schedule: MaskedSchedule },
+    Steps { name: String, matrices: Vec<Array2<f64>>, schedule: MaskedSchedule },
 }
 
 impl Forward {
     /// Uniform diffusion, (1 - beta) I + beta 11^T / V: a corrupted token is a uniformly random value.
     pub fn uniform(values: usize, schedule: MaskedSchedule) -> Self {
-        let jump = Mat::from_fn(values, values, |_, _| 1.0 / values as f64);
+        let jump = Array2::from_shape_fn((values, values), |(_, _)| 1.0 / values as f64);
         Self { values, states: values, kind: Kind::Jump { name: "uniform".into(), jump, idempotent: true, schedule } }
     }
 
     /// Masked diffusion: a corrupted token is the mask and stays so.
     pub fn absorbing(values: usize, schedule: MaskedSchedule) -> Self {
-        let jump = Mat::from_fn(values + 1, values + 1, |_, to| f64::from(to == values));
+        let jump = Array2::from_shape_fn((values + 1, values + 1), |(_, to)| f64::from(to == values));
         let kind = Kind::Jump { name: "absorbing".into(), jump, idempotent: true, schedule };
         Self { values, states: values + 1, kind }
     }
@@ -73,17 +73,19 @@ impl Forward {
     }
 
     /// q(z_t | x) at t = i / `steps`, shape \[states, states\] [D3PM (3)].
-    pub(super) fn cumulative(&self, i: usize, steps: usize) -> Mat<f64> {
+    pub(super) fn cumulative(&self, i: usize, steps: usize) -> Array2<f64> {
         let t = i as f64 / steps as f64;
         match &self.kind {
             Kind::Jump { schedule, .. } => self.jumped(schedule.alpha(t), schedule.mask_probability(t)),
             Kind::Vector(schedule) => masking(|v| (schedule.alpha(v, t), schedule.mask_probability(v, t)), self.values),
-            Kind::Steps { matrices, .. } => matrices[..i].iter().fold(identity(self.states), |product, m| product * m),
+            Kind::Steps { matrices, .. } => {
+                matrices[..i].iter().fold(identity(self.states), |product, m| product.dot(m))
+            }
         }
     }
 
     /// q(z_t | z_s) from s = (i - 1) / `steps` to t = i / `steps`, shape \[states, states\].
-    pub(super) fn one_step(&self, i: usize, steps: usize) -> Mat<f64> {
+    pub(super) fn one_step(&self, i: usize, steps: usize) -> Array2<f64> {
         let (s, t) = ((i - 1) as f64 / steps as f64, i as f64 / steps as f64);
         match &self.kind {
             Kind::Jump { schedule, .. } => {
@@ -105,13 +107,16 @@ impl Forward {
 
     /// The cumulative matrix at a noise level, and the jump rates per unit by which the level falls (zero diagonal).
     /// The level is the log-SNR for a scalar schedule, logit(1 - t) for a vector one.
-    pub(super) fn at_level(&self, level: f64) -> (Mat<f64>, Mat<f64>) {
+    pub(super) fn at_level(&self, level: f64) -> (Array2<f64>, Array2<f64>) {
         let (kept, lost) = (sigmoid(level), sigmoid(-level));
         match &self.kind {
             Kind::Jump { jump, .. } => {
                 // d(-log alpha) / d(-lambda) = 1 - alpha.
                 let rates =
-                    Mat::from_fn(self.states, self.states, |a, b| if a == b { 0.0 } else { lost * jump[(a, b)] });
+                    Array2::from_shape_fn(
+                        (self.states, self.states),
+                        |(a, b)| if a == b { 0.0 } else { lost * jump[(a, b)] },
+                    );
                 (self.jumped(kept, lost), rates)
             }
             Kind::Vector(schedule) => {
@@ -119,7 +124,11 @@ impl Forward {
                 let alpha = |v: usize| schedule.alpha_at_logit(v, level);
                 let rate = |v: usize| schedule.powers()[v] * schedule.mask_probability(v, lost) * kept / alpha(v);
                 let (values, states) = (self.values, self.states);
-                let rates = Mat::from_fn(states, states, |a, b| if a < values && b == values { rate(a) } else { 0.0 });
+                let rates =
+                    Array2::from_shape_fn(
+                        (states, states),
+                        |(a, b)| if a < values && b == values { rate(a) } else { 0.0 },
+                    );
                 (masking(|v| (alpha(v), schedule.mask_probability(v, lost)), values), rates)
             }
             Kind::Steps { .. } => unreachable!("no continuous process"),
@@ -166,10 +175,10 @@ impl Forward {
 
     /// The matrix of a jump process that keeps a token with probability `kept` = alpha_t / alpha_s; `lost` is 1 -
     /// `kept` without cancellation.
-    fn jumped(&self, kept: f64, lost: f64) -> Mat<f64> {
+    fn jumped(&self, kept: f64, lost: f64) -> Array2<f64> {
         let Kind::Jump { jump, idempotent, .. } = &self.kind else { unreachable!("a jump process") };
         if *idempotent {
-            return Mat::from_fn(self.states, self.states, |a, b| {
+            return Array2::from_shape_fn((self.states, self.states), |(a, b)| {
                 lost * jump[(a, b)] + if a == b { kept } else { 0.0 }
             });
         }
@@ -192,13 +201,13 @@ impl fmt::Display for Forward {
 mod tests {
     use super::*;
 
-    fn distance(a: &Mat<f64>, b: &Mat<f64>) -> f64 {
-        (a - b).norm_max()
+    fn distance(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
+        (a - b).iter().fold(0.0, |most: f64, entry| most.max(entry.abs()))
     }
 
     fn walk(schedule: MaskedSchedule) -> Forward {
         let rows = [[0.5, 0.5, 0.0], [0.3, 0.0, 0.7], [0.0, 0.2, 0.8]];
-        let jump = Mat::from_fn(3, 3, |a, b| rows[a][b]);
+        let jump = Array2::from_shape_fn((3, 3), |(a, b)| rows[a][b]);
         Forward { values: 3, states: 3, kind: Kind::Jump { name: "walk".into(), jump, idempotent: false, schedule } }
     }
 
@@ -218,7 +227,7 @@ mod tests {
             for forward in all {
                 let mut product = identity(forward.states);
                 for i in 1..=7 {
-                    product = &product * forward.one_step(i, 7);
+                    product = product.dot(&forward.one_step(i, 7));
                     let closed = forward.cumulative(i, 7);
                     assert!(distance(&product, &closed) < 5e-15, "{forward} {i}: {:e}", distance(&product, &closed));
                 }
@@ -231,14 +240,17 @@ mod tests {
     fn stationary_limits() {
         let last = |forward: &Forward| forward.cumulative(1, 1);
         assert!(
-            distance(&last(&Forward::uniform(4, MaskedSchedule::Linear)), &Mat::from_fn(4, 4, |_, _| 0.25)) < 1e-16
+            distance(
+                &last(&Forward::uniform(4, MaskedSchedule::Linear)),
+                &Array2::from_shape_fn((4, 4), |(_, _)| 0.25)
+            ) < 1e-16
         );
-        let masked = Mat::from_fn(5, 5, |_, b| f64::from(b == 4));
+        let masked = Array2::from_shape_fn((5, 5), |(_, b)| f64::from(b == 4));
         assert_eq!(distance(&last(&Forward::absorbing(4, MaskedSchedule::Cosine)), &masked), 0.0);
         // Stationary law of the walk by detailed balance: p0 * 0.5 = p1 * 0.3, p1 * 0.7 = p2 * 0.2.
         let weights = [1.0, 5.0 / 3.0, 35.0 / 6.0];
         let total: f64 = weights.iter().sum();
-        let stationary = Mat::from_fn(3, 3, |_, b| weights[b] / total);
+        let stationary = Array2::from_shape_fn((3, 3), |(_, b)| weights[b] / total);
         assert!(distance(&last(&walk(MaskedSchedule::Linear)), &stationary) < 1e-15);
     }
 
@@ -254,9 +266,10 @@ mod tests {
                 let (here, rates) = forward.at_level(level);
                 let size = forward.states;
                 let leave = |a: usize| (0..size).map(|b| rates[(a, b)]).sum::<f64>();
-                let generator = Mat::from_fn(size, size, |a, b| if a == b { -leave(a) } else { rates[(a, b)] });
-                let slope = (high - low) * faer::Scale(0.5 / step);
-                assert!(distance(&slope, &(&here * generator)) < 1e-9, "{forward} {level}");
+                let generator =
+                    Array2::from_shape_fn((size, size), |(a, b)| if a == b { -leave(a) } else { rates[(a, b)] });
+                let slope = (high - low) * (0.5 / step);
+                assert!(distance(&slope, &here.dot(&generator)) < 1e-9, "{forward} {level}");
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A toy under a discrete forward process: the laws of its sequences and the denoiser's table at one noise level.
 
-use faer::Mat;
+use ndarray::Array2;
 
 use super::forward::Forward;
 use super::reverse_parameterization::ReverseParameterization;
@@ -36,7 +36,7 @@ pub(super) struct Posteriors {
 
 impl PatternIndex {
     /// The law of the sequences, one probability per pattern, after the token at `position` has made a transition.
-    fn moved(&self, law: &[f64], position: usize, transition: &Mat<f64>) -> Vec<f64> {
+    fn moved(&self, law: &[f64], position: usize, transition: &Array2<f64>) -> Vec<f64> {
         let mut next = vec![0.0; law.len()];
         for (pattern, &p) in law.iter().enumerate().filter(|(_, p)| **p > 0.0) {
             let from = self.digit(pattern, position);
@@ -48,12 +48,12 @@ impl PatternIndex {
     }
 
     /// The law of the sequences after every token has made a transition.
-    pub(super) fn all_moved(&self, law: &[f64], transition: &Mat<f64>) -> Vec<f64> {
+    pub(super) fn all_moved(&self, law: &[f64], transition: &Array2<f64>) -> Vec<f64> {
         (0..self.length).fold(law.to_vec(), |law, n| self.moved(&law, n, transition))
     }
 
     /// The probability that all tokens together go from one sequence to another.
-    pub(super) fn transition(&self, from: usize, to: usize, matrix: &Mat<f64>) -> f64 {
+    pub(super) fn transition(&self, from: usize, to: usize, matrix: &Array2<f64>) -> f64 {
         self.digits(from).zip(self.digits(to)).map(|(from, to)| matrix[(from, to)]).product()
     }
 }
@@ -91,7 +91,7 @@ impl<'a> DiscreteModel<'a> {
     }
 
     /// Exact and learned posteriors at the noise level whose cumulative matrix is `cumulative`.
-    pub(super) fn posteriors(&self, cumulative: &Mat<f64>) -> Posteriors {
+    pub(super) fn posteriors(&self, cumulative: &Array2<f64>) -> Posteriors {
         let (index, values) = (&self.index, self.forward.values);
         let data = self.data();
         let marginal = index.all_moved(&data, cumulative);
@@ -111,7 +111,7 @@ impl<'a> DiscreteModel<'a> {
         Posteriors { marginal, joint, mu }
     }
 
-    fn denoised(&self, cumulative: &Mat<f64>, marginal: &[f64], joint: &[f64]) -> Vec<f64> {
+    fn denoised(&self, cumulative: &Array2<f64>, marginal: &[f64], joint: &[f64]) -> Vec<f64> {
         let (index, values) = (&self.index, self.forward.values);
         let mut mu = vec![1.0 / values as f64; joint.len()];
         if let DenoiserKind::Table(rows) = &self.denoiser {

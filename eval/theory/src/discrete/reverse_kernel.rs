@@ -1,6 +1,6 @@
 //! The reverse kernel of one token that a denoiser makes, and the exact one given x.
 
-use faer::Mat;
+use ndarray::Array2;
 
 use super::forward::Forward;
 use super::model::{DiscreteModel, Posteriors};
@@ -33,7 +33,7 @@ pub(super) fn kl(count: usize, pair: impl Fn(usize) -> (f64, f64)) -> f64 {
 pub(super) struct ReverseStep<'a> {
     pub model: &'a DiscreteModel<'a>,
     /// q(z_s | x), q(z_t | z_s) and q(z_t | x) of one token.
-    matrices: [Mat<f64>; 3],
+    matrices: [Array2<f64>; 3],
     /// Posteriors at t(i).
     pub posteriors: Posteriors,
     /// q(z_s), one probability per joint state.
@@ -58,7 +58,7 @@ impl<'a> ReverseStep<'a> {
     }
 
     /// q(z_s | x), q(z_t | z_s) and q(z_t | x) of one token.
-    pub fn matrices(&self) -> [&Mat<f64>; 3] {
+    pub fn matrices(&self) -> [&Array2<f64>; 3] {
         self.matrices.each_ref()
     }
 

@@ -1,6 +1,6 @@
 //! How a denoiser's distribution over x becomes the reverse kernel of one token.
 
-use faer::Mat;
+use ndarray::Array2;
 
 /// How a denoiser's distribution mu over x becomes a reverse kernel. For masking with one schedule both are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl ReverseParameterization {
     /// (4)].
     ///
     /// The matrices are q(z_s | x), q(z_t | z_s) and q(z_t | x).
-    pub(super) fn kernel(self, mu: &[f64], z: usize, [before, step, after]: [&Mat<f64>; 3]) -> Vec<f64> {
+    pub(super) fn kernel(self, mu: &[f64], z: usize, [before, step, after]: [&Array2<f64>; 3]) -> Vec<f64> {
         let states = 0..before.ncols();
         match self {
             Self::D3pm => {
@@ -44,6 +44,6 @@ impl ReverseParameterization {
 /// q(z_s = j | z_t = z, x) of one token, the exact reverse kernel given x [D3PM (3)].
 ///
 /// The matrices are q(z_s | x), q(z_t | z_s) and q(z_t | x).
-pub(super) fn posterior(x: usize, j: usize, z: usize, [before, step, after]: [&Mat<f64>; 3]) -> f64 {
+pub(super) fn posterior(x: usize, j: usize, z: usize, [before, step, after]: [&Array2<f64>; 3]) -> f64 {
     before[(x, j)] * step[(j, z)] / after[(x, z)]
 }

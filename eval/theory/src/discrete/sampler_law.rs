@@ -1,13 +1,13 @@
 //! The exact law of the learned reverse chain of discrete diffusion, run over all joint states together.
 
-use faer::Mat;
+use ndarray::Array2;
 
 use super::model::DiscreteModel;
 use super::reverse_kernel::ReverseStep;
 
 /// p(z_1\[n\]) of one token, the law of z_1 for uniformly random data values: uniform for uniform diffusion; for
 /// masking the mask, and what is left of the values.
-pub(super) fn token_prior(model: &DiscreteModel, last: &Mat<f64>) -> Vec<f64> {
+pub(super) fn token_prior(model: &DiscreteModel, last: &Array2<f64>) -> Vec<f64> {
     let values = model.forward.values;
     let state = |j: usize| (0..values).map(|v| last[(v, j)]).sum::<f64>() / values as f64;
     (0..model.forward.states).map(state).collect()
@@ -34,7 +34,7 @@ pub(super) fn learned_step(step: &ReverseStep, now: &[f64]) -> Vec<f64> {
 
 /// KL(q || p~(i)), nats, of the model that draws x from the exact q(x | z) where z has the law `learned`
 /// [Demystifying, data-model KL]. `cumulative` is q(z | x) and `marginal` q(z) at s(i).
-pub(super) fn data_model_kl(model: &DiscreteModel, learned: &[f64], cumulative: &Mat<f64>, marginal: &[f64]) -> f64 {
+pub(super) fn data_model_kl(model: &DiscreteModel, learned: &[f64], cumulative: &Array2<f64>, marginal: &[f64]) -> f64 {
     let mut divergence = 0.0;
     for &(x, q) in &model.outcomes {
         let mut decoded = 0.0;

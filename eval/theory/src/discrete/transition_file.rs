@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use elbow_process::schedule::MaskedSchedule;
-use faer::Mat;
+use ndarray::Array2;
 use serde::Deserialize;
 
 use super::forward::{Forward, Kind};
@@ -51,7 +51,7 @@ impl Forward {
         let (states, kind) = match &file {
             TransitionFile::Jump(rows) => {
                 let jump = matrix(rows, values)?;
-                let idempotent = (&jump * &jump - &jump).norm_max() < 1e-15;
+                let idempotent = (jump.dot(&jump) - &jump).iter().all(|entry| entry.abs() < 1e-15);
                 (jump.nrows(), Kind::Jump { name, jump, idempotent, schedule })
             }
             TransitionFile::Steps(list) => {
@@ -68,7 +68,7 @@ impl Forward {
 }
 
 /// A stochastic matrix over the values, or over the values and the mask.
-fn matrix(rows: &[Vec<f64>], values: usize) -> Result<Mat<f64>, Error> {
+fn matrix(rows: &[Vec<f64>], values: usize) -> Result<Array2<f64>, Error> {
     let size = rows.len();
     if size != values && size != values + 1 {
         return Err(Error::invalid(format!("{size} rows for a toy of {values} values"), FORMAT));
@@ -80,5 +80,5 @@ fn matrix(rows: &[Vec<f64>], values: usize) -> Result<Mat<f64>, Error> {
             return Err(Error::invalid(what, FORMAT));
         }
     }
-    Ok(Mat::from_fn(size, size, |from, to| rows[from][to]))
+    Ok(Array2::from_shape_fn((size, size), |(from, to)| rows[from][to]))
 }

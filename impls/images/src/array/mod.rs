@@ -127,7 +127,7 @@ impl ImageSet for ArrayImages {
         };
         let [height, width, channels] = self.shape;
         let pixels = if self.layout.is_planar() { interleave(&levels, channels) } else { levels };
-        Ok(Image { height, width, channels, pixels, converted: None })
+        Ok(Image { height, width, channels, pixels, converted: Vec::new() })
     }
 
     fn class(&self, index: usize) -> Option<String> {

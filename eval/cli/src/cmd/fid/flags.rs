@@ -73,13 +73,20 @@ impl NetworkFlags {
 
     /// Refuses the options where no side is of images: they would have no effect.
     pub fn check_used(&self, network: Option<&FeatureNetwork>) -> Result<(), Error> {
-        let option = match (&self.which.network, self.convention) {
-            (Some(_), _) => "--network",
-            (None, Some(_)) => "--convention",
-            (None, None) => return Ok(()),
-        };
-        let what = || Error::input(format!("{option} has no effect: no side is of images"), "leave it out");
-        network.map_or_else(|| Err(what()), |_| Ok(()))
+        let WhichNetwork { network: named, runtime, features, pool } = &self.which;
+        let options = [
+            ("--network", named.is_some()),
+            ("--convention", self.convention.is_some()),
+            ("--features", features.is_some()),
+            ("--pool", pool.is_some()),
+            ("--ort-lib", runtime.is_given()),
+        ];
+        match options.iter().find(|(_, given)| *given && network.is_none()) {
+            Some((option, _)) => {
+                Err(Error::input(format!("{option} has no effect: no side is of images"), "leave it out"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The network of the options, or the default for these images.
