@@ -14,7 +14,7 @@ const COLOURS: usize = 3;
 pub fn resize(criterion: &mut Criterion) {
     let mut rng = Key::new(0, "pixels").rng();
     let pixels = (0..FROM * FROM * COLOURS).map(|_| (256.0 * open_uniform(&mut rng)) as u8).collect();
-    let image = Image { height: FROM, width: FROM, channels: COLOURS, pixels, converted: None };
+    let image = Image { height: FROM, width: FROM, channels: COLOURS, pixels, converted: Vec::new() };
     let mut group = criterion.benchmark_group("resize");
     group.throughput(Throughput::Elements(1));
     for convention in [Convention::Tf, Convention::Pytorch, Convention::Clean] {

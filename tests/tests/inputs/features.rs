@@ -100,7 +100,9 @@ fn features_given_have_the_golden_numbers_under_a_name_of_their_own() {
     }
     refused(&["calc", &generated, &reference, "--metrics", "is"], &["without class logits"]);
     refused(&["calc", &generated, &reference, "--per-class"], &["without classes"]);
-    refused(&["calc", &generated, &reference, "--network", "lite0"], &["--network has no effect"]);
+    for option in [["--network", "lite0"], ["--features", "pool"], ["--pool", "mean"], ["--ort-lib", "none"]] {
+        refused(&["calc", &generated, &reference, option[0], option[1]], &[&format!("{} has no effect", option[0])]);
+    }
     // Witness: the sides exchanged exchange precision and recall.
     let back = calc(&[&reference, &generated]);
     assert_eq!(value(&back, "precision.given"), value(&result, "recall.given"));

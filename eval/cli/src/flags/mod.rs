@@ -41,9 +41,4 @@ impl RuntimeFlag {
     pub fn find(&self, workspace: &Workspace) -> Result<Runtime, Error> {
         Ok(Runtime::find(self.ort_lib.as_deref(), &workspace.device_name)?)
     }
-
-    /// Whether a library was named.
-    pub fn is_given(&self) -> bool {
-        self.ort_lib.is_some()
-    }
 }
