@@ -1,10 +1,12 @@
 //! Devices by name: `cpu`, `cuda:N`.
 
+use std::ffi::{c_int, c_uint};
 use std::str::FromStr;
 
 use burn::tensor::Device;
 use elbow_base::{Error, Remedy};
 use elbow_impls::UnknownName;
+use libloading::Library;
 
 /// A device by its name: `cpu`, `cuda:N`, or `cuda` for the first GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,21 +65,28 @@ fn built(_index: usize) -> Option<Device> {
 /// Whether this build can compute on GPUs.
 pub const HAS_CUDA: bool = cfg!(feature = "cuda");
 
+/// NVIDIA's driver as the system names it.
+const DRIVER: &str = if cfg!(windows) { "nvcuda.dll" } else { "libcuda.so.1" };
+
+/// NVRTC, which compiles the backend's kernels, as the system names it, the latest first.
+const COMPILERS: &[&str] = if cfg!(windows) {
+    &["nvrtc64_130_0.dll", "nvrtc64_120_0.dll"]
+} else {
+    &["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"]
+};
+
 /// Number of GPUs that NVIDIA's driver sees; the error says what is missing.
 pub fn gpus() -> Result<usize, String> {
-    const DRIVER: &str = "libcuda.so.1";
     let driver = library(DRIVER).ok_or_else(|| format!("no NVIDIA driver here ({DRIVER} cannot be loaded)"))?;
-    let mut count: libc::c_int = 0;
+    let mut count: c_int = 0;
     // SAFETY: the driver's documented C interface: `CUresult cuInit(unsigned)`, `CUresult cuDeviceGetCount(int *)`; a
     // result of 0 is success. The library stays loaded for the life of the process.
     let status = unsafe {
-        let init = libc::dlsym(driver, c"cuInit".as_ptr());
-        let device_count = libc::dlsym(driver, c"cuDeviceGetCount".as_ptr());
-        if init.is_null() || device_count.is_null() {
+        let init = driver.get::<extern "C" fn(c_uint) -> c_int>(c"cuInit");
+        let device_count = driver.get::<extern "C" fn(*mut c_int) -> c_int>(c"cuDeviceGetCount");
+        let (Ok(init), Ok(device_count)) = (init, device_count) else {
             return Err(format!("{DRIVER} is not NVIDIA's driver: it has no cuInit"));
-        }
-        let init: extern "C" fn(libc::c_uint) -> libc::c_int = std::mem::transmute(init);
-        let device_count: extern "C" fn(*mut libc::c_int) -> libc::c_int = std::mem::transmute(device_count);
+        };
         match init(0) {
             0 => device_count(&raw mut count),
             status => status,
@@ -91,21 +100,18 @@ pub fn gpus() -> Result<usize, String> {
     }
 }
 
-/// NVRTC, which compiles the backend's kernels.
 fn compiler() -> Result<(), String> {
-    let names = ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"];
-    match names.iter().any(|name| library(name).is_some()) {
+    match COMPILERS.iter().any(|name| library(name).is_some()) {
         true => Ok(()),
-        false => Err(format!("no NVRTC here (none of {} can be loaded)", names.join(", "))),
+        false => Err(format!("no NVRTC here (none of {} can be loaded)", COMPILERS.join(", "))),
     }
 }
 
 /// A shared library by the loader's own search, never unloaded.
-fn library(name: &str) -> Option<*mut libc::c_void> {
-    let name = std::ffi::CString::new(name).ok()?;
-    // SAFETY: a plain dlopen of a system library by its name.
-    let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_LAZY | libc::RTLD_LOCAL) };
-    (!handle.is_null()).then_some(handle)
+fn library(name: &str) -> Option<&'static Library> {
+    // SAFETY: the initialisers of a system library, which is asked for by its name.
+    let library = unsafe { Library::new(name) }.ok()?;
+    Some(Box::leak(Box::new(library)))
 }
 
 #[cfg(test)]
