@@ -61,7 +61,7 @@ impl Request for Search {
             }
         };
         let (has_costs, hash) = (function.getattr("has_costs")?.extract()?, function.getattr("hash")?.extract()?);
-        // The work has left where nobody receives.
+        // The receiver is gone where the call was given up.
         let _ = self.answer.send((Function::new(function.unbind()), has_costs, hash));
         Ok(())
     }
