@@ -125,3 +125,128 @@ def test_published_losses_of_pytorch_pass_and_their_halves_do_not(objective: str
     assert (torch.get_rng_state() == state).all()
     wrong = elbow.check_loss(lambda denoiser, x: 0.5 * loss(denoiser, x), objective, framework="torch", calls=300)
     assert any("a factor of 0.5" in what for what in wrong.mistakes), wrong
+
+
+def of_tokens(wrong: str = "") -> Any:
+    """The bound of MD4 with the linear schedule; its gradient may be wrong where its values are right."""
+
+    def loss(denoiser: Any, x: Any) -> Any:
+        t = torch.rand(len(x), 1)
+        hidden = torch.rand(x.shape) < t
+        logits = denoiser(torch.where(hidden, 3, x), t)
+        if wrong == "detached":
+            logits = logits.detach().requires_grad_()
+        if wrong == "half of the rows":
+            logits = torch.cat([logits[:8], logits[8:].detach()])
+        costs = -logits.log_softmax(-1).gather(-1, x[..., None])[..., 0]
+        rows = (costs * hidden / t).sum(-1)
+        if wrong == "twice":
+            rows = 2 * rows - rows.detach()
+        return rows if wrong == "per row" else rows.mean()
+
+    return loss
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ("detached", "it is detached"),
+        ("half of the rows", "% of the outputs that the loss depends on have none"),
+        ("twice", "a factor of 2 beside that of the values"),
+    ],
+)
+def test_gradients_that_are_not_those_of_the_values_are_found(wrong: str, named: str) -> None:
+    for right in ("", "per row"):
+        assert elbow.check_loss(of_tokens(right), "md4", schedule="linear", framework="torch", calls=300).agrees
+    check = elbow.check_loss(of_tokens(wrong), "md4", schedule="linear", framework="torch", calls=300)
+    assert [finding.about for finding in check.findings] == ["gradient"] and named in check.mistakes[0], check
+
+
+def torch_any_order(denoiser: Any, x: Any) -> Any:
+    k = torch.randint(1, x.shape[1] + 1, (len(x), 1))
+    hidden = torch.rand(x.shape).argsort(-1).argsort(-1) < k
+    logits = denoiser(torch.where(hidden, 3, x))
+    costs = -logits.log_softmax(-1).gather(-1, x[..., None])[..., 0]
+    return ((costs * hidden).sum(-1) * x.shape[1] / k[:, 0]).mean()
+
+
+def torch_block(denoiser: Any, x: Any) -> Any:
+    """BD3-LM's loss, blocks of two."""
+    t = 1e-3 + (1 - 1e-3) * torch.rand(len(x), 2).repeat_interleave(2, dim=1)
+    z = torch.where(torch.rand(x.shape) < t, 3, x)
+    logits = denoiser(torch.cat([z, x], dim=1), t)[:, : x.shape[1], :3]
+    costs = -logits.log_softmax(-1).gather(-1, x[..., None])[..., 0]
+    return (costs * (z == 3) / t).mean()
+
+
+def torch_genmd4(score: bool = True) -> Any:
+    """GenMD4's loss with its surrogate: the gradient by the exponents is autograd's."""
+
+    def loss(denoiser: Any, x: Any, exponents: Any) -> Any:
+        t = 1e-3 + (1 - 1e-3) * torch.rand(len(x), 1)
+        own = exponents[x]
+        log_q, values = [], []
+        for _ in range(2):
+            rate = (1 - 1e-4) * t**own
+            hidden = torch.rand(x.shape) < rate
+            log_mu = denoiser(torch.where(hidden, 3, x), t).log_softmax(-1)
+            costs = -log_mu.gather(-1, x[..., None])[..., 0]
+            values.append(((own * costs - own + log_mu.exp() @ exponents) * hidden).sum(-1) / t[:, 0])
+            log_q.append(torch.where(hidden, rate.log(), (-rate).log1p()).sum(-1))
+        surrogate = (values[0] - values[1]).detach() / 2 * (log_q[0] - log_q[1])
+        return (sum(values) / 2 + score * (surrogate - surrogate.detach())).mean()
+
+    return loss
+
+
+def d3pm_uniform(denoiser: Any, x: Any) -> Any:
+    """D3PM's uniform loss in ten steps, alpha = 1 - t."""
+    i = torch.randint(1, 11, (len(x), 1))
+    z = torch.where(torch.rand(x.shape) < i / 10, torch.randint(0, 3, x.shape), x)
+    s, t = ((i - 1) / 10)[..., None], (i / 10)[..., None]
+    replaced = (t - s) / (1 - s)
+    back = torch.eye(3)[z] * (1 - replaced) + replaced / 3
+    mu = denoiser(z, i / 10).softmax(-1)
+    p, q = (back * (law * (1 - s) + s / 3) for law in (mu, torch.eye(3)[x]))
+    p, q = p / p.sum(-1, keepdim=True), q / q.sum(-1, keepdim=True)
+    return 10 * (torch.xlogy(q, q) - q * p.log()).sum(-1).mean()
+
+
+def conditioned(detach: bool = True) -> Any:
+    """Self-conditioning: the first answer is what the second is told."""
+
+    def loss(denoiser: Any, x: Any) -> Any:
+        t = torch.rand(len(x), 1)
+        hidden = torch.rand(x.shape) < t
+        z = torch.where(hidden, 3, x)
+        first = denoiser(z, t)
+        logits = denoiser(z, t, first.detach())
+        if not detach:
+            logits = logits + 1e-6 * first
+        costs = -logits.log_softmax(-1).gather(-1, x[..., None])[..., 0]
+        return ((costs * hidden).sum(-1) / t[:, 0]).mean()
+
+    return loss
+
+
+@pytest.mark.parametrize(
+    ("objective", "loss", "options"),
+    [
+        ("any-order", torch_any_order, {}),
+        ("block", torch_block, {"columns": 4}),
+        ("genmd4", torch_genmd4(), {"passes": "mean"}),
+        ("d3pm-uniform", d3pm_uniform, {}),
+        ("md4", conditioned(), {"passes": "last", "schedule": "linear"}),
+    ],
+)
+def test_values_and_gradients_of_further_losses_pass(objective: str, loss: Any, options: dict[str, Any]) -> None:
+    for seed in range(2):
+        check = elbow.check_loss(loss, objective, framework="torch", calls=1000, seed=seed, **options)
+        assert check.agrees, check
+
+
+def test_wrong_gradients_of_further_losses_are_named() -> None:
+    learned = elbow.check_loss(torch_genmd4(score=False), "genmd4", passes="mean", framework="torch", calls=1000)
+    assert any("the score-function term is left out" in what for what in learned.mistakes), learned
+    flows = elbow.check_loss(conditioned(detach=False), "md4", schedule="linear", passes="last", framework="torch", calls=300)
+    assert any("which is to be detached" in what for what in flows.mistakes), flows

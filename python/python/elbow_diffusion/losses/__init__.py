@@ -2,10 +2,12 @@
 
 | module | what |
 |---|---|
-| `masked`, `gaussian` | objectives over toys: the loss of a draw, its exact mean, and losses that are often in its place |
-| `recorder` | the denoiser that a loss is given, which records what the loss drew |
+| `objectives` | objectives by their names |
+| `masked`, `counts`, `block`, `genmd4`, `uniform`, `gaussian` | objectives over a toy: the loss of a draw, its gradient, its exact mean, and losses that are often in its place |
+| `toy` | the data and the table that answers |
+| `recorder`, `passes` | the denoiser that a loss is given, which records what the loss drew; which of its calls count |
 | `laws` | the drawn times and noise, against the objective's |
-| `values` | the values, against those that the drawn times and noise should give |
+| `values`, `gradients` | the values and their derivatives, against those that the drawn times and noise should give |
 | `tests`, `result` | one probability of a false alarm for all tests; the verdict |
 """
 
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,18 +24,21 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from . import gaussian, masked
-from .gaussian import GaussianObjective
-from .laws import Objective, check_masks, check_noise, check_times
-from .masked import AnyOrderObjective, GenMd4Objective, MaskedObjective, MaskGitObjective
-from .recorder import Recorder, draw
+from ..results import Estimate
+from . import gaussian, toy
+from .counts import MaskGitObjective
+from .genmd4 import GenMd4Objective
+from .gradients import check_gradients, check_schedule
+from .laws import Objective, check_laws
+from .masked import MaskedObjective
+from .objectives import PER_TOKEN, objective as named
+from .passes import Group, groups
+from .recorder import Recorder, Round, like, play
 from .result import Finding, LossCheck
 from .tests import Tests
 from .values import check_mean, check_values, unit_of
 
 __all__ = ["Finding", "LossCheck", "check_loss"]
-
-OBJECTIVES = ["md4", "mdlm", "d3pm-absorbing", "genmd4", "any-order", "maskgit", "vdm", "edm", "flow"]
 
 
 def check_loss(
@@ -42,10 +48,12 @@ def check_loss(
     weighting: str | None = None,
     schedule: str | None = None,
     steps: int | None = None,
+    block: int | None = None,
     time: str | None = "default",
     output: str | None = None,
     columns: int | None = None,
     unit: str | None = None,
+    passes: str = "one",
     framework: str = "numpy",
     calls: int = 2000,
     seed: int = 0,
@@ -59,12 +67,19 @@ def check_loss(
     [16, 4] from -0.8 to 0.9 of vdm, edm and flow. Arrays and tensors are those of `framework`: numpy, torch or jax. The denoiser's answers
     are a table that knows every z, so that the exact value of the objective is known.
 
-    `objective`: md4, mdlm, d3pm-absorbing (`steps`, 10 by default), genmd4, any-order, maskgit; vdm, edm, flow. `weighting` and `schedule`:
-    by their names, the published ones by default (md4: linear with the authors' eps, as md4:linear). `steps` of md4 in discrete time.
+    `objective`: md4, mdlm, d3pm-absorbing, d3pm-uniform (`steps`, 10 by default), block (`block` tokens per block, 2 by default), genmd4,
+    any-order, maskgit; vdm, edm, flow. `weighting` and `schedule`: by their names, the published ones by default (md4: linear with the
+    authors' eps, as md4:linear; d3pm-uniform: elbo, or hybrid:LAMBDA). `steps` of md4 in discrete time.
     `time`: what the loss tells the denoiser; masked: time, mask-rate, log-snr, sigma = -log alpha, or None; Gaussian: time, log-snr, gamma,
     sigma = sigma / alpha, c-noise. `output`: what the denoiser gives, eps, x, v or velocity. `columns`: 3 logits per token, or 4 with one for
     the mask, which a loss must leave out. `unit`: nats/sequence, nats/token, bits/sequence or bits/token of masked losses, of which the
     first two serve Gaussian ones too, with coordinates in place of tokens.
+
+    A loss of `block` calls the denoiser with [noisy, clean], [16, 8], and a time per row, block or token. `passes`: what counts where a loss
+    calls the network more than once, or with several rows per sequence as `torch.cat` puts them: mean, the mean over all; last, the last
+    call, the earlier ones being what it was told (self-conditioning). A loss of genmd4 that has a parameter `exponents` is given those of
+    its schedule, [3]; their gradient is checked, by autograd of PyTorch, or as the second of what the loss returns, (value, gradient). With
+    PyTorch the gradient by the network's outputs is compared too.
 
     Every test of chance is made at a level such that a right loss is called wrong with a probability below `false_alarm` in all. The
     random states of NumPy and PyTorch are set from `seed` in the meantime, and are as before afterwards.
@@ -80,93 +95,55 @@ def check_loss(
     >>> "the weight is left out" in check_loss(mine, "md4", schedule="linear", calls=200).mistakes[0]
     True
     """
-    made = _objective(objective, weighting, schedule, steps, time, output, columns)
-    x = masked.batch() if isinstance(made, MaskedObjective) else gaussian.batch()
-    recorder = Recorder(_answer(made), x.shape[1])
-    rng = np.random.default_rng(seed)
+    made = named(
+        objective, weighting=weighting, schedule=schedule, steps=steps, block=block, time=time, output=output, columns=columns
+    )
+    later = made.again() if passes == "last" else made
+    recorder = Recorder(lambda z, t, number: (made if number == 0 else later).answer(z, t), made.widths())
+    sample, rng = _sample(framework), np.random.default_rng(seed)
     names = set(inspect.signature(loss).parameters)
 
     def give() -> dict[str, Any]:
-        offered = {"rng": rng, "seed": int(rng.integers(2**31))}
+        offered = {"rng": rng, "seed": int(rng.integers(2**31)), "exponents": _exponents(made, sample)}
         return {name: value for name, value in offered.items() if name in names}
 
+    x = toy.batch() if isinstance(made, MaskedObjective) else gaussian.batch()
     with _seeded(seed):
-        draws = draw(loss, recorder, x, calls, np.random.default_rng([seed, 1]), give, _sample(framework))
-    if isinstance(made, AnyOrderObjective) and not isinstance(made, MaskGitObjective):
-        default = "nats/sequence"
-    else:
-        default = {"mdlm": "nats/token", "d3pm-absorbing": "nats/token", "flow": "nats/token"}.get(objective, "nats/sequence")
-    name, size = unit_of(unit or default, x.shape[1], isinstance(made, MaskGitObjective))
+        rounds = play(loss, recorder, x, calls, np.random.default_rng([seed, 1]), give, sample)
+    unit = unit or ("nats/token" if objective in PER_TOKEN else "nats/sequence")
+    name, size = unit_of(unit, x.shape[1], isinstance(made, MaskGitObjective))
     tests = Tests(false_alarm)
-    if draws.t is None and isinstance(made, MaskedObjective) and made.time is not None:
-        raise InputError(f"the loss told the denoiser no time\n  say so: time = None; or call denoiser(z, t) with its {made.time}")
-    if draws.t is not None and made.time is not None:
-        draws.t = made.times(draws.t) if isinstance(made, MaskedObjective) else draws.t
-        check_times(made, draws.t if isinstance(made, MaskedObjective) else made.times(draws.t), tests)
-    elif isinstance(made, MaskedObjective):
-        draws.t = None
-    if isinstance(made, MaskedObjective):
-        check_masks(made, draws, draws.t, tests)
-    else:
-        check_noise(made, draws, tests)
-    check_values(made, draws, size, tests)
-    mean, exact = check_mean(made, draws, size, name, tests)
-    return LossCheck(made.describe(), mean, exact, tests.findings(), false_alarm, len(tests.pending))
+    found = groups(rounds, passes, made, later, tests)
+    exact = sum(_check(group, size, tests, made) * len(group.rounds) for group in found) / sum(len(group.rounds) for group in found)
+    return LossCheck(made.describe(), _mean(rounds, name), exact, tests.findings(), false_alarm, len(tests.pending))
 
 
-def _objective(
-    name: str,
-    weighting: str | None,
-    schedule: str | None,
-    steps: int | None,
-    time: str | None,
-    output: str | None,
-    columns: int | None,
-) -> Objective:
-    if name in ("vdm", "edm", "flow"):
-        scale, law, own, given, meant, constant = {
-            "vdm": ("vp", "vdm", "elbo", "eps", "gamma", 1.0),
-            "edm": ("ve", "normal:2.4:2.4", "edm:0.5", "x", "sigma", 8.0),
-            "flow": ("ot", "ot", "fm", "velocity", "time", 1.0),
-        }[name]
-        if steps is not None or columns is not None:
-            raise InputError(f"steps and columns are those of masked losses\n  leave them out of {name}")
-        constant = constant if weighting in (None, own) else 1.0
-        meaning = meant if time in ("default", None) else str(time)
-        return GaussianObjective(name, schedule or law, weighting or own, scale, output or given, meaning, constant)
-    if output is not None:
-        raise InputError("output is that of Gaussian losses\n  leave it out")
-    told: str | None = time
-    made: MaskedObjective
-    if name == "md4":
-        made = MaskedObjective(name, schedule or "md4:linear", weighting or "elbo", steps, columns=columns or 3)
-    elif name == "mdlm":
-        made = MaskedObjective(name, schedule or "loglinear", weighting or "elbo", steps, 1e-3, columns or 4)
-        told = "sigma" if time == "default" else time
-    elif name == "d3pm-absorbing":
-        made = MaskedObjective(name, schedule or "linear", weighting or "elbo", steps or 10, columns=columns or 3)
-    elif name in ("genmd4", "any-order", "maskgit"):
-        if weighting is not None or schedule is not None or steps is not None:
-            raise InputError(f"{name} has no weighting, schedule or steps to choose\n  leave them out")
-        if name == "genmd4":
-            made = GenMd4Objective(name, "linear", first_time=1e-3, columns=columns or 3)
-        else:
-            kind = AnyOrderObjective if name == "any-order" else MaskGitObjective
-            made = kind(name, "linear", columns=columns or 3)
-            told = None if time == "default" else time
-            if told is not None:
-                raise InputError(f"{name} has numbers of masks in place of times\n  leave time out")
-    else:
-        raise InputError(f"objective {name!r}\n  choose one of {', '.join(OBJECTIVES)}")
-    if not isinstance(made, AnyOrderObjective):
-        made.time = "time" if told == "default" else told
-    return made
+def _check(group: Group, size: float, tests: Tests, first: Objective) -> float:
+    """Everything about the calls of a group; the exact mean of the loss."""
+    objective = group.objective
+    for number, draws in enumerate(group.draws):
+        if isinstance(objective, MaskedObjective) and objective.time is not None and draws.t is None:
+            raise InputError(f"the loss told the denoiser no time\n  say so: time = None; or call denoiser(z, t) with its {objective.time}")
+        group.draws[number] = objective.prepared(draws)
+        check_laws(objective, group.draws[number], tests)
+    if check_values(group, size, tests, first):
+        check_gradients(group, size, tests)
+    check_schedule(group, size, tests)
+    return check_mean(group.objective, group.draws[0], size, tests)
 
 
-def _answer(objective: Objective) -> Callable[..., Any]:
-    if isinstance(objective, GaussianObjective):
-        return objective.answer
-    return lambda z, _: objective.table.answer(z, objective.columns)
+def _mean(rounds: list[Round], unit: str) -> Estimate:
+    """The mean of the loss over its calls."""
+    values = np.array([one.loss.mean() for one in rounds])
+    return Estimate(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))), len(values), unit)
+
+
+def _exponents(objective: Objective, sample: Any) -> Any:
+    """The exponents of GenMD4's schedule in the loss's framework, with a gradient where it is PyTorch."""
+    if not isinstance(objective, GenMd4Objective):
+        return None
+    made = like(sample, np.array(objective.exponents))
+    return made.requires_grad_() if hasattr(made, "requires_grad_") else made
 
 
 def _sample(framework: str) -> Any:

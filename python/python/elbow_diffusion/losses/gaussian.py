@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from .. import _elbow
 from ..errors import InputError
-from .masked import WEIGHTINGS, nodes
-from .recorder import Array, Draws
+from .recorder import Array, Draws, one_time
+from .toy import WEIGHTINGS, nodes
 
 LENGTH = 4
 ATOMS = np.array([-0.8, 0.1, 0.9])
@@ -57,6 +57,8 @@ class GaussianObjective:
     time: str
     """What the loss tells the denoiser: time, log-snr, gamma, sigma (sigma / alpha) or c-noise."""
     constant: float = 1.0
+    shrink: float = 0.0
+    """By how much of itself x_hat is smaller where there is noise alone: another denoiser."""
 
     def describe(self) -> str:
         """Name, schedule, weighting."""
@@ -84,6 +86,7 @@ class GaussianObjective:
         """The denoiser's output, [n, length]."""
         if told is None:
             raise InputError("the denoiser was given no noise level\n  call it with (z, t)")
+        told = one_time(told)
         z = z.astype(np.float64)
         alpha, sigma = (one[:, None] for one in levels(self.log_snr(told), self.scale))
         x = self.denoised(z, alpha, sigma)
@@ -93,7 +96,32 @@ class GaussianObjective:
     def denoised(self, z: Array, alpha: Array, sigma: Array) -> Array:
         """x_hat at z = alpha x + sigma eps."""
         alpha, sigma = (np.broadcast_to(one, z.shape).ravel() for one in (alpha, sigma))
-        return _elbow.posterior_means(json.dumps(TOY), alpha, sigma, z.ravel()).reshape(z.shape)
+        means = _elbow.posterior_means(json.dumps(TOY), alpha, sigma, z.ravel())
+        return (means * (1 - self.shrink * sigma**2 / (alpha**2 + sigma**2))).reshape(z.shape)
+
+    def widths(self) -> tuple[int, ...]:
+        """Numbers of coordinates per row that the denoiser takes."""
+        return (LENGTH,)
+
+    def again(self) -> GaussianObjective:
+        """The objective of the second pass of a loss, where the network answers otherwise."""
+        return replace(self, shrink=0.3)
+
+    def prepared(self, draws: Draws) -> Draws:
+        """The draws with one noise level per row."""
+        return replace(draws, t=None if draws.t is None else one_time(draws.t))
+
+    def gradients(self, draws: Draws) -> Array | None:
+        """The derivative of each row's loss by the output, [calls, rows, length], nats per row."""
+        if draws.t is None:
+            return None
+        alpha, sigma = (one[..., None] for one in levels(self.log_snr(draws.t), self.scale))
+        z = draws.z.astype(np.float64)
+        # eps - eps_hat = c (output_hat - output).
+        c = {"x": alpha / sigma, "eps": -np.ones_like(alpha), "v": -alpha / (alpha**2 + sigma**2), "velocity": -alpha / (alpha + sigma)}[self.output]
+        error = alpha / sigma * (self.denoised(z, alpha, sigma) - draws.x)
+        found: Array = 2 * self.weight(draws.t)[..., None] * error * c
+        return found
 
     def weight(self, told: Array, weighting: str | None = None) -> Array:
         """The weight of |eps - eps_hat|^2."""

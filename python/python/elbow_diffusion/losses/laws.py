@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
+from .counts import AnyOrderObjective
 from .gaussian import GaussianObjective, levels
-from .masked import LENGTH, MASK, SCHEDULES, AnyOrderObjective, GenMd4Objective, Ids, MaskedObjective
+from .genmd4 import GenMd4Objective
+from .masked import MaskedObjective
 from .recorder import Array, Draws
 from .tests import Tests, counts_tail, normal_tails, uniform_tail
+from .toy import LENGTH, MASK, SCHEDULES, Flags, Ids
+from .uniform import UniformObjective, check_replacements
 
 Objective = MaskedObjective | GaussianObjective
-Flags = npt.NDArray[np.bool_]
+
+
+def check_laws(objective: Objective, draws: Draws, tests: Tests) -> None:
+    """The laws of the times and of the noise."""
+    if isinstance(objective, GaussianObjective):
+        if draws.t is not None:
+            check_times(objective, objective.times(draws.t), tests)
+        check_noise(objective, draws, tests)
+        return
+    if draws.t is not None:
+        check_times(objective, draws.t, tests)
+    if isinstance(objective, UniformObjective):
+        check_replacements(objective, draws, tests)
+    else:
+        of_law = objective.law_draws(draws)
+        check_masks(objective, of_law, of_law.t, tests)
 
 
 def check_times(objective: Objective, t: Array, tests: Tests) -> None:
@@ -58,7 +77,7 @@ def check_times(objective: Objective, t: Array, tests: Tests) -> None:
 
 def check_masks(objective: MaskedObjective, draws: Draws, t: Array | None, tests: Tests) -> None:
     """The law of the masks, given the times or over all of them."""
-    x, z = draws.x, draws.z
+    x, z, length = draws.x, draws.z, objective.length
     hidden = z == MASK
     changed = int((~hidden & (z != x)).sum())
     if changed:
@@ -70,7 +89,7 @@ def check_masks(objective: MaskedObjective, draws: Draws, t: Array | None, tests
         hidden, count, x = hidden[:, :1], count[:, :1], x[:, :1]
         t = None if t is None else t[:, :1]
     by_count = isinstance(objective, AnyOrderObjective)
-    seen = np.bincount(count.ravel(), minlength=LENGTH + 1).astype(float)
+    seen = np.bincount(count.ravel(), minlength=length + 1).astype(float)
     expected = objective.counts() * count.size
     # Rows of a call may share their draws: a law of counts needs one row per call, or independent ones.
     odd, law = seen[1::2].sum() / seen.sum(), objective.counts()[1::2].sum()
@@ -82,11 +101,11 @@ def check_masks(objective: MaskedObjective, draws: Draws, t: Array | None, tests
                   normal_tails((share - law) / error))
         tests.add("noise", f"the number of masks has another law: {_shares(seen)}, not {_shares(expected)}", counts_tail(seen, expected))
     if t is None or by_count:
-        _check_positions(hidden, np.zeros(LENGTH), tests)
+        _check_positions(hidden, np.zeros(length), tests)
         if not by_count:
             tests.add("noise", f"the number of masks has another law: {_shares(seen)}, not {_shares(expected)}", counts_tail(seen, expected))
         return
-    rates = objective.masked_of(x, t) if isinstance(objective, GenMd4Objective) else objective.masked(t)[..., None] + np.zeros(LENGTH)
+    rates = objective.rates(x, t)
     _check_positions(hidden, rates, tests)
     _check_rates(objective, x, hidden, rates, t, tests)
 
@@ -126,13 +145,13 @@ def _other_rate(objective: MaskedObjective, hidden: Flags, t: Array) -> str:
     masked = objective.masked(t)
     known = {"alpha: visible and masked tokens are exchanged": 1 - masked, "the time itself": t, "1 - t": 1 - t}
     for name in SCHEDULES:
-        other = type(objective)(objective.name, name) if type(objective) is MaskedObjective else None
+        other = replace(objective, schedule=name) if not isinstance(objective, GenMd4Objective) else None
         if other is not None and name != objective.schedule:
             known[f"the schedule {name}"] = other.masked(t)
     for name, rate in known.items():
         rate = np.clip(rate, 1e-9, 1 - 1e-9)
         excess = hidden.mean(-1) - rate
-        spread = rate * (1 - rate) / LENGTH
+        spread = rate * (1 - rate) / hidden.shape[-1]
         scores = [(excess * one).sum() / math.sqrt((spread * one**2).sum()) for one in (np.ones_like(rate), rate - 0.5, (rate - 0.5) ** 2)]
         if max(map(abs, scores)) < 4:
             return f"; they are masked with {name}"
@@ -141,15 +160,18 @@ def _other_rate(objective: MaskedObjective, hidden: Flags, t: Array) -> str:
 
 def _check_positions(hidden: Flags, rates: Array, tests: Tests) -> None:
     """Every position is masked as often as the others, as far as `rates` are equal."""
+    length = hidden.shape[-1]
+    if length == 1:
+        return
     excess = (hidden - rates).mean(axis=1)
     often = excess - excess.mean(axis=1)[:, None]
     error = often.std(axis=0, ddof=1) / math.sqrt(len(often))
-    scores = np.divide(often.mean(axis=0), error, out=np.zeros(LENGTH), where=error > 0)
+    scores = np.divide(often.mean(axis=0), error, out=np.zeros(length), where=error > 0)
     scores = np.where((error == 0) & (np.abs(often.mean(axis=0)) > 1e-9), np.inf, scores)
     worst = int(np.abs(scores).argmax())
     rate = hidden[..., worst].mean()
     tests.add("noise", f"position {worst} is masked in {rate:.4f} of the draws, the others in {np.delete(hidden, worst, -1).mean():.4f}",
-              min(1.0, LENGTH * normal_tails(float(scores[worst]))))
+              min(1.0, length * normal_tails(float(scores[worst]))))
 
 
 def _shares(counts: Array) -> str:
@@ -162,7 +184,7 @@ def check_noise(objective: GaussianObjective, draws: Draws, tests: Tests) -> Non
     if z_shared(eps):
         tests.state("noise", "the same noise for the whole batch: the mean is right, its variance larger", wrong=False)
         eps = eps[:, :1]
-        draws = Draws(draws.x[:, :1], draws.z[:, :1], None if draws.t is None else draws.t[:, :1], draws.loss)
+        draws = replace(draws, x=draws.x[:, :1], z=draws.z[:, :1], t=None if draws.t is None else draws.t[:, :1])
     n = eps.size
     if np.ptp(eps, axis=-1).max() < 1e-6:
         tests.state("noise", "the same noise for all coordinates of a row")

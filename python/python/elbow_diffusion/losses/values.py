@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from ..errors import InputError
-from ..results import Estimate
+from .counts import MaskGitObjective
 from .laws import Objective
-from .masked import MASK, MaskedObjective, MaskGitObjective
+from .masked import MaskedObjective
+from .passes import Group
 from .recorder import Array, Draws
 from .tests import Tests, mean_tails
+from .toy import MASK
+from .uniform import UniformObjective
 
 AGREEMENT = 1e-3
 """Largest relative difference of values that are called equal: single precision in the loss, where 1 / t is large."""
@@ -29,51 +33,81 @@ def unit_of(name: str, length: int, of_masked: bool) -> tuple[str, float]:
     return name, (length if per_token else 1) * nats
 
 
-def check_values(objective: Objective, draws: Draws, size: float, tests: Tests) -> None:
-    """Every value is that of its z and t, up to rounding; or the mistake that explains them all."""
-    expected = objective.of_draws(draws)
+def check_values(group: Group, size: float, tests: Tests, first: Objective) -> bool:
+    """Whether every value is that of its z and t, up to rounding; where not, the mistake that explains them all is stated."""
+    objective, loss = group.objective, group.draws[0].loss
+    expected = _of(group, objective.of_draws)
     if expected is None:
-        _check_without_times(objective, draws, tests)
-        return
-    of_loss = _like(draws, expected / size)
-    factor, agrees = _fit(draws.loss, of_loss)
+        tests.state("value", "not compared one by one: the loss tells the denoiser no time", wrong=False)
+        return False
+    expected /= size
+    factor, agrees = _fit(loss, expected)
     if agrees and abs(factor - 1) < AGREEMENT:
-        return
+        return True
+    for what, variant in objective.variants() if isinstance(objective, UniformObjective) else []:
+        values = _of(group, variant.of_draws)
+        one, fits = (0.0, False) if values is None else _fit(loss, values / size)
+        if fits and abs(one - 1) < AGREEMENT:
+            tests.state("value", what, wrong=False)
+            group.objective = variant
+            return True
     if agrees:
-        tests.state("value", f"a factor of {factor:.6g}{_named(factor, draws)}")
-        return
+        tests.state("value", f"a factor of {factor:.6g}{_named(factor, group)}")
+        return False
     found = []
-    for what, values in objective.mistakes(draws):
-        factor, agrees = _fit(draws.loss, _like(draws, values / size))
+    for what, values in _mistakes(group, first, size):
+        factor, agrees = _fit(loss, values / size)
         if agrees:
             # A mistake that needs no factor explains more than one that needs it.
-            found.append((abs(factor - 1) > AGREEMENT, what, factor))
-    if isinstance(objective, MaskedObjective) and draws.loss.ndim == 1:
-        count = np.maximum((draws.z == MASK).sum((-1, -2)), 1)
-        factor, agrees = _fit(draws.loss, expected.sum(-1) / count)
-        if agrees:
-            what = "the mean over all masked tokens of the batch in place of " + ("the mean per row" if isinstance(objective, MaskGitObjective)
-                                                                                  else "a sum")
             found.append((abs(factor - 1) > AGREEMENT, what, factor))
     if found:
         needs_factor, _, factor = min(found, key=lambda one: one[0])
         # Several mistakes may be one formula here, such as alpha = 1 - t and a time that runs backwards.
         names = list(dict.fromkeys(what for needs, what, _ in found if needs == needs_factor))
-        also = f", and a factor of {factor:.6g}{_named(factor, draws)}" if needs_factor else ""
+        also = f", and a factor of {factor:.6g}{_named(factor, group)}" if needs_factor else ""
         tests.state("value", "; or: ".join(names[:3]) + also)
-        return
-    tests.state("value", _unexplained(draws, of_loss))
+        return False
+    tests.state("value", _unexplained(group.draws, expected))
+    return False
 
 
-def _check_without_times(objective: Objective, draws: Draws, tests: Tests) -> None:
-    """Without times only what does not depend on them can be seen: a loss that is some weight times some costs."""
-    del objective, draws
-    tests.state("value", "not compared one by one: the loss tells the denoiser no time", wrong=False)
+def _mistakes(group: Group, first: Objective, size: float) -> Iterator[tuple[str, Array]]:
+    """Losses that are often in the place of a group's, nats per row of the batch or their mean."""
+    objective, draws = group.objective, group.draws
+    lists = [objective.mistakes(one) for one in draws]
+    for same in zip(*lists):
+        yield same[0][0], np.mean([_like(one, values) for one, (_, values) in zip(draws, same)], axis=0)
+    if len(draws) > 1:
+        for number, one in enumerate(draws):
+            alone = objective.of_draws(one)
+            if alone is not None:
+                yield f"pass {number + 1} of {len(draws)} alone is counted, in place of their mean", _like(one, alone)
+    if first is not objective and len(group.rounds[0].calls) > 1:
+        earlier, last = _of(group, first.of_draws), _of(group, objective.of_draws)
+        if earlier is not None and last is not None:
+            yield "the first pass is counted in place of the last", earlier
+            yield "both passes are counted in place of the last", (earlier + last) / 2
+    if isinstance(objective, MaskedObjective) and draws[0].loss.ndim == 1 and len(draws) == 1:
+        expected = objective.of_draws(draws[0])
+        if expected is not None:
+            count = np.maximum((draws[0].z == MASK).sum((-1, -2)), 1)
+            per_row = "the mean per row" if isinstance(objective, MaskGitObjective) else "a sum"
+            # It has no unit but its own.
+            yield f"the mean over all masked tokens of the batch in place of {per_row}", expected.sum(-1) / count * size
+
+
+def _of(group: Group, values: Callable[[Draws], Array | None]) -> Array | None:
+    """The mean over a group's passes of the values of their draws; none where one has none."""
+    found = [(one, values(one)) for one in group.draws]
+    each = [_like(one, known) for one, known in found if known is not None]
+    return None if len(each) < len(found) else np.asarray(np.mean(each, axis=0))
 
 
 def _like(draws: Draws, values: Array) -> Array:
-    """Values of rows as the loss gives them: per row, or as means over the batch."""
-    return values if draws.loss.ndim == 2 else values.mean(axis=1)
+    """Values of drawn rows as the loss gives them: per row of the batch, or as means over it."""
+    rows: Array = values.reshape(len(values), -1, draws.parts).sum(-1)
+    found: Array = rows if draws.loss.ndim == 2 else rows.mean(axis=1)
+    return found
 
 
 def _fit(loss: Array, values: Array) -> tuple[float, bool]:
@@ -90,9 +124,11 @@ def _fit(loss: Array, values: Array) -> tuple[float, bool]:
     return factor, factor != 0.0 and bool(np.quantile(off, 0.999) < AGREEMENT)
 
 
-def _named(factor: float, draws: Draws) -> str:
+def _named(factor: float, group: Group) -> str:
     """What a factor may come from."""
-    batch, length = draws.x.shape[1:]
+    batch, length = group.rounds[0].x.shape
+    passes, blocks = len(group.draws), group.draws[0].parts
+    steps = getattr(group.objective, "steps", None)
     known = {
         -1.0: "the sign", 1 / length: f"a mean over the {length} tokens in place of a sum", float(length): "a sum over the tokens in place of a mean",
         1 / math.log(2): "bits in place of nats", math.log(2): "nats in place of bits", 1 / batch: "a mean over the batch, twice",
@@ -101,16 +137,20 @@ def _named(factor: float, draws: Draws) -> str:
         8.0: "2 / sigma_data^2", 0.125: "sigma_data^2 / 2", 1 / (batch * length): "a mean over batch and tokens, and one over the batch again",
         0.999: "an interval of times without its length", 1 / 0.999: "the length of an interval of times",
     }  # fmt: skip
+    known |= {1 / steps: "T is left out", float(steps): "T, twice"} if steps else {}
+    known |= {1 / blocks: "a mean over the blocks in place of a sum"} if blocks > 1 else {}
+    known |= {float(passes): "a sum over the passes in place of their mean"} if passes > 1 else {}
     near = [name for value, name in known.items() if abs(factor / value - 1) < 2e-4]
     return f" ({near[0]})" if near else ""
 
 
-def _unexplained(draws: Draws, expected: Array) -> str:
+def _unexplained(passes: list[Draws], expected: Array) -> str:
     """How the values differ where no known mistake explains them."""
+    draws = passes[0]
     loss = draws.loss
     correlation = float(np.corrcoef(loss.ravel(), expected.ravel())[0, 1])
     what = f"not those of their z and t; correlation {correlation:.4f}, and no known mistake explains it"
-    if draws.t is None or loss.ndim == 1:
+    if draws.t is None or loss.ndim == 1 or len(passes) > 1 or draws.parts > 1:
         return what
     t = draws.t.ravel()
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -126,13 +166,12 @@ def _unexplained(draws: Draws, expected: Array) -> str:
     return what
 
 
-def check_mean(objective: Objective, draws: Draws, size: float, unit: str, tests: Tests) -> tuple[Estimate, float]:
-    """The mean over the calls, against the objective's exact mean; what is wrong with the values alone is not said again."""
+def check_mean(objective: Objective, draws: Draws, size: float, tests: Tests) -> float:
+    """The mean over the calls, against the objective's exact mean, which is given back."""
     values = draws.loss if draws.loss.ndim == 1 else draws.loss.mean(axis=1)
     exact = objective.exact() / size
-    error = float(values.std(ddof=1) / math.sqrt(len(values)))
-    mean = Estimate(float(values.mean()), error, len(values), unit)
-    share = 100 * (mean.value / exact - 1)
-    what = f"{mean.value:.6g} +- {error:.2g} in place of {exact:.6g}: {share:+.2f} % +- {100 * error / abs(exact):.2f} %"
+    value, error = float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values)))
+    share = 100 * (value / exact - 1)
+    what = f"{value:.6g} +- {error:.2g} in place of {exact:.6g}: {share:+.2f} % +- {100 * error / abs(exact):.2f} %"
     tests.add("mean", what, mean_tails(values, exact))
-    return mean, exact
+    return exact
