@@ -11,10 +11,10 @@ from .commands import Command, Model, Printed
 from .denoisers import Denoiser
 from .errors import InputError
 from .likelihood import judged_on
-from .results import Document, Estimate
+from .results import Estimate, Estimated
 
 
-class Comparison(Document):
+class Comparison(Estimated):
     """The difference A - B of two bounds on the same sequences: below 0, A is better."""
 
     def __init__(self, printed: Printed) -> None:
@@ -28,18 +28,9 @@ class Comparison(Document):
         return Estimate.of(self.data["difference"]["bits_per_dim"], "bits/dim")
 
     @property
-    def value(self) -> float:
-        """A - B, bits per token."""
-        return self.bits_per_dim.value
-
-    @property
-    def standard_error(self) -> float:
-        """Standard error of `value` over sequences."""
-        return self.bits_per_dim.standard_error
-
-    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """The two-sided Student interval of `value`."""
-        return self.bits_per_dim.interval(confidence)
+    def estimate(self) -> Estimate:
+        """`bits_per_dim`."""
+        return self.bits_per_dim
 
     @property
     def better(self) -> str:

@@ -14,10 +14,10 @@ from .arrays import to_numpy
 from .commands import Command, Model, Printed
 from .denoisers import Denoiser
 from .errors import InputError
-from .results import Document, Estimate
+from .results import Estimate, Estimated
 
 
-class Likelihood(Document):
+class Likelihood(Estimated):
     """An upper bound on the negative log-likelihood, with its terms: a mean over sequences."""
 
     def __init__(self, printed: Printed) -> None:
@@ -41,18 +41,9 @@ class Likelihood(Document):
         return self._estimate("perplexity", "")
 
     @property
-    def value(self) -> float:
-        """The bound, bits per token."""
-        return self.bits_per_dim.value
-
-    @property
-    def standard_error(self) -> float:
-        """Standard error of `value` over sequences: the spread of the data and the noise of the draws."""
-        return self.bits_per_dim.standard_error
-
-    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """The two-sided Student interval of `value`."""
-        return self.bits_per_dim.interval(confidence)
+    def estimate(self) -> Estimate:
+        """`bits_per_dim`; its error holds the spread of the data and the noise of the draws."""
+        return self.bits_per_dim
 
     @property
     def terms(self) -> dict[str, float]:

@@ -61,3 +61,26 @@ class Document:
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(repr(self))}</pre>"
+
+
+class Estimated(Document):
+    """A document with one number that is a mean over units: value, error, interval."""
+
+    @property
+    def estimate(self) -> Estimate:
+        """The number."""
+        raise NotImplementedError
+
+    @property
+    def value(self) -> float:
+        """The number, in the unit of `estimate`."""
+        return self.estimate.value
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of `value` over its units."""
+        return self.estimate.standard_error
+
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """The two-sided Student interval of `value`."""
+        return self.estimate.interval(confidence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,7 @@ def masked_sets(x: Ids) -> tuple[Ids, Flags]:
     return np.where(hidden, MASK, x[:, None, :]), hidden
 
 
+@cache
 def nodes(count: int = 400) -> tuple[Array, Array]:
     """Nodes and weights of quadrature over (0, 1), dense at both ends."""
     points, weights = np.polynomial.legendre.leggauss(count)
