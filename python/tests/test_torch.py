@@ -240,9 +240,8 @@ def conditioned(detach: bool = True) -> Any:
     ],
 )
 def test_values_and_gradients_of_further_losses_pass(objective: str, loss: Any, options: dict[str, Any]) -> None:
-    for seed in range(2):
-        check = elbow.check_loss(loss, objective, framework="torch", calls=1000, seed=seed, **options)
-        assert check.agrees, check
+    check = elbow.check_loss(loss, objective, framework="torch", calls=500, **options)
+    assert check.agrees, check
 
 
 def test_wrong_gradients_of_further_losses_are_named() -> None:
