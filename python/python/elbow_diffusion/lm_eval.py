@@ -1,0 +1,160 @@
+"""A masked denoiser as a model of the lm-evaluation-harness: `lm_eval.simple_evaluate(DenoiserLM(den, tokenizer), tasks=[...])`.
+
+A masked denoiser has no log-likelihood of a text, but a bound: `loglikelihood` is the bound of the continuation given its context (minus an
+upper bound on -log p, so a lower bound on log p), a mean over draws of the masks. `errors` holds the standard error of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from lm_eval.api.instance import Instance  # type: ignore[import-untyped,import-not-found,unused-ignore]
+from lm_eval.api.model import TemplateLM  # type: ignore[import-untyped,import-not-found,unused-ignore]
+from tqdm import tqdm  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+from .denoisers import Denoiser
+from .errors import InputError
+from .likelihood import likelihood
+from .prompting import prompted
+from .sampling import sample
+
+COPIES = 8
+"""Independent estimates of each bound, over which its standard error is."""
+
+
+class Tokenizer(Protocol):
+    """Text to data ids 0 to V - 1 and back; one of `tokenizers` or `transformers` does."""
+
+    def encode(self, text: str) -> Any:
+        """The ids, or an object with them as `ids`."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text."""
+
+
+class DenoiserLM(TemplateLM):  # type: ignore[misc,unused-ignore]
+    """A masked denoiser under the interface of the lm-evaluation-harness.
+
+    `draws` of the masks per bound, 8 or more, in 8 independent estimates. `window`: tokens that the network takes, of context and
+    continuation together; that of the denoiser by default. Longer contexts lose their beginning. `schedule`: of a denoiser that is told a
+    time and has none of its own. `greedy`: whether to find out if the continuation is what the most confident tokens, one after another, say;
+    it costs a call per token, and without it the answer is False. `tokens`: how many are generated where a task does not say. `end`: the id of
+    the end of a text, at which a generated one is cut.
+    """
+
+    def __init__(
+        self,
+        den: Denoiser,
+        tokenizer: Tokenizer,
+        *,
+        draws: int = 128,
+        window: int | None = None,
+        schedule: str | None = None,
+        greedy: bool = True,
+        tokens: int = 64,
+        end: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.den, self.seed = den, seed
+        # Without a time, the bound is that of any order: every schedule gives it.
+        timeless = den.schedule is None and den.tables["inputs"]["time"] is None
+        self.schedule = schedule or ("linear" if timeless else None)
+        self._tokenizer = tokenizer
+        if draws < COPIES:
+            raise InputError(f"draws = {draws}\n  give {COPIES} or more: the standard error is over that many estimates")
+        self.draws = draws
+        self.window = window or den.tables["model"]["length"] or 1024
+        self.greedy, self.tokens, self.end = greedy, tokens, end
+        self.errors: list[float] = []
+        """Standard errors of the log-likelihoods so far, nats, in the order of the requests."""
+
+    @property
+    def eot_token_id(self) -> int | None:
+        """The id of the end of a text."""
+        return self.end
+
+    def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
+        """The ids of a text."""
+        del add_special_tokens
+        found = self._tokenizer.encode(string)
+        return [int(one) for one in getattr(found, "ids", found)]
+
+    def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
+        """The bound on log p(continuation | context), nats, and whether the continuation is the most confident one."""
+        pairs = []
+        for context, continuation in (request.args for request in requests):
+            ids = self._encode_pair(context, continuation) if context else ([], self.tok_encode(continuation))
+            pairs.append(((context, continuation), *ids))
+        return self._loglikelihood_tokens(pairs, disable_tqdm=disable_tqdm)
+
+    def _loglikelihood_tokens(
+        self, requests: list[tuple[tuple[str, str], list[int], list[int]]], disable_tqdm: bool = False, **_: Any
+    ) -> list[tuple[float, bool]]:
+        found = []
+        for words, context, target in tqdm(requests, desc="log-likelihoods", disable=disable_tqdm):
+            answer = self._bound(context, target), self.greedy and self._is_greedy(context, target)
+            self.cache_hook.add_partial("loglikelihood", words, answer)
+            found.append(answer)
+        return found
+
+    def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float]:
+        """The bound on log p of a whole text, nats: windows one after the other, each given the half window before it."""
+        found = []
+        for request in tqdm(requests, desc="rolling log-likelihoods", disable=disable_tqdm):
+            ids = self.tok_encode(request.args[0])
+            half = max(1, self.window // 2)
+            starts = [0, *range(self.window, len(ids), self.window - half)]
+            ends = [*starts[1:], len(ids)]
+            found.append(sum(self._bound(ids[max(0, start - half) : start] if start else [], ids[start:end]) for start, end in zip(starts, ends)))
+            self.cache_hook.add_partial("loglikelihood_rolling", request.args, found[-1])
+        return found
+
+    def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
+        """Texts behind their contexts, drawn in one window and cut at the first of `until`."""
+        found = []
+        for number, request in enumerate(tqdm(requests, desc="texts", disable=disable_tqdm)):
+            context, options = request.args
+            count = min(int(options.get("max_gen_toks", self.tokens)), self.window)
+            drawn = self._drawn(self.tok_encode(context), count, bool(options.get("do_sample")), options.get("temperature"), number)
+            text = self._tokenizer.decode(drawn[: drawn.index(self.end)] if self.end in drawn else drawn)
+            stops = options.get("until", [])
+            for stop in [stops] if isinstance(stops, str) else stops:
+                text = text.split(stop)[0] if stop else text
+            self.cache_hook.add_partial("generate_until", request.args, text)
+            found.append(text)
+        return found
+
+    def _behind(self, context: list[int], count: int) -> Denoiser:
+        """The denoiser of `count` tokens behind the end of a context."""
+        if count > self.window:
+            raise InputError(f"a continuation of {count} tokens where the window has {self.window}\n  choose a task of shorter ones")
+        return prompted(self.den, context[max(0, len(context) + count - self.window) :], count)
+
+    def _bound(self, context: list[int], target: list[int]) -> float:
+        """Minus the upper bound on -log p(target | context), nats; its error is kept."""
+        if not target:
+            self.errors.append(0.0)
+            return 0.0
+        x, draws = np.tile(target, (COPIES, 1)), -(-self.draws // COPIES)
+        found = likelihood(self._behind(context, len(target)), x, schedule=self.schedule, draws=draws, seed=self.seed).nats
+        self.errors.append(found.standard_error)
+        return -found.value
+
+    def _is_greedy(self, context: list[int], target: list[int]) -> bool:
+        return not target or self._drawn(context, len(target)) == target
+
+    def _drawn(self, context: list[int], count: int, at_random: bool = False, temperature: float | None = None, number: int = 0) -> list[int]:
+        """Tokens behind a context: the most confident one after another, or at random by the model's law."""
+        den = self._behind(context, count)
+        if at_random:
+            if temperature not in (None, 1.0):
+                raise InputError(f"temperature = {temperature}\n  a masked denoiser samples its own law, temperature 1, or greedily")
+            drawn = sample(den, 1, schedule=self.schedule, sampler="first-hitting", seed=self.seed + number)
+        else:
+            # Four rounds per token reveal one at a time; a nucleus that small is the most probable value.
+            options: dict[str, Any] = {"steps": 4 * count, "temperature": 0.0, "nucleus": 1e-9}
+            drawn = sample(den, 1, schedule=self.schedule, sampler="confidence", seed=self.seed, **options)
+        return [int(one) for one in drawn.tokens[0]]
