@@ -11,37 +11,24 @@ use elbow_base::{Error, hash};
 use etcetera::{BaseStrategy, choose_base_strategy};
 use include_dir::{Dir, include_dir};
 
-/// The bundled folders by their name inside a data folder.
-static TOPICS: [(&str, Dir<'_>); 13] = [
-    ("cascade", include_dir!("$CARGO_MANIFEST_DIR/../../fixtures/cascade")),
-    ("digits", include_dir!("$CARGO_MANIFEST_DIR/../../fixtures/digits")),
-    ("digits-classifier", include_dir!("$CARGO_MANIFEST_DIR/../../fixtures/digits-classifier")),
-    ("discrete", include_dir!("$CARGO_MANIFEST_DIR/../../fixtures/discrete")),
-    ("frechet", include_dir!("$CARGO_MANIFEST_DIR/../../fixtures/frechet")),
-    ("gaussian", include_dir!("$CARGO_MANIFEST_DIR/../../fixtures/gaussian")),
-    ("gaussian-objectives", include_dir!("$CARGO_MANIFEST_DIR/../../fixtures/gaussian-objectives")),
-    ("inception", include_dir!("$CARGO_MANIFEST_DIR/../../fixtures/inception")),
-    ("lite0", include_dir!("$CARGO_MANIFEST_DIR/../../fixtures/lite0")),
-    ("metrics", include_dir!("$CARGO_MANIFEST_DIR/../../fixtures/metrics")),
-    ("photos", include_dir!("$CARGO_MANIFEST_DIR/../../fixtures/photos")),
-    ("text", include_dir!("$CARGO_MANIFEST_DIR/../../fixtures/text")),
-    ("toys", include_dir!("$CARGO_MANIFEST_DIR/../../fixtures/toys")),
-];
+/// The bundled folders, as `build.rs` puts them together.
+static BUNDLE: Dir<'_> = include_dir!("$OUT_DIR/bundle");
+
+/// What the name of a network ends in whose bytes are stored by planes.
+const PLANES: &str = "planes";
 
 /// The file that lists a topic's files with their sources, licences and hashes.
 const MANIFEST: &str = "MANIFEST.toml";
 
 /// Hash of the manifests, and so of every bundled file.
 static HASH: LazyLock<String> = LazyLock::new(|| {
-    let manifests = TOPICS.iter().filter_map(|(_, topic)| topic.get_file(MANIFEST));
+    let manifests = BUNDLE.dirs().filter_map(|topic| topic.get_file(topic.path().join(MANIFEST)));
     hash::sha256(&manifests.flat_map(|file| file.contents()).copied().collect::<Vec<_>>())
 });
 
 /// Whether a file or folder with this path inside a data folder, such as `digits/digits.csv.gz`, is bundled.
 pub fn has(name: &str) -> bool {
-    let (topic, rest) = name.split_once('/').unwrap_or((name, ""));
-    let found = TOPICS.iter().find(|(known, _)| *known == topic);
-    found.is_some_and(|(_, files)| rest.is_empty() || files.contains(rest))
+    BUNDLE.contains(name) || BUNDLE.contains(format!("{name}.{PLANES}"))
 }
 
 /// The folder of the bundled data below the user's cache folder, unpacked if it is not there.
@@ -63,14 +50,36 @@ fn folder_in(caches: &Path) -> Result<PathBuf, Error> {
     };
     std::fs::create_dir_all(caches).map_err(cannot)?;
     let new = tempfile::tempdir_in(caches).map_err(cannot)?;
-    for (name, files) in &TOPICS {
-        let topic = new.path().join(name);
-        std::fs::create_dir(&topic).and_then(|()| files.extract(&topic)).map_err(cannot)?;
-    }
+    unpack(&BUNDLE, new.path()).map_err(cannot)?;
     match std::fs::rename(new.path(), &place) {
         Err(_) if place.is_dir() => Ok(place),
         renamed => renamed.map(|()| place.clone()).map_err(cannot),
     }
+}
+
+/// Writes a bundled folder and what is below it into `root`.
+fn unpack(folder: &Dir<'_>, root: &Path) -> std::io::Result<()> {
+    for file in folder.files() {
+        let place = root.join(file.path());
+        match place.extension() {
+            Some(end) if end == PLANES => std::fs::write(place.with_extension(""), words(file.contents()))?,
+            _ => std::fs::write(place, file.contents())?,
+        }
+    }
+    folder.dirs().try_for_each(|below| {
+        std::fs::create_dir(root.join(below.path()))?;
+        unpack(below, root)
+    })
+}
+
+/// The bytes whose four planes these are.
+fn words(planes: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0; planes.len()];
+    let mut rest = planes.iter();
+    for plane in 0..4 {
+        bytes.iter_mut().skip(plane).step_by(4).zip(&mut rest).for_each(|(byte, &stored)| *byte = stored);
+    }
+    bytes
 }
 
 #[cfg(test)]
@@ -82,7 +91,8 @@ mod tests {
         let caches = tempfile::tempdir().expect("a folder");
         let folder = folder_in(caches.path()).expect("unpacked");
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
-        for name in ["digits/digits.csv.gz", "photos/jpeg/flower-small.jpg", "toys/example-a.json"] {
+        for name in ["digits/digits.csv.gz", "lite0/lite0.onnx", "photos/jpeg/flower-small.jpg", "toys/example-a.json"]
+        {
             assert!(has(name), "{name}");
             let read = |root: &Path| std::fs::read(root.join(name)).expect("a file");
             assert_eq!(read(&folder), read(&fixtures), "{name}");
