@@ -81,23 +81,28 @@ impl PermutationStream {
         Self { orders: (0..rows).map(|_| permutation(&mut rng, length)).collect(), next: vec![0; rows], rng }
     }
 
+    /// The next `count` positions of a row: true at each of them, one entry per position. No more than there are.
+    pub fn window(&mut self, row: usize, count: usize) -> Vec<bool> {
+        let (order, next) = (&mut self.orders[row], &mut self.next[row]);
+        let length = order.len();
+        let mut masked = vec![false; length];
+        for _ in 0..count {
+            if *next == length {
+                // What this window has is last in the next order.
+                *order = permutation(&mut self.rng, length);
+                order.sort_by_key(|&position| masked[position]);
+                *next = 0;
+            }
+            masked[order[*next]] = true;
+            *next += 1;
+        }
+        masked
+    }
+
     /// Masks the next positions of each row, `counts` of them. The network's time is the share of masked tokens.
     pub fn mask(&mut self, batch: &Batch, counts: &[usize], values: usize, device: &Device) -> Result<MaskedBatch> {
         let length = batch.x.length();
-        let mut masked = vec![false; batch.len() * length];
-        for (row, masked) in masked.chunks_mut(length).enumerate() {
-            let (order, next) = (&mut self.orders[row], &mut self.next[row]);
-            for _ in 0..counts[row] {
-                if *next == length {
-                    // What this window has is last in the next order.
-                    *order = permutation(&mut self.rng, length);
-                    order.sort_by_key(|&position| masked[position]);
-                    *next = 0;
-                }
-                masked[order[*next]] = true;
-                *next += 1;
-            }
-        }
+        let masked: Vec<bool> = counts.iter().enumerate().flat_map(|(row, &count)| self.window(row, count)).collect();
         let times: Vec<f64> = counts.iter().map(|&count| count as f64 / length as f64).collect();
         MaskedBatch::new(batch, &times, values, masked, device)
     }
@@ -125,8 +130,13 @@ impl MaskedBatch {
 
     /// The sum over masked n of -log mu_theta(z)\[n, x_n\], nats, \[batch\].
     pub fn cross_entropy(&self, denoiser: &dyn TokenDenoiser) -> Tensor<1> {
+        row_sums(self.token_costs(denoiser))
+    }
+
+    /// -log mu_theta(z)\[n, x_n\] of each masked token and 0 of the others, nats, \[batch, length\].
+    pub fn token_costs(&self, denoiser: &dyn TokenDenoiser) -> Tensor<2> {
         let own = denoiser.masked_costs(&self.input, &self.targets);
-        row_sums(own.unwrap_or_else(|| self.costs(denoiser, negative_log)))
+        own.unwrap_or_else(|| self.costs(denoiser, negative_log))
     }
 
     /// `cost` of log mu_theta, \[batch, length, V\], and x where token n is masked, and 0 elsewhere: \[batch, length\].

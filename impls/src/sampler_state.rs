@@ -113,6 +113,11 @@ pub struct Predictor<'a> {
     network_calls: u64,
 }
 
+/// The time at which a schedule has this share of masks.
+pub fn time_of_mask_rate(schedule: &MaskedSchedule, masked: f64) -> f64 {
+    schedule.time_of_log_snr((1.0 - masked).ln() - masked.ln()).clamp(0.0, 1.0)
+}
+
 /// The error of a sampler's step, counted from 1, in which the network or what is made of it is no number.
 pub(crate) fn not_finite(step: u64) -> Error {
     let what = format!("step {step}: the network answered with what is no number");
@@ -171,7 +176,7 @@ impl<'a> Predictor<'a> {
 
     /// The time at which the network saw this share of masks in training: its time on any grid of a sampler.
     pub fn time_of_mask_probability(&self, masked: f64) -> f64 {
-        self.training_schedule.time_of_log_snr((1.0 - masked).ln() - masked.ln()).clamp(0.0, 1.0)
+        time_of_mask_rate(&self.training_schedule, masked)
     }
 
     /// The network's time at the time t of a sampler's schedule: t itself where that is the schedule of training.

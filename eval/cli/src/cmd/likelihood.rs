@@ -1,5 +1,7 @@
 //! `elbow likelihood`: the bound of a trained model.
 
+mod prompts;
+
 use clap::{Args, ValueEnum};
 use elbow_base::Error;
 use elbow_harness::claims::Outcome;
@@ -15,6 +17,7 @@ use elbow_impls::data::{Dataset, Split};
 use serde_json::json;
 
 use crate::flags::{ModelFlags, TextFlags, ThresholdFlags, one_of, positive};
+use prompts::{Common, PromptFlags};
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:
@@ -24,6 +27,8 @@ use crate::flags::{ModelFlags, TextFlags, ThresholdFlags, one_of, positive};
   elbow likelihood --checkpoint out/runs/vdm-digits --ode --sequences 64
   elbow likelihood --model denoiser.toml --dataset ./test.txt --target-se 0.01
   elbow likelihood --checkpoint out/runs/md4-digits --at-most 1.9    # exit code 1 where it is not
+  elbow likelihood --checkpoint out/runs/md4-shakespeare --prompts prompts.jsonl --target-se 0.05
+  elbow likelihood --model denoiser.toml --prompts choices.jsonl --normalisation per-token --error-probability 0.05
 
 The bound is that of the averaged weights and uses the bound's own weights, whatever weighting
 trained them. The standard error is over sequences. For masked models that see no time, the
@@ -53,9 +58,10 @@ pub struct Arguments {
     /// Part of the data set; images have train and test
     #[arg(long, value_name = "NAME", default_value = "test", value_parser = one_of::<Split>())]
     split: Split,
-    /// Stratified draws of the noise for each sequence; for T steps, T draws visit each step once; 1 to 100,000
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    draws: u32,
+    /// Stratified draws of the noise for each sequence; for T steps, T draws visit each step once; with --prompts calls of the
+    /// network per target, in whole sweeps; 1 to 100,000 [default: 8; 64 with --prompts]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    draws: Option<u32>,
     /// Estimator of the bound; auto takes k-dce where it estimates the model's bound, and objective elsewhere
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = one_of::<Estimator>())]
     estimator: Estimator,
@@ -63,7 +69,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N")]
     sequences: Option<usize>,
     /// Stop at this standard error, above 0, of the bits/dim or bits/token: sequences are taken in random order, 128 or more at a
-    /// time, until it is reached
+    /// time, until it is reached. With --prompts: of each log-likelihood, in nats
     #[arg(long, value_name = "SE", value_parser = positive)]
     target_se: Option<f64>,
     /// Also the likelihood of the probability-flow ODE (vdm, flow, edm, gaussian model files); --draws draws its noise too
@@ -81,6 +87,17 @@ pub struct Arguments {
     dequantisation: Dequantisation,
     #[command(flatten)]
     threshold: ThresholdFlags,
+    #[command(flatten)]
+    prompts: PromptFlags,
+}
+
+/// Draws per sequence where none are asked for.
+const DRAWS: u32 = 8;
+
+impl Arguments {
+    fn draws(&self) -> usize {
+        self.draws.unwrap_or(DRAWS) as usize
+    }
 }
 
 /// Step of the differences of an ONNX network, in units of the noise: single precision loses little, and half of it is
@@ -99,6 +116,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
         return Err(Error::input(format!("--sequences {sequences}"), "a standard error needs two or more"));
     }
     let model = arguments.model.open(workspace)?;
+    if arguments.prompts.is_given() {
+        let Arguments { draws, target_se, threshold, .. } = arguments;
+        return arguments.prompts.run(workspace, &model, &Common { draws: *draws, target_se: *target_se, threshold });
+    }
     if arguments.ode && model.objective().gaussian().is_none() {
         let name = model.run().map_or(model.place.display().to_string(), |_| model.objective().name().to_owned());
         let fix = "leave it out, or name a run of vdm, flow or edm, or a model file of kind gaussian";
@@ -116,7 +137,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
     }
     let JudgedData { set: data, difference } = model.data(workspace, &choice)?;
     let data = data.as_ref();
-    let (draws, sequences) = (arguments.draws as usize, arguments.sequences);
+    let (draws, sequences) = (arguments.draws(), arguments.sequences);
     let estimation = model.bound_estimation(data, arguments.estimator, draws, sequences, workspace.seed)?;
     let estimation = BoundEstimation { target: arguments.target_se, ..estimation };
     let bound = model.calls(|| estimation.run(&workspace.device, workspace.bar.as_ref()))?;
@@ -161,7 +182,7 @@ fn of_lines(workspace: &Workspace, arguments: &Arguments, model: &AnyModel, choi
         model: model.diffusion()?,
         lines: &lines,
         estimator: arguments.estimator,
-        draws: arguments.draws as usize,
+        draws: arguments.draws(),
         seed: workspace.seed,
     };
     let bound = model.calls(|| estimation.run(&workspace.device, workspace.bar.as_ref()))?;
@@ -217,7 +238,7 @@ fn ode(workspace: &Workspace, arguments: &Arguments, model: &AnyModel, data: &dy
         dequantisation: arguments.dequantisation,
         exact_trace: arguments.trace == Trace::Exact,
         steps: arguments.ode_steps.next_multiple_of(2) as usize,
-        draws: arguments.draws as usize,
+        draws: arguments.draws(),
         sequences: arguments.sequences,
         seed: workspace.seed,
     };

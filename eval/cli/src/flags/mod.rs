@@ -18,7 +18,7 @@ use elbow_metrics::Runtime;
 pub use infill::InfillFlags;
 pub use model::ModelFlags;
 pub use output::OutputFlags;
-pub use parse::{finite, form, one_of, positive};
+pub use parse::{finite, form, one_of, positive, probability};
 pub use sampler::SamplerFlags;
 pub use text::TextFlags;
 pub use threshold::ThresholdFlags;

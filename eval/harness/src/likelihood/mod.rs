@@ -1,6 +1,7 @@
 //! Likelihood bounds with standard errors.
 
 mod bound;
+pub mod conditional;
 mod draws;
 mod finite;
 mod generative;
@@ -22,3 +23,4 @@ pub use result::{Bound, Target, TextRates, TextUnits};
 
 pub(crate) use draws::Draw;
 pub(crate) use inputs::{Inputs, Noisy, log_snrs, points};
+pub(crate) use result::ratio;

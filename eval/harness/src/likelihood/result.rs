@@ -128,7 +128,7 @@ pub(super) fn per_window(nats: &[f64], dims: usize, rest: Option<(f64, usize)>) 
 
 /// The total of some amounts by the total of their sizes, with the error of a ratio to first order (Cochran, Sampling
 /// Techniques, 2.11), over the units.
-pub(super) fn ratio(amounts: &[f64], sizes: &[f64]) -> Estimate {
+pub(crate) fn ratio(amounts: &[f64], sizes: &[f64]) -> Estimate {
     let total: f64 = sizes.iter().sum();
     let value = amounts.iter().sum::<f64>() / total;
     let n = amounts.len() as f64;

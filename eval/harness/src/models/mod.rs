@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use elbow_base::{Error, Progress};
 use elbow_impls::DiffusionModel;
-use elbow_impls::data::Dataset;
+use elbow_impls::data::{Alphabet, Dataset, token_array};
 use elbow_impls::network::Denoiser;
 use elbow_impls::sampler_state::Samples;
 use elbow_impls::train::ObjectiveConfig;
@@ -168,6 +168,16 @@ impl AnyModel {
     /// work; [`Self::calls`] does.
     pub fn check_calls(&self) -> Result<(), Error> {
         self.outside().map_or(Ok(()), OutsideModel::check_calls)
+    }
+
+    /// What cuts texts into the model's tokens; none where its tokens are of no text.
+    pub fn alphabet(&self) -> Result<Option<Alphabet>, Error> {
+        let (alphabet, mask) = match &self.source {
+            Source::Run(run) => (run.settings.data.alphabet.as_deref(), run.settings.data.text.mask_id.as_deref()),
+            Source::Outside(model) => (model.file().data.as_ref().and_then(|data| data.alphabet.as_deref()), None),
+        };
+        let of_text = alphabet.filter(|alphabet| token_array::values(alphabet).is_none());
+        Ok(of_text.map(|alphabet| Alphabet::with_mask(alphabet, mask)).transpose()?)
     }
 
     /// Draws samples of the model.

@@ -3,6 +3,7 @@
 //! An [`Enumeration`] tabulates a toy and its denoiser once; every function here is then a polynomial in alpha(t).
 
 mod cascade;
+mod conditional;
 mod continuous_limit;
 mod denoiser_table;
 mod elbo;
@@ -20,6 +21,7 @@ mod time_grid;
 mod visible_set_sums;
 
 pub use cascade::cascade;
+pub use conditional::conditional_any_order_nll;
 pub use continuous_limit::{any_order_nll, neg_elbo, weighted_loss};
 pub use enumeration::Enumeration;
 pub use gap::{gaps, total_correlations};

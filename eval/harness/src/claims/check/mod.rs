@@ -3,6 +3,7 @@
 
 mod cascade;
 mod class_samples;
+mod conditional;
 mod devices;
 mod digits;
 mod equivalence;
@@ -45,9 +46,10 @@ use crate::claims::claim_file::NamedParse;
 use crate::claims::context::Check;
 
 /// Every kind of check of the bundled claims: its name in claim files, and the type of its parameters.
-pub const BUNDLED: [NamedParse; 27] = [
+pub const BUNDLED: [NamedParse; 28] = [
     ("cascade", parse::<cascade::Cascades>),
     ("class-samples", parse::<class_samples::ClassSamples>),
+    ("conditional", parse::<conditional::Conditional>),
     ("devices", parse::<devices::Devices>),
     ("digits", parse::<digits::TrainedDigits>),
     ("equivalence", parse::<equivalence::Equivalence>),
