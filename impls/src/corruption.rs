@@ -31,7 +31,7 @@ pub struct MaskedBatch {
     pub input: Input,
     /// x, and the positions that are to be predicted: where z_t is the mask.
     pub targets: MaskedTargets,
-    /// The time of each sequence, in double precision.
+    /// The time of each sequence, in double precision; in block diffusion of each block, row after row.
     pub times: Vec<f64>,
 }
 

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 
+use crate::any_order_bound::AnyOrderBound;
 use crate::batch::Batch;
 use crate::corruption::Corruption;
 use crate::error::{Error, Result};
@@ -102,10 +103,12 @@ impl<'a> DiffusionModel<'a> {
         }
     }
 
-    /// The denoiser, where the bound is the any-order bound of a masked model that sees no time: k-DCE estimates it.
-    pub fn any_order(&self) -> Option<&'a dyn TokenDenoiser> {
+    /// The any-order bound, where it is that of the model: a masked one that sees no time.
+    pub fn any_order(&self) -> Option<AnyOrderBound<'a>> {
         match self {
-            Self::Tokens(objective, denoiser) if objective.is_any_order() && !denoiser.sees_time() => Some(*denoiser),
+            Self::Tokens(objective, denoiser) if objective.is_any_order() && !denoiser.sees_time() => {
+                Some(AnyOrderBound::new(*denoiser, objective.block_size()))
+            }
             _ => None,
         }
     }

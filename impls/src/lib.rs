@@ -5,7 +5,7 @@
 //! | [`schedule`] | alpha(t), sigma(t), log-SNR: plain f64 functions |
 //! | [`weighting`] | w(lambda): every weighting of the papers, for both families |
 //! | [`gaussian`] | VDM, flow matching and EDM: loss, bound, samplers |
-//! | [`md4`] [`genmd4`] [`mdlm`] [`maskgit`] [`d3pm`] [`any_order`] [`autoregressive`] | one implementation each |
+//! | [`md4`] [`genmd4`] [`mdlm`] [`maskgit`] [`d3pm`] [`any_order`] [`autoregressive`] [`block`] | one implementation each |
 //! | [`objective`], [`corruption`] | shared by those over tokens: the trait, the forward processes |
 //! | [`sampler_state`], [`sampler`] | shared by their samplers: sequences being drawn, the guided denoiser, names |
 //! | [`diffusion_model`] | an objective of either family with a denoiser of its family |
@@ -16,8 +16,10 @@
 #![warn(missing_docs)]
 
 pub mod any_order;
+mod any_order_bound;
 pub mod autoregressive;
 pub mod batch;
+pub mod block;
 mod bound_terms;
 pub mod corruption;
 pub mod d3pm;
@@ -34,8 +36,10 @@ pub mod objective;
 pub mod sampler;
 pub mod sampler_state;
 pub mod train;
+mod windows;
 
+pub use any_order_bound::AnyOrderBound;
 pub use diffusion_model::{BoundCorruption, DiffusionModel, Objective};
 pub use elbow_base::{Key, UnknownName, Workers, hash, key, names};
-pub use elbow_process::{Weighting, schedule, time_sampling, weighting};
+pub use elbow_process::{Weighting, schedule, time_law, time_sampling, weighting};
 pub use error::{Error, Result};

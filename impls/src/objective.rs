@@ -59,6 +59,11 @@ pub trait TokenObjective: Send + Sync {
         false
     }
 
+    /// K of a model that is drawn block after block: its any-order bound is one within each block, given those before.
+    fn block_size(&self) -> Option<usize> {
+        None
+    }
+
     /// Whether the bound is the likelihood itself and needs no noise: one draw is all.
     fn is_exact(&self) -> bool {
         false

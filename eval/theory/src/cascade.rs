@@ -22,6 +22,9 @@ pub struct Cascade {
     /// Tokens of a discrete toy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub length: Option<usize>,
+    /// Tokens per block, where each block is drawn given those before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub block_size: Option<usize>,
     /// Dimensions of a continuous toy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dimensions: Option<usize>,
@@ -118,6 +121,7 @@ impl Cascade {
         Self {
             states: None,
             length: None,
+            block_size: None,
             dimensions: None,
             transition: None,
             parameterization: None,

@@ -8,31 +8,32 @@ use rayon::prelude::*;
 
 use super::rotary::{Rotary, angles};
 use super::simd::{Factor, LANES, exp, multiply, softmax, sum_of, vectorised};
+use super::visibility::Visibility;
 use super::{Operation, apply, composed, dims, numbers, runs_on, tensor};
 
 /// softmax(q k^T / sqrt(size) + relative) v: \[batch, length, 3 width\] to \[batch, length, width\].
 ///
 /// `relative` is \[heads, 2 length - 1\], added by relative position i - j + length - 1. Queries and keys are first
-/// turned by `rotary`. With `causal`, position i sees 0..=i only. The derivative keeps one number per row of scores and
-/// computes the scores again.
+/// turned by `rotary`. A position mixes the values that it sees alone; where positions are counted from 0 again, `length`
+/// is the number of those counted. The derivative keeps one number per row of scores and computes the scores again.
 pub fn self_attention(
     qkv: Tensor<3>,
     heads: usize,
     rotary: Option<Rotary>,
     relative: Option<Tensor<2>>,
-    causal: bool,
+    visible: Visibility,
 ) -> Tensor<3> {
     if !runs_on(&qkv.device()) {
-        return composed::self_attention(qkv, heads, rotary, relative, causal);
+        return composed::self_attention(qkv, heads, rotary, relative, visible);
     }
     let [_, length, joined] = qkv.dims();
-    let size = joined / 3 / heads;
+    let (size, period) = (joined / 3 / heads, visible.period(length));
     assert_eq!(joined, 3 * heads * size, "a width that {heads} heads share");
     if let Some(relative) = &relative {
-        assert_eq!(relative.dims(), [heads, 2 * length - 1], "one score per head and relative position");
+        assert_eq!(relative.dims(), [heads, 2 * period - 1], "one score per head and relative position");
     }
-    let turn = rotary.map(|rotary| Arc::new(Turn { rotary, angles: angles(length, size / 2) }));
-    let attention = Attention { heads, turn, causal, is_relative: relative.is_some() };
+    let turn = rotary.map(|rotary| Arc::new(Turn { rotary, period, angles: angles(period, size / 2) }));
+    let attention = Attention { heads, turn, visible, is_relative: relative.is_some() };
     // The operation always has two inputs; the second is empty where nothing is added.
     let relative = relative.unwrap_or_else(|| Tensor::zeros([1, 1], &qkv.device()));
     apply(attention, [qkv.into_dispatch(), relative.into_dispatch()])
@@ -42,7 +43,7 @@ pub fn self_attention(
 struct Attention {
     heads: usize,
     turn: Option<Arc<Turn>>,
-    causal: bool,
+    visible: Visibility,
     is_relative: bool,
 }
 
@@ -63,7 +64,7 @@ impl Operation<2> for Attention {
         let width = joined / 3;
         let mut mixed = vec![0.0; batch * length * width];
         let mut log_sums = vec![0.0; batch * self.heads * length];
-        let bias = self.bias(&relative, length);
+        let bias = self.bias(&relative, self.visible.period(length));
         let rows = numbers(&qkv).par_chunks(length * joined).zip(mixed.par_chunks_mut(length * width));
         rows.zip(log_sums.par_chunks_mut(self.heads * length)).for_each_init(
             || Head::new(length, width / self.heads),
@@ -79,7 +80,8 @@ impl Operation<2> for Attention {
         let [batch, length, joined] = dims(&saved.qkv);
         let width = joined / 3;
         let mut of_qkv = vec![0.0; batch * length * joined];
-        let bias = self.bias(&saved.relative, length);
+        let period = self.visible.period(length);
+        let bias = self.bias(&saved.relative, period);
         let rows = numbers(&saved.qkv).par_chunks(length * joined).zip(of_qkv.par_chunks_mut(length * joined));
         let rows = rows.zip(saved.log_sums.par_chunks(self.heads * length));
         // One gradient per sequence: their sum does not depend on the number of threads.
@@ -88,7 +90,7 @@ impl Operation<2> for Attention {
             .map_init(
                 || (Head::new(length, width / self.heads), Slopes::new(length, width / self.heads)),
                 |(head, slopes), (((qkv, of_qkv), log_sums), gradient)| {
-                    let mut of_bias = vec![0.0; if self.is_relative { self.heads * (2 * length - 1) } else { 0 }];
+                    let mut of_bias = vec![0.0; if self.is_relative { self.heads * (2 * period - 1) } else { 0 }];
                     let parts = (qkv, log_sums, gradient, of_qkv, &mut of_bias[..]);
                     attend_slopes(self, head, slopes, &bias, parts);
                     of_bias
@@ -97,8 +99,8 @@ impl Operation<2> for Attention {
             .collect();
         let mut of_relative = vec![0.0; numbers(&saved.relative).len()];
         if self.is_relative {
-            for (number, row) in of_relative.chunks_exact_mut(2 * length - 1).enumerate() {
-                let range = number * (2 * length - 1)..(number + 1) * (2 * length - 1);
+            for (number, row) in of_relative.chunks_exact_mut(2 * period - 1).enumerate() {
+                let range = number * (2 * period - 1)..(number + 1) * (2 * period - 1);
                 for (offset, sum) in row.iter_mut().rev().enumerate() {
                     *sum = of_bias.iter().map(|part| part[range.start + offset]).sum();
                 }
@@ -109,12 +111,12 @@ impl Operation<2> for Attention {
 }
 
 impl Attention {
-    /// The relative scores of each head, backwards: those of row i are the `length` numbers from length - 1 - i on.
-    fn bias(&self, relative: &FlexTensor, length: usize) -> Vec<Vec<f32>> {
+    /// The relative scores of each head, backwards: those of position i are the `period` numbers from period - 1 - i on.
+    fn bias(&self, relative: &FlexTensor, period: usize) -> Vec<Vec<f32>> {
         if !self.is_relative {
             return Vec::new();
         }
-        numbers(relative).chunks_exact(2 * length - 1).map(|row| row.iter().rev().copied().collect()).collect()
+        numbers(relative).chunks_exact(2 * period - 1).map(|row| row.iter().rev().copied().collect()).collect()
     }
 }
 
@@ -124,9 +126,10 @@ vectorised! {
         let width = qkv.len() / head.length / 3;
         for (number, log_sums) in log_sums.chunks_exact_mut(head.length).enumerate() {
             head.load(qkv, number, width, attention.turn.as_deref());
-            head.scores(bias.get(number));
+            head.scores(bias.get(number), attention.visible);
             for (row, log_sum) in log_sums.iter_mut().enumerate() {
-                *log_sum = softmax(head.seen(row, attention.causal));
+                *log_sum = softmax(head.gather(row, attention.visible));
+                head.scatter(row, attention.visible);
             }
             head.mix();
             store(&head.mixed, mixed, [number * head.size, width, head.size], head.padded);
@@ -144,14 +147,16 @@ vectorised! {
         let width = qkv.len() / head.length / 3;
         for (number, log_sums) in log_sums.chunks_exact(head.length).enumerate() {
             head.load(qkv, number, width, attention.turn.as_deref());
-            head.scores(bias.get(number));
+            head.scores(bias.get(number), attention.visible);
             for (row, log_sum) in log_sums.iter().enumerate() {
-                for score in head.seen(row, attention.causal) {
+                for score in head.gather(row, attention.visible) {
                     *score = exp(*score - log_sum);
                 }
+                head.scatter(row, attention.visible);
             }
-            let of_bias = of_bias.chunks_exact_mut(2 * head.length - 1).nth(number);
-            slopes.of(head, gradient, number, width, of_bias);
+            let period = attention.visible.period(head.length);
+            let of_bias = of_bias.chunks_exact_mut(2 * period - 1).nth(number);
+            slopes.of(head, gradient, number, width, of_bias.map(|of_bias| (of_bias, period)));
             slopes.store(of_qkv, number, width, head, attention.turn.as_deref());
         }
     }
@@ -161,6 +166,8 @@ vectorised! {
 #[derive(Debug)]
 struct Turn {
     rotary: Rotary,
+    /// The number of positions after which they are counted from 0 again.
+    period: usize,
     /// Cosines and sines, position after position.
     angles: [Vec<f32>; 2],
 }
@@ -170,6 +177,7 @@ impl Turn {
     #[inline(always)]
     fn apply(&self, vector: &mut [f32], position: usize, back: bool) {
         let half = vector.len() / 2;
+        let position = position % self.period;
         let [cos, sin] = self.angles.each_ref().map(|table| &table[position * half..][..half]);
         for k in 0..half {
             let (first, second) = match self.rotary {
@@ -254,26 +262,45 @@ impl Head {
 
     /// The scores of all rows.
     #[inline(always)]
-    fn scores(&mut self, bias: Option<&Vec<f32>>) {
-        let (length, across) = (self.length, self.across);
+    fn scores(&mut self, bias: Option<&Vec<f32>>, visible: Visibility) {
+        let (length, across, period) = (self.length, self.across, visible.period(self.length));
         let q = Factor::<false> { numbers: &self.q, across: self.padded };
         multiply(q, &self.kt, &mut self.p, [length, self.size, across]);
         if let Some(bias) = bias {
             for (row, scores) in self.p.chunks_exact_mut(across).enumerate() {
-                for (score, bias) in scores.iter_mut().zip(&bias[length - 1 - row..][..length]) {
-                    *score += bias;
+                let bias = &bias[period - 1 - row % period..][..period];
+                for scores in scores[..length].chunks_exact_mut(period) {
+                    for (score, bias) in scores.iter_mut().zip(bias) {
+                        *score += bias;
+                    }
                 }
             }
         }
     }
 
-    /// The scores of the positions that a row sees; the others become 0.
+    /// The scores of the positions that a row sees, brought to the front of the row.
     #[inline(always)]
-    fn seen(&mut self, row: usize, causal: bool) -> &mut [f32] {
-        let (seen, others) =
-            self.p[row * self.across..][..self.across].split_at_mut(if causal { row + 1 } else { self.length });
-        others.fill(0.0);
-        seen
+    fn gather(&mut self, row: usize, visible: Visibility) -> &mut [f32] {
+        let [first, second] = visible.ranges(row, self.length);
+        let (one, both) = (first.len(), first.len() + second.len());
+        let scores = &mut self.p[row * self.across..][..self.across];
+        scores.copy_within(first, 0);
+        scores.copy_within(second, one);
+        &mut scores[..both]
+    }
+
+    /// Takes what [`Self::gather`] brought to the front back to its places; what the row does not see becomes 0.
+    #[inline(always)]
+    fn scatter(&mut self, row: usize, visible: Visibility) {
+        let [first, second] = visible.ranges(row, self.length);
+        let (one, both) = (first.len(), first.len() + second.len());
+        let scores = &mut self.p[row * self.across..][..self.across];
+        // The second part first: its places begin where the first part's end, or later.
+        scores.copy_within(one..both, second.start);
+        scores.copy_within(0..one, first.start);
+        scores[..first.start].fill(0.0);
+        scores[first.end..second.start].fill(0.0);
+        scores[second.end..].fill(0.0);
     }
 
     #[inline(always)]
@@ -301,9 +328,17 @@ impl Slopes {
         Self { out: rows(), q: rows(), k: rows(), v: rows(), p }
     }
 
-    /// Computes them from the gradient of the result; those of the relative scores are added to `of_bias`.
+    /// Computes them from the gradient of the result; those of the relative scores are added to `of_bias`, which comes with
+    /// its period.
     #[inline(always)]
-    fn of(&mut self, head: &Head, gradient: &[f32], number: usize, width: usize, mut of_bias: Option<&mut [f32]>) {
+    fn of(
+        &mut self,
+        head: &Head,
+        gradient: &[f32],
+        number: usize,
+        width: usize,
+        mut of_bias: Option<(&mut [f32], usize)>,
+    ) {
         let Head { length, size, padded, across, .. } = *head;
         for (row, gradient) in self.out.chunks_exact_mut(padded).zip(gradient.chunks_exact(width)) {
             row[..size].copy_from_slice(&gradient[number * size..][..size]);
@@ -316,9 +351,12 @@ impl Slopes {
             for (slope, p) in slopes.iter_mut().zip(p) {
                 *slope = p * (*slope - along);
             }
-            if let Some(of_bias) = &mut of_bias {
-                for (sum, slope) in of_bias[length - 1 - row..][..length].iter_mut().zip(&*slopes) {
-                    *sum += slope;
+            if let Some((of_bias, period)) = &mut of_bias {
+                let of_bias = &mut of_bias[*period - 1 - row % *period..][..*period];
+                for slopes in slopes[..length].chunks_exact(*period) {
+                    for (sum, slope) in of_bias.iter_mut().zip(slopes) {
+                        *sum += slope;
+                    }
                 }
             }
         }

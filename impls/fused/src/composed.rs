@@ -6,6 +6,7 @@ use burn::tensor::{Bool, IndexingUpdateOp, Int, Tensor, TensorData};
 
 use crate::rotary::{Rotary, angles};
 use crate::targets::Targets;
+use crate::visibility::Visibility;
 
 /// [`crate::squared_relu`].
 pub fn squared_relu(x: Tensor<3>) -> Tensor<3> {
@@ -86,12 +87,15 @@ fn indices(ids: Vec<i64>, like: &Tensor<2>) -> Tensor<1, Int> {
     Tensor::from_data(TensorData::new(ids, [count]), &like.device())
 }
 
-/// Rotates \[batch, heads, length, size\] by the position's angles.
-fn rotate(rotary: Rotary, x: Tensor<4>) -> Tensor<4> {
+/// Rotates \[batch, heads, length, size\] by the position's angles, counted from 0 after each `period`.
+fn rotate(rotary: Rotary, x: Tensor<4>, period: usize) -> Tensor<4> {
     let [batch, heads, length, size] = x.dims();
     let half = size / 2;
-    let table = |numbers| Tensor::<2>::from_data(TensorData::new(numbers, [length, half]), &x.device());
-    let [cos, sin] = angles(length, half).map(table);
+    let table = |numbers: Vec<f32>| {
+        let numbers = numbers.repeat(length / period);
+        Tensor::<2>::from_data(TensorData::new(numbers, [length, half]), &x.device())
+    };
+    let [cos, sin] = angles(period, half).map(table);
     match rotary {
         Rotary::Halves => {
             let (a, b) = (x.clone().narrow(3, 0, half), x.narrow(3, half, half));
@@ -116,23 +120,26 @@ pub fn self_attention(
     heads: usize,
     rotary: Option<Rotary>,
     relative: Option<Tensor<2>>,
-    causal: bool,
+    visible: Visibility,
 ) -> Tensor<3> {
     let [mut q, mut k, v] = split_heads::<3>(qkv, heads);
-    if let Some(rotary) = rotary {
-        (q, k) = (rotate(rotary, q), rotate(rotary, k));
-    }
     let [_, _, length, size] = q.dims();
+    let period = visible.period(length);
+    if let Some(rotary) = rotary {
+        (q, k) = (rotate(rotary, q, period), rotate(rotary, k, period));
+    }
     let mut scores = q.matmul(k.transpose()).mul_scalar(1.0 / (size as f64).sqrt());
     if let Some(relative) = relative {
-        let offsets: Vec<i64> =
-            (0..length * length).map(|at| (at / length + length - 1 - at % length) as i64).collect();
+        let offset = |at: usize| (at / length % period + period - 1 - at % length % period) as i64;
+        let offsets: Vec<i64> = (0..length * length).map(offset).collect();
         let offsets = Tensor::<1, Int>::from_data(TensorData::new(offsets, [length * length]), &v.device());
         scores = scores + relative.select(1, offsets).reshape([1, heads, length, length]);
     }
-    if causal {
-        let future = Tensor::<2, Bool>::tril_mask([length, length], 0, &scores.device());
-        scores = scores.mask_fill(future.unsqueeze::<4>(), f32::NEG_INFINITY);
+    if visible != Visibility::All {
+        let unseen = |at: usize| visible.ranges(at / length, length).iter().all(|seen| !seen.contains(&(at % length)));
+        let unseen: Vec<bool> = (0..length * length).map(unseen).collect();
+        let unseen = Tensor::<2, Bool>::from_data(TensorData::new(unseen, [length, length]), &scores.device());
+        scores = scores.mask_fill(unseen.unsqueeze::<4>(), f32::NEG_INFINITY);
     }
     join_heads(softmax(scores, 3).matmul(v))
 }

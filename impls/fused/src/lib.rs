@@ -17,6 +17,7 @@ mod optimizer;
 mod rotary;
 mod simd;
 mod targets;
+mod visibility;
 
 pub use activation::{gated, gelu_tanh, squared_relu};
 pub use attention::self_attention;
@@ -26,6 +27,7 @@ pub use norm::{modulated_norm, rms_norm};
 pub use optimizer::{AdamStep, adamw, blend, squared_norm};
 pub use rotary::Rotary;
 pub use targets::{Target, Targets};
+pub use visibility::Visibility;
 
 use std::fmt::Debug;
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use elbow_base::key::{Key, open_uniform};
-use elbow_fused::{Rotary, Target, Targets, composed};
+use elbow_fused::{Rotary, Target, Targets, Visibility, composed};
 use rand_distr::{Distribution, StandardNormal};
 
 /// Largest error relative to the largest number of a tensor. Measured: 4.7e-7 (a gradient of attention).
 const TOLERANCE: f64 = 3e-6;
 
-type SelfAttention = fn(Tensor<3>, usize, Option<Rotary>, Option<Tensor<2>>, bool) -> Tensor<3>;
+type SelfAttention = fn(Tensor<3>, usize, Option<Rotary>, Option<Tensor<2>>, Visibility) -> Tensor<3>;
 
 /// The gradient of some leaf, once they are known.
 type OfLeaf = Box<dyn Fn(&Gradients) -> Vec<f64>>;
@@ -61,28 +61,29 @@ fn agree(name: &str, a: &[Vec<f64>], b: &[Vec<f64>]) {
 #[test]
 fn attention() {
     let (heads, length) = (3, 21);
+    let (all, causal, blocks) = (Visibility::All, Visibility::Blocks(1), Visibility::Blocks(4));
     let qkv = leaf("qkv", [2, length, 3 * heads * 10]);
     let relative = leaf("relative", [heads, 2 * length - 1]);
+    let leaves = [of(&qkv), of(&relative)];
     for rotary in [None, Some(Rotary::Interleaved), Some(Rotary::Halves)] {
-        for causal in [false, true] {
-            let name = format!("attention, {rotary:?}, causal {causal}");
+        for [visible, other] in [[all, causal], [causal, all], [blocks, causal]] {
+            let name = format!("attention, {rotary:?}, {visible:?}");
             let run = |f: SelfAttention, relative: Option<Tensor<2>>| {
-                measured(f(qkv.clone(), heads, rotary, relative, causal), &[of(&qkv)])
+                measured(f(qkv.clone(), heads, rotary, relative, visible), &[of(&qkv)])
             };
             let fused = elbow_fused::self_attention;
             agree(&name, &run(fused, None), &run(composed::self_attention, None));
-            let leaves = [of(&qkv), of(&relative)];
-            let with = |f: SelfAttention, causal| {
-                measured(f(qkv.clone(), heads, rotary, Some(relative.clone()), causal), &leaves)
+            let with = |f: SelfAttention, visible| {
+                measured(f(qkv.clone(), heads, rotary, Some(relative.clone()), visible), &leaves)
             };
-            agree(&format!("{name}, relative"), &with(fused, causal), &with(composed::self_attention, causal));
-            let witness = error(&with(fused, causal), &with(composed::self_attention, !causal));
-            assert!(witness > 0.1, "a look into the future is seen: {witness}");
+            agree(&format!("{name}, relative"), &with(fused, visible), &with(composed::self_attention, visible));
+            let witness = error(&with(fused, visible), &with(composed::self_attention, other));
+            assert!(witness > 0.1, "{other:?} is seen to be another: {witness}");
         }
     }
     let turned = relative.clone().flip([1]);
     let apart = |relative: &Tensor<2>| {
-        vec![numbers(elbow_fused::self_attention(qkv.clone(), heads, None, Some(relative.clone()), false))]
+        vec![numbers(elbow_fused::self_attention(qkv.clone(), heads, None, Some(relative.clone()), all))]
     };
     assert!(error(&apart(&relative), &apart(&turned)) > 0.1, "witness: the direction of relative positions is seen");
 }
@@ -97,7 +98,7 @@ fn attention_of_any_length_and_order_of_memory() {
         let leaves = [of(&turned), of(&relative)];
         let run = |f: SelfAttention| {
             let qkv = turned.clone().swap_dims(1, 2);
-            measured(f(qkv, heads, Some(Rotary::Halves), Some(relative.clone()), true), &leaves)
+            measured(f(qkv, heads, Some(Rotary::Halves), Some(relative.clone()), Visibility::Blocks(1)), &leaves)
         };
         let fused = elbow_fused::self_attention;
         let (found, expected) = (run(fused), run(composed::self_attention));
@@ -107,9 +108,55 @@ fn attention_of_any_length_and_order_of_memory() {
             _ => {
                 agree(&format!("attention of {length}"), &found, &expected);
                 let future = run(|qkv, heads, rotary, relative, _| {
-                    composed::self_attention(qkv, heads, rotary, relative, false)
+                    composed::self_attention(qkv, heads, rotary, relative, Visibility::All)
                 });
                 assert!(error(&found, &future) > 0.1, "witness: a look into the future is seen");
+            }
+        }
+    }
+}
+
+/// A pass over the noisy and the clean sequence, against the composed one and against one block at a time.
+#[test]
+fn attention_of_a_noisy_sequence_beside_the_clean_one() {
+    let (heads, length) = (2, 21);
+    let qkv = leaf("qkv", [2, 2 * length, 3 * heads * 10]);
+    let relative = leaf("relative", [heads, 2 * length - 1]);
+    let leaves = [of(&qkv), of(&relative)];
+    for size in [1, 4, length] {
+        let run = |f: SelfAttention, size| {
+            let visible = Visibility::NoisyAndClean(size);
+            measured(f(qkv.clone(), heads, Some(Rotary::Interleaved), Some(relative.clone()), visible), &leaves)
+        };
+        let found = run(elbow_fused::self_attention, size);
+        agree(&format!("noisy and clean, blocks of {size}"), &found, &run(composed::self_attention, size));
+        let other = error(&found, &run(composed::self_attention, size + 2));
+        assert!(size == length || other > 0.1, "witness: the size of a block is seen");
+        for (first, end) in (0..length).step_by(size).map(|first| (first, (first + size).min(length))) {
+            let part = |from: usize, count: usize| qkv.clone().narrow(1, from, count);
+            let block_alone = |clean: Tensor<3>| {
+                let input = Tensor::cat(vec![clean, part(first, end - first)], 1);
+                let relative = relative.clone().narrow(1, length - end, 2 * end - 1);
+                let visible = Visibility::Blocks(size);
+                let mixed =
+                    elbow_fused::self_attention(input, heads, Some(Rotary::Interleaved), Some(relative), visible);
+                vec![numbers(mixed.narrow(1, first, end - first))]
+            };
+            let both = Visibility::NoisyAndClean(size);
+            let mixed = elbow_fused::self_attention(
+                qkv.clone(),
+                heads,
+                Some(Rotary::Interleaved),
+                Some(relative.clone()),
+                both,
+            );
+            let at_once = vec![numbers(mixed.narrow(1, first, end - first))];
+            if first == 0 {
+                agree(&format!("the first of blocks of {size}"), &at_once, &block_alone(part(0, 0)));
+            } else {
+                agree(&format!("block at {first} of {size}"), &at_once, &block_alone(part(length, first)));
+                let noisy = error(&at_once, &block_alone(part(0, first)));
+                assert!(noisy > 0.1, "witness: a block that sees noisy blocks before it: {noisy}");
             }
         }
     }

@@ -17,9 +17,7 @@ use super::state_dict::StateDict;
 use super::weight_set::{Layout, WeightSet};
 use crate::error::{Error, Result};
 use crate::key::Key;
-use elbow_fused::Rotary;
-use elbow_fused::gelu_tanh;
-use elbow_fused::self_attention;
+use elbow_fused::{Rotary, Visibility, gelu_tanh, self_attention};
 
 /// Number of sinusoids of the noise level.
 pub(super) const FREQUENCIES: usize = 256;
@@ -261,7 +259,7 @@ impl DitBlock {
         let [shift_a, scale_a, gate_a, shift_m, scale_m, gate_m] =
             chunks::<6>(self.adaln_modulation.forward(condition));
         let h = modulate(self.norm1.forward(x.clone()), shift_a, scale_a);
-        let mixed = self_attention(dense(&self.attn_qkv, h), heads, Some(Rotary::Halves), None, false);
+        let mixed = self_attention(dense(&self.attn_qkv, h), heads, Some(Rotary::Halves), None, Visibility::All);
         let x = x + gate_a * dropout.fold(0).apply(dense(&self.attn_out, mixed));
         let h = modulate(self.norm2.forward(x.clone()), shift_m, scale_m);
         let h = dense(&self.mlp[1], gelu_tanh(dense(&self.mlp[0], h)));

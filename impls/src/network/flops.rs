@@ -12,7 +12,13 @@ impl NetworkShape {
     /// products of attention, all of whose pairs are computed where it is causal too. Embeddings, norms, activations
     /// and biases are left out.
     pub fn operations(&self) -> f64 {
-        self.work().operations
+        self.operations_over(1)
+    }
+
+    /// The same where a transformer reads several copies of the sequence, `streams`, and gives the logits of one: 2 in the
+    /// training of block diffusion.
+    pub fn operations_over(&self, streams: usize) -> f64 {
+        self.work(streams).operations
     }
 
     /// Numbers (f32) that the evaluation of one sequence in training leaves for its backward pass, without
@@ -24,12 +30,17 @@ impl NetworkShape {
     /// copy. Left out are conditions, statistics of norms and the like, which have no number for each position and
     /// channel.
     pub fn activations(&self) -> f64 {
-        self.work().kept
+        self.activations_over(1)
     }
 
-    fn work(&self) -> Work {
+    /// The same of several copies: [`Self::operations_over`].
+    pub fn activations_over(&self, streams: usize) -> f64 {
+        self.work(streams).kept
+    }
+
+    fn work(&self, streams: usize) -> Work {
         match self {
-            Self::Transformer(shape) => shape.work(),
+            Self::Transformer(shape) => shape.work(streams),
             Self::Dit(shape) => shape.work(),
             Self::UNet(shape) => shape.work(),
         }
@@ -102,9 +113,9 @@ impl Work {
 }
 
 impl TransformerShape {
-    fn work(&self) -> Work {
+    fn work(&self, streams: usize) -> Work {
         let mut work = Work::default();
-        let (positions, width) = (self.positions(), self.width);
+        let (positions, width) = (self.positions() * streams, self.width);
         let condition = self.conditioning.is_some().then_some(self.conditioning.width);
         if let Some(entering) = self.entering() {
             work.dense(positions, [entering, width]);
@@ -128,8 +139,8 @@ impl TransformerShape {
         }
         work.norms(1, positions, width, condition, false);
         let leaving = self.outputs * self.tokens();
-        work.dense(positions, [width, leaving]);
-        work.kept += product([positions, leaving]);
+        work.dense(self.positions(), [width, leaving]);
+        work.kept += product([self.positions(), leaving]);
         work
     }
 }

@@ -37,7 +37,12 @@ impl MaskedTargets {
 
     /// The number of masked tokens of each row.
     pub fn counts(&self) -> impl Iterator<Item = usize> {
-        self.masked.chunks(self.length).map(|row| row.iter().filter(|masked| **masked).count())
+        self.counts_of(self.length)
+    }
+
+    /// The number of masked tokens of each block of `size`, row after row.
+    pub fn counts_of(&self, size: usize) -> impl Iterator<Item = usize> {
+        self.masked.chunks(size).map(|block| block.iter().filter(|masked| **masked).count())
     }
 
     /// One cost per token, \[batch, length\], with those of visible tokens set to 0.

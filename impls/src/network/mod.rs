@@ -109,6 +109,12 @@ pub trait TokenDenoiser: Send + Sync {
         None
     }
 
+    /// The same in block diffusion: position n of the noisy sequence z sees its own block of `size` positions, and the clean
+    /// tokens x of the blocks before. \[batch, length\], where the network has all blocks in one pass.
+    fn block_costs(&self, _input: &Input, _targets: &MaskedTargets, _size: usize) -> Option<Tensor<2>> {
+        None
+    }
+
     /// Logits over the data values alone, \[batch, length, V\]: never the mask.
     fn value_logits(&self, input: &Input) -> Tensor<3> {
         without_mask(self.logits(input), self.values())

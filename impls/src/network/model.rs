@@ -225,6 +225,13 @@ impl TokenDenoiser for TokenModel {
         }
     }
 
+    fn block_costs(&self, input: &Input, targets: &MaskedTargets, size: usize) -> Option<Tensor<2>> {
+        match &self.network {
+            TokenNetwork::Transformer(network) => network.block_costs(input, targets, size),
+            TokenNetwork::Dit(_) | TokenNetwork::UNet(_) => None,
+        }
+    }
+
     fn value_schedule(&self) -> Option<Tensor<1>> {
         self.schedule.as_ref().map(Param::val)
     }

@@ -7,8 +7,7 @@ use burn::tensor::activation::silu;
 
 use super::blocks::{Dropout, dense, last_norm, modulation_of, residual_block};
 use super::init::Init;
-use elbow_fused::gelu_tanh;
-use elbow_fused::self_attention;
+use elbow_fused::{Visibility, gelu_tanh, self_attention};
 
 const EPSILON: f64 = 1e-6;
 /// Pixels on a side of a patch.
@@ -95,8 +94,11 @@ impl PatchTransformer {
 
 impl PatchBlock {
     fn forward(&self, x: Tensor<3>, condition: Option<&Tensor<2>>, heads: usize, dropout: &Dropout) -> Tensor<3> {
-        let attention =
-            |h| dropout.fold(0).apply(dense(&self.out, self_attention(dense(&self.qkv, h), heads, None, None, false)));
+        let attention = |h| {
+            dropout
+                .fold(0)
+                .apply(dense(&self.out, self_attention(dense(&self.qkv, h), heads, None, None, Visibility::All)))
+        };
         let perceptron = |h| dropout.fold(1).apply(dense(&self.down, gelu_tanh(dense(&self.up, h))));
         let modulation = modulation_of(&self.modulation, condition);
         residual_block(x, modulation, [&self.norm1, &self.norm2], EPSILON, attention, perceptron)

@@ -11,7 +11,7 @@ use super::init::Init;
 use super::state_dict::StateDict;
 use super::unet_shape::UNetShape;
 use crate::error::Result;
-use elbow_fused::self_attention;
+use elbow_fused::{Visibility, self_attention};
 
 /// Group norm; where `film` is there, its scale and shift come from the condition.
 #[derive(Module, Debug)]
@@ -138,7 +138,7 @@ impl ImageAttention {
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [batch, channels, height, width] = x.dims();
         let h = self.norm.forward(x.clone(), None).reshape([batch, channels, height * width]).swap_dims(1, 2);
-        let h = dense(&self.out, self_attention(dense(&self.qkv, h), 1, None, None, false));
+        let h = dense(&self.out, self_attention(dense(&self.qkv, h), 1, None, None, Visibility::All));
         x + h.swap_dims(1, 2).reshape([batch, channels, height, width])
     }
 }

@@ -19,8 +19,7 @@ use super::state_dict::StateDict;
 use super::{Input, MaskedTargets, Patches, QueryPositions, Signal};
 use crate::error::Result;
 use crate::key::Key;
-use elbow_fused::Rotary;
-use elbow_fused::self_attention;
+use elbow_fused::{Rotary, Visibility, self_attention};
 
 const EPSILON: f64 = 1e-5;
 
@@ -78,8 +77,8 @@ pub struct TransformerShape {
     pub perceptron: Perceptron,
     /// The time and the class, where the network sees them.
     pub conditioning: ConditioningShape,
-    /// Whether position i sees positions 0..=i only.
-    pub causal: bool,
+    /// Size of the blocks of positions where a position sees its own block and those before it only; 1 is causal.
+    pub block: Option<usize>,
     /// Share of coordinates dropped after attention and perceptron in training.
     pub dropout: f64,
 }
@@ -215,9 +214,14 @@ impl Transformer {
         token.forward(input.z.clone())
     }
 
+    /// What a position of a sequence sees.
+    fn visible(&self) -> Visibility {
+        self.shape.block.map_or(Visibility::All, Visibility::Blocks)
+    }
+
     /// The whole network, from \[batch, length, n\], n numbers per token, to its outputs, \[batch, length, outputs\].
     fn run<K: Basic>(&self, x: Tensor<3>, input: &Input<K>) -> Tensor<3> {
-        let x = dense(&self.head, self.features(x, input));
+        let x = dense(&self.head, self.features(x, input, self.visible()));
         match &self.shape.patches {
             Some(patches) => patches.join(x),
             None => x,
@@ -225,7 +229,7 @@ impl Transformer {
     }
 
     /// The network before its last layer, \[batch, positions, width\], from n numbers per token, \[batch, length, n\].
-    fn features<K: Basic>(&self, x: Tensor<3>, input: &Input<K>) -> Tensor<3> {
+    fn features<K: Basic>(&self, x: Tensor<3>, input: &Input<K>, visible: Visibility) -> Tensor<3> {
         let dropout = Dropout::new(self.shape.dropout, input.dropout.as_ref());
         let condition = self.conditioning.forward(input).map(|condition| self.activate(condition));
         let mut x = match &self.shape.patches {
@@ -236,14 +240,30 @@ impl Transformer {
             x = dense(widen, x);
         }
         if let Some(position) = &self.position {
-            x = x + position.val().unsqueeze_dim::<3>(0);
+            let position = positions(position.val(), x.dims()[1], visible);
+            x = x + position.unsqueeze_dim::<3>(0);
         }
         for (number, block) in self.blocks.iter().enumerate() {
-            x = block.forward(x, &self.shape, condition.as_ref(), &dropout.fold(number));
+            x = block.forward(x, &self.shape, visible, condition.as_ref(), &dropout.fold(number));
         }
         let modulation = modulation_of(&self.modulation, condition.as_ref());
         last_norm(x, modulation, &self.norm, EPSILON)
     }
+}
+
+/// The learned vectors of the positions of a sequence, twice where it is read with and without noise.
+fn positions(learned: Tensor<2>, length: usize, visible: Visibility) -> Tensor<2> {
+    match visible {
+        Visibility::NoisyAndClean(_) => learned.narrow(0, 0, length / 2).repeat_dim(0, 2),
+        Visibility::All | Visibility::Blocks(_) => learned.narrow(0, 0, length),
+    }
+}
+
+/// The learned scores of the relative positions that a sequence has: the middle ones, where it is shorter than the longest.
+fn relative_of(learned: Tensor<2>, length: usize, visible: Visibility) -> Tensor<2> {
+    let length = if matches!(visible, Visibility::NoisyAndClean(_)) { length / 2 } else { length };
+    let longest = learned.dims()[1].div_ceil(2);
+    if length == longest { learned } else { learned.narrow(1, longest - length, 2 * length - 1) }
 }
 
 impl TransformerShape {
@@ -273,19 +293,20 @@ impl Block {
         &self,
         x: Tensor<3>,
         shape: &TransformerShape,
+        visible: Visibility,
         condition: Option<&Tensor<2>>,
         dropout: &Dropout,
     ) -> Tensor<3> {
-        let attention = |x| dropout.fold(0).apply(self.attention(x, shape));
+        let attention = |x| dropout.fold(0).apply(self.attention(x, shape, visible));
         let perceptron = |x| dropout.fold(1).apply(self.perceptron(x, shape.perceptron));
         let modulation = modulation_of(&self.modulation, condition);
         residual_block(x, modulation, [&self.attention_norm, &self.mlp_norm], EPSILON, attention, perceptron)
     }
 
-    fn attention(&self, x: Tensor<3>, shape: &TransformerShape) -> Tensor<3> {
+    fn attention(&self, x: Tensor<3>, shape: &TransformerShape, visible: Visibility) -> Tensor<3> {
         let rotary = (shape.positions == Positions::Rotary).then_some(Rotary::Interleaved);
-        let relative = self.relative.as_ref().map(|scores| scores.val());
-        let mixed = self_attention(dense(&self.qkv, x), shape.heads, rotary, relative, shape.causal);
+        let relative = self.relative.as_ref().map(|scores| relative_of(scores.val(), x.dims()[1], visible));
+        let mixed = self_attention(dense(&self.qkv, x), shape.heads, rotary, relative, visible);
         dense(&self.projection, mixed)
     }
 
@@ -311,17 +332,32 @@ impl Transformer {
 
     /// The last layer is done for these positions alone.
     pub(super) fn logits_at(&self, input: &Input, positions: &QueryPositions) -> Tensor<2> {
-        let features = self.features(self.embedded(input), input);
-        let targets = positions.targets(self.shape.length, self.shape.patches.as_ref());
+        let features = self.features(self.embedded(input), input, self.visible());
+        let targets = positions.targets(input.z.dims()[1], self.shape.patches.as_ref());
         elbow_fused::logits(features, self.head.weight.val(), &targets)
     }
 
     /// The last layer is done for masked tokens alone, where it is fused with their cost.
     pub(super) fn masked_costs(&self, input: &Input, masked: &MaskedTargets) -> Option<Tensor<2>> {
-        let features = self.features(self.embedded(input), input);
+        Some(self.costs(self.features(self.embedded(input), input, self.visible()), masked))
+    }
+
+    /// One pass over the noisy and the clean sequences, where the network's blocks have this size.
+    pub(super) fn block_costs(&self, input: &Input, masked: &MaskedTargets, size: usize) -> Option<Tensor<2>> {
+        if self.shape.block != Some(size) {
+            return None;
+        }
+        let clean = masked.ids(&input.z.device());
+        let both = Input { z: Tensor::cat(vec![input.z.clone(), clean], 1), ..input.clone() };
+        let features = self.features(self.embedded(&both), &both, Visibility::NoisyAndClean(size));
+        Some(self.costs(features.narrow(1, 0, masked.length), masked))
+    }
+
+    /// The cost of each masked token from the features of its position, 0 of the others.
+    fn costs(&self, features: Tensor<3>, masked: &MaskedTargets) -> Tensor<2> {
         let targets = masked.targets(self.shape.patches.as_ref());
         let costs = elbow_fused::masked_cross_entropy(features, self.head.weight.val(), targets, self.shape.values);
-        Some(costs.reshape([masked.x.len() / masked.length, masked.length]))
+        costs.reshape([masked.x.len() / masked.length, masked.length])
     }
 
     pub(super) fn output(&self, input: &Input<Float>) -> Tensor<2> {

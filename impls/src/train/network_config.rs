@@ -130,7 +130,7 @@ impl SettingValues {
                     positions: *positions,
                     perceptron: *perceptron,
                     conditioning: conditioning(condition),
-                    causal: matches!(self.objective, ObjectiveConfig::Ar(_)),
+                    block: self.block_of(data)?,
                     dropout,
                 })
             }
@@ -171,6 +171,20 @@ impl SettingValues {
         })
     }
 
+    /// Size of the blocks of positions that see none after them, if the sequence is a whole number of them.
+    fn block_of(&self, data: &DataShape) -> Result<Option<usize>> {
+        match &self.objective {
+            ObjectiveConfig::Ar(_) => Ok(Some(1)),
+            ObjectiveConfig::Block(block) if !data.length.is_multiple_of(block.size) => {
+                let what =
+                    format!("block_size = {}: no divisor of {}, the length of a sequence of", block.size, data.length);
+                Err(Error::Setting(format!("{what} {}; choose one", self.data.dataset)))
+            }
+            ObjectiveConfig::Block(block) => Ok(Some(block.size)),
+            _ => Ok(None),
+        }
+    }
+
     /// Patches of this size, if the images can be cut into them.
     fn patches_of(&self, data: &DataShape, size: usize) -> Result<Patches> {
         match data.image {
@@ -187,6 +201,7 @@ impl SettingValues {
         let wrong = |what: String| Err(Error::Setting(what));
         let (network, gaussian) = (&self.network, self.is_gaussian());
         let is_ar = matches!(self.objective, ObjectiveConfig::Ar(_));
+        let is_block = matches!(self.objective, ObjectiveConfig::Block(_));
         let uniform = matches!(self.objective, ObjectiveConfig::D3pmUniform(_));
         let too_narrow = |width: usize| width < 4 || !width.is_multiple_of(2);
         let conditional = self.time_conditioning || self.class_conditioning;
@@ -198,6 +213,9 @@ impl SettingValues {
         let (heads, rotary) = match *network {
             NetworkConfig::Transformer { patch_size: Some(_), .. } if is_ar => {
                 return wrong("patch_size: ar reads one token after the other, take it out".into());
+            }
+            NetworkConfig::Transformer { patch_size: Some(_), .. } if is_block => {
+                return wrong("patch_size: the blocks of block are of tokens, take it out".into());
             }
             NetworkConfig::Dit { .. } if self.class_conditioning => {
                 return wrong("class_conditioning: the dit has no classes, use the transformer".into());
@@ -244,6 +262,10 @@ impl SettingValues {
         if is_ar && (!matches!(network, NetworkConfig::Transformer { .. }) || self.time_conditioning) {
             let what = "ar needs network = \"transformer\" and time_conditioning = false";
             return wrong(format!("{what}: it is causal and has no time"));
+        }
+        if is_block && (!matches!(network, NetworkConfig::Transformer { .. }) || self.time_conditioning) {
+            let what = "block needs network = \"transformer\" and time_conditioning = false";
+            return wrong(format!("{what}: each block of a sequence has a time of its own"));
         }
         Ok(())
     }

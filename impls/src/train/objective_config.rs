@@ -3,6 +3,7 @@
 use super::flat::Reader;
 use crate::any_order::{AnyOrder, DceForm};
 use crate::autoregressive::Autoregressive;
+use crate::block::{BlockDiffusion, MaskRates};
 use crate::d3pm::{D3pmAbsorbing, D3pmUniform, ReverseKernel};
 use crate::diffusion_model::Objective;
 use crate::error::{Error, Result, UnknownName};
@@ -46,11 +47,16 @@ pub enum ObjectiveConfig {
     Flow(Gaussian),
     /// `edm`: the settings of `flow`, and `sigma_data` (standard deviation of the data that the preconditioning assumes).
     Edm(Gaussian),
+    /// `block`: `block_size` (K, tokens per block), `mask_rates` (of training: `schedule`, `clipped:B:W` or
+    /// `clipped-weighted:B:W`), and within a block the settings of `md4`.
+    Block(BlockDiffusion),
 }
 
 /// The names of the implementations.
-const NAMES: [&str; 11] =
-    ["md4", "genmd4", "mdlm", "maskgit", "d3pm-absorbing", "d3pm-uniform", "any-order", "ar", "vdm", "flow", "edm"];
+#[rustfmt::skip]
+const NAMES: [&str; 12] = [
+    "md4", "genmd4", "mdlm", "maskgit", "d3pm-absorbing", "d3pm-uniform", "any-order", "ar", "vdm", "flow", "edm", "block",
+];
 
 impl ObjectiveConfig {
     /// Takes the implementation's settings out of the table.
@@ -89,6 +95,7 @@ impl ObjectiveConfig {
                 }
                 Self::Edm(gaussian(from, Prediction::Edm { sigma_data }, None)?)
             }
+            "block" => Self::Block(block(from)?),
             _ => return Err(UnknownName::new("implementation", &name, &NAMES).into()),
         })
     }
@@ -107,6 +114,7 @@ impl ObjectiveConfig {
             Self::Vdm(_) => 8,
             Self::Flow(_) => 9,
             Self::Edm(_) => 10,
+            Self::Block(_) => 11,
         }]
     }
 
@@ -121,6 +129,7 @@ impl ObjectiveConfig {
             Self::D3pmUniform(objective) => Box::new(objective.clone()),
             Self::AnyOrder(objective) => Box::new(objective.clone()),
             Self::Ar(objective) => Box::new(*objective),
+            Self::Block(objective) => Box::new(objective.clone()),
             Self::Vdm(gaussian) | Self::Flow(gaussian) | Self::Edm(gaussian) => {
                 return Objective::Gaussian(gaussian.clone());
             }
@@ -138,7 +147,7 @@ impl ObjectiveConfig {
     /// The weighting of the loss, where it can be chosen.
     pub fn weighting(&self) -> Option<&Weighting> {
         match self {
-            Self::Md4(md4) => Some(&md4.weighting),
+            Self::Md4(md4) | Self::Block(BlockDiffusion { process: md4, .. }) => Some(&md4.weighting),
             _ => self.gaussian().map(|gaussian| &gaussian.weighting),
         }
     }
@@ -146,7 +155,7 @@ impl ObjectiveConfig {
     /// The masking schedule of training, where it can be chosen.
     pub fn masked_schedule(&self) -> Option<MaskedSchedule> {
         match self {
-            Self::Md4(md4) => Some(md4.schedule.clone()),
+            Self::Md4(md4) | Self::Block(BlockDiffusion { process: md4, .. }) => Some(md4.schedule.clone()),
             Self::D3pmUniform(uniform) => Some(uniform.schedule.clone()),
             _ => None,
         }
@@ -155,11 +164,25 @@ impl ObjectiveConfig {
     /// The schedule under which a network that sees the time was trained: t as a function of the share of masks.
     pub fn training_schedule(&self) -> MaskedSchedule {
         match self {
-            Self::Md4(Md4 { schedule, .. }) | Self::AnyOrder(AnyOrder { form: DceForm::TDce(schedule) }) => {
-                schedule.clone()
-            }
+            Self::Md4(Md4 { schedule, .. })
+            | Self::Block(BlockDiffusion { process: Md4 { schedule, .. }, .. })
+            | Self::AnyOrder(AnyOrder { form: DceForm::TDce(schedule) }) => schedule.clone(),
             Self::Mdlm(_) => MaskedSchedule::LogLinear,
             _ => MaskedSchedule::Linear,
+        }
+    }
+
+    /// Whether the times of training can have another law than the uniform one: those of maskgit and block have `mask_rates`,
+    /// Gaussian ones `noise_levels`, and ar has no times.
+    pub(super) fn has_time_law(&self) -> bool {
+        match self {
+            Self::Md4(_)
+            | Self::GenMd4(_)
+            | Self::Mdlm(_)
+            | Self::D3pmAbsorbing(_)
+            | Self::D3pmUniform(_)
+            | Self::AnyOrder(_) => true,
+            Self::MaskGit(_) | Self::Ar(_) | Self::Vdm(_) | Self::Flow(_) | Self::Edm(_) | Self::Block(_) => false,
         }
     }
 
@@ -186,6 +209,7 @@ impl ObjectiveConfig {
             Self::GenMd4(_) => &[Vector],
             Self::D3pmAbsorbing(_) | Self::D3pmUniform(_) => &[D3pm],
             Self::Ar(_) => &[LeftToRight],
+            Self::Block(_) => &[FirstHitting, Ancestral, Cached, OneByOne, Confidence],
             Self::Vdm(_) => &[Ancestral, Ddim, Heun],
             Self::Flow(_) => &[Ddim, Heun, Ancestral],
             Self::Edm(_) => &[Heun, Ddim, Ancestral],
@@ -200,6 +224,20 @@ fn md4(from: &mut Reader) -> Result<Md4> {
         return Err(Error::Setting(format!("{what}: use timesteps = 0 (continuous time)")));
     }
     Ok(md4)
+}
+
+fn block(from: &mut Reader) -> Result<BlockDiffusion> {
+    let size = from.size("block_size", usize::MAX)?;
+    let (process, rates) = (md4(from)?, from.name::<MaskRates>("mask_rates")?);
+    if rates != MaskRates::Schedule && process.steps.is_some() {
+        let what = format!("mask_rates {rates} in {} timesteps", process.steps.unwrap_or(0));
+        return Err(Error::Setting(format!("{what}: use timesteps = 0 (continuous time)")));
+    }
+    if matches!(rates, MaskRates::ClippedWeighted(_)) && process.weighting != Weighting::Elbo {
+        let what = format!("mask_rates {rates} with weighting {}", process.weighting);
+        return Err(Error::Setting(format!("{what}: its weights are those of the bound, use weighting = \"elbo\"")));
+    }
+    Ok(BlockDiffusion { size, process, rates })
 }
 
 fn d3pm_uniform(from: &mut Reader) -> Result<D3pmUniform> {

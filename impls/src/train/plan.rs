@@ -67,7 +67,9 @@ impl Plan {
         let parameters = Model::new(&shape, settings.objective.learned_schedule(), &key, &Device::flex())?.parameters();
         // GenMD4's gradient compares two corruptions of a sequence.
         let evaluations = if matches!(settings.objective, ObjectiveConfig::GenMd4(_)) { 2 } else { 1 };
-        let forward_operations = shape.operations();
+        // Block diffusion reads each sequence with and without noise.
+        let streams = if matches!(settings.objective, ObjectiveConfig::Block(_)) { 2 } else { 1 };
+        let forward_operations = shape.operations_over(streams);
         let step_operations = 3.0 * forward_operations * (evaluations * settings.batch_size) as f64;
 
         let part = settings.batch_size.div_ceil(settings.accumulation);
@@ -78,7 +80,7 @@ impl Plan {
             gradients: weights.saturating_mul(gradients as u64),
             moments: 2 * weights,
             average: weights,
-            activations: (BYTES as f64 * (evaluations * part) as f64 * shape.activations()) as u64,
+            activations: (BYTES as f64 * (evaluations * part) as f64 * shape.activations_over(streams)) as u64,
             total: 0,
         };
         // Settings may be absurd: a sum that is too large is the largest number.

@@ -15,16 +15,17 @@ use crate::data::{Spec, Split};
 use crate::diffusion_model::Objective;
 use crate::error::{Error, Result, UnknownName};
 use crate::gaussian::Gaussian;
+use crate::time_law::TimeLaw;
 use crate::time_sampling::TimeSampling;
 
 /// Every setting, in the order in which a run's settings are written. The order is part of the hash that names a run's
 /// folder.
 #[rustfmt::skip]
-pub(super) const KEYS: [&str; 58] = [
+pub(super) const KEYS: [&str; 60] = [
     "implementation", "dataset", "test_dataset", "test_fraction", "split_seed", "alphabet", "sequence_length",
     "mask_id", "frame", "documents", "detokenizer",
     "schedule", "weighting", "timesteps", "prediction", "sigma_data", "noise_levels", "protocol", "form", "mask_rates",
-    "normaliser", "label_smoothing", "kernel", "hybrid", "time_sampling",
+    "normaliser", "label_smoothing", "kernel", "hybrid", "block_size", "time_sampling", "time_law",
     "network", "width", "heads", "layers", "hidden", "perceptron", "positions", "embedding", "patch_size", "fourier",
     "resolutions", "patches", "time_conditioning", "class_conditioning", "condition_width", "label_dropout", "dropout",
     "batch_size", "accumulation", "shards", "steps", "learning_rate", "warmup_steps", "decay", "weight_decay", "beta_1",
@@ -49,6 +50,9 @@ pub struct SettingValues {
     /// How the times of a batch are drawn: `independent`, `stratified` or `rotated`. Not a setting of ar, which has no
     /// times.
     pub time_sampling: TimeSampling,
+    /// The law of the times of a batch, of which `time_sampling` draws the places: `uniform` (where it is absent), `middle-heavy`,
+    /// `middle-heavy-weighted` or `clipped:B:W`. A setting of the objectives over tokens whose times the schedule's own law draws.
+    pub time_law: TimeLaw,
     /// The data that it is trained on.
     pub data: DataConfig,
     /// The network that is trained.
@@ -230,12 +234,17 @@ impl SettingValues {
             ObjectiveConfig::Ar(_) => TimeSampling::Stratified,
             _ => from.name("time_sampling")?,
         };
+        let time_law = match objective.has_time_law() {
+            true => from.optional_name("time_law")?.unwrap_or(TimeLaw::Uniform),
+            false => TimeLaw::Uniform,
+        };
         let network = NetworkConfig::read(from)?;
         from.of.clear();
         // Sizes beyond any machine are refused, so that no product of sizes overflows.
         Ok(Self {
             objective,
             time_sampling,
+            time_law,
             data: DataConfig::read(from)?,
             network,
             width: from.size("width", 1 << 16)?,

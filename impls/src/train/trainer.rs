@@ -18,7 +18,7 @@ use crate::data::{DataShape, Dataset};
 use crate::diffusion_model::Objective;
 use crate::error::{Error, Result};
 use crate::key::{Key, open_uniform, permutation};
-use crate::network::Model;
+use crate::network::{Model, rows_tensor};
 use crate::objective::Batch;
 use crate::time_sampling::TimeSampling;
 use elbow_base::{FolderLock, Workers, atomic_file};
@@ -153,7 +153,13 @@ impl<'a> Trainer<'a> {
         let number = range.start as u64;
         let mut piece = batch.slice(range);
         piece.dropout = piece.dropout.map(|key| key.fold(number));
-        Ok(self.objective.with(model)?.loss(&piece, &self.key("mask").fold(number), device)?.sum())
+        let losses = self.objective.with(model)?.loss(&piece, &self.key("mask").fold(number), device)?;
+        let weights: Option<Vec<f64>> = piece.u.iter().map(|&u| self.settings.time_law.weight(u)).collect();
+        Ok(match weights {
+            Some(weights) => losses * rows_tensor(weights, device),
+            None => losses,
+        }
+        .sum())
     }
 
     /// Fails where the weights give no finite loss on a part of the next batch: they are neither evaluated nor saved.
@@ -183,6 +189,7 @@ impl<'a> Trainer<'a> {
         let indices = self.indices();
         let x = self.data.select(&indices)?;
         let u = self.times.draw(x.len(), &self.key("times"));
+        let u = u.into_iter().map(|u| self.settings.time_law.place(u)).collect();
         let mut class = Vec::new();
         if self.settings.class_conditioning {
             let null = self.data.classes() as u32;

@@ -113,6 +113,10 @@ fn the_arithmetic_of_a_network_is_counted() {
     // MD4: 64 positions of one token, 17 logits each, no condition.
     let (weights, attention) = (3.0 * block + 64.0 * 17.0, 3.0 * 4.0 * 64.0 * 64.0);
     assert_eq!(md4(&[]).operations(), 64.0 * (2.0 * weights + attention));
+    // Block diffusion reads 128 positions, each of which attends to 128, and has logits for 64.
+    let twice = 128.0 * 3.0 * (2.0 * block + 4.0 * 128.0 * 64.0) + 64.0 * 2.0 * 64.0 * 17.0;
+    assert_eq!(md4(&[]).operations_over(2), twice);
+    assert_ne!(twice, 2.0 * md4(&[]).operations(), "witness: two passes have fewer pairs and more logits");
 }
 
 /// By hand, from what burn keeps of each operation. Witness: a tensor forgotten is a difference, for the counts are exact.

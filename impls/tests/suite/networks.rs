@@ -122,7 +122,7 @@ pub fn md4_shape(golden: &Value) -> TransformerShape {
             width: number(&golden["feature"]),
             sinusoid: number(&golden["feature"]),
         },
-        causal: false,
+        block: None,
         dropout: 0.0,
     }
 }
@@ -142,7 +142,7 @@ fn md4_transformers_give_the_logits_of_jax() {
         let worst = error_of(&import(&shape));
         println!("{name}: {worst:.1e}");
         assert!(worst < TOLERANCE, "{name}: {worst:e}");
-        let causal = import(&TransformerShape { causal: true, ..shape });
+        let causal = import(&TransformerShape { block: Some(1), ..shape });
         assert!(error_of(&causal) > 1e-3, "witness: a causal mask makes no difference");
     }
 }
@@ -181,7 +181,7 @@ pub fn published(configuration: &Value) -> NetworkShape {
                 positions: Positions::Rotary,
                 perceptron: Perceptron::Glu,
                 conditioning,
-                causal: false,
+                block: None,
                 dropout: 0.0,
             })
         }
@@ -247,22 +247,22 @@ fn a_causal_network_does_not_see_what_comes_after() {
     let device = Device::flex();
     let golden = golden("networks/md4-transformer-plain.json");
     let path = fixture("networks/md4-transformer-plain.safetensors");
-    let logits = |causal: bool, changed: usize| -> Vec<f64> {
-        let shape = TransformerShape { causal, ..md4_shape(&golden) };
+    let logits = |block: Option<usize>, changed: usize| -> Vec<f64> {
+        let shape = TransformerShape { block, ..md4_shape(&golden) };
         let model = Model::from(Transformer::import(&shape, &path, &device).expect("read"));
         let network = model.tokens().expect("it reads tokens");
         let ids: Vec<u32> = (0..9).map(|n| if n == changed { 7 } else { n as u32 % 5 }).collect();
         network.logits(&Input::new(ids_tensor(&ids, 9, &device), &[0.0])).into_data().iter::<f64>().collect()
     };
-    let plain = logits(true, 99);
+    let plain = logits(Some(1), 99);
     for changed in 0..9 {
-        let after = logits(true, changed);
+        let after = logits(Some(1), changed);
         let same = |n: usize| plain[n * 10..(n + 1) * 10] == after[n * 10..(n + 1) * 10];
         assert!((0..changed).all(same), "a change at {changed} was seen before it");
         assert!((changed..9).all(|n| !same(n)), "a change at {changed} was not seen from it on");
     }
     assert!(
-        logits(false, 8)[..10] != logits(false, 99)[..10],
+        logits(None, 8)[..10] != logits(None, 99)[..10],
         "witness: without the mask the first position sees the last"
     );
 }

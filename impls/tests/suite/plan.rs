@@ -154,6 +154,25 @@ fn a_plan_has_the_totals_that_were_counted_by_hand() {
     assert_eq!(parts.total_operations, one.total_operations, "the work is the same");
 }
 
+/// By hand: two layers of width 48 and 192 hidden units on 128 positions, the noisy and the clean, and 27 logits for 64.
+#[test]
+fn a_plan_of_blocks_counts_both_sequences() {
+    let plan = |preset: &str, overrides: &[&str]| {
+        let settings = resolve(preset, overrides);
+        Plan::new(&settings, &data(&settings)).expect("a plan")
+    };
+    let (layer, attention) = (4 * 48 * 48 + 2 * 48 * 192, 4 * 128 * 48);
+    let expected = 128 * 2 * (2 * layer + attention) + 64 * 2 * 48 * 27;
+    for size in ["block_size=16", "block_size=1"] {
+        let blocks = plan("block-shakespeare", &[size]);
+        assert_eq!((blocks.forward_operations, blocks.evaluations), (f64::from(expected), 1));
+        assert_eq!(blocks.parameters, plan("md4-shakespeare", &[]).parameters, "the same network");
+    }
+    let settings = resolve("block-shakespeare", &["block_size=12"]);
+    let refused = Plan::new(&settings, &data(&settings)).expect_err("12 is no divisor of 64").to_string();
+    assert!(refused.contains("no divisor of 64"), "{refused}");
+}
+
 /// VDM's network, of which `fixtures/unet` has PyTorch's counts: 30,577,667 weights, 53,369,896,960 operations.
 #[test]
 fn a_plan_has_the_totals_of_pytorch() {

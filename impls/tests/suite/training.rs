@@ -77,6 +77,26 @@ fn resuming_from_a_checkpoint_is_bit_for_bit_the_uninterrupted_run() {
 }
 
 #[test]
+fn the_law_of_times_is_that_of_the_losses() {
+    let data = digits(Split::Train);
+    // A fresh network's prediction is uniform: under constant cross-entropy the loss is the mask rate, times a constant.
+    let first = |changes: &[&str]| {
+        let changes = [&["schedule=linear", "weighting=simple", "batch_size=64"], changes].concat();
+        let mut trainer = Trainer::new(&small_with(&changes), &data, &[Device::flex()]).expect("starts");
+        trainer.advance().expect("a step").weighted_loss
+    };
+    let uniform = first(&[]);
+    assert_eq!(first(&["time_law=uniform"]), uniform);
+    // Mean rates of 0.9 and 0.5; the weights of the middle-heavy law leave 0.5. Five standard errors of 4096 tokens.
+    let ratio = |law: &str| first(&[law]) / uniform;
+    let clipped = ratio("time_law=clipped:0.8:1");
+    assert!((clipped - 1.8).abs() < 0.07, "{clipped}");
+    let weighted = ratio("time_law=middle-heavy-weighted");
+    assert!((weighted - 1.0).abs() < 0.07 && weighted != 1.0, "{weighted}");
+    assert!(ratio("time_law=middle-heavy") != weighted, "witness: the weights are seen");
+}
+
+#[test]
 fn witness_a_resumed_step_is_the_runs_next_and_needs_the_optimisers_memory() {
     let (data, settings) = (digits(Split::Train), small());
     let run = tempfile::tempdir().expect("a folder");

@@ -13,6 +13,7 @@ use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule, VectorSchedule};
 use elbow_theory::discrete::{DiscreteModel, Forward, ReverseParameterization};
 use elbow_theory::gaussian::GaussianToy;
 use elbow_theory::masked::Enumeration;
+use elbow_theory::masked::block::{BlockEnumeration, block_cascade};
 use elbow_theory::{Alphabet, Cascade, Toy, discrete, gaussian, masked};
 use serde_json::json;
 
@@ -34,6 +35,7 @@ pub enum Process {
 const MASKED: &str = r#"Examples:
   elbow theory masked --toy fixtures/toys/example-a.json --schedule cosine --steps 5 --weighting sigmoid:1 --json
   elbow theory masked --toy fixtures/toys/example-b.json --schedule poly:0.5,1,2    GenMD4: alpha_v = 1 - t^w_v
+  elbow theory masked --toy fixtures/toys/four-bits.json --block 2 --steps 4    block diffusion, two tokens at a time
   elbow theory masked --toy law.json --model denoiser.toml --steps 16    the bounds of your own network
 
 A toy file:
@@ -102,6 +104,10 @@ pub struct Masked {
     /// A masked model that sees no time, in place of the toy's denoiser: a model file, or the folder of a run
     #[arg(long, value_name = "FILE|DIR")]
     model: Option<PathBuf>,
+    /// Block diffusion: K tokens are drawn at a time given those before, a divisor of the toy's length [default: that of
+    /// --model, or the whole sequence]
+    #[arg(long, value_name = "K")]
+    block: Option<usize>,
     #[command(flatten)]
     runtime: RuntimeFlag,
 }
@@ -122,7 +128,7 @@ impl Masked {
             None => model.objective().masked_schedule().unwrap_or(MaskedSchedule::Linear),
         };
         let toy = Toy::load(toy, Alphabet::Masked)?;
-        let cascade = model.cascade(&toy, &schedule, *steps, weighting, &workspace.device)?;
+        let cascade = model.cascade(&toy, &schedule, *steps, weighting, self.block, &workspace.device)?;
         Ok((model, cascade))
     }
 
@@ -215,6 +221,9 @@ impl Process {
             Self::Masked(masked) => {
                 masked.check_runtime()?;
                 match &masked.schedule {
+                    Some(MaskingSchedule::PerValue(_)) if masked.block.is_some() => {
+                        Err(Error::input("--block with one W for each value", "give --block one schedule for all"))
+                    }
                     Some(MaskingSchedule::PerValue(schedule)) => {
                         discrete(&Forward::vector(schedule.clone()), ReverseParameterization::Mixture)
                     }
@@ -224,6 +233,14 @@ impl Process {
                             _ => &MaskedSchedule::Linear,
                         };
                         let toy = Toy::load(toy, Alphabet::Masked)?;
+                        if let Some(size) = masked.block {
+                            return Ok(block_cascade(
+                                &BlockEnumeration::new(&toy, size)?,
+                                schedule,
+                                *steps,
+                                weighting,
+                            )?);
+                        }
                         Ok(masked::cascade(&Enumeration::new(&toy)?, schedule, *steps, weighting)?)
                     }
                 }
@@ -250,7 +267,8 @@ impl Process {
 fn table(c: &Cascade) -> String {
     let what = match (c.length, c.states, c.dimensions) {
         (Some(length), Some(states), _) => {
-            format!("{length} token{} of {states} values", if length == 1 { "" } else { "s" })
+            let blocks = c.block_size.map(|size| format!(" in blocks of {size}")).unwrap_or_default();
+            format!("{length} token{} of {states} values{blocks}", if length == 1 { "" } else { "s" })
         }
         (.., Some(2)) => "two dimensions".to_owned(),
         _ => "one dimension".to_owned(),

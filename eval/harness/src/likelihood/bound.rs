@@ -2,10 +2,9 @@
 
 use burn::tensor::Device;
 use elbow_base::{Error, Estimate, Progress};
-use elbow_impls::any_order::K_DCE;
 use elbow_impls::data::{Dataset, Text};
 use elbow_impls::key::permutation;
-use elbow_impls::objective::{Batch, BoundTerms, TokenObjective};
+use elbow_impls::objective::{Batch, BoundTerms};
 use elbow_impls::{DiffusionModel, Key};
 
 use super::draws::{Chunk, Draws, TermsOf};
@@ -177,7 +176,7 @@ impl<'a> BoundEstimation<'a> {
     /// The name of the estimator, and the choices that define its number.
     pub(super) fn convention(&self, draws: &Draws) -> (&'static str, Vec<(&'static str, String)>) {
         match draws.by_k_dce {
-            Some(_) => ("k-dce", K_DCE.protocol()),
+            Some(bound) => ("k-dce", bound.protocol()),
             None => ("objective", self.model.protocol()),
         }
     }

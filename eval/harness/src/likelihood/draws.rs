@@ -2,11 +2,9 @@
 
 use burn::tensor::Device;
 use elbow_base::{Error, Progress, Remedy};
-use elbow_impls::any_order::{K_DCE, k_dce_draws};
-use elbow_impls::network::TokenDenoiser;
-use elbow_impls::objective::{Batch, BoundTerms, TokenObjective};
+use elbow_impls::objective::{Batch, BoundTerms};
 use elbow_impls::time_sampling::TimeSampling;
-use elbow_impls::{BoundCorruption, Key};
+use elbow_impls::{AnyOrderBound, BoundCorruption, Key};
 
 use super::bound::{BoundEstimation, Estimator};
 use super::finite;
@@ -14,9 +12,9 @@ use super::finite;
 /// Tokens times values of one network call, about, so that it fits into memory.
 const CALL_SIZE: usize = 1 << 23;
 
-/// The draws of an estimation, and the denoiser where they are k-DCE's.
+/// The draws of an estimation, and the any-order bound where they are k-DCE's.
 pub(crate) struct Draws<'a> {
-    pub by_k_dce: Option<&'a dyn TokenDenoiser>,
+    pub by_k_dce: Option<AnyOrderBound<'a>>,
     pub per_sequence: usize,
 }
 
@@ -75,8 +73,8 @@ impl<'a> BoundEstimation<'a> {
         let class = if self.conditional { self.data.labels(sequences) } else { Vec::new() };
         let batch = Batch { class, ..Batch::new(self.data.select(sequences)?, u[0].clone()) };
         Ok(match draws.by_k_dce {
-            Some(denoiser) => {
-                let drawn = k_dce_draws(denoiser.values(), batch, u, &key, device);
+            Some(bound) => {
+                let drawn = bound.draws(batch, u, &key, device)?;
                 Box::new(drawn.map(|z| Ok(BoundCorruption::Tokens(Box::new(z?)))))
             }
             None => {
@@ -92,7 +90,7 @@ impl<'a> BoundEstimation<'a> {
     /// The terms of one draw by the model's denoiser.
     pub(crate) fn terms_of(&self, draws: &Draws, draw: &Draw) -> Result<Vec<BoundTerms>, Error> {
         Ok(match (draws.by_k_dce, draw.corruption) {
-            (Some(denoiser), BoundCorruption::Tokens(z)) => K_DCE.nelbo_of(denoiser, z)?,
+            (Some(bound), BoundCorruption::Tokens(z)) => bound.nelbo_of(z)?,
             (_, corruption) => self.model.nelbo_of(corruption)?,
         })
     }

@@ -6,6 +6,7 @@ use elbow_impls::network::TokenDenoiser;
 use elbow_impls::schedule::MaskedSchedule;
 use elbow_impls::train::ObjectiveConfig;
 use elbow_impls::weighting::Weighting;
+use elbow_theory::masked::block::{BlockEnumeration, block_cascade};
 use elbow_theory::masked::{Enumeration, cascade};
 use elbow_theory::{Cascade, Toy};
 
@@ -14,13 +15,15 @@ use crate::denoisers::network_probabilities;
 
 impl AnyModel {
     /// The cascade of bounds of the model's network on the data of `toy`, whose denoiser it replaces: exact but for the single
-    /// precision of the network. The model must be a masked one of the toy's size, and see no time.
+    /// precision of the network. The model must be a masked one of the toy's size, and see no time. With a `block` size, or for
+    /// a model of block diffusion, it is that of blocks of as many tokens.
     pub fn cascade(
         &self,
         toy: &Toy,
         schedule: &MaskedSchedule,
         steps: usize,
         weighting: &Weighting,
+        block: Option<usize>,
         device: &Device,
     ) -> Result<Cascade, Error> {
         let denoiser = self.masked()?;
@@ -31,10 +34,18 @@ impl AnyModel {
             let of_toy = format!("the toy has {} values and {} tokens", toy.states, toy.length);
             return Err(Error::input(format!("{what}, {of_toy}"), "name a toy of the model's data"));
         }
+        let block = block.or(match self.objective() {
+            ObjectiveConfig::Block(own) => Some(own.size),
+            _ => None,
+        });
         self.calls(|| {
             let probabilities = network_probabilities(denoiser, toy, device);
             // A network that failed answers with what is no number, which is no denoiser.
             self.check_calls()?;
+            if let Some(size) = block {
+                let blocks = BlockEnumeration::with_probabilities(toy, &probabilities, size)?;
+                return Ok(block_cascade(&blocks, schedule, steps, weighting)?);
+            }
             Ok(cascade(&Enumeration::with_probabilities(toy, &probabilities)?, schedule, steps, weighting)?)
         })
     }
@@ -50,7 +61,8 @@ impl AnyModel {
             | ObjectiveConfig::Mdlm(_)
             | ObjectiveConfig::MaskGit(_)
             | ObjectiveConfig::D3pmAbsorbing(_)
-            | ObjectiveConfig::AnyOrder(_) => true,
+            | ObjectiveConfig::AnyOrder(_)
+            | ObjectiveConfig::Block(_) => true,
             ObjectiveConfig::D3pmUniform(_)
             | ObjectiveConfig::Ar(_)
             | ObjectiveConfig::Vdm(_)

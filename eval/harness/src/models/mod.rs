@@ -236,6 +236,10 @@ impl Sampled for AnyModel {
         }
     }
 
+    fn has_last_position(&self) -> bool {
+        matches!(&self.source, Source::Run(run) if run.settings.has_last_position())
+    }
+
     fn has_classes(&self) -> bool {
         self.denoiser().classes().is_some()
     }

@@ -10,6 +10,7 @@ use burn::tensor::Device;
 use elbow_base::{Error, Progress, memory};
 use elbow_impls::any_order::{first_hitting, one_by_one};
 use elbow_impls::autoregressive::left_to_right;
+use elbow_impls::block::block_after_block;
 use elbow_impls::d3pm::{D3pmUniform, absorbing_ancestral, uniform_ancestral};
 use elbow_impls::data::Tokens;
 use elbow_impls::gaussian::{self, Churn, EpsPredictor, GaussianState, LevelGrid, ddim, heun};
@@ -248,13 +249,17 @@ fn one_batch(
             Err(elbow_impls::Error::Setting(format!("sampler {} draws points, not tokens", request.sampler)))
         }
     };
+    let prompts = request.known.len();
+    let known: Vec<_> = (first..first + prompts).map(|i| request.known[i % prompts].clone()).collect();
+    if let ObjectiveConfig::Block(block) = model.objective() {
+        let sizes = [count, request.length];
+        return Ok(block_after_block(sizes, block.size, denoiser.values(), &known, key, fill)?);
+    }
     if request.length > window {
         let windows = [window, request.stride.min(window)];
         return Ok(semi_autoregressive(count, request.length, windows, denoiser.values(), key, fill)?);
     }
     let state = TokenState::all_masks(count, window, denoiser.values(), key);
-    let prompts = request.known.len();
-    let known: Vec<_> = (first..first + prompts).map(|i| request.known[i % prompts].clone()).collect();
     Ok(cut(fill(state.with_known(&known))?, request.length))
 }
 

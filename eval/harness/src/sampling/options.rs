@@ -55,6 +55,8 @@ pub fn options(sampler: Sampler, model: &dyn Sampled) -> Vec<SampleOption> {
     let of_model: &[SampleOption] = match model.objective() {
         ObjectiveConfig::D3pmUniform(_) => &[Schedule],
         objective if objective.gaussian().is_some() => &[],
+        ObjectiveConfig::Block(_) if model.has_last_position() => &[Nucleus, Infill],
+        ObjectiveConfig::Block(_) => &[Nucleus, Length, Infill],
         // A token that is drawn stays.
         _ => &[Nucleus, Length, Stride, Infill],
     };
@@ -80,6 +82,9 @@ pub fn check_options(sampler: Sampler, model: &dyn Sampled, given: &[SampleOptio
         _ if !here.is_empty() => format!("--sampler {}", names(&here)),
         Class | Guidance => {
             "a model trained with class_conditioning = true, or with inputs.class in its file".to_owned()
+        }
+        Length | Stride if matches!(model.objective(), ObjectiveConfig::Block(_)) => {
+            "a model with positions = \"rotary\", whose blocks follow one another without a stride".to_owned()
         }
         Nucleus | Length | Stride | Infill => "a model of masked diffusion, or ar".to_owned(),
         _ => format!("--sampler {} of another implementation", names(&anywhere)),

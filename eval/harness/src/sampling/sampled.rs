@@ -1,6 +1,7 @@
 //! What drawing asks of a model beside its denoiser.
 
-use elbow_impls::train::{ObjectiveConfig, Settings};
+use elbow_impls::network::Positions;
+use elbow_impls::train::{NetworkConfig, ObjectiveConfig, Settings};
 
 /// A model to draw from: what its samplers and their options depend on, beside the denoiser.
 pub trait Sampled: Sync {
@@ -9,6 +10,11 @@ pub trait Sampled: Sync {
 
     /// Tokens per sequence of the network, where the model says it; none: as many as are drawn.
     fn window(&self) -> Option<usize>;
+
+    /// Whether its positions end with the window, so that the network reads no longer sequence.
+    fn has_last_position(&self) -> bool {
+        false
+    }
 
     /// Whether the network is told classes.
     fn has_classes(&self) -> bool;
@@ -24,6 +30,10 @@ impl Sampled for Settings {
 
     fn window(&self) -> Option<usize> {
         self.data.sequence_length
+    }
+
+    fn has_last_position(&self) -> bool {
+        matches!(self.network, NetworkConfig::Transformer { positions: Positions::Learned, .. })
     }
 
     fn has_classes(&self) -> bool {

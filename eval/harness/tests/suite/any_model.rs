@@ -253,7 +253,7 @@ fn the_ode_of_a_model_file_has_the_code_lengths_of_the_exact_field() {
 fn the_cascade_of_a_model_file_is_that_of_its_table() {
     let folder = tempfile::tempdir().expect("a folder");
     let (bench, device) = (Bench::new("example-a"), Device::flex());
-    let of = |model: &AnyModel| model.cascade(&bench.toy, &MaskedSchedule::Cosine, 6, &Weighting::Elbo, &device);
+    let of = |model: &AnyModel| model.cascade(&bench.toy, &MaskedSchedule::Cosine, 6, &Weighting::Elbo, None, &device);
     let exact = cascade(&bench.all, &MaskedSchedule::Cosine, 6, &Weighting::Elbo).expect("a cascade");
     let worst = |found: &elbow_theory::Cascade| {
         let pairs = found.elbo.iter().zip(&exact.elbo).chain(found.gap.iter().zip(&exact.gap));
@@ -280,7 +280,7 @@ fn the_cascade_of_a_model_file_is_that_of_its_table() {
         assert!(failure.contains(words), "{name}: {failure}");
     }
     let three = Bench::new("three-tokens").toy;
-    let failure = bundled("table").cascade(&three, &MaskedSchedule::Linear, 2, &Weighting::Elbo, &device);
+    let failure = bundled("table").cascade(&three, &MaskedSchedule::Linear, 2, &Weighting::Elbo, None, &device);
     let failure = failure.expect_err("another size").to_string();
     assert!(failure.contains("2 values and 2 tokens"), "{failure}");
 }

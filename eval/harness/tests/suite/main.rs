@@ -1,6 +1,7 @@
 //! Tests of the engine, in one program: linking it takes longer than most of them.
 
 mod any_model;
+mod block;
 mod estimator;
 mod fixture;
 mod gaussian_losses;

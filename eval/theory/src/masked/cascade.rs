@@ -12,7 +12,7 @@ use crate::cascade::{Cascade, Infinite};
 use crate::error::Error;
 
 /// Largest steps * outcomes * (tokens + 1), and largest steps * pairs of sequences, that are computed.
-const MAX_WORK: f64 = 1e9;
+pub(super) const MAX_WORK: f64 = 1e9;
 
 /// The exact cascade on the grid t(i) = i/T, T = `steps`, in nats.
 ///

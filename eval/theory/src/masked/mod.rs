@@ -2,6 +2,7 @@
 //!
 //! An [`Enumeration`] tabulates a toy and its denoiser once; every function here is then a polynomial in alpha(t).
 
+pub mod block;
 mod cascade;
 mod conditional;
 mod continuous_limit;

@@ -1,5 +1,6 @@
 //! Tests of the exact theory, in one program: linking it takes longer than most of them.
 
+mod block;
 mod discrete;
 mod enumeration;
 mod fixture;

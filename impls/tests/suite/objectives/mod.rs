@@ -1,6 +1,7 @@
 //! The losses that train, at given x, z and t, against golden values of the papers' formulas, computed with JAX and
 //! PyTorch (`fixtures/objectives`).
 
+mod block;
 mod gaussian;
 mod learned_and_uniform;
 mod learned_ends;

@@ -7,6 +7,7 @@ use elbow_impls::Weighting;
 use elbow_theory::discrete::{DiscreteModel, Forward, ReverseParameterization};
 use elbow_theory::gaussian::GaussianToy;
 use elbow_theory::masked::Enumeration;
+use elbow_theory::masked::block::{BlockEnumeration, block_cascade};
 use elbow_theory::{Alphabet, Cascade, Toy, discrete, gaussian, masked};
 
 use super::prelude::*;
@@ -36,6 +37,10 @@ pub(super) enum Process {
     Masked,
     /// Masking with one schedule per value (GenMD4).
     Vector,
+    /// Block diffusion in blocks of `size` tokens.
+    Block {
+        size: usize,
+    },
     Gaussian,
     /// Any transition: `uniform`, `absorbing` or a file in `fixtures/`.
     Discrete {
@@ -135,6 +140,10 @@ impl Process {
             Self::Masked => {
                 let all = Enumeration::new(&Toy::load(path, Alphabet::Masked)?)?;
                 return Ok(masked::cascade(&all, &schedule.parse()?, steps, weighting)?);
+            }
+            Self::Block { size } => {
+                let blocks = BlockEnumeration::new(&Toy::load(path, Alphabet::Masked)?, *size)?;
+                return Ok(block_cascade(&blocks, &schedule.parse()?, steps, weighting)?);
             }
             Self::Gaussian => {
                 return Ok(gaussian::cascade(

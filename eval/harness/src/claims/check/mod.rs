@@ -1,6 +1,7 @@
 //! The kinds of checks, by the names that claim files use. A new kind of the bundled claims is a file here and a line in
 //! [`BUNDLED`]; a kind for claims of users is a file in [`own`].
 
+mod block_noise;
 mod cascade;
 mod class_samples;
 mod conditional;
@@ -46,7 +47,8 @@ use crate::claims::claim_file::NamedParse;
 use crate::claims::context::Check;
 
 /// Every kind of check of the bundled claims: its name in claim files, and the type of its parameters.
-pub const BUNDLED: [NamedParse; 28] = [
+pub const BUNDLED: [NamedParse; 29] = [
+    ("block-noise", parse::<block_noise::BlockNoise>),
     ("cascade", parse::<cascade::Cascades>),
     ("class-samples", parse::<class_samples::ClassSamples>),
     ("conditional", parse::<conditional::Conditional>),
