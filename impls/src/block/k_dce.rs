@@ -33,7 +33,7 @@ impl BlockDce {
         let mut orders = PermutationStream::new(batch.len() * blocks, size, key);
         let mut rng = key.fold(0).rng();
         // The first block has its sequence's own place: one block is k-DCE itself.
-        let mut shift = |number: usize| if number % blocks == 0 { 0.0 } else { open_uniform(&mut rng) };
+        let mut shift = |number: usize| if number.is_multiple_of(blocks) { 0.0 } else { open_uniform(&mut rng) };
         let shifts: Vec<f64> = (0..batch.len() * blocks).map(&mut shift).collect();
         let device = device.clone();
         Ok(u.into_iter().map(move |u| {

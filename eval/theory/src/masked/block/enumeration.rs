@@ -109,7 +109,7 @@ impl Context {
             let digits = before.iter().map(|&d| usize::from(d)).chain(index.digits(pattern));
             let z = whole.index().number(digits.chain(std::iter::repeat_n(states, masks)));
             // Rows of visible positions are not read.
-            let mu = move |n: usize, v: usize| {
+            let mu = |n: usize, v: usize| {
                 if index.is_masked(pattern, n) { whole.mu(z, before.len() + n, v) } else { 1.0 }
             };
             (0..size * states).map(|at| mu(at / states, at % states)).collect::<Vec<f64>>()
