@@ -8,7 +8,7 @@ use elbow_theory::masked::estimators::SetSums;
 use elbow_theory::masked::{Enumeration, neg_elbo_of_each};
 use elbow_theory::{Alphabet, Cascade, Toy};
 
-use crate::fixture::{fixture, run, toy};
+use crate::fixture::{fixture, golden, run, toy, worst};
 
 /// Largest difference of two ways in double precision, nats. Measured: 2e-15.
 const TOLERANCE: f64 = 1e-14;
@@ -38,6 +38,39 @@ fn numbers(c: &Cascade) -> Vec<f64> {
     let single =
         [c.entropy, c.prior, c.neg_elbo_continuous, c.weighted_continuous, c.any_order_ar_nll.expect("masked")];
     [&single[..], &c.elbo, &c.gap, &c.factorization, &c.kl_step, &c.decoder, &c.data_model_kl].concat()
+}
+
+/// Another program's numbers by brute force over pairs of patterns (`fixtures/blocks`).
+#[test]
+fn cascades_and_variances_have_their_golden_values() {
+    let golden = golden("blocks");
+    let of = |size: usize| {
+        let weighting = Weighting::Elbo;
+        block_cascade(&blocks("four-bits", size), &MaskedSchedule::Linear, 3, &weighting).expect("small")
+    };
+    for size in [1, 2, 4] {
+        let expected = &golden[size.to_string()];
+        let error = |c: &Cascade| {
+            let parts: [(&str, &[f64]); 4] = [
+                ("elbo", &c.elbo),
+                ("gap", &c.gap),
+                ("factorization", &c.factorization),
+                ("data_model_kl", &c.data_model_kl),
+            ];
+            parts.map(|(name, ours)| worst(name, ours, &expected[name])).into_iter().fold(0.0, f64::max)
+        };
+        println!("blocks of {size}: {:.1e}", error(&of(size)));
+        assert!(error(&of(size)) < TOLERANCE, "blocks of {size}: {:e}", error(&of(size)));
+        assert!(error(&of(if size == 2 { 1 } else { 2 })) > 1e-3, "witness: blocks of another size");
+        for draw in expected["draws"].as_array().expect("draws") {
+            let law: Vec<f64> = serde_json::from_value(draw["law"].clone()).expect("numbers");
+            let found = noise_of_one_draw(&blocks("four-bits", size), &law);
+            for (name, ours) in [("mean", found.mean), ("variance", found.variance)] {
+                let exact = draw[name].as_f64().expect("a number");
+                assert!((ours - exact).abs() < 10.0 * TOLERANCE, "{name}, blocks of {size}: {ours} for {exact}");
+            }
+        }
+    }
 }
 
 #[test]
