@@ -48,6 +48,10 @@ impl Order {
             | ObjectiveConfig::MaskGit(_)
             | ObjectiveConfig::D3pmAbsorbing(_)
             | ObjectiveConfig::AnyOrder(_) => Ok(Self::Any(config.training_schedule())),
+            ObjectiveConfig::Block(_) => {
+                let what = "block tells tokens block after block, and a target need not begin with one";
+                Err(Error::input(what, "name a masked model without blocks, or one from left to right"))
+            }
             ObjectiveConfig::D3pmUniform(_)
             | ObjectiveConfig::Vdm(_)
             | ObjectiveConfig::Flow(_)
