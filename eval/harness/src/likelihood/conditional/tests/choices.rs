@@ -16,7 +16,7 @@ fn a_ranking_errs_no_more_often_than_it_states() {
     known.sort_by(|a, b| b.0.total_cmp(&a.0));
     let gap = |at: &usize| known[*at].0 - known[at + 1].0;
     let near =
-        (10..known.len() - 10).filter(|at| gap(at) > 0.02).min_by(|a, b| gap(a).total_cmp(&gap(b))).expect("a pair");
+        (10..known.len() / 2).filter(|at| gap(at) > 0.02).min_by(|a, b| gap(a).total_cmp(&gap(b))).expect("a pair");
     let targets = [near + 1, near, known.len() - 1].map(|at| known[at].1.clone());
     let question = [Question::new(ids(&prompt), targets.to_vec())];
     let (mut wrong, mut undecided, mut calls) = (0, 0, [0, 0]);
@@ -35,7 +35,7 @@ fn a_ranking_errs_no_more_often_than_it_states() {
         calls[1] += 2 * answer.targets[2].calls;
     }
     assert!(wrong as f64 <= ERROR * RUNS as f64, "{wrong} of {RUNS} wrong, {undecided} undecided");
-    assert!(calls[1] * 5 < calls[0] * 4, "the draws go where the ranking is undecided: {calls:?}");
+    assert!(calls[1] * 3 < calls[0] * 2, "the draws go where the ranking is undecided: {calls:?}");
 }
 
 #[test]
