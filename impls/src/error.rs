@@ -119,3 +119,9 @@ impl From<elbow_base::Error> for Error {
         }
     }
 }
+
+/// The error of a sampler's step, counted from 1, in which the network or what is made of it is no number.
+pub(crate) fn not_finite(step: u64) -> Error {
+    let what = format!("step {step}: the network answered with what is no number");
+    Error::Base(elbow_base::Error::input(what, "its training has diverged, or the guidance is too strong"))
+}

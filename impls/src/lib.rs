@@ -7,7 +7,7 @@
 //! | [`gaussian`] | VDM, flow matching and EDM: loss, bound, samplers |
 //! | [`md4`] [`genmd4`] [`mdlm`] [`maskgit`] [`d3pm`] [`any_order`] [`autoregressive`] [`block`] | one implementation each |
 //! | [`objective`], [`corruption`] | shared by those over tokens: the trait, the forward processes |
-//! | [`sampler_state`], [`sampler`] | shared by their samplers: sequences being drawn, the guided denoiser, names |
+//! | [`sampler_state`], [`tempering`], [`sampler`] | shared by their samplers: sequences being drawn, the guided denoiser, temperature, names |
 //! | [`diffusion_model`] | an objective of either family with a denoiser of its family |
 //! | [`network`] | the two traits of denoisers; transformers, a U-Net, and an exact table |
 //! | [`data`] | data sets behind one trait |
@@ -35,6 +35,7 @@ pub mod network;
 pub mod objective;
 pub mod sampler;
 pub mod sampler_state;
+pub mod tempering;
 pub mod train;
 mod windows;
 

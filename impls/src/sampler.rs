@@ -8,6 +8,8 @@ pub enum Sampler {
     Ancestral,
     /// MDLM's ancestral steps with a cache.
     Cached,
+    /// Ancestral steps that can mask a token again: ReMDM's.
+    Remasking,
     /// The continuous-time process without a grid.
     FirstHitting,
     /// A uniformly random order.
@@ -29,6 +31,7 @@ pub enum Sampler {
 crate::names!(Sampler, "sampler":
     Ancestral = "ancestral",
     Cached = "cached",
+    Remasking = "remasking",
     FirstHitting = "first-hitting",
     OneByOne = "one-by-one",
     Confidence = "confidence",

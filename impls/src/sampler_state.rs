@@ -5,10 +5,11 @@ use burn::tensor::activation::log_softmax;
 use rand_chacha::ChaCha8Rng;
 
 use crate::data::Tokens;
-use crate::error::{Error, Result};
+use crate::error::{Result, not_finite};
 use crate::key::{Key, categorical};
 use crate::network::{Input, QueryPositions, TokenDenoiser, ids_tensor, softmax};
 use crate::schedule::{LogSnr, MaskedSchedule};
+use crate::tempering::{Tempering, is_distribution};
 
 /// Sequences being drawn: the state of a sampler of tokens.
 ///
@@ -95,7 +96,7 @@ impl Samples {
     }
 }
 
-/// mu_theta as a sampler uses it: guided, cut to its nucleus, and counted.
+/// mu_theta as a sampler uses it: guided, tempered, and counted.
 pub struct Predictor<'a> {
     denoiser: &'a dyn TokenDenoiser,
     device: &'a Device,
@@ -103,8 +104,10 @@ pub struct Predictor<'a> {
     class: Vec<u32>,
     /// w of p_cond^w p_uncond^(1-w); 1 is the conditional model.
     guidance: f64,
-    /// Probability mass of the values kept (1 keeps all).
-    nucleus: f64,
+    /// How every distribution is changed before a draw.
+    pub(crate) tempering: Tempering,
+    /// Whether the last step takes the most probable values.
+    greedy_tail: bool,
     /// The schedule under which a network that sees the time was trained: it decides the network's time.
     training_schedule: MaskedSchedule,
     /// Predictions so far, with those that needed no call of the network.
@@ -118,17 +121,6 @@ pub fn time_of_mask_rate(schedule: &MaskedSchedule, masked: f64) -> f64 {
     schedule.time_of_log_snr((1.0 - masked).ln() - masked.ln()).clamp(0.0, 1.0)
 }
 
-/// The error of a sampler's step, counted from 1, in which the network or what is made of it is no number.
-pub(crate) fn not_finite(step: u64) -> Error {
-    let what = format!("step {step}: the network answered with what is no number");
-    Error::Base(elbow_base::Error::input(what, "its training has diverged, or the guidance is too strong"))
-}
-
-/// Whether a row of log-probabilities is one of a distribution: no NaN, and a possible value.
-fn is_distribution(row: &[f32]) -> bool {
-    !row.iter().any(|x| x.is_nan()) && row.iter().copied().fold(f32::NEG_INFINITY, f32::max).is_finite()
-}
-
 /// The distributions of the denoiser at some positions of each sequence.
 pub struct TokenPredictions {
     /// Log-probabilities, one row of V per position.
@@ -139,7 +131,7 @@ pub struct TokenPredictions {
     values: usize,
     /// Number of data values: one less than `values` where the mask has a logit.
     real: usize,
-    nucleus: f64,
+    tempering: Tempering,
 }
 
 impl<'a> Predictor<'a> {
@@ -150,7 +142,8 @@ impl<'a> Predictor<'a> {
             device,
             class: Vec::new(),
             guidance: 1.0,
-            nucleus: 1.0,
+            tempering: Tempering::NONE,
+            greedy_tail: false,
             training_schedule: MaskedSchedule::Linear,
             steps: 0,
             evaluations: Vec::new(),
@@ -164,9 +157,22 @@ impl<'a> Predictor<'a> {
         Self { class, guidance, ..self }
     }
 
-    /// Keeps the most probable values that together have this mass (MD4's nucleus: 0.98).
-    pub fn with_nucleus(self, nucleus: f64) -> Self {
-        Self { nucleus, ..self }
+    /// Changes every distribution before a draw.
+    pub fn tempered(self, tempering: Tempering) -> Self {
+        Self { tempering, ..self }
+    }
+
+    /// With `greedy_tail`, the last step of a sampler with steps takes the most probable values in place of draws (Duo's
+    /// greedy-tail sampler; MDLM's noise removal).
+    pub fn with_greedy_tail(self, greedy_tail: bool) -> Self {
+        Self { greedy_tail, ..self }
+    }
+
+    /// Called by a sampler before its last step.
+    pub fn begin_last_step(&mut self) {
+        if self.greedy_tail {
+            self.tempering.temperature = 0.0;
+        }
     }
 
     /// For a network that sees the time: it was trained under this schedule.
@@ -262,7 +268,7 @@ impl<'a> Predictor<'a> {
             }
         }
         let (queried, real) = (QueryPositions(queried), self.values());
-        Ok(TokenPredictions { log_mu, queried, first, values, real, nucleus: self.nucleus })
+        Ok(TokenPredictions { log_mu, queried, first, values, real, tempering: self.tempering })
     }
 
     /// The finished sequences.
@@ -274,29 +280,20 @@ impl<'a> Predictor<'a> {
 }
 
 impl TokenPredictions {
-    /// The probabilities of one position, in double precision. It must be among the positions predicted.
+    /// The probabilities with which one position is drawn, in double precision: tempered and cut. It must be among the
+    /// positions predicted.
     pub fn probabilities(&self, row: usize, position: usize) -> Vec<f64> {
+        self.tempering.probabilities(self.logits(row, position), self.real)
+    }
+
+    /// The denoiser's own probabilities of one position.
+    pub fn untempered(&self, row: usize, position: usize) -> Vec<f64> {
+        softmax(self.logits(row, position))
+    }
+
+    fn logits(&self, row: usize, position: usize) -> &[f32] {
         let place = self.queried.0[row].binary_search(&position).expect("the position was predicted");
         let at = (self.first[row] + place) * self.values;
-        let all = softmax(&self.log_mu[at..at + self.values]);
-        if self.nucleus < 1.0 { nucleus(all, self.real, self.nucleus) } else { all }
+        &self.log_mu[at..at + self.values]
     }
-}
-
-/// The most probable of the first `values` outcomes that together have at least this share of their mass, with that
-/// mass; the rest of them become impossible. The mask, which may follow, keeps its own.
-fn nucleus(mut probabilities: Vec<f64>, values: usize, share: f64) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values).collect();
-    order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]).then(a.cmp(&b)));
-    let all: f64 = probabilities[..values].iter().sum();
-    let mut kept = 0.0;
-    for index in order {
-        if kept >= share * all {
-            probabilities[index] = 0.0;
-        } else {
-            kept += probabilities[index];
-        }
-    }
-    probabilities[..values].iter_mut().for_each(|p| *p *= all / kept);
-    probabilities
 }

@@ -7,10 +7,10 @@ use super::decoder::Decoder;
 use super::loss::normals;
 use super::prediction::Prediction;
 use crate::data::Tokens;
-use crate::error::Result;
+use crate::error::{Result, not_finite};
 use crate::key::Key;
 use crate::network::{GaussianDenoiser, Input, to_f64_vec};
-use crate::sampler_state::{Samples, not_finite};
+use crate::sampler_state::Samples;
 use elbow_process::gaussian::{Kernel, Level};
 
 /// Points being drawn: the state of a sampler of Gaussian diffusion. Each sequence has its own stream of random numbers.

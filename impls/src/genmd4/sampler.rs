@@ -29,6 +29,9 @@ pub fn vector_ancestral(mut predictor: Predictor, grid: Grid, steps: usize, mut 
     for i in (1..=steps).rev() {
         let (s, t) = (grid.time(i - 1, steps), grid.time(i, steps));
         let reveal: Vec<f64> = (0..predictor.values()).map(|v| schedule.reveal_probability(v, s, t)).collect();
+        if i == 1 {
+            predictor.begin_last_step();
+        }
         let all = state.all_masked();
         let mu = predictor.predict(&state, all.clone(), |_| t)?;
         for (row, masked) in all.into_iter().enumerate() {

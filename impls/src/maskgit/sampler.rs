@@ -12,6 +12,9 @@ use crate::sampler_state::{Predictor, Samples, TokenState};
 /// r) Gumbel, r = round / steps (MaskGIT: temperature 4.5). With M masks at the start, floor(M cos(pi r / 2)) stay
 /// masked, at least one and fewer than before; the last round keeps all.
 ///
+/// p is the denoiser's own, also where values are drawn from its tempered probabilities: by those every value would be
+/// equally certain at a temperature of 0.
+///
 /// With more rounds than masks, rounds between the last mask but one and the last round keep nothing: they change
 /// nothing, and do not call the network.
 ///
@@ -25,6 +28,9 @@ pub fn confidence_decoding(
     let start: Vec<usize> = (0..state.rows()).map(|row| state.masked(row).len()).collect();
     for round in 1..=steps {
         let r = round as f64 / steps as f64;
+        if round == steps {
+            predictor.begin_last_step();
+        }
         let mut all = state.all_masked();
         let mut stay = vec![0; state.rows()];
         for (row, masked) in all.iter_mut().enumerate() {
@@ -44,7 +50,8 @@ pub fn confidence_decoding(
                     let rng = &mut state.rngs[row];
                     let value = categorical(rng, &probabilities);
                     let gumbel = -(-open_uniform(rng).ln()).ln();
-                    (probabilities[value].ln() + temperature * (1.0 - r) * gumbel, position, value)
+                    let confidence = mu.untempered(row, position)[value].ln();
+                    (confidence + temperature * (1.0 - r) * gumbel, position, value)
                 })
                 .collect();
             drawn.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));

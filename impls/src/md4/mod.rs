@@ -19,4 +19,5 @@ mod loss;
 mod sampler;
 
 pub use loss::{Md4, end_terms, prior_loss, reconstruction_loss};
+pub(crate) use sampler::draw_prior;
 pub use sampler::{Grid, ancestral};

@@ -31,6 +31,17 @@ impl Grid {
 
 crate::names!(Grid, "grid": Uniform = "uniform", Cosine = "cosine");
 
+/// Gives masks uniform values with probability alpha(1), as the process leaves data values visible at its end.
+pub(crate) fn draw_prior(state: &mut TokenState, visible: f64, values: usize) {
+    let uniform = vec![1.0; values];
+    for index in 0..state.z.len() {
+        let rng = &mut state.rngs[index / state.length];
+        if state.z[index] == state.mask && open_uniform(rng) < visible {
+            state.z[index] = categorical(rng, &uniform) as u32;
+        }
+    }
+}
+
 /// Fills the masks of `state` by `steps` ancestral steps.
 ///
 /// A step first decides which masked tokens to reveal (probability xi, double precision), then draws their values
@@ -44,18 +55,14 @@ pub fn ancestral(
     steps: usize,
     mut state: TokenState,
 ) -> Result<Samples> {
-    let uniform = vec![1.0; predictor.values()];
-    let visible_at_start = schedule.alpha(1.0);
-    for index in 0..state.z.len() {
-        let rng = &mut state.rngs[index / state.length];
-        if state.z[index] == state.mask && open_uniform(rng) < visible_at_start {
-            state.z[index] = categorical(rng, &uniform) as u32;
-        }
-    }
+    draw_prior(&mut state, schedule.alpha(1.0), predictor.values());
     for i in (0..=steps).rev() {
         // The last round (i = 0) is the decoder: it fills what alpha(0) < 1 leaves masked.
         let t = grid.time(i, steps);
         let reveal = if i == 0 { 1.0 } else { schedule.reveal_probability(grid.time(i - 1, steps), t) };
+        if reveal >= 1.0 {
+            predictor.begin_last_step();
+        }
         let chosen: Vec<Vec<usize>> = (0..state.rows())
             .map(|row| {
                 let masked = state.masked(row);

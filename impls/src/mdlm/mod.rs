@@ -13,11 +13,13 @@
 //! draws in double precision; its cache is kept for each sequence, where theirs is lost when any sequence changes.
 
 mod loss;
+mod remasking;
 mod sampler;
 mod semi_autoregressive;
 mod subs;
 
 pub use loss::{Mdlm, Protocol};
+pub use remasking::{Remask, remasking};
 pub use sampler::ancestral_cached;
 pub use semi_autoregressive::semi_autoregressive;
 pub use subs::subs_parameterization;

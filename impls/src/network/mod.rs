@@ -213,8 +213,13 @@ pub fn without_mask(logits: Tensor<3>, values: usize) -> Tensor<3> {
 
 /// The probabilities of some logits, in double precision.
 pub fn softmax(logits: &[f32]) -> Vec<f64> {
+    softmax_at(logits, 1.0)
+}
+
+/// The probabilities of some logits divided by a temperature above 0, in double precision.
+pub fn softmax_at(logits: &[f32], temperature: f64) -> Vec<f64> {
     let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let weights: Vec<f64> = logits.iter().map(|&l| f64::from(l - top).exp()).collect();
+    let weights: Vec<f64> = logits.iter().map(|&l| (f64::from(l - top) / temperature).exp()).collect();
     let total: f64 = weights.iter().sum();
     weights.into_iter().map(|w| w / total).collect()
 }

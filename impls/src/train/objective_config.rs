@@ -200,12 +200,14 @@ impl ObjectiveConfig {
 
     /// The samplers that draw from the trained model. The first is the implementation's own.
     pub fn samplers(&self) -> &'static [Sampler] {
-        use Sampler::{Ancestral, Cached, Confidence, D3pm, Ddim, FirstHitting, Heun, LeftToRight, OneByOne, Vector};
+        use Sampler::{
+            Ancestral, Cached, Confidence, D3pm, Ddim, FirstHitting, Heun, LeftToRight, OneByOne, Remasking, Vector,
+        };
         match self {
-            Self::Md4(_) => &[Ancestral, Cached, FirstHitting, OneByOne, Confidence],
-            Self::Mdlm(_) => &[Cached, Ancestral, FirstHitting, OneByOne, Confidence],
-            Self::MaskGit(_) => &[Confidence, Ancestral, Cached, FirstHitting, OneByOne],
-            Self::AnyOrder(_) => &[OneByOne, Ancestral, Cached, FirstHitting, Confidence],
+            Self::Md4(_) => &[Ancestral, Cached, FirstHitting, OneByOne, Confidence, Remasking],
+            Self::Mdlm(_) => &[Cached, Ancestral, FirstHitting, OneByOne, Confidence, Remasking],
+            Self::MaskGit(_) => &[Confidence, Ancestral, Cached, FirstHitting, OneByOne, Remasking],
+            Self::AnyOrder(_) => &[OneByOne, Ancestral, Cached, FirstHitting, Confidence, Remasking],
             Self::GenMd4(_) => &[Vector],
             Self::D3pmAbsorbing(_) | Self::D3pmUniform(_) => &[D3pm],
             Self::Ar(_) => &[LeftToRight],

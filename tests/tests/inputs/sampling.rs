@@ -191,8 +191,8 @@ fn an_option_without_effect_is_refused_and_says_who_takes_it() {
         train(folder.path(), "ar-digits", &[]),
         train(folder.path(), "d3pm-uniform-digits", &[]),
     ];
-    let cases: [(&Path, &[&str], &[&str]); 19] = [
-        (&digits, &["--temperature", "2"], &["--temperature has no effect", "--sampler confidence"]),
+    let cases: [(&Path, &[&str], &[&str]); 21] = [
+        (&digits, &["--logit-temperature", "2"], &["--logit-temperature has no effect", "use --temperature"]),
         (&digits, &["--sampler", "first-hitting", "--steps", "8"], &["--steps has no effect", "ancestral or cached"]),
         (&digits, &["--sampler", "cached", "--grid", "cosine"], &["--grid has no effect", "--sampler ancestral"]),
         (&digits, &["--sampler", "confidence", "--schedule", "cosine"], &["--schedule has no effect"]),
@@ -203,10 +203,12 @@ fn an_option_without_effect_is_refused_and_says_who_takes_it() {
         (&digits, &["--infill", "a"], &["this model makes no text"]),
         (&vdm, &["--nucleus", "1"], &["--nucleus has no effect", "masked"]),
         (&vdm, &["--sampler", "ddim", "--churn", "1"], &["--churn has no effect", "--sampler heun"]),
-        (&vdm, &["--temperature", "1"], &["--temperature has no effect", "--sampler confidence"]),
+        (&vdm, &["--temperature", "1"], &["--temperature has no effect", "masked"]),
+        (&vdm, &["--top-k", "3"], &["--top-k has no effect", "masked"]),
+        (&ar, &["--greedy-tail"], &["--greedy-tail has no effect", "ancestral"]),
         (&ar, &["--steps", "8"], &["--steps has no effect", "left-to-right"]),
         (&ar, &["--grid", "uniform"], &["--grid has no effect"]),
-        (&uniform, &["--nucleus", "0.9"], &["--nucleus has no effect", "masked"]),
+        (&uniform, &["--length", "65"], &["--length has no effect", "masked"]),
         (&uniform, &["--grid", "cosine"], &["--grid has no effect"]),
         (&text, &["--stride", "4"], &["--length"]),
         (&text, &["--stride", "4", "--length", "12"], &["--stride has no effect", "one window"]),

@@ -19,6 +19,7 @@ use crate::hints::written_by;
   elbow sample --checkpoint out/runs/md4-digits --count 64 --steps 64 --grid cosine
   elbow sample --checkpoint out/runs/edm-digits --sampler heun --steps 18 --churn 10
   elbow sample --checkpoint out/runs/md4-shakespeare --length 500 --stride 32 --judge out/runs/ar-shakespeare
+  elbow sample --checkpoint out/runs/mdlm-shakespeare --temperature 0.8 --top-k 20 --top-p 0.95
   elbow sample --checkpoint out/runs/md4-shakespeare --infill 'to be or not to be ____________ the question'
   elbow sample --model denoiser.toml --count 256 --sampler first-hitting
 
@@ -84,11 +85,15 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
         .transpose()?;
     let taken = options(request.sampler, &model);
     let steps = taken.contains(&SampleOption::Steps).then_some(request.steps);
+    let remask = taken.contains(&SampleOption::Remask).then(|| request.remask.to_string());
+    let choice = taken.contains(&SampleOption::LogitTemperature).then_some(request.choice_temperature);
     let mut result = json!({
         "count": made.tokens.len(), "length": made.tokens.length(), "nfe": made.nfe(),
         "network_calls": made.network_calls, "sampler": request.sampler.to_string(), "steps": steps,
-        "placement": request.placement(&model), "nucleus": request.nucleus,
+        "placement": request.placement(&model), "temperature": request.tempering.temperature,
+        "top_k": request.tempering.top_k, "nucleus": request.tempering.nucleus, "greedy_tail": request.greedy_tail,
         "guidance": request.guidance, "seed": workspace.seed, "generative": judged,
+        "choice_temperature": choice, "remask": remask,
     });
     match &model.source {
         Source::Run(run) => {

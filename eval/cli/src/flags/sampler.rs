@@ -5,6 +5,8 @@ use elbow_base::Error;
 use elbow_harness::models::AnyModel;
 use elbow_harness::sampling::{Request, SampleOption, Sampler, StepGrid, StepSchedule, check_options};
 use elbow_impls::gaussian::Churn;
+use elbow_impls::mdlm::Remask;
+use elbow_impls::tempering::Tempering;
 
 use super::parse::{form, non_negative, one_of, probability, temperature, weight};
 
@@ -28,12 +30,26 @@ pub struct SamplerFlags {
     /// Noise that the heun sampler adds (S_churn of EDM), 0 or more; 0 follows the probability-flow ODE [default: 0]
     #[arg(long, value_parser = non_negative)]
     churn: Option<f64>,
-    /// Probability mass of the values kept at each draw, in (0, 1] [default: 1]
-    #[arg(long, value_name = "MASS", value_parser = probability)]
-    nucleus: Option<f64>,
-    /// Gumbel temperature of the confidence sampler, 0 to 1000 [default: 4.5]
+    /// How likely the remasking sampler masks a token again in each step: cap:PROBABILITY, at most this, or rescale:SHARE of the
+    /// largest that keeps the share of masks, both 0 to 1 [default: cap:0.02]
+    #[arg(long, value_name = "FORM", value_parser = form::<Remask>)]
+    remask: Option<Remask>,
+    /// Temperature of every draw of a token, 0 to 1000: logits are divided by it; 0 takes the most probable value [default: 1].
+    /// The confidence sampler chooses by it which values to keep (Gumbel noise) [default: 4.5]
     #[arg(long, value_parser = temperature)]
     temperature: Option<f64>,
+    /// Temperature of every draw of the confidence sampler, 0 to 1000 [default: 1]
+    #[arg(long, value_name = "TEMPERATURE", value_parser = temperature)]
+    logit_temperature: Option<f64>,
+    /// Number of values kept at each draw, the most probable after the temperature, 1 or more [default: all]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    top_k: Option<u32>,
+    /// Probability mass of the values kept at each draw, after --top-k, in (0, 1]; also --top-p [default: 1]
+    #[arg(long, alias = "top-p", value_name = "MASS", value_parser = probability)]
+    nucleus: Option<f64>,
+    /// The last step takes the most probable values in place of draws
+    #[arg(long)]
+    greedy_tail: bool,
     /// Class of every sample, 0 or more: classes are counted from 0 [default: all classes in turn, equally often]
     #[arg(long)]
     class: Option<u32>,
@@ -54,12 +70,24 @@ impl SamplerFlags {
         more: &[SampleOption],
     ) -> Result<Request, Error> {
         let own = Request::new(model, model.denoiser(), count, window, seed);
+        let sampler = self.sampler.unwrap_or(own.sampler);
+        let [logit_temperature, choice_temperature] = match sampler {
+            Sampler::Confidence => [self.logit_temperature, self.temperature],
+            _ => [self.temperature, None],
+        };
+        let tempering = Tempering {
+            temperature: logit_temperature.unwrap_or(own.tempering.temperature),
+            top_k: self.top_k.map(|count| count as usize),
+            nucleus: self.nucleus.unwrap_or(own.tempering.nucleus),
+        };
         let request = Request {
-            sampler: self.sampler.unwrap_or(own.sampler),
+            sampler,
             steps: self.steps.map_or(own.steps, |steps| steps as usize),
             churn: self.churn.map_or(own.churn, |amount| Churn { amount, ..own.churn }),
-            nucleus: self.nucleus.unwrap_or(own.nucleus),
-            temperature: self.temperature.unwrap_or(own.temperature),
+            remask: self.remask.unwrap_or(own.remask),
+            tempering,
+            greedy_tail: self.greedy_tail,
+            choice_temperature: choice_temperature.unwrap_or(own.choice_temperature),
             class: self.class,
             guidance: self.guidance.unwrap_or(own.guidance),
             ..own
@@ -83,8 +111,12 @@ impl SamplerFlags {
             (SampleOption::Grid, self.grid.is_some()),
             (SampleOption::Schedule, self.schedule.is_some()),
             (SampleOption::Churn, self.churn.is_some()),
-            (SampleOption::Nucleus, self.nucleus.is_some()),
+            (SampleOption::Remask, self.remask.is_some()),
             (SampleOption::Temperature, self.temperature.is_some()),
+            (SampleOption::LogitTemperature, self.logit_temperature.is_some()),
+            (SampleOption::TopK, self.top_k.is_some()),
+            (SampleOption::Nucleus, self.nucleus.is_some()),
+            (SampleOption::GreedyTail, self.greedy_tail),
             (SampleOption::Class, self.class.is_some()),
             (SampleOption::Guidance, self.guidance.is_some()),
         ];

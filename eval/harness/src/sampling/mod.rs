@@ -17,10 +17,11 @@ use elbow_impls::gaussian::{self, Churn, EpsPredictor, GaussianState, LevelGrid,
 use elbow_impls::genmd4::vector_ancestral;
 use elbow_impls::maskgit::confidence_decoding;
 use elbow_impls::md4::{Grid, ancestral};
-use elbow_impls::mdlm::{ancestral_cached, semi_autoregressive};
+use elbow_impls::mdlm::{Remask, ancestral_cached, remasking, semi_autoregressive};
 use elbow_impls::network::Denoiser;
 use elbow_impls::sampler_state::{Predictor, Samples, TokenState};
 use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule};
+use elbow_impls::tempering::Tempering;
 use elbow_impls::train::ObjectiveConfig;
 use elbow_impls::{Key, Workers};
 
@@ -52,10 +53,14 @@ pub struct Request {
     pub length: usize,
     /// New tokens per window, where there is more than one.
     pub stride: usize,
-    /// Gumbel temperature of the confidence sampler.
-    pub temperature: f64,
-    /// Probability mass of the values kept.
-    pub nucleus: f64,
+    /// Temperature and truncation of every draw of a token.
+    pub tempering: Tempering,
+    /// Whether the last step takes the most probable values in place of draws.
+    pub greedy_tail: bool,
+    /// How likely the remasking sampler masks a token again.
+    pub remask: Remask,
+    /// Gumbel temperature with which the confidence sampler chooses the values that it keeps.
+    pub choice_temperature: f64,
     /// The class of every sample; none: classes in turn, where the model has classes.
     pub class: Option<u32>,
     /// w of p_cond^w p_uncond^(1-w).
@@ -86,8 +91,10 @@ impl Request {
             count,
             length,
             stride: length,
-            temperature: 4.5,
-            nucleus: 1.0,
+            tempering: Tempering::NONE,
+            greedy_tail: false,
+            remask: Remask::Cap(0.02),
+            choice_temperature: 4.5,
             class: None,
             guidance: 1.0,
             known: Vec::new(),
@@ -163,7 +170,10 @@ pub fn draw<'a>(
     let denoiser = denoiser.into();
     request.check_sampler(model)?;
     let used = [
-        (SampleOption::Nucleus, request.nucleus < 1.0),
+        (SampleOption::Temperature, request.tempering.temperature != 1.0),
+        (SampleOption::TopK, request.tempering.top_k.is_some()),
+        (SampleOption::Nucleus, request.tempering.nucleus < 1.0),
+        (SampleOption::GreedyTail, request.greedy_tail),
         (SampleOption::Infill, !request.known.is_empty()),
         (SampleOption::Length, model.window().is_some_and(|window| request.length > window)),
         (SampleOption::Class, request.class.is_some()),
@@ -217,6 +227,7 @@ fn one_batch(
             kernel: trained.kernel,
         };
         let predictor = Predictor::new(denoiser.tokens()?, device).trained_under(trained.schedule.clone());
+        let predictor = predictor.tempered(request.tempering).with_greedy_tail(request.greedy_tail);
         let predictor = predictor.guided(denoiser.classes().map(classes).unwrap_or_default(), 1.0);
         let made = uniform_ancestral(predictor, &objective, request.steps, [count, window], key, device)?;
         return Ok(cut(made, request.length));
@@ -231,17 +242,20 @@ fn one_batch(
     }
     let denoiser = denoiser.tokens()?;
     let predictor = || {
-        let plain =
-            Predictor::new(denoiser, device).with_nucleus(request.nucleus).trained_under(training_schedule.clone());
+        let plain = Predictor::new(denoiser, device).tempered(request.tempering).with_greedy_tail(request.greedy_tail);
+        let plain = plain.trained_under(training_schedule.clone());
         let Some(known) = denoiser.classes() else { return plain };
         plain.guided(classes(known), request.guidance)
     };
     let fill = |state: TokenState| match request.sampler {
         Sampler::Ancestral => ancestral(predictor(), &request.schedule, request.grid, request.steps, state),
         Sampler::Cached => ancestral_cached(predictor(), request.steps, state),
+        Sampler::Remasking => {
+            remasking(predictor(), &request.schedule, request.grid, request.remask, request.steps, state)
+        }
         Sampler::FirstHitting => first_hitting(predictor(), state),
         Sampler::OneByOne => one_by_one(predictor(), state),
-        Sampler::Confidence => confidence_decoding(predictor(), request.steps, request.temperature, state),
+        Sampler::Confidence => confidence_decoding(predictor(), request.steps, request.choice_temperature, state),
         Sampler::Vector => vector_ancestral(predictor(), request.grid, request.steps, state),
         Sampler::D3pm => absorbing_ancestral(predictor(), request.steps, state),
         Sampler::LeftToRight => left_to_right(predictor(), state),

@@ -11,6 +11,7 @@ mod elbo;
 mod enumeration;
 pub mod estimators;
 mod gap;
+pub mod kl_halves;
 pub mod maskgit_normalisation;
 mod per_sequence;
 pub mod published_losses;

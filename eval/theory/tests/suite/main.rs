@@ -4,6 +4,7 @@ mod block;
 mod discrete;
 mod enumeration;
 mod fixture;
+mod frontier;
 mod gaussian;
 mod masked;
 mod odd_steps;

@@ -36,6 +36,7 @@ mod samplers;
 mod side_by_side;
 mod statistics;
 mod text;
+mod toy_frontier;
 mod toy_training;
 mod trainings;
 mod weighting_study;
@@ -47,7 +48,7 @@ use crate::claims::claim_file::NamedParse;
 use crate::claims::context::Check;
 
 /// Every kind of check of the bundled claims: its name in claim files, and the type of its parameters.
-pub const BUNDLED: [NamedParse; 29] = [
+pub const BUNDLED: [NamedParse; 30] = [
     ("block-noise", parse::<block_noise::BlockNoise>),
     ("cascade", parse::<cascade::Cascades>),
     ("class-samples", parse::<class_samples::ClassSamples>),
@@ -74,6 +75,7 @@ pub const BUNDLED: [NamedParse; 29] = [
     ("samplers", parse::<samplers::Samplers>),
     ("side-by-side", parse::<side_by_side::SideBySide>),
     ("text", parse::<text::Texts>),
+    ("toy-frontier", parse::<toy_frontier::ToyFrontier>),
     ("toy-training", parse::<toy_training::ToyTraining>),
     ("weighting", parse::<weighting_study::WeightingStudy>),
     ("weights", parse::<monotonicity::Monotonicity>),

@@ -15,6 +15,7 @@ use elbow_impls::schedule::MaskedSchedule;
 use elbow_impls::train::Settings;
 use elbow_theory::masked::sampler_law::{any_order_law, sampler_law};
 
+use super::laws::confident_law;
 use super::{Bench, DRAWS, FnDenoiser, follows, rejects};
 
 #[test]
@@ -147,19 +148,7 @@ fn confident_values_first_has_its_closed_form() {
     // kept with probability sigmoid((ln p1(a) - ln p2(b)) / s): a difference of Gumbels is logistic.
     let bench = Bench::new("example-a");
     let temperature = 1.0;
-    let mut law = vec![0.0; 9];
-    let (first, second) = (bench.mu(&[2, 2], 0), bench.mu(&[2, 2], 1));
-    for a in 0..2u32 {
-        for b in 0..2u32 {
-            let drawn = first[a as usize] * second[b as usize];
-            let margin = (first[a as usize].ln() - second[b as usize].ln()) / (temperature * 0.5);
-            let keep_first = 1.0 / (1.0 + (-margin).exp());
-            for other in 0..2u32 {
-                law[bench.all.number(&[a, other])] += drawn * keep_first * bench.mu(&[a, 2], 1)[other as usize];
-                law[bench.all.number(&[other, b])] += drawn * (1.0 - keep_first) * bench.mu(&[2, b], 0)[other as usize];
-            }
-        }
-    }
+    let law = confident_law(&bench, &bench, temperature);
     let samples = confidence_decoding(bench.predictor(), 2, temperature, bench.masks()).expect("samples");
     follows(&bench, &samples, &law);
     assert!(samples.evaluations.iter().all(|&n| n == 2));

@@ -1,9 +1,12 @@
 //! Every sampler's law on a toy against exact probabilities, by chi-square, and its count of evaluations.
 
 mod gaussian;
+mod laws;
 mod masked;
 mod ode;
 mod others;
+mod remasking;
+mod tempered;
 
 use burn::tensor::Tensor;
 use elbow_impls::Key;

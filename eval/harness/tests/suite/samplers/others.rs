@@ -13,9 +13,11 @@ use elbow_impls::mdlm::semi_autoregressive;
 use elbow_impls::network::{Input, TableDenoiser, TokenDenoiser, to_f64_vec};
 use elbow_impls::sampler_state::{Predictor, Samples, TokenState};
 use elbow_impls::schedule::MaskedSchedule;
+use elbow_impls::tempering::Tempering;
 use elbow_theory::masked::sampler_law::{any_order_law, sampler_law};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
+use super::laws::{absorbing_law, left_to_right_law, pair_rows, uniform_law, vector_law};
 use super::{ALARM, Bench, DRAWS, FnDenoiser, follows, rejects};
 
 #[test]
@@ -25,20 +27,7 @@ fn a_schedule_for_each_value_has_its_chains_law() {
     let table = bench.table.clone().with_schedule(theta);
     let w = powers(&table).expect("a schedule");
     let steps = 3;
-    let law = bench.evolve(2, steps, |i, from, n| {
-        let (s, t) = ((i - 1) as f64 / steps as f64, i as f64 / steps as f64);
-        if from[n] != 2 {
-            return (0..3).map(|d| f64::from(u8::from(d == from[n]))).collect();
-        }
-        let mut row: Vec<f64> = bench
-            .mu(from, n)
-            .iter()
-            .zip(&w)
-            .map(|(mu, w)| mu * if i == 1 { 1.0 } else { 1.0 - (s / t).powf(*w) })
-            .collect();
-        row.push(1.0 - row.iter().sum::<f64>());
-        row
-    });
+    let law = vector_law(&bench, steps, &w);
     let draw = |table: &TableDenoiser| {
         vector_ancestral(Predictor::new(table, &bench.device), Grid::Uniform, steps, bench.masks()).expect("a schedule")
     };
@@ -48,7 +37,7 @@ fn a_schedule_for_each_value_has_its_chains_law() {
 }
 
 /// The table with a constant logit for the mask: mass m, the values sharing 1 - m.
-fn with_mask(table: &TableDenoiser, mass: f64) -> impl TokenDenoiser + '_ {
+pub fn with_mask(table: &TableDenoiser, mass: f64) -> impl TokenDenoiser + '_ {
     let logits = move |input: &Input| {
         let values = table.logits(input);
         let [batch, length, _] = values.dims();
@@ -62,16 +51,7 @@ fn with_mask(table: &TableDenoiser, mass: f64) -> impl TokenDenoiser + '_ {
 fn absorbing_d3pm_keeps_the_mass_on_the_mask() {
     let bench = Bench::new("example-a");
     let (steps, mass) = (3usize, 0.4);
-    let law = bench.evolve(2, steps, |i, from, n| {
-        let (s, t) = ((i - 1) as f64 / steps as f64, i as f64 / steps as f64);
-        if from[n] != 2 {
-            return (0..3).map(|d| f64::from(u8::from(d == from[n]))).collect();
-        }
-        let mut row: Vec<f64> = bench.mu(from, n).iter().map(|mu| (1.0 - mass) * mu * (t - s)).collect();
-        row.push(if i == 1 { 0.0 } else { s * (1.0 - mass) + mass });
-        let total: f64 = row.iter().sum();
-        row.iter().map(|p| p / total).collect()
-    });
+    let law = absorbing_law(&bench, steps, mass);
     let draw = |mass: f64| {
         absorbing_ancestral(Predictor::new(&with_mask(&bench.table, mass), &bench.device), steps, bench.masks())
             .expect("samples")
@@ -87,37 +67,10 @@ fn absorbing_d3pm_keeps_the_mass_on_the_mask() {
 fn uniform_d3pm_has_its_chains_law_under_both_kernels() {
     let bench = Bench::new("example-a");
     let steps = 3usize;
-    // Nothing is masked here: a denoiser that depends on every pair of values, 0 for the first more likely after 0.
-    let rows: Vec<Vec<f64>> = (0..9)
-        .map(|pattern| {
-            let (a, b) = (0.8 - 0.25 * f64::from(pattern % 3), 0.3 + 0.2 * f64::from(pattern / 3));
-            vec![a, 1.0 - a, b, 1.0 - b]
-        })
-        .collect();
+    let rows = pair_rows();
     let table = TableDenoiser::new(2, 2, &rows, &bench.device);
     for kernel in [ReverseKernel::D3pm, ReverseKernel::Mixture] {
-        let law = bench.evolve(0, steps, |i, from, n| {
-            let (alpha_s, alpha_t) = (1.0 - (i - 1) as f64 / steps as f64, 1.0 - i as f64 / steps as f64);
-            let mu = &rows[bench.all.number(from)][2 * n..2 * n + 2];
-            let stay = alpha_t / alpha_s;
-            let like = |j: usize| stay * f64::from(u8::from(j == from[n] as usize)) + (1.0 - stay) / 2.0;
-            let given = |j: usize, x: usize| alpha_s * f64::from(u8::from(j == x)) + (1.0 - alpha_s) / 2.0;
-            let posterior = |weights: Vec<f64>| {
-                let total: f64 = weights.iter().sum();
-                weights.into_iter().map(|w| w / total).collect::<Vec<f64>>()
-            };
-            let mut row = match kernel {
-                ReverseKernel::D3pm => {
-                    posterior((0..2).map(|j| like(j) * (0..2).map(|x| mu[x] * given(j, x)).sum::<f64>()).collect())
-                }
-                ReverseKernel::Mixture => {
-                    let of = |x: usize| posterior((0..2).map(|j| like(j) * given(j, x)).collect());
-                    (0..2).map(|j| (0..2).map(|x| mu[x] * of(x)[j]).sum()).collect()
-                }
-            };
-            row.push(0.0);
-            row
-        });
+        let law = uniform_law(&bench, steps, kernel, |_, pattern, n| rows[pattern][2 * n..2 * n + 2].to_vec());
         let objective = D3pmUniform { schedule: MaskedSchedule::Linear, steps: Some(3), kernel, hybrid_ce_weight: 0.0 };
         let key = Key::new(6, "uniform");
         let samples = uniform_ancestral(
@@ -162,7 +115,7 @@ fn a_uniform_network_is_evaluated_at_the_times_that_it_was_trained_at() {
 }
 
 /// A causal reading of the table: position n knows the tokens before it, shifted by one behind the mask.
-fn causal(table: &TableDenoiser) -> impl TokenDenoiser + '_ {
+pub fn causal(table: &TableDenoiser) -> impl TokenDenoiser + '_ {
     let logits = |input: &Input| {
         let z = input.z.clone();
         let [batch, length] = z.dims();
@@ -180,12 +133,7 @@ fn causal(table: &TableDenoiser) -> impl TokenDenoiser + '_ {
 #[test]
 fn left_to_right_has_the_product_law() {
     let bench = Bench::new("example-a");
-    let mut law = vec![0.0; 9];
-    for a in 0..2u32 {
-        for b in 0..2u32 {
-            law[bench.all.number(&[a, b])] = bench.mu(&[2, 2], 0)[a as usize] * bench.mu(&[a, 2], 1)[b as usize];
-        }
-    }
+    let law = left_to_right_law(&bench);
     let causal = causal(&bench.table);
     let samples = left_to_right(Predictor::new(&causal, &bench.device), bench.masks()).expect("samples");
     follows(&bench, &samples, &law);
@@ -251,10 +199,21 @@ fn guidance_and_nucleus_change_the_law_as_defined() {
         let witness = if w == 1.0 { unconditional } else { conditional };
         assert!(check(&samples, witness) < ALARM, "witness: w = {w} makes no difference");
     }
-    // The nucleus of mass 0.6 keeps the two most probable values; of 0.3 the first alone.
-    let plain = || Predictor::new(&classes, &device);
+    // The nucleus of mass 0.6 keeps the two most probable values, as the first two do; of 0.3 the first alone.
+    let cut = |nucleus, top_k| {
+        let predictor = Predictor::new(&classes, &device).tempered(Tempering { nucleus, top_k, ..Tempering::NONE });
+        one_by_one(predictor, masks()).expect("samples")
+    };
     let [a, b, _] = unconditional;
-    let two = one_by_one(plain().with_nucleus(0.6), masks()).expect("samples");
-    assert!(check(&two, [a / (a + b), b / (a + b), 0.0]) > ALARM);
-    assert!(one_by_one(plain().with_nucleus(0.3), masks()).expect("samples").tokens.rows().all(|row| row[0] == 1));
+    for two in [cut(0.6, None), cut(1.0, Some(2))] {
+        assert!(check(&two, [a / (a + b), b / (a + b), 0.0]) > ALARM);
+    }
+    assert!(cut(0.3, None).tokens.rows().all(|row| row[0] == 1));
+    // The temperature is that of the guided logits.
+    let guided = Predictor::new(&classes, &device).guided(vec![1; DRAWS], 2.5);
+    let cold = guided.tempered(Tempering { temperature: 0.7, ..Tempering::NONE });
+    let weights: [f64; 3] =
+        std::array::from_fn(|v| (conditional[v].powf(2.5) * unconditional[v].powf(-1.5)).powf(1.0 / 0.7));
+    let law = weights.map(|x| x / weights.iter().sum::<f64>());
+    assert!(check(&one_by_one(cold, masks()).expect("samples"), law) > ALARM);
 }

@@ -1,5 +1,7 @@
 //! Samples of a model of letters under a judge, cut to smaller and smaller nuclei.
 
+use elbow_impls::tempering::Tempering;
+
 use super::super::prelude::*;
 use super::Texts;
 use super::generative_perplexity::{Judge, number};
@@ -18,7 +20,8 @@ impl Texts {
         let real = judging.held_out(self.samples)?;
         let mut found = Vec::new();
         for &nucleus in &self.nuclei {
-            let request = Request { nucleus, ..context.request(&model, self.samples, data.length()) };
+            let tempering = Tempering { nucleus, ..Tempering::NONE };
+            let request = Request { tempering, ..context.request(&model, self.samples, data.length()) };
             let drawn = context.sample(&model, &request)?;
             found.push((nucleus, judging.judge(&drawn.tokens)?));
         }
