@@ -20,6 +20,7 @@ value: float = bound.bits_per_dim.value
 low, high = bound.interval(0.95)
 distance: float = elbow.frechet_distance(np.eye(4), np.eye(4)).value
 mistakes: list[str] = elbow.check_loss(lambda denoiser, x: 0.0, "md4").mistakes
+of_choice: list[int] = elbow.conditional_likelihood(den, [[0]], [[[1, 2], [2, 1]]]).best
 gap: float = float(elbow.theory.masked("toy.json", steps=4).gap.sum())
 """
 

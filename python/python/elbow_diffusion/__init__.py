@@ -4,6 +4,7 @@
 |---|---|
 | `denoiser` | a callable of PyTorch, JAX or NumPy, with what it means |
 | `likelihood`, `compare`, `sample` | the bound of a denoiser, a run or a model file; the difference of two; samples |
+| `conditional_likelihood` | log p(target | prompt), multiple choice, with errors |
 | `check_loss` | whether a training loss is the objective that it should be |
 | `frechet_distance`, `kid`, `precision_recall`, `inception_score` | metrics of feature arrays |
 | `theory.masked`, `theory.uniform`, `theory.gaussian` | exact bounds of a toy |
@@ -19,6 +20,7 @@ from .claims import Claims, report, rows
 from .claims import evaluate as eval
 from .commands import Model
 from .comparison import Comparison, compare
+from .conditional import ConditionalLikelihood, conditional_likelihood
 from .data import Dataset, dataset
 from .denoisers import Denoiser, denoiser
 from .errors import ElbowError, InputError, InternalError, MissingError
@@ -31,6 +33,7 @@ from .sampling import Samples, sample
 __all__ = [
     "Claims",
     "Comparison",
+    "ConditionalLikelihood",
     "Dataset",
     "Denoiser",
     "Document",
@@ -47,6 +50,7 @@ __all__ = [
     "__version__",
     "check_loss",
     "compare",
+    "conditional_likelihood",
     "dataset",
     "denoiser",
     "eval",

@@ -9,20 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import numpy as np
 from lm_eval.api.instance import Instance  # type: ignore[import-untyped,import-not-found,unused-ignore]
 from lm_eval.api.model import TemplateLM  # type: ignore[import-untyped,import-not-found,unused-ignore]
 from tqdm import tqdm  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
+from .conditional import conditional_likelihood
 from .denoisers import Denoiser
 from .errors import InputError
-from .likelihood import likelihood
 from .prompting import prompted
 from .sampling import sample
-
-COPIES = 8
-"""Independent estimates of each bound, over which its standard error is."""
-
 
 class Tokenizer(Protocol):
     """Text to data ids 0 to V - 1 and back; one of `tokenizers` or `transformers` does."""
@@ -37,7 +32,7 @@ class Tokenizer(Protocol):
 class DenoiserLM(TemplateLM):  # type: ignore[misc,unused-ignore]
     """A masked denoiser under the interface of the lm-evaluation-harness.
 
-    `draws` of the masks per bound, 8 or more, in 8 independent estimates. `window`: tokens that the network takes, of context and
+    `draws`: calls of the network per bound, or with `target_se` twice as many at a time until each has this standard error, nats. `window`: tokens that the network takes, of context and
     continuation together; that of the denoiser by default. Longer contexts lose their beginning. `schedule`: of a denoiser that is told a
     time and has none of its own. `greedy`: whether to find out if the continuation is what the most confident tokens, one after another, say;
     it costs a call per token, and without it the answer is False. `tokens`: how many are generated where a task does not say. `end`: the id of
@@ -49,7 +44,8 @@ class DenoiserLM(TemplateLM):  # type: ignore[misc,unused-ignore]
         den: Denoiser,
         tokenizer: Tokenizer,
         *,
-        draws: int = 128,
+        draws: int = 64,
+        target_se: float | None = None,
         window: int | None = None,
         schedule: str | None = None,
         greedy: bool = True,
@@ -63,9 +59,7 @@ class DenoiserLM(TemplateLM):  # type: ignore[misc,unused-ignore]
         timeless = den.schedule is None and den.tables["inputs"]["time"] is None
         self.schedule = schedule or ("linear" if timeless else None)
         self._tokenizer = tokenizer
-        if draws < COPIES:
-            raise InputError(f"draws = {draws}\n  give {COPIES} or more: the standard error is over that many estimates")
-        self.draws = draws
+        self.draws, self.target_se = draws, target_se
         self.window = window or den.tables["model"]["length"] or 1024
         self.greedy, self.tokens, self.end = greedy, tokens, end
         self.errors: list[float] = []
@@ -93,24 +87,29 @@ class DenoiserLM(TemplateLM):  # type: ignore[misc,unused-ignore]
     def _loglikelihood_tokens(
         self, requests: list[tuple[tuple[str, str], list[int], list[int]]], disable_tqdm: bool = False, **_: Any
     ) -> list[tuple[float, bool]]:
+        bounds = self._bounds([(context, target) for _, context, target in requests], disable_tqdm)
         found = []
-        for words, context, target in tqdm(requests, desc="log-likelihoods", disable=disable_tqdm):
-            answer = self._bound(context, target), self.greedy and self._is_greedy(context, target)
+        for (words, context, target), bound in zip(tqdm(requests, desc="greedy continuations", disable=disable_tqdm or not self.greedy), bounds):
+            answer = bound, self.greedy and self._is_greedy(context, target)
             self.cache_hook.add_partial("loglikelihood", words, answer)
             found.append(answer)
         return found
 
     def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float]:
         """The bound on log p of a whole text, nats: windows one after the other, each given the half window before it."""
-        found = []
-        for request in tqdm(requests, desc="rolling log-likelihoods", disable=disable_tqdm):
-            ids = self.tok_encode(request.args[0])
-            half = max(1, self.window // 2)
-            starts = [0, *range(self.window, len(ids), self.window - half)]
-            ends = [*starts[1:], len(ids)]
-            found.append(sum(self._bound(ids[max(0, start - half) : start] if start else [], ids[start:end]) for start, end in zip(starts, ends)))
-            self.cache_hook.add_partial("loglikelihood_rolling", request.args, found[-1])
+        texts = [self._windows(self.tok_encode(request.args[0])) for request in requests]
+        bounds = iter(self._bounds([pair for pairs in texts for pair in pairs], disable_tqdm))
+        found = [sum(next(bounds) for _ in pairs) for pairs in texts]
+        for request, value in zip(requests, found):
+            self.cache_hook.add_partial("loglikelihood_rolling", request.args, value)
         return found
+
+    def _windows(self, ids: list[int]) -> list[tuple[list[int], list[int]]]:
+        """Parts of a text, each with the half window before it."""
+        half = max(1, self.window // 2)
+        starts = [0, *range(self.window, len(ids), self.window - half)]
+        ends = [*starts[1:], len(ids)]
+        return [(ids[max(0, start - half) : start], ids[start:end]) for start, end in zip(starts, ends)]
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
         """Texts behind their contexts, drawn in one window and cut at the first of `until`."""
@@ -127,28 +126,37 @@ class DenoiserLM(TemplateLM):  # type: ignore[misc,unused-ignore]
             found.append(text)
         return found
 
-    def _behind(self, context: list[int], count: int) -> Denoiser:
-        """The denoiser of `count` tokens behind the end of a context."""
+    def _kept(self, context: list[int], count: int) -> list[int]:
+        """The end of a context that the window has room for, before `count` tokens."""
         if count > self.window:
             raise InputError(f"a continuation of {count} tokens where the window has {self.window}\n  choose a task of shorter ones")
-        return prompted(self.den, context[max(0, len(context) + count - self.window) :], count)
+        return context[max(0, len(context) + count - self.window) :]
 
-    def _bound(self, context: list[int], target: list[int]) -> float:
-        """Minus the upper bound on -log p(target | context), nats; its error is kept."""
-        if not target:
-            self.errors.append(0.0)
-            return 0.0
-        x, draws = np.tile(target, (COPIES, 1)), -(-self.draws // COPIES)
-        found = likelihood(self._behind(context, len(target)), x, schedule=self.schedule, draws=draws, seed=self.seed).nats
-        self.errors.append(found.standard_error)
-        return -found.value
+    def _bounds(self, pairs: list[tuple[list[int], list[int]]], quiet: bool) -> list[float]:
+        """Minus the upper bounds on -log p(target | context), nats; their errors are kept. No token has the log-likelihood 0."""
+        asked = [(self._kept(context, len(target)), target) for context, target in pairs if target]
+        if not asked:
+            self.errors += [0.0] * len(pairs)
+            return [0.0] * len(pairs)
+        found = conditional_likelihood(
+            self.den,
+            *zip(*asked),
+            schedule=self.schedule,
+            draws=self.draws,
+            target_se=self.target_se,
+            seed=self.seed,
+            progress=not quiet,
+        )
+        numbers, errors = (iter([float(one[0]) for one in of]) for of in (found.log_likelihoods, found.standard_errors))
+        self.errors += [next(errors) if target else 0.0 for _, target in pairs]
+        return [next(numbers) if target else 0.0 for _, target in pairs]
 
     def _is_greedy(self, context: list[int], target: list[int]) -> bool:
         return not target or self._drawn(context, len(target)) == target
 
     def _drawn(self, context: list[int], count: int, at_random: bool = False, temperature: float | None = None, number: int = 0) -> list[int]:
         """Tokens behind a context: the most confident one after another, or at random by the model's law."""
-        den = self._behind(context, count)
+        den = prompted(self.den, self._kept(context, count), count)
         if at_random:
             if temperature not in (None, 1.0):
                 raise InputError(f"temperature = {temperature}\n  a masked denoiser samples its own law, temperature 1, or greedily")
