@@ -186,6 +186,15 @@ def test_halves_that_are_exchanged_or_both_noisy_are_refused() -> None:
         check_loss(block_loss(told=lambda t, of_token: np.tile(t, (1, 2))), "block", calls=50)
 
 
+@pytest.mark.parametrize("weighting", ["elbo", "sigmoid:2"])
+@pytest.mark.parametrize("block", [1, 2, 4])
+def test_the_exact_means_of_blocks_are_those_of_the_theory(block: int, weighting: str) -> None:
+    ours = BlockObjective("block", "linear", weighting, block=block).exact()
+    bound = elbow.theory.masked(toy.TOY, schedule="linear", block=block, weighting=weighting)
+    # Two quadratures over different variables.
+    assert ours == pytest.approx(bound.weighted_continuous, rel=1e-10)
+
+
 def test_the_exact_means_of_blocks_are_those_of_their_ends() -> None:
     x = toy.batch()
     before = np.arange(LENGTH) < np.arange(LENGTH)[:, None]

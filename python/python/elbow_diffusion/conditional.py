@@ -60,9 +60,10 @@ class ConditionalLikelihood(Estimated):
 
     @property
     def estimate(self) -> Estimate:
-        """The accuracy; without answers the bits per token; of one prompt the log-likelihood of its first target, nats, over sweeps."""
+        """The accuracy; without answers the bits per token; of one prompt the log-likelihood of its first target, nats, over sweeps, or
+        exact over all its sets."""
         first = self.answers[0]["targets"][0]
-        alone = Estimate(first["log_likelihood"], first["standard_error"], max(2, first["sweeps"]), "nats")
+        alone = Estimate(first["log_likelihood"], first["standard_error"], first["sweeps"] or first["calls"], "nats")
         return self.accuracy or self.bits_per_token or alone
 
     @property

@@ -100,9 +100,15 @@ class Cascade(Document):
 
 
 def masked(
-    toy: Toy, *, schedule: str | None = None, steps: int = 10, weighting: str = "elbo", model: Model | None = None
+    toy: Toy,
+    *,
+    schedule: str | None = None,
+    steps: int = 10,
+    weighting: str = "elbo",
+    block: int | None = None,
+    model: Model | None = None,
 ) -> Cascade:
-    """The cascade of masked diffusion.
+    """The cascade of masked diffusion, or with `block` of block diffusion in blocks of as many tokens.
 
     `toy`: {"states": V, "length": L, "data": {word: probability}, "denoiser": {"kind": ...}}, with words of L digits.
     `schedule`: linear (the default), cosine, poly:W, geometric, loglinear, or poly:W,W,... with one W per value. `model`: a masked
@@ -113,7 +119,7 @@ def masked(
     >>> masked(toy, steps=4).gap.round(4)
     array([0.0433, 0.0433, 0.0433, 0.0433])
     """
-    return _cascade("masked", toy, steps, weighting, {"schedule": schedule}, model)
+    return _cascade("masked", toy, steps, weighting, {"schedule": schedule, "block": block}, model)
 
 
 def uniform(
