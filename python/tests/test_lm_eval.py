@@ -81,7 +81,7 @@ def test_draws_have_an_error_that_holds() -> None:
     exact = (costs / k / np.array([math.comb(8, one) for one in k])).sum()
     found = elbow.conditional_likelihood(den, [[]], [[0] * 8], draws=128)
     # Student's law of fifteen degrees of freedom is within six errors in all but one case of ten thousand.
-    assert 0.0 < found.standard_error < 0.1 and abs(found.value + exact) < 6 * found.standard_error
+    assert 0.0 < found.standard_error < 0.3 and abs(found.value + exact) < 6 * found.standard_error
     assert elbow.conditional_likelihood(den, [[]], [[0] * 8], exact=True).value == pytest.approx(-exact, abs=ROUNDING)
 
 
