@@ -28,7 +28,7 @@ use prompts::{Common, PromptFlags};
   elbow likelihood --model denoiser.toml --dataset ./test.txt --target-se 0.01
   elbow likelihood --checkpoint out/runs/md4-digits --at-most 1.9    # exit code 1 where it is not
   elbow likelihood --checkpoint out/runs/md4-shakespeare --prompts prompts.jsonl --target-se 0.05
-  elbow likelihood --model denoiser.toml --prompts choices.jsonl --normalisation per-token --error-probability 0.05
+  elbow likelihood --model denoiser.toml --prompts choices.jsonl --error-probability 0.05
 
 The bound is that of the averaged weights and uses the bound's own weights, whatever weighting
 trained them. The standard error is over sequences. For masked models that see no time, the
