@@ -6,7 +6,7 @@
 | `likelihood`, `compare`, `sample` | the bound of a denoiser, a run or a model file; the difference of two; samples |
 | `conditional_likelihood` | log p(target | prompt), multiple choice, with errors |
 | `check_loss` | whether a training loss is the objective that it should be |
-| `frechet_distance`, `kid`, `precision_recall`, `inception_score` | metrics of feature arrays |
+| `frechet_distance`, `kid`, `mind`, `precision_recall`, `inception_score` | metrics of feature arrays |
 | `theory.masked`, `theory.uniform`, `theory.gaussian` | exact bounds of a toy |
 | `dataset` | data sets as arrays |
 | `eval`, `rows`, `report` | the bundled claims, their recorded rows, and the report |
@@ -26,7 +26,7 @@ from .denoisers import Denoiser, denoiser
 from .errors import ElbowError, InputError, InternalError, MissingError
 from .likelihood import Likelihood, likelihood
 from .losses import LossCheck, check_loss
-from .metrics import Measure, frechet_distance, inception_score, kid, precision_recall
+from .metrics import Measure, frechet_distance, inception_score, kid, mind, precision_recall
 from .results import Document, Estimate
 from .sampling import Samples, sample
 
@@ -58,6 +58,7 @@ __all__ = [
     "inception_score",
     "kid",
     "likelihood",
+    "mind",
     "precision_recall",
     "report",
     "rows",

@@ -4,6 +4,7 @@ mod bound;
 pub mod conditional;
 mod draws;
 mod finite;
+mod floor;
 mod generative;
 mod inputs;
 mod lines;
@@ -15,6 +16,7 @@ mod rounds;
 
 pub use bound::{BoundEstimation, Estimator};
 pub use elbow_base::{Estimate, student_interval};
+pub use floor::Floor;
 pub use generative::{Generative, generative};
 pub use lines::{LinesBound, LinesEstimation};
 pub use ode_nll::{Dequantisation, Dequantised, OdeLikelihood, OdeNll};

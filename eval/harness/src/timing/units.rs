@@ -54,8 +54,7 @@ pub fn time_sample(
     Ok(timing.checked(mean.value, Some(mean.standard_error)))
 }
 
-/// Times the Frechet distance of two files of statistics, by both algorithms, once they are in memory. The check is the
-/// distance.
+/// Times the Frechet distance of two files of statistics once they are in memory. The check is the distance.
 pub fn time_frechet_distance(statistics: [&Path; 2], seconds: f64) -> Result<Timing, Error> {
     let [a, b] = statistics.map(Statistics::load);
     let (a, b, mut value) = (a?, b?, f64::NAN);

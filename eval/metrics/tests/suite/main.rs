@@ -21,6 +21,7 @@ mod files;
 mod fixture;
 mod frechet;
 mod images;
+mod inner_tensors;
 mod metrics;
 mod networks;
 mod standard_errors;
