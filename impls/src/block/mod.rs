@@ -8,10 +8,10 @@
 //! denoiser of masked diffusion is one of block diffusion too, one block at a time: the blocks before it clean, all after it
 //! masked ([`one_block_at_a_time`]). Each block has a time of its own.
 //!
-//! Differences from the authors' code (kuleshov-group/bd3lms), each on purpose:
+//! Choices made here:
 //! - the times of a sequence's blocks are one from each of as many equal parts of (0, 1), in random order: every block's time
-//!   is uniform given the others' order is not known. Theirs have a fixed order, the same for every batch.
-//! - their bound draws masks again where a block has none, without a weight for it; here such a block costs nothing.
+//!   is uniform given the others' order is not known.
+//! - a block without masked tokens costs nothing; no masks are drawn again.
 //! - the bound of a network that sees no time is estimated by k-DCE within each block ([`BlockDce`]): no 1/t.
 //! - a network that sees the time is refused: within a sequence there are as many times as blocks.
 
