@@ -1,9 +1,10 @@
 //! The terms of a likelihood bound.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The terms of one draw of a bound on -log p(x), nats per sequence. Their sum bounds it from above in expectation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BoundTerms {
     /// E -log p(x | z_0).
     pub reconstruction: f64,

@@ -4,15 +4,13 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
-use elbow_base::{Error, Kind, Progress, UnknownName};
-use elbow_harness::device::DeviceName;
+use elbow_base::{Error, Kind, Progress};
 use elbow_harness::workspace::{Printed, Workspace};
 use elbow_impls::data::InMemory;
 
-use crate::flags::form;
+use crate::flags::{Devices, ShardFlags, form};
 use crate::{cmd, hints};
 
 /// What a newcomer reads last.
@@ -58,22 +56,6 @@ struct Common {
     quiet: bool,
 }
 
-/// One device, or several separated by commas.
-#[derive(Clone)]
-struct Devices {
-    name: String,
-    on_gpu: bool,
-}
-
-impl FromStr for Devices {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        let devices = name.split(',').map(str::parse).collect::<Result<Vec<DeviceName>, _>>()?;
-        Ok(Self { name: name.to_owned(), on_gpu: devices[0] != DeviceName::Cpu })
-    }
-}
-
 #[derive(Subcommand)]
 enum Verb {
     /// Run suites of claims; write rows, verdicts and the report
@@ -96,6 +78,8 @@ enum Verb {
     Judge(cmd::judge::Arguments),
     /// Draw samples from a trained model
     Sample(cmd::sample::Arguments),
+    /// Shards of one command, put together: the bytes of the command as a whole
+    Merge(cmd::merge::Arguments),
     /// Published weights of an MDLM transformer as a run
     Import(cmd::import::Arguments),
     /// Models from outside: ONNX denoisers with a model file
@@ -124,7 +108,8 @@ pub fn main() -> ExitCode {
 /// Exit codes: 0 done, 1 a claim was refuted or a threshold does not hold, 2 bad usage or input, 3 something is missing in the environment,
 /// 4 internal error.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(told) => {
             // Help and version are such errors too.
@@ -132,7 +117,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             return u8::try_from(told.exit_code()).unwrap_or(2);
         }
     };
-    cli.workspace().and_then(|mut workspace| cli.verb.run(&mut workspace)).unwrap_or_else(|failure| {
+    let words: Vec<String> = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let done = cli.workspace_of(&words).and_then(|mut workspace| cli.verb.run(&mut workspace));
+    done.unwrap_or_else(|failure| {
         // `eprintln!` would panic where stderr is a file on the disk that is full.
         let _ = writeln!(std::io::stderr(), "elbow: {}", hints::message(&failure));
         exit_code(&failure)
@@ -144,12 +131,21 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 pub fn call(arguments: &[String], data: Vec<InMemory>, bar: Box<dyn Progress>) -> Result<Printed, Error> {
     let words = ["elbow", "--quiet"].into_iter().chain(arguments.iter().map(String::as_str));
     let cli = Cli::try_parse_from(words).map_err(usage)?;
-    let mut workspace = cli.workspace()?;
+    let mut workspace = cli.workspace_of(arguments)?;
     workspace.bar = bar;
     data.into_iter().for_each(|set| workspace.give(set));
     let kept = workspace.keep_results();
     cli.verb.run(&mut workspace)?;
     Ok(kept.take())
+}
+
+/// Runs the command with these words where results are already awaited, with the numbers of its shards.
+pub(crate) fn again(words: &[String], workspace: &mut Workspace) -> Result<u8, Error> {
+    let words = ["elbow"].into_iter().chain(words.iter().map(String::as_str));
+    let cli = Cli::try_parse_from(words).map_err(usage)?;
+    // The numbers are made: no network is asked, and its device need not be here.
+    workspace.run_as(cli.workspace(!cli.verb.asks_networks_of_merged())?);
+    cli.verb.run(workspace)
 }
 
 /// What is wrong with the words of a command, and the tip where there is one.
@@ -161,7 +157,16 @@ fn usage(told: clap::Error) -> Error {
 }
 
 impl Cli {
-    fn workspace(&self) -> Result<Workspace, Error> {
+    /// The workspace of a command with these words, which may be a part of a work.
+    fn workspace_of(&self, words: &[String]) -> Result<Workspace, Error> {
+        let mut workspace = self.workspace(false)?;
+        if let Some((verb, flags, rounds)) = self.verb.shard()? {
+            workspace.shards = flags.shards(verb, words, rounds, &workspace.out)?;
+        }
+        Ok(workspace)
+    }
+
+    fn workspace(&self, without_device: bool) -> Result<Workspace, Error> {
         let Common { json, seed, device, out, data, quiet } = &self.common;
         // The feature network has a device of its own, ONNX Runtime's; the doctor looks without opening.
         let elsewhere = match &self.verb {
@@ -169,7 +174,7 @@ impl Cli {
             Verb::Compare(arguments) => device.on_gpu && arguments.is_of_sets(),
             _ => false,
         };
-        let opened = if elsewhere { "cpu" } else { device.name.as_str() };
+        let opened = if elsewhere || without_device { "cpu" } else { device.name.as_str() };
         let mut workspace = Workspace::new(out.clone(), data.clone(), *seed, opened, *quiet, *json)?;
         workspace.device_name.clone_from(&device.name);
         Ok(workspace)
@@ -177,6 +182,24 @@ impl Cli {
 }
 
 impl Verb {
+    /// The name of a verb that has parts, the part that is asked for, and its rounds.
+    fn shard(&self) -> Result<Option<(&'static str, &ShardFlags, Option<usize>)>, Error> {
+        Ok(match self {
+            Self::Likelihood(arguments) => Some(("likelihood", &arguments.shard, arguments.rounds()?)),
+            Self::Compare(arguments) => Some(("compare", &arguments.shard, arguments.rounds()?)),
+            Self::Judge(arguments) => Some(("judge", &arguments.shard, None)),
+            Self::Sample(arguments) => Some(("sample", &arguments.shard, None)),
+            Self::Eval(arguments) => Some(("eval", &arguments.shard, None)),
+            Self::Fid(task) => task.shard().map(|shard| ("fid-stats", shard, None)),
+            _ => None,
+        })
+    }
+
+    /// Whether the verb calls a network after its units.
+    fn asks_networks_of_merged(&self) -> bool {
+        matches!(self, Self::Sample(arguments) if arguments.has_judge())
+    }
+
     /// The exit code of a command that ends without an error.
     fn run(&self, workspace: &mut Workspace) -> Result<u8, Error> {
         match self {
@@ -188,7 +211,8 @@ impl Verb {
             Self::Compare(arguments) => return cmd::compare::run(workspace, arguments),
             Self::Noise(arguments) => cmd::noise::run(workspace, arguments)?,
             Self::Judge(arguments) => return cmd::judge::run(workspace, arguments),
-            Self::Sample(arguments) => cmd::sample::run(workspace, arguments)?,
+            Self::Sample(arguments) => return cmd::sample::run(workspace, arguments),
+            Self::Merge(arguments) => return cmd::merge::run(workspace, arguments),
             Self::Import(arguments) => cmd::import::run(workspace, arguments)?,
             Self::Model(task) => return cmd::model::run(workspace, task),
             Self::Fid(task) => return cmd::fid::run(workspace, task),

@@ -6,6 +6,7 @@
 //! | [`outside`], [`models`] | models from outside; a run or a model from outside behind one type |
 //! | [`likelihood`] | bounds on -log p(x) with standard errors; the likelihood of the probability-flow ODE |
 //! | [`losses`] | the bound of a program that answers to noise from a file |
+//! | [`shards`] | one work by several processes, put together bit for bit |
 //! | [`sampling`] | drawing from a trained model |
 //! | [`images`], [`networks`] | comparing two sets of images; the feature networks that have a name |
 //! | [`denoisers`] | exact denoisers of toys for the losses that train networks |
@@ -34,6 +35,7 @@ pub mod provenance;
 pub mod report;
 pub mod runs;
 pub mod sampling;
+pub mod shards;
 pub mod threshold;
 pub mod timing;
 pub mod workspace;

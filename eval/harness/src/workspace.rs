@@ -11,6 +11,7 @@ use elbow_impls::data::{Dataset, InMemory, Spec};
 use etcetera::{BaseStrategy, choose_base_strategy};
 
 use crate::progress::Bar;
+use crate::shards::Shards;
 use crate::{bundled, device};
 
 /// Where and how a command runs.
@@ -31,6 +32,8 @@ pub struct Workspace {
     pub json: bool,
     /// Progress of long work.
     pub bar: Box<dyn Progress>,
+    /// The part of the work that is done.
+    pub shards: Shards,
     /// A Python in which the programs compared with elbow run.
     pub peers: Option<PathBuf>,
     data: Vec<PathBuf>,
@@ -80,6 +83,7 @@ impl Workspace {
             quiet,
             json,
             bar: Box::new(Bar::new(quiet)),
+            shards: Shards::whole(),
             peers: None,
             data,
             given: Vec::new(),
@@ -95,12 +99,20 @@ impl Workspace {
             devices: self.devices.clone(),
             device_name: self.device_name.clone(),
             bar: Box::new(Silent),
+            shards: Shards::whole(),
             peers: self.peers.clone(),
             data: self.data.clone(),
             given: self.given.clone(),
             kept: self.kept.clone(),
             ..*self
         }
+    }
+
+    /// Takes seed, devices and folders with data of another: a command is run as there, and its results appear here.
+    pub fn run_as(&mut self, other: Self) {
+        let Self { seed, device, devices, device_name, data, .. } = other;
+        self.data.extend(data);
+        (self.seed, self.device, self.devices, self.device_name) = (seed, device, devices, device_name);
     }
 
     /// The folders that were given to be searched for data.

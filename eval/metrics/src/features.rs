@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use elbow_arrays::{NpzReader, read_npy};
+use serde::{Deserialize, Serialize};
 
 use crate::contents::{ending, features_name};
 use crate::{Error, Result};
@@ -101,7 +102,7 @@ pub struct NetworkOutputs {
 }
 
 /// The network and input convention that made features. Features are comparable only where both are the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeatureProvenance {
     /// Name of the Frechet distance on these features: network and convention.
     pub metric: String,

@@ -29,6 +29,7 @@
 
 #![warn(missing_docs)]
 
+mod block_tree;
 mod contents;
 mod entropy;
 mod error;
@@ -46,6 +47,7 @@ mod prdc;
 mod root_trace;
 mod stats;
 
+pub use block_tree::{BlockTree, PartOf};
 pub use contents::Contents;
 pub use elbow_arrays::NpzWriter;
 pub use entropy::{Entropy, entropy};

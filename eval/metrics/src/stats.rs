@@ -1,22 +1,22 @@
 //! Mean and covariance of features: mergeable across shards, and stored as other tools store them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use elbow_arrays::{NpzReader, NpzWriter};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
+use serde::{Deserialize, Serialize};
 
+use crate::block_tree::{BlockTree, PartOf};
 use crate::contents::statistics_names;
 use crate::features::{FeatureProvenance, Features, same_dimension};
 use crate::{Error, Result};
 
 const AGAIN: &str = "compute the statistics again";
 
-/// Images per block of [`Statistics::of`].
-const BLOCK: usize = 1024;
-
 /// Mean and covariance (with n - 1) of a set of features, in f64.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "Half", into = "Half")]
 pub struct Statistics {
     /// Mean \[d\].
     pub mean: Vec<f64>,
@@ -28,29 +28,42 @@ pub struct Statistics {
     pub provenance: Option<FeatureProvenance>,
 }
 
+/// Statistics with a half of the covariance, which is symmetric: the entries above the diagonal and on it, column after column.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Half {
+    mean: Vec<f64>,
+    covariance: Vec<f64>,
+    n: Option<u64>,
+    provenance: Option<FeatureProvenance>,
+}
+
+impl From<Statistics> for Half {
+    fn from(Statistics { mean, covariance, n, provenance }: Statistics) -> Self {
+        let half = (0..mean.len()).flat_map(|j| (0..=j).map(move |i| (i, j)));
+        let covariance = half.map(|at| covariance[at]).collect();
+        Self { mean, covariance, n, provenance }
+    }
+}
+
+impl From<Half> for Statistics {
+    fn from(Half { mean, covariance: half, n, provenance }: Half) -> Self {
+        let entry = |i: usize, j: usize| half.get(j * (j + 1) / 2 + i).copied().unwrap_or(f64::NAN);
+        let covariance = Mat::from_fn(mean.len(), mean.len(), |i, j| entry(i.min(j), i.max(j)));
+        Self { mean, covariance, n, provenance }
+    }
+}
+
 impl Statistics {
     /// Mean and covariance of features \[n, d\], n >= 2.
     pub fn of(features: &Features, provenance: &FeatureProvenance) -> Result<Self> {
-        let (n, d) = (features.len(), features.dimension);
-        if n < 2 {
-            let count = if n == 1 { "one image has" } else { "no images have" };
-            return Err(Error::input(format!("{count} no covariance"), "give two images or more"));
-        }
-        // Blocks of a fixed size keep memory flat. Each is centred on its own mean: raw moments would lose digits.
-        let block = |first: usize| {
-            let rows: Vec<usize> = (first..(first + BLOCK).min(n)).collect();
-            Self::of_block(&features.select(&rows), provenance)
-        };
-        let mut all = block(0);
-        for first in (BLOCK..n).step_by(BLOCK) {
-            all = all.merge(&block(first))?;
-        }
-        debug_assert_eq!((all.n, all.mean.len()), (Some(n as u64), d));
-        Ok(all)
+        let places: Vec<usize> = (0..features.len()).collect();
+        BlockTree::of(features, &places, 0..places.len(), provenance)?.total()
     }
 
-    /// The same for one block. The covariance of a single image is zero, and merging gives it no weight.
-    fn of_block(features: &Features, provenance: &FeatureProvenance) -> Self {
+    /// The same for one block, which is centred on its own mean: raw moments would lose digits. The covariance of a single
+    /// image is zero, and merging gives it no weight.
+    pub(crate) fn of_block(features: &Features, provenance: &FeatureProvenance) -> Self {
         let (n, d) = (features.len(), features.dimension);
         let mut mean = vec![0.0; d];
         for row in features.rows() {
@@ -61,6 +74,10 @@ impl Statistics {
         let mut covariance = Mat::zeros(d, d);
         // Threads divide the entries, never the sum of one entry: digits do not depend on their number.
         matmul(&mut covariance, Accum::Replace, centred.transpose(), &centred, 1.0, Par::rayon(0));
+        // Symmetric to the last digit: a half of it is the whole.
+        for (i, j) in (0..d).flat_map(|j| (0..j).map(move |i| (i, j))) {
+            covariance[(i, j)] = covariance[(j, i)];
+        }
         Self { mean, covariance, n: Some(n as u64), provenance: Some(provenance.clone()) }
     }
 
@@ -77,6 +94,31 @@ impl Statistics {
             (within + delta[i] * delta[j] * a * b / n) / (n - 1.0)
         });
         Ok(Self { mean, covariance, n: Some(n1 + n2), provenance: self.provenance.clone() })
+    }
+
+    /// The statistics of the sets of several files together: of all parts of one set, in any order, those of the set to the
+    /// last digit; of other disjoint sets, in the order given. Refuses a part that is there twice.
+    pub fn of_files(files: &[PathBuf]) -> Result<Self> {
+        let parts = files.iter().map(|file| BlockTree::load(file)).collect::<Result<Option<Vec<_>>>>()?;
+        for (place, (_, part)) in parts.iter().flatten().enumerate() {
+            if let Some(twin) = parts.iter().flatten().take(place).position(|(_, other)| other == part) {
+                let [one, other] = [twin, place].map(|place| files[place].display());
+                let what = format!("{one} and {other} are both part {}/{} of {}", part.number, part.of, part.source);
+                return Err(Error::input(what, "give each part once"));
+            }
+        }
+        if let Some(parts) = parts {
+            let first = &parts[0].1;
+            let of_one = parts.iter().all(|(_, part)| PartOf { number: first.number, ..part.clone() } == *first);
+            if of_one && parts.len() == first.of {
+                return BlockTree::join(parts.into_iter().map(|(tree, _)| tree).collect())?.total();
+            }
+        }
+        let mut all = Self::load(&files[0])?;
+        for file in &files[1..] {
+            all = all.merge(&Self::load(file)?)?;
+        }
+        Ok(all)
     }
 
     /// Refuses statistics of other features: another dimension, network or convention.
@@ -137,11 +179,21 @@ impl Statistics {
 
     /// Writes `mu` \[d\] and `sigma` \[d, d\] in f64, with `n` \[1\] and `metric`, `network`, `convention` as bytes.
     pub fn save(&self, path: &Path) -> Result<()> {
+        Ok(self.written(path)?.finish()?)
+    }
+
+    /// The covariance, row after row.
+    pub(crate) fn rows(&self) -> Vec<f64> {
         let d = self.mean.len();
-        let sigma: Vec<f64> = (0..d * d).map(|i| self.covariance[(i / d, i % d)]).collect();
+        (0..d * d).map(|i| self.covariance[(i / d, i % d)]).collect()
+    }
+
+    /// The same file, unfinished.
+    pub(crate) fn written(&self, path: &Path) -> Result<NpzWriter> {
+        let d = self.mean.len();
         let mut file = NpzWriter::create(path)?;
         file.array("mu", &[d], &self.mean)?;
-        file.array("sigma", &[d, d], &sigma)?;
+        file.array("sigma", &[d, d], &self.rows())?;
         if let Some(n) = self.n {
             file.array("n", &[1], &[n as f64])?;
         }
@@ -150,7 +202,7 @@ impl Statistics {
                 file.array(name, &[text.len()], text.as_bytes())?;
             }
         }
-        Ok(file.finish()?)
+        Ok(file)
     }
 }
 

@@ -14,6 +14,8 @@ use elbow_reports::format::measured;
 use elbow_reports::record::{About, Row};
 use serde_json::json;
 
+use crate::flags::{ShardFlags, shard};
+
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   elbow eval all
@@ -22,6 +24,7 @@ use serde_json::json;
   elbow eval all --slow --device cuda:0      # the slow tier and, on a GPU, the gpu tier
   elbow eval speed --peers target/peers/bin/python    # beside other programs
   elbow eval --claims claims                 # claims of your own, each folder a suite (docs/claims.md)
+  elbow eval weighting --shard 1/4           # a quarter of the claims; then elbow merge
   elbow eval --list --json
 
 Exit code 1 if a claim is refuted, 4 if a check broke, 3 if an input is missing. Three claims of
@@ -36,7 +39,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR", conflicts_with = "peers")]
     claims: Option<PathBuf>,
     /// Print the claims in place of running them
-    #[arg(long, conflicts_with_all = ["slow", "peers", "fresh"])]
+    #[arg(long, conflicts_with_all = ["slow", "peers", "fresh", "shard"])]
     list: bool,
     /// Also run claims that take long
     #[arg(long)]
@@ -47,6 +50,8 @@ pub struct Arguments {
     /// Run everything again, whatever is recorded
     #[arg(long)]
     fresh: bool,
+    #[command(flatten)]
+    pub shard: ShardFlags,
 }
 
 /// The exit code.
@@ -79,7 +84,12 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<u8, Error
     if workspace.peers.is_some() {
         tiers.push(Tier::Peers);
     }
-    let summary = claims::run(workspace, &catalogue, &selected, &tiers, arguments.fresh)?;
+    if let Some(folder) = workspace.shards.folder() {
+        // A process writes a folder alone: what a shard trains is in its own.
+        workspace.out = folder;
+    }
+    let summary = claims::run_in(workspace, &catalogue, &selected, &tiers, arguments.fresh)?;
+    let Some(summary) = summary else { return shard::finish(workspace) };
     // The report shows every recorded claim, not only those of this call; that of a folder, all claims of the folder.
     let path = workspace.out.join("results.jsonl");
     let is_shown = |row: &&Row| arguments.claims.is_none() || catalogue.iter().any(|claim| claim.id == row.claim.id);

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use elbow_base::Error;
-use elbow_harness::losses::{Answers, NoiseFile, judge};
+use elbow_harness::losses::{Answers, NoiseFile, judge_in};
 use elbow_harness::provenance;
 use elbow_harness::workspace::Workspace;
 use elbow_reports::record::Input;
 use serde_json::json;
 
-use crate::flags::ThresholdFlags;
+use crate::flags::{ShardFlags, ThresholdFlags, shard};
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:
@@ -34,20 +34,24 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     noise: PathBuf,
     #[command(flatten)]
+    pub shard: ShardFlags,
+    #[command(flatten)]
     threshold: ThresholdFlags,
 }
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
     let noise = NoiseFile::read(&arguments.noise)?;
     let answers = Answers::load(&arguments.losses, &noise)?;
-    let bound = judge(&noise, &answers, &workspace.device, workspace.bar.as_ref())?;
     let data = &noise.settings.data;
-    let inputs = vec![
+    let inputs = [
         Input { name: data.name.clone(), sha256: data.sha256.clone() },
         Input { name: "noise".to_owned(), sha256: noise.id() },
         provenance::file_input(&arguments.losses)?,
     ];
-    let block = provenance::block(noise.settings.seed, &workspace.device_name, String::new(), inputs);
+    workspace.shards.of(&inputs, workspace.bar.as_ref())?;
+    let found = judge_in(&noise, &answers, &workspace.shards, &workspace.device, workspace.bar.as_ref())?;
+    let Some(bound) = found else { return shard::finish(workspace) };
+    let block = provenance::block(noise.settings.seed, &workspace.device_name, String::new(), inputs.to_vec());
     let rulings = arguments.threshold.judge(&super::likelihood::judged(&bound));
     let mut result = json!({ "nelbo": bound, "noise": noise.settings, "provenance": block });
     rulings.add_to(&mut result);

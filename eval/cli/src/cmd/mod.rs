@@ -9,6 +9,7 @@ pub mod fid;
 pub mod import;
 pub mod judge;
 pub mod likelihood;
+pub mod merge;
 pub mod model;
 pub mod noise;
 pub mod report;

@@ -6,12 +6,14 @@ use clap::Args;
 use elbow_base::Error;
 use elbow_harness::likelihood::generative;
 use elbow_harness::models::{AnyModel, Source};
+use elbow_harness::provenance;
 use elbow_harness::sampling::{self, Request, SampleOption, Saved, in_words, options};
 use elbow_harness::workspace::Workspace;
 use elbow_impls::data::{Dataset, catalogue};
+use elbow_reports::record::Input;
 use serde_json::json;
 
-use crate::flags::{InfillFlags, ModelFlags, SamplerFlags};
+use crate::flags::{InfillFlags, ModelFlags, SamplerFlags, ShardFlags, shard};
 use crate::hints::written_by;
 
 #[derive(Args)]
@@ -21,6 +23,7 @@ use crate::hints::written_by;
   elbow sample --checkpoint out/runs/md4-shakespeare --length 500 --stride 32 --judge out/runs/ar-shakespeare
   elbow sample --checkpoint out/runs/mdlm-shakespeare --temperature 0.8 --top-k 20 --top-p 0.95
   elbow sample --checkpoint out/runs/md4-shakespeare --infill 'to be or not to be ____________ the question'
+  elbow sample --checkpoint out/runs/md4-digits --count 50000 --shard 3/8    # an eighth; then elbow merge
   elbow sample --model denoiser.toml --count 256 --sampler first-hitting
 
 Images become samples.npz (arr_0, uint8, NHWC; their classes arr_1) and samples.png, texts
@@ -49,12 +52,21 @@ pub struct Arguments {
     /// run is exact; any other model has a bound alone, and the perplexity under it is at most the number
     #[arg(long, value_name = "DIR|FILE")]
     judge: Option<PathBuf>,
+    #[command(flatten)]
+    pub shard: ShardFlags,
     /// Folder for the samples [default: RUN/samples; for a model from outside OUT/samples/NAME, by the model file's name]
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
 }
 
-pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
+impl Arguments {
+    /// Whether a network judges the samples, which are drawn before.
+    pub fn has_judge(&self) -> bool {
+        self.judge.is_some()
+    }
+}
+
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
     // Either can be an ONNX network, which the option of the runtime is for.
     let model = match arguments.judge.as_ref().is_some_and(|judge| judge.is_file()) {
         true => arguments.model.open_beside_others(workspace)?,
@@ -72,7 +84,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
             return Err(Error::input(what, "name them under [data] in the file"));
         }
     };
-    let made = model.draw(&request, &workspace.device, workspace.bar.as_ref())?;
+    let inputs = inputs(arguments, &model, data, judge.as_ref().map(|(judge, _)| judge))?;
+    workspace.shards.of(&inputs, workspace.bar.as_ref())?;
+    let made = model.draw_in(&workspace.shards, &request, &workspace.device, workspace.bar.as_ref())?;
+    let Some(made) = made else { return shard::finish(workspace) };
     let own = model.files();
     let inputs: Vec<&Path> = own.iter().map(PathBuf::as_path).chain(arguments.infill.file()).collect();
     let folder = arguments.to.clone().unwrap_or_else(|| folder(workspace, &model));
@@ -143,7 +158,20 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
         }));
         lines.extend(next(data, &files, judged.is_some()));
         lines.join("\n")
-    })
+    })?;
+    Ok(0)
+}
+
+/// What shapes the samples beside the options.
+fn inputs(
+    arguments: &Arguments,
+    model: &AnyModel,
+    data: Option<&dyn Dataset>,
+    judge: Option<&AnyModel>,
+) -> Result<Vec<Input>, Error> {
+    let texts = arguments.infill.file().map(provenance::file_input).transpose()?;
+    let judge = judge.map(|judge| Input { name: "judge".to_owned(), ..judge.input() });
+    Ok([Some(model.input()), data.map(provenance::data_input), texts, judge].into_iter().flatten().collect())
 }
 
 /// What to do with samples: a distance to the test images of their data set, or a judge of their text.

@@ -1,10 +1,12 @@
 //! Options that several verbs share, and parsers of their values.
 
+mod devices;
 mod infill;
 mod model;
 mod output;
 mod parse;
 mod sampler;
+pub mod shard;
 mod text;
 mod threshold;
 
@@ -15,11 +17,13 @@ use elbow_base::Error;
 use elbow_harness::workspace::Workspace;
 use elbow_metrics::Runtime;
 
+pub use devices::Devices;
 pub use infill::InfillFlags;
 pub use model::ModelFlags;
 pub use output::OutputFlags;
 pub use parse::{finite, form, one_of, positive, probability};
 pub use sampler::SamplerFlags;
+pub use shard::{RoundsFlag, ShardFlags};
 pub use text::TextFlags;
 pub use threshold::ThresholdFlags;
 

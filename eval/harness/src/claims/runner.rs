@@ -1,18 +1,16 @@
 //! Runs claims: reuses what is unchanged, records each row as soon as it is finished.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use elbow_base::{Error, FolderLock, Kind, Remedy, atomic_file};
+use elbow_base::{Error, FolderLock, Kind, Remedy};
 use elbow_reports::record::{self, Detail, Input, Interval, Measured, Row, SCHEMA, Verdict};
 
 use super::catalogue::Catalogue;
 use super::claim::{Claim, Tier};
 use super::context::Context;
 use super::judge::judge;
+use super::ledger::Ledger;
 use super::outcome::Outcome;
 use super::recorded::{Recorded, recorded};
 use crate::likelihood::student_interval;
@@ -40,8 +38,24 @@ pub fn run(
     tiers: &[Tier],
     fresh: bool,
 ) -> Result<Summary, Error> {
+    let summary = run_in(workspace, catalogue, selected, tiers, fresh)?;
+    summary.ok_or_else(|| Error::internal("the whole work gives a summary"))
+}
+
+/// The same, or a shard of the claims: then there is no summary yet.
+pub fn run_in(
+    workspace: &Workspace,
+    catalogue: &Catalogue,
+    selected: &[&Claim],
+    tiers: &[Tier],
+    fresh: bool,
+) -> Result<Option<Summary>, Error> {
     workspace.make_folder(&workspace.out)?;
     let _lock = FolderLock::take(&workspace.out)?;
+    let shards = &workspace.shards;
+    let hashes: Vec<&str> = selected.iter().map(|claim| claim.hash.as_str()).collect();
+    let claims = Input { name: "claims".to_owned(), sha256: elbow_impls::hash::sha256(hashes.join("\n").as_bytes()) };
+    shards.of(&[claims], workspace.bar.as_ref())?;
     let path = workspace.out.join("results.jsonl");
     // Opened first: a row that lost its line's end is made again, not reused and lost.
     let mut ledger = Ledger::open(&path)?;
@@ -51,6 +65,10 @@ pub fn run(
     let (mut rows, mut reused) = (Vec::new(), 0);
     // Other verdicts may change although nothing of the claim does.
     let is_final = |verdict| matches!(verdict, Verdict::Verified | Verdict::Consistent | Verdict::Refuted);
+    let say = |index: usize, row: &Row| {
+        let line = format!("{:>3}/{} {:<10} {}", index + 1, selected.len(), row.verdict, row.claim.title);
+        workspace.bar.say(&line);
+    };
     for (index, claim) in selected.iter().enumerate() {
         let context = Context::new(workspace, catalogue.confidence(claim), claim);
         let content = content(&context, claim, catalogue.family(claim));
@@ -59,21 +77,42 @@ pub fn run(
         let is_known = |row: &&Row| row.checksum.is_some() && is_final(row.verdict);
         let known = known.filter(|row| is_known(row) && content.as_ref().is_ok_and(|(key, _)| row.key == *key));
         let row = match known {
-            Some(row) if !fresh => {
+            Some(row) if !fresh && shards.is_whole() => {
                 reused += 1;
                 row.clone()
             }
             _ => {
-                let row = examine(&context, claim, content, tiers).sealed();
+                let key = content.as_ref().map_or(String::new(), |(key, _)| key.clone());
+                let made = shards.unit("claims", index, || {
+                    let row = examine(&context, claim, content, tiers).sealed();
+                    if shards.is_part() {
+                        ledger.append(&row)?;
+                        say(index, &row);
+                    }
+                    Ok(row)
+                })?;
+                let Some(row) = made else { continue };
+                check_inputs(&row, &key)?;
                 ledger.append(&row)?;
                 recorded.push(row.clone());
                 row
             }
         };
-        workspace.bar.say(&format!("{:>3}/{} {:<10} {}", index + 1, selected.len(), row.verdict, claim.title));
+        say(index, &row);
         rows.push(row);
     }
-    Ok(Summary { rows, reused, recorded, dropped })
+    Ok((!shards.is_part()).then_some(Summary { rows, reused, recorded, dropped }))
+}
+
+/// Refuses a row that a shard has made of other inputs than those that are here.
+fn check_inputs(row: &Row, key: &str) -> Result<(), Error> {
+    match row.key.is_empty() || row.key == key {
+        true => Ok(()),
+        false => {
+            let what = format!("the row of {} was made of other inputs than those that are here", row.claim.id);
+            Err(Error::input(what, "merge where the data are those of the shards"))
+        }
+    }
 }
 
 /// A content key with the inputs that are in it.
@@ -216,35 +255,6 @@ fn guarded(context: &Context, claim: &Claim) -> Result<Outcome, Error> {
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
         Err(Error::internal(format!("the check panicked: {}", text.unwrap_or_default())))
     })
-}
-
-/// `results.jsonl`, append-only.
-struct Ledger {
-    path: PathBuf,
-    file: File,
-}
-
-impl Ledger {
-    /// Opens the file, first removing a torn last line: the next row must start on a line of its own.
-    fn open(path: &Path) -> Result<Self, Error> {
-        atomic_file::check_ordinary(path)?;
-        if let Ok(text) = std::fs::read(path)
-            && text.last().is_some_and(|&byte| byte != b'\n')
-        {
-            let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-            let file = OpenOptions::new().write(true).open(path).map_err(Error::writing(path))?;
-            file.set_len(whole as u64).map_err(Error::writing(path))?;
-        }
-        let file = OpenOptions::new().create(true).append(true).open(path).map_err(Error::writing(path))?;
-        Ok(Self { path: path.to_owned(), file })
-    }
-
-    fn append(&mut self, row: &Row) -> Result<(), Error> {
-        let mut line = serde_json::to_string(row).map_err(|e| Error::internal(e.to_string()))?;
-        line.push('\n');
-        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
-        written.map_err(Error::writing(&self.path))
-    }
 }
 
 #[cfg(test)]

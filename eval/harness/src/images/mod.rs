@@ -7,6 +7,7 @@ mod image_source;
 mod metrics;
 mod paired;
 mod scores;
+mod statistics;
 
 pub use comparison::Comparison;
 pub use dataset_images::{DatasetImages, of_dataset};
@@ -14,3 +15,4 @@ pub use image_source::{Drawing, ImageSource, SampleRequest, images, is_model, op
 pub use metrics::{FeatureSet, Metric, MetricOptions, MetricValue, balls};
 pub use paired::{PairedMetric, paired};
 pub use scores::{ConventionMatrix, Scores, Scoring, convention_matrix, notes};
+pub use statistics::SetStatistics;

@@ -6,7 +6,7 @@ use elbow_base::{Error, Silent};
 use elbow_impls::data::Dataset;
 use elbow_metrics::{
     ArrayOptions, BadImagePolicy, Convention, FeatureCache, FeatureNetwork, FeatureProvenance, GaussianFit, ImageScan,
-    Reading, Statistics, check_extrapolation,
+    Reading, ScanSummary, Statistics, check_extrapolation,
 };
 use serde_json::{Value, json};
 
@@ -79,7 +79,7 @@ impl Scoring<'_> {
         });
         arrays.check_used(&readings)?;
         let scan = |i: usize| match &sources[i] {
-            ImageSource::Images(set) => ImageScan::take(set.as_ref(), [1, 1], on_bad, bar).map(Some),
+            ImageSource::Images(set) => ImageScan::take(set.as_ref(), on_bad, bar).map(Some),
             _ => Ok(None),
         };
         // Both are scanned before either is refused.
@@ -89,7 +89,7 @@ impl Scoring<'_> {
         };
         let known: Vec<&ImageScan> = scans.iter().flatten().collect();
         let network = if known.is_empty() { None } else { Some(network(&known)?) };
-        let mut warnings = notes(&known);
+        let mut warnings = notes(&known.iter().map(|scan| &scan.summary).collect::<Vec<_>>());
         warnings.extend(shared(&scans));
         let provenance = provenance_of(network.as_ref(), &sources, names, &mut warnings);
         if let Some(network) = &network {
@@ -147,7 +147,7 @@ fn dimension(source: &ImageSource, network: &dyn Fn(&[&ImageScan]) -> Result<Fea
         ImageSource::Statistics(statistics) => Some(statistics.mean.len()),
         ImageSource::Features(outputs) => Some(outputs.features.dimension),
         ImageSource::Images(set) => {
-            let first = ImageScan::take(set.as_ref(), [1, set.len()], BadImagePolicy::Error, &Silent).ok()?;
+            let first = ImageScan::take_part(set.as_ref(), 0..1, BadImagePolicy::Error, &Silent).ok()?;
             Some(network(&[&first]).ok()?.features(&first, &Silent).ok()?.dimension)
         }
     }
@@ -183,10 +183,9 @@ fn provenance_of(
 }
 
 /// Notes on sets of images: the array that was read, duplicates, unreadable and other files, conversions.
-pub fn notes(scans: &[&ImageScan]) -> Vec<String> {
+pub fn notes(summaries: &[&ScanSummary]) -> Vec<String> {
     let mut warnings = Vec::new();
-    for scan in scans {
-        let summary = &scan.summary;
+    for summary in summaries {
         let all = summary.n + summary.skipped.len();
         let Reading { array, other_files } = &summary.reading;
         warnings.extend(array.as_ref().map(|array| format!("{}: {array}", summary.source)));
@@ -247,7 +246,7 @@ pub fn convention_matrix(
     let [generated, reference] = names.map(|name| images(workspace, name, arrays, None));
     let sets = [generated?, reference?];
     arrays.check_used(&sets.each_ref().map(|set| set.reading()))?;
-    let [generated, reference] = [0, 1].map(|i| ImageScan::take(sets[i].as_ref(), [1, 1], on_bad, bar));
+    let [generated, reference] = [0, 1].map(|i| ImageScan::take(sets[i].as_ref(), on_bad, bar));
     let scans = [generated?, reference?];
     let network = network(&[&scans[0], &scans[1]])?;
     let mut fits: [Vec<GaussianFit>; 2] = Default::default();
@@ -262,6 +261,6 @@ pub fn convention_matrix(
     let row = |a: &GaussianFit| fits[1].iter().map(|b| a.to(b)).collect::<Result<Vec<f64>, _>>();
     let distances = fits[0].iter().map(row).collect::<Result<Vec<_>, _>>()?;
     let summaries = [0, 1].map(|i| json!(scans[i].summary));
-    let notes = notes(&[&scans[0], &scans[1]]);
+    let notes = notes(&[&scans[0].summary, &scans[1].summary]);
     Ok(ConventionMatrix { network, summaries, distances, notes })
 }

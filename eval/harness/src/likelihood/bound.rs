@@ -10,7 +10,8 @@ use elbow_impls::{DiffusionModel, Key};
 use super::draws::{Chunk, Draws, TermsOf};
 use super::finite;
 use super::result::{Bound, Target, TextRates, TextUnits, per_window, perplexity};
-use super::rounds::in_rounds;
+use super::rounds::Rounds;
+use crate::shards::Shards;
 
 /// Estimator of a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,8 +75,13 @@ impl<'a> BoundEstimation<'a> {
 
     /// Estimates the bound.
     pub fn run(&self, device: &Device, bar: &dyn Progress) -> Result<Bound, Error> {
+        self.run_in(&Shards::whole(), device, bar)?.ok_or_else(|| Error::internal("the whole work gives a bound"))
+    }
+
+    /// Estimates the bound, or a part of it: then there is none yet.
+    pub fn run_in(&self, shards: &Shards, device: &Device, bar: &dyn Progress) -> Result<Option<Bound>, Error> {
         let draws = self.draws()?;
-        self.run_with(&draws, &|draw| self.terms_of(&draws, draw), device, bar)
+        self.run_with(&draws, &|draw| self.terms_of(&draws, draw), shards, device, bar)
     }
 
     /// Estimates the bound from terms that are found in another way than by calling the denoiser.
@@ -83,21 +89,24 @@ impl<'a> BoundEstimation<'a> {
         &self,
         draws: &Draws,
         terms_of: &TermsOf,
+        shards: &Shards,
         device: &Device,
         bar: &dyn Progress,
-    ) -> Result<Bound, Error> {
+    ) -> Result<Option<Bound>, Error> {
         let order = self.order()?;
         let dims = self.data.length();
         let chunks = self.chunks(&order);
-        bar.start((chunks.len() * draws.per_sequence) as u64, &format!("likelihood of {}", self.data.name()));
+        let rounds = Rounds { shards, stream: "bound", chunks: &chunks, target: self.target };
+        bar.start((rounds.count() * draws.per_sequence) as u64, &format!("likelihood of {}", self.data.name()));
         let work = |chunk: &Chunk| self.chunk_terms(chunk, draws, terms_of, device, bar);
         let error = |terms: &[BoundTerms]| per_sequence(terms, BoundTerms::sum).bits_per(dims).standard_error;
-        let (terms, reached) = in_rounds(&chunks, self.target, work, error)?;
+        let found = rounds.run(work, error)?;
         bar.finish();
+        let rest = shards.unit("end of the text", 0, || self.rest(device))?;
+        let (Some((terms, reached)), Some(rest)) = (found, rest) else { return Ok(None) };
         let count = order.len() as u64;
         let target = self.target.map(|standard_error| Target { standard_error, reached, available: count });
-        let rest = self.rest(device)?;
-        self.summary(&terms, draws, target, rest)
+        self.summary(&terms, draws, target, rest).map(Some)
     }
 
     /// The sequences in the order of work.

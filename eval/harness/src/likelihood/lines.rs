@@ -12,7 +12,8 @@ use super::bound::{BoundEstimation, Estimator, at_least_two};
 use super::draws::{Chunk, Draw};
 use super::finite;
 use super::result::{perplexity, ratio};
-use super::rounds::in_rounds;
+use super::rounds::Rounds;
+use crate::shards::Shards;
 
 /// The bound of a model on sequences of different lengths, with the settings of its estimate.
 pub struct LinesEstimation<'a> {
@@ -58,6 +59,11 @@ pub struct LinesBound {
 impl LinesEstimation<'_> {
     /// Estimates the bound.
     pub fn run(&self, device: &Device, bar: &dyn Progress) -> Result<LinesBound, Error> {
+        self.run_in(&Shards::whole(), device, bar)?.ok_or_else(|| Error::internal("the whole work gives a bound"))
+    }
+
+    /// Estimates the bound, or a part of it: then there is none yet.
+    pub fn run_in(&self, shards: &Shards, device: &Device, bar: &dyn Progress) -> Result<Option<LinesBound>, Error> {
         let sets = self.lines.by_length();
         let name = self.lines.name();
         let count = sets.iter().map(Dataset::len).sum();
@@ -67,16 +73,23 @@ impl LinesEstimation<'_> {
         let chunks: Vec<_> = estimations.iter().zip(&orders).map(|(set, order)| set.chunks(order)).collect();
         let first = estimations.first().ok_or_else(|| Error::internal("checked: two sequences or more"))?;
         let draws = first.draws()?;
-        let calls = chunks.iter().map(Vec::len).sum::<usize>() * draws.per_sequence;
+        let streams: Vec<String> = sets.iter().map(|set| format!("bound of {} tokens", set.length())).collect();
+        let rounds = chunks.iter().zip(&streams);
+        let rounds: Vec<Rounds> =
+            rounds.map(|(chunks, stream)| Rounds { shards, stream, chunks, target: None }).collect();
+        let calls = rounds.iter().map(Rounds::count).sum::<usize>() * draws.per_sequence;
         bar.start(calls as u64, &format!("likelihood of {name}"));
         let mut per_sequence: Vec<(f64, usize)> = Vec::with_capacity(count);
-        for ((estimation, chunks), set) in estimations.iter().zip(&chunks).zip(sets) {
+        for ((estimation, rounds), set) in estimations.iter().zip(&rounds).zip(sets) {
             let terms_of = |draw: &Draw| estimation.terms_of(&draws, draw);
             let work = |chunk: &Chunk| estimation.chunk_terms(chunk, &draws, &terms_of, device, bar);
-            let (terms, _) = in_rounds(chunks, None, work, |_| 0.0)?;
+            let Some((terms, _)) = rounds.run(work, |_| 0.0)? else { continue };
             per_sequence.extend(terms.iter().map(|terms| (terms.sum(), set.length())));
         }
         bar.finish();
+        if shards.is_part() {
+            return Ok(None);
+        }
         let (nats, tokens): (Vec<f64>, Vec<f64>) = per_sequence.iter().map(|&(nats, n)| (nats, n as f64)).unzip();
         let per_token = ratio(&nats, &tokens);
         let perplexity = perplexity(per_token);
@@ -87,7 +100,7 @@ impl LinesEstimation<'_> {
         let unit = "all bits by all tokens; the standard error is that of a ratio over sequences";
         let batches = "sequences of one length together, without padding between them";
         let own = [("unit", unit), ("batches", batches)].map(|(name, choice)| (name, choice.to_owned()));
-        Ok(LinesBound {
+        Ok(Some(LinesBound {
             dataset: name.to_owned(),
             sequences: count as u64,
             lengths: self.lines.lengths(),
@@ -98,7 +111,7 @@ impl LinesEstimation<'_> {
             bits_per_token: per_token.scaled(bits_per_dim(1.0, 1)),
             perplexity,
             per_sequence,
-        })
+        }))
     }
 
     /// The estimation on the sequences of one length.

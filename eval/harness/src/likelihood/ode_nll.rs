@@ -2,17 +2,18 @@
 
 use burn::tensor::Device;
 use elbow_base::{Error, Estimate, Progress, bits_per_dim};
+use elbow_impls::Key;
 use elbow_impls::data::{Dataset, Tokens};
 use elbow_impls::gaussian::{Decoder, Gaussian, Level};
 use elbow_impls::key::open_uniform;
 use elbow_impls::network::GaussianDenoiser;
-use elbow_impls::{Key, Workers};
 use rand_distr::{Distribution, StandardNormal};
 use serde::Serialize;
 
 use super::bound::at_least_two;
 use super::finite;
 use super::ode::{Derivative, Field, NetworkField, Trace, log_density};
+use crate::shards::Shards;
 
 /// Dequantisation of values to points. Each gives an upper bound of -log p(x) in expectation, but different quantities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +110,11 @@ impl OdeNll {
 impl OdeLikelihood<'_> {
     /// Solves the ODE for every sequence.
     pub fn run(&self, device: &Device, bar: &dyn Progress) -> Result<OdeNll, Error> {
+        self.run_in(&Shards::whole(), device, bar)?.ok_or_else(|| Error::internal("the whole work gives a likelihood"))
+    }
+
+    /// Solves the ODE for every sequence, or for a part of them: then there is no likelihood yet.
+    pub fn run_in(&self, shards: &Shards, device: &Device, bar: &dyn Progress) -> Result<Option<OdeNll>, Error> {
         let count = self.sequences.unwrap_or(usize::MAX).min(self.data.len());
         at_least_two(&self.data.name(), count, self.data.len())?;
         let all: Vec<usize> = (0..count).collect();
@@ -117,8 +123,10 @@ impl OdeLikelihood<'_> {
             Derivative::Automatic => self.steps + self.steps / 2,
             Derivative::Differences(_) => 2 * self.steps + self.steps / 2,
         };
-        bar.start((chunks.len() * self.draws * steps) as u64, &format!("ODE of {}", self.data.name()));
-        let parts = Workers::new(usize::MAX).map(&chunks, |number, chunk| -> Result<[Vec<f64>; 3], Error> {
+        let own = shards.count("ode", 0..chunks.len());
+        bar.start((own * self.draws * steps) as u64, &format!("ODE of {}", self.data.name()));
+        let parts = shards.map("ode", 0..chunks.len(), |number| -> Result<[Vec<f64>; 3], Error> {
+            let chunk = chunks[number];
             let mut sums = [0; 3].map(|_| vec![0.0; chunk.len()]);
             for draw in 0..self.draws {
                 let key = Key::new(self.seed, "ode").fold(number as u64).fold(draw as u64);
@@ -126,21 +134,23 @@ impl OdeLikelihood<'_> {
                     sums.iter_mut().zip(nats).for_each(|(sum, nats)| *sum += nats / self.draws as f64);
                 }
             }
+            let name = self.data.name();
+            for (at, &sequence) in chunk.iter().enumerate() {
+                finite::code_length(&name, sequence, "code length under the ODE", sums[0][at])?;
+                finite::code_length(&name, sequence, "code length under the ODE in half the steps", sums[1][at])?;
+            }
             Ok(sums)
-        });
+        })?;
         bar.finish();
+        let Some(parts) = parts else { return Ok(None) };
         let (mut per_sequence, mut in_half, mut by_step) = (Vec::new(), Vec::new(), Vec::new());
         for part in parts {
-            let [all, half, step] = part?;
+            let [all, half, step] = part;
             per_sequence.extend(all);
             in_half.extend(half);
             by_step.extend(step);
         }
         let name = self.data.name();
-        for (sequence, (&nats, &half)) in per_sequence.iter().zip(&in_half).enumerate() {
-            finite::code_length(&name, sequence, "code length under the ODE", nats)?;
-            finite::code_length(&name, sequence, "code length under the ODE in half the steps", half)?;
-        }
         let (nats, half) = (Estimate::of(&per_sequence), Estimate::of(&in_half));
         finite::mean(&name, "mean under the ODE", &nats)?;
         let length = self.data.length();
@@ -153,7 +163,7 @@ impl OdeLikelihood<'_> {
                 (format!("{trace}, {how}"), 6, Some(change))
             }
         };
-        Ok(OdeNll {
+        Ok(Some(OdeNll {
             dataset: name,
             sequences: count as u64,
             draws: self.draws,
@@ -168,7 +178,7 @@ impl OdeLikelihood<'_> {
             half_steps_difference: bits_per_dim(half.value - nats.value, length),
             step_difference,
             per_sequence,
-        })
+        }))
     }
 
     /// One draw of the code lengths of some sequences, nats: in all steps, and in half as many; and by how much those by

@@ -10,7 +10,8 @@ use super::bound::{BoundEstimation, Estimator};
 use super::draws::{Chunk, Draws};
 use super::inputs::Inputs;
 use super::result::{Bound, Target};
-use super::rounds::in_rounds;
+use super::rounds::Rounds;
+use crate::shards::Shards;
 
 /// The estimation of a difference A - B. Each sequence gives one difference: what two sequences differ in, and the noise that
 /// both models are given alike, drop out of its error.
@@ -46,6 +47,12 @@ pub struct PairedBound {
 impl PairedEstimation<'_> {
     /// Estimates the difference and both bounds.
     pub fn run(self, device: &Device, bar: &dyn Progress) -> Result<PairedBound, Error> {
+        let found = self.run_in(&Shards::whole(), device, bar)?;
+        found.ok_or_else(|| Error::internal("the whole work gives a difference"))
+    }
+
+    /// Estimates the difference and both bounds, or a part of them: then there are none yet.
+    pub fn run_in(self, shards: &Shards, device: &Device, bar: &dyn Progress) -> Result<Option<PairedBound>, Error> {
         let Self { models: [a, b], target } = self;
         let common = common_estimator(&a, &b);
         let [a, b] =
@@ -54,7 +61,8 @@ impl PairedEstimation<'_> {
         let draws = [a.draws().map_err(name("A"))?, b.draws().map_err(name("B"))?];
         let order = a.order()?;
         let (dims, chunks) = (a.data.length(), a.chunks(&order));
-        let calls = draws.iter().map(|draws| draws.per_sequence).sum::<usize>() * chunks.len();
+        let rounds = Rounds { shards, stream: "pairs", chunks: &chunks, target };
+        let calls = draws.iter().map(|draws| draws.per_sequence).sum::<usize>() * rounds.count();
         bar.start(calls as u64, &format!("comparison on {}", a.data.name()));
         let terms = |model: &BoundEstimation, draws: &Draws, chunk: &Chunk| {
             model.chunk_terms(chunk, draws, &|draw| model.terms_of(draws, draw), device, bar)
@@ -65,9 +73,10 @@ impl PairedEstimation<'_> {
             Ok(of_a.into_iter().zip(of_b).map(|(a, b)| [a, b]).collect())
         };
         let error = |pairs: &[[BoundTerms; 2]]| difference(pairs).bits_per(dims).standard_error;
-        let (pairs, reached) = in_rounds(&chunks, target, work, error)?;
+        let found = rounds.run(work, error)?;
         bar.finish();
-        let shared_inputs = shared([&a, &b], &draws, &chunks[0], device)?;
+        let shared_inputs = shards.unit("shared inputs", 0, || shared([&a, &b], &draws, &chunks[0], device))?;
+        let (Some((pairs, reached)), Some(shared_inputs)) = (found, shared_inputs) else { return Ok(None) };
         let of = |which: usize| pairs.iter().map(|pair| pair[which]).collect::<Vec<_>>();
         let summary = [a.summary(&of(0), &draws[0], None, None)?, b.summary(&of(1), &draws[1], None, None)?];
         let nats = difference(&pairs);
@@ -76,7 +85,7 @@ impl PairedEstimation<'_> {
         let independent = a.bits_per_dim.standard_error.hypot(b.bits_per_dim.standard_error);
         let ratio = (independent / bits_per_dim.standard_error).powi(2);
         let available = order.len() as u64;
-        Ok(PairedBound {
+        Ok(Some(PairedBound {
             nats,
             bits_per_dim,
             independent_standard_error: independent,
@@ -85,7 +94,7 @@ impl PairedEstimation<'_> {
             target: target.map(|standard_error| Target { standard_error, reached, available }),
             a,
             b,
-        })
+        }))
     }
 }
 

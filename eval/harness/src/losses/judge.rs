@@ -12,6 +12,7 @@ use super::given::{Elsewhere, GivenCosts, GivenLogits, GivenOutput};
 use super::noise::{estimation, is_k_dce};
 use super::noise_file::NoiseFile;
 use crate::likelihood::{Bound, Draw, Inputs, Noisy, TextUnits, log_snrs, points};
+use crate::shards::Shards;
 
 /// Largest difference of a point of the file from the same one drawn again, relative to 1 + |z|: points are written in single
 /// precision, and logarithms differ between systems in the last digit.
@@ -20,6 +21,18 @@ const SAME: f64 = 1e-5;
 /// The bound of the program that gave these answers to this noise: the number of `likelihood` with the same data, draws,
 /// seed and estimator.
 pub fn judge(noise: &NoiseFile, answers: &Answers, device: &Device, bar: &dyn Progress) -> Result<Bound, Error> {
+    let bound = judge_in(noise, answers, &Shards::whole(), device, bar)?;
+    bound.ok_or_else(|| Error::internal("the whole work gives a bound"))
+}
+
+/// The same, or a part of it: then there is no bound yet.
+pub fn judge_in(
+    noise: &NoiseFile,
+    answers: &Answers,
+    shards: &Shards,
+    device: &Device,
+    bar: &dyn Progress,
+) -> Result<Option<Bound>, Error> {
     let record = &noise.settings.data;
     let config = noise.settings.config()?;
     let (objective, network) = (config.objective(), Elsewhere { values: record.values });
@@ -31,17 +44,18 @@ pub fn judge(noise: &NoiseFile, answers: &Answers, device: &Device, bar: &dyn Pr
         check_same(noise, &rows, &Inputs::of(&estimation.model, draw.corruption)?)?;
         terms(&objective, answers, &rows, draw.corruption, record.values)
     };
-    let bound = estimation.run_with(&estimation.draws()?, &terms_of, device, bar)?;
+    let bound = estimation.run_with(&estimation.draws()?, &terms_of, shards, device, bar)?;
+    let Some(bound) = bound else { return Ok(None) };
     let mut protocol = bound.protocol.clone();
     protocol.extend(record.protocol.clone());
     protocol.insert("answers".to_owned(), format!("{} of another program", answers.name()));
-    Ok(Bound {
+    Ok(Some(Bound {
         available: record.available,
         tokens_dropped: record.tokens.saturating_sub(bound.tokens_scored),
         protocol,
         text: record.text.as_ref().map(|text| TextUnits::of(&bound.bits_per_dim, text)),
         ..bound
-    })
+    }))
 }
 
 /// Refuses noise that this program does not draw again.

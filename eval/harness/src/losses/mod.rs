@@ -11,6 +11,6 @@ mod noise;
 mod noise_file;
 
 pub use answers::Answers;
-pub use judge::judge;
+pub use judge::{judge, judge_in};
 pub use noise::Noise;
 pub use noise_file::{DataRecord, NoiseFile, NoiseSettings, is_noise};

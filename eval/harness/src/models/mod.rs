@@ -37,6 +37,7 @@ use crate::outside::OutsideModel;
 use crate::provenance;
 use crate::runs::Trained;
 use crate::sampling::{self, Request, Sampled};
+use crate::shards::Shards;
 
 /// A model to judge.
 pub struct AnyModel {
@@ -185,6 +186,17 @@ impl AnyModel {
         self.calls(|| sampling::draw(device, self, self.denoiser(), request, bar))
     }
 
+    /// Draws samples of the model, or a part of them: then there are none yet.
+    pub fn draw_in(
+        &self,
+        shards: &Shards,
+        request: &Request,
+        device: &Device,
+        bar: &dyn Progress,
+    ) -> Result<Option<Samples>, Error> {
+        self.calls(|| sampling::draw_in(shards, device, self, self.denoiser(), request, bar))
+    }
+
     /// SHA-256 of the averaged weights, or of the ONNX file.
     pub fn hash(&self) -> &str {
         match &self.source {
@@ -200,12 +212,17 @@ impl AnyModel {
 
     /// The same where the data are given as an input.
     pub fn inputs_beside(&self, data: Input) -> Vec<Input> {
+        vec![data, self.input()]
+    }
+
+    /// The model itself as an input.
+    pub fn input(&self) -> Input {
         let name = match &self.source {
             Source::Run(_) => "ema.safetensors",
             Source::Outside(model) if model.file().model.python.is_some() => "network in Python",
             Source::Outside(_) => "network.onnx",
         };
-        vec![data, Input { name: name.into(), sha256: self.hash().to_owned() }]
+        Input { name: name.into(), sha256: self.hash().to_owned() }
     }
 
     /// What a result says of the model: `step`, `origin` and `settings` of a run; `model` (the file) and `runtime` of a model

@@ -3,10 +3,11 @@
 //! Every image is decoded once; unreadable images, duplicates and conversions are counted, and each image is hashed.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 
 use elbow_base::Progress;
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Image, ImageSet, NO_IMAGES, Reading};
@@ -42,7 +43,7 @@ pub struct ImageScan<'a> {
 }
 
 /// Counts, sizes and hash of a scanned set.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ScanSummary {
     /// The set's name.
     pub source: String,
@@ -59,12 +60,40 @@ pub struct ScanSummary {
     /// The images left out, each with its reason.
     pub skipped: Vec<UnreadableImage>,
     /// What was taken of files and arrays.
-    #[serde(flatten)]
+    #[serde(flatten, skip_deserializing)]
     pub reading: Reading,
 }
 
+impl ScanSummary {
+    /// The summary of a set whose consecutive parts were scanned, each with the hashes of its images.
+    pub fn joined(set: &dyn ImageSet, parts: Vec<(Self, Vec<[u8; 32]>)>) -> Self {
+        let mut all = Self { source: set.source(), reading: set.reading(), ..Self::default() };
+        let mut hashes = Vec::new();
+        for (part, own) in parts {
+            all.add(part);
+            hashes.extend(own);
+        }
+        all.number(&hashes);
+        all
+    }
+
+    fn add(&mut self, more: Self) {
+        for (counts, more) in [(&mut self.sizes, more.sizes), (&mut self.converted, more.converted)] {
+            more.into_iter().for_each(|(what, n)| *counts.entry(what).or_default() += n);
+        }
+        self.skipped.extend(more.skipped);
+    }
+
+    /// Counts the images with these hashes.
+    fn number(&mut self, hashes: &[[u8; 32]]) {
+        self.n = hashes.len();
+        self.duplicates = hashes.len() - hashes.iter().collect::<HashSet<_>>().len();
+        self.sha256 = elbow_base::hash::sha256(&hashes.concat());
+    }
+}
+
 /// An image that cannot be read.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UnreadableImage {
     /// The image's name.
     pub image: String,
@@ -107,16 +136,21 @@ fn hash(image: &Image) -> [u8; 32] {
 }
 
 impl<'a> ImageScan<'a> {
-    /// Reads every image of part `share[0]` of `share[1]` equal parts of the set, counted from 1; \[1, 1\] is the whole
-    /// set.
-    pub fn take(set: &'a dyn ImageSet, share: [usize; 2], on_bad: BadImagePolicy, bar: &dyn Progress) -> Result<Self> {
-        let [part, parts] = share;
-        let border = |part: usize| (set.len() as u128 * part as u128 / parts as u128) as usize;
-        let valid = (1..=parts).contains(&part);
-        let indices: Vec<usize> = if valid { (border(part - 1)..border(part)).collect() } else { Vec::new() };
+    /// Reads every image of the set.
+    pub fn take(set: &'a dyn ImageSet, on_bad: BadImagePolicy, bar: &dyn Progress) -> Result<Self> {
+        Self::take_part(set, 0..set.len(), on_bad, bar)
+    }
+
+    /// Reads the images at these places of the set.
+    pub fn take_part(
+        set: &'a dyn ImageSet,
+        places: Range<usize>,
+        on_bad: BadImagePolicy,
+        bar: &dyn Progress,
+    ) -> Result<Self> {
+        let indices: Vec<usize> = places.collect();
         if indices.is_empty() {
-            let what = format!("{}: part {part} of {parts} of {} images is empty", set.source(), set.len());
-            return Err(Error::input(what, NO_IMAGES));
+            return Err(Error::input(format!("{}: no images", set.source()), NO_IMAGES));
         }
         bar.start(indices.len() as u64, "look at images");
         let parts = indices.par_chunks(CHUNK).map(|chunk| {
@@ -146,10 +180,13 @@ impl<'a> ImageScan<'a> {
                 "give a set with images",
             ));
         }
-        all.summary.n = all.kept.len();
-        all.summary.duplicates = all.kept.len() - all.hashes.iter().collect::<HashSet<_>>().len();
-        all.summary.sha256 = elbow_base::hash::sha256(&all.hashes.concat());
+        all.summary.number(&all.hashes);
         Ok(all)
+    }
+
+    /// SHA-256 of the size and the pixels of each readable image.
+    pub fn hashes(&self) -> &[[u8; 32]] {
+        &self.hashes
     }
 
     fn add(&mut self, part: Part) {
@@ -161,14 +198,12 @@ impl<'a> ImageScan<'a> {
         if let Some(levels) = part.levels {
             self.levels.iter_mut().zip(levels.iter()).for_each(|(all, one)| *all += one);
         }
-        for (counts, more) in [(&mut self.summary.sizes, part.sizes), (&mut self.summary.converted, part.converted)] {
-            more.into_iter().for_each(|(what, n)| *counts.entry(what).or_default() += n);
-        }
-        self.summary.skipped.extend(part.bad);
+        let Part { sizes, converted, bad: skipped, .. } = part;
+        self.summary.add(ScanSummary { sizes, converted, skipped, ..ScanSummary::default() });
     }
 
     /// SHA-256 of the hashes of some readable images, in order: the key of their features.
-    pub fn hash_of(&self, range: std::ops::Range<usize>) -> String {
+    pub fn hash_of(&self, range: Range<usize>) -> String {
         elbow_base::hash::sha256(&self.hashes[range].concat())
     }
 

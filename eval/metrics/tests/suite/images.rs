@@ -74,7 +74,7 @@ fn scan_names_unreadable_images_or_skips_them() {
     let folder = Folder::open(&fixture("photos/odd")).expect("a folder");
     // Hidden, capitals, by content: UPPER.PNG is listed.
     assert!((0..folder.len()).any(|i| folder.name(i) == "UPPER.PNG"));
-    let failure = ImageScan::take(&folder, [1, 1], BadImagePolicy::Error, &Silent).err().expect("two bad files");
+    let failure = ImageScan::take(&folder, BadImagePolicy::Error, &Silent).err().expect("two bad files");
     let Error::UnreadableImages { total: 8, images, .. } = &failure else { panic!("{failure:?}") };
     assert_eq!(images.len(), 2);
     for word in ["2 of 8 images", "truncated.png", "fake.png"] {
@@ -85,7 +85,7 @@ fn scan_names_unreadable_images_or_skips_them() {
     let shown = elbow_base::Error::from(failure);
     assert_eq!((shown.kind, &shown.what, &shown.advice), (elbow_base::Kind::Input, &what, &advice));
     assert!(advice.contains("leave them out") && shown.source().is_some_and(|cause| cause.is::<Error>()));
-    let scan = ImageScan::take(&folder, [1, 1], BadImagePolicy::Skip, &Silent).expect("six good files");
+    let scan = ImageScan::take(&folder, BadImagePolicy::Skip, &Silent).expect("six good files");
     let summary = &scan.summary;
     assert_eq!((summary.n, summary.skipped.len(), scan.kept.len()), (6, 2, 6));
     assert_eq!(summary.converted["transparency dropped"], 1);
@@ -121,8 +121,13 @@ fn scan_of_a_folder_is_that_of_the_same_images_in_memory() {
     assert_eq!((found.distinct, found.class_bits), (0.75, None));
     assert!(found.pooled_bits > found.image_bits.value, "images together have more levels than one");
     // Parts of the set, in order.
-    let parts = [1, 2, 3].map(|k| ImageScan::take(&files, [k, 3], BadImagePolicy::Error, &Silent).expect("whole").kept);
-    assert_eq!(parts.concat(), [0, 1, 2, 3]);
+    let parts = [0..1, 1..2, 2..4].map(|places| {
+        let part = ImageScan::take_part(&files, places, BadImagePolicy::Error, &Silent).expect("whole");
+        (part.summary.clone(), part.hashes().to_vec())
+    });
+    let joined = ScanSummary::joined(&files, parts.into());
+    let whole = ImageScan::take(&files, BadImagePolicy::Error, &Silent).expect("whole").summary;
+    assert_eq!(serde_json::json!(joined), serde_json::json!(whole));
 }
 
 #[test]
@@ -240,7 +245,7 @@ fn cache_key_includes_the_resizing() {
 }
 
 fn scan_all(set: &dyn ImageSet) -> ImageScan<'_> {
-    ImageScan::take(set, [1, 1], BadImagePolicy::Error, &Silent).expect("whole")
+    ImageScan::take(set, BadImagePolicy::Error, &Silent).expect("whole")
 }
 
 #[test]
@@ -282,7 +287,7 @@ fn scan_counts_empty_images_and_broken_links_as_unreadable() {
     #[cfg(unix)]
     std::os::unix::fs::symlink("nowhere", folder.path().join(".#notes")).expect("writable");
     let files = Folder::open(folder.path()).expect("images");
-    let failure = ImageScan::take(&files, [1, 1], BadImagePolicy::Error, &Silent).err().expect("bad images");
+    let failure = ImageScan::take(&files, BadImagePolicy::Error, &Silent).err().expect("bad images");
     let failure = failure.to_string();
     assert!(failure.contains("3.pgm") && !failure.contains("notes"), "{failure}");
     #[cfg(unix)]

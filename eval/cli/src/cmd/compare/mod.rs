@@ -13,13 +13,14 @@ use elbow_harness::workspace::Workspace;
 use elbow_impls::data::Split;
 
 use super::fid::flags::{ImageFlags, NetworkFlags};
-use crate::flags::{TextFlags, ThresholdFlags, one_of, positive};
+use crate::flags::{RoundsFlag, ShardFlags, TextFlags, ThresholdFlags, one_of, positive};
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   elbow compare out/runs/md4-digits out/runs/mdlm-digits
   elbow compare out/runs/new denoiser.toml --dataset digits --at-most 0
   elbow compare out/runs/new out/runs/old --target-se 0.005 --equals 0 --within 0.02
+  elbow compare out/runs/new out/runs/old --shard 1/3    # a third; then elbow merge
   elbow compare samples-a.npz samples-b.npz --reference cifar10:train --network inception.onnx
 
 Two models: the difference A - B of their bounds on the same sequences. Both are asked about the same
@@ -40,7 +41,7 @@ pub struct Arguments {
     #[command(flatten)]
     text: TextFlags,
     /// Compare sets: the reference of their distances, as in `elbow fid calc`
-    #[arg(long, value_name = "SET", conflicts_with_all = ["ModelArguments", "TextFlags"])]
+    #[arg(long, value_name = "SET", conflicts_with_all = ["ModelArguments", "TextFlags", "ShardFlags"])]
     reference: Option<String>,
     /// What to measure of sets, separated by commas: fd, kid, mind [default: fd,kid]
     #[arg(long, value_delimiter = ',', value_name = "NAMES", requires = "reference", value_parser = one_of::<Metric>())]
@@ -52,6 +53,10 @@ pub struct Arguments {
     network: NetworkFlags,
     #[command(flatten)]
     images: ImageFlags,
+    #[command(flatten)]
+    pub shard: ShardFlags,
+    #[command(flatten)]
+    rounds: RoundsFlag,
     #[command(flatten)]
     threshold: ThresholdFlags,
 }
@@ -92,6 +97,11 @@ impl Arguments {
     /// Whether sets are compared: a feature network has a device of its own.
     pub fn is_of_sets(&self) -> bool {
         self.reference.is_some()
+    }
+
+    /// The rounds of each shard.
+    pub fn rounds(&self) -> Result<Option<usize>, Error> {
+        self.rounds.rounds(&self.shard, self.models.target_se)
     }
 }
 

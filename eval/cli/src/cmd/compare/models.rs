@@ -12,6 +12,8 @@ use elbow_impls::data::Split;
 use elbow_reports::record::Input;
 use serde_json::{Value, json};
 
+use crate::flags::shard;
+
 use super::{Arguments, better, outcome, sign, verdict};
 
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
@@ -41,13 +43,15 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
     };
     let paired =
         PairedEstimation { models: [estimation(&models[0])?, estimation(&models[1])?], target: options.target_se };
-    let found = models[0].calls(|| models[1].calls(|| paired.run(&workspace.device, workspace.bar.as_ref())))?;
+    let hashes = ["A", "B"].iter().zip(&models);
+    let hashes = hashes.map(|(side, model)| Input { name: (*side).to_owned(), sha256: model.hash().to_owned() });
+    let inputs: Vec<Input> = std::iter::once(provenance::data_input(set)).chain(hashes).collect();
+    workspace.shards.of(&inputs, workspace.bar.as_ref())?;
+    let work = || paired.run_in(&workspace.shards, &workspace.device, workspace.bar.as_ref());
+    let Some(found) = models[0].calls(|| models[1].calls(work))? else { return shard::finish(workspace) };
     let difference = found.bits_per_dim;
     let judged = outcome(difference, unit(&found), "sequences");
     let (sign, rulings) = (sign(&judged), arguments.threshold.judge(&judged));
-    let hashes = ["A", "B"].iter().zip(&models);
-    let hashes = hashes.map(|(side, model)| Input { name: (*side).to_owned(), sha256: model.hash().to_owned() });
-    let inputs = std::iter::once(provenance::data_input(set)).chain(hashes).collect();
     let facts = |model: &AnyModel| {
         let mut facts = Value::Object(model.facts());
         facts["place"] = json!(model.place);

@@ -8,6 +8,7 @@ mod stats;
 
 use std::error::Error as _;
 
+use crate::flags::ShardFlags;
 use clap::Subcommand;
 use elbow_base::Error;
 use elbow_harness::workspace::Workspace;
@@ -27,12 +28,22 @@ pub enum Task {
     Export(export::Arguments),
 }
 
+impl Task {
+    /// The part of the work that is asked for; none of a task that has no parts.
+    pub fn shard(&self) -> Option<&ShardFlags> {
+        match self {
+            Self::Stats(arguments) => Some(&arguments.shard),
+            _ => None,
+        }
+    }
+}
+
 pub fn run(workspace: &Workspace, task: &Task) -> Result<u8, Error> {
     let done = match task {
         Task::Calc(arguments) => return calc::run(workspace, arguments).map_err(with_flags),
         Task::Conventions(arguments) => conventions::run(workspace, arguments),
-        Task::Stats(arguments) => stats::run(workspace, arguments),
-        Task::Merge(arguments) => stats::merge(workspace, arguments),
+        Task::Stats(arguments) => return stats::run(workspace, arguments).map_err(with_flags),
+        Task::Merge(arguments) => return stats::merge(workspace, arguments).map_err(with_flags),
         Task::Export(arguments) => export::run(workspace, arguments),
     };
     done.map_err(with_flags)?;

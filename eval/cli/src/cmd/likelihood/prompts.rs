@@ -25,7 +25,7 @@ const SHOWN: usize = 20;
 pub struct PromptFlags {
     /// The log-likelihood of targets given prompts, one JSON object per line: {"prompt": "...", "target": "..."} or, for a choice,
     /// {"prompt": "...", "targets": ["...", "..."], "answer": 0}; ids of tokens may stand for a text
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["length", "lines", "dataset", "other_data", "split", "estimator", "sequences", "ode", "frame", "documents", "detokenizer"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["length", "lines", "dataset", "other_data", "split", "estimator", "sequences", "ode", "frame", "documents", "detokenizer", "shard"])]
     prompts: Option<PathBuf>,
     /// With --target-se or --error-probability: most calls of the network per target, 1 to 100,000
     #[arg(long, value_name = "N", default_value_t = 1024, requires = "prompts", value_parser = clap::value_parser!(u32).range(1..=100_000))]

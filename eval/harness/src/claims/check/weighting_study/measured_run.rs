@@ -92,7 +92,7 @@ impl WeightingStudy {
         let shape = train.image().ok_or_else(|| Error::internal("weightings are compared on images"))?;
         let images = Images::from_tokens(&drawn.tokens, train.values(), shape);
         let found = reference.network.outputs_of(&images, bar)?;
-        let survey = ImageScan::take(&images, [1, 1], BadImagePolicy::Error, bar)?;
+        let survey = ImageScan::take(&images, BadImagePolicy::Error, bar)?;
         let entropies = entropy(&survey, found.logits.as_ref());
         let balls = [Balls::PRECISION_RECALL, Balls::DENSITY_COVERAGE];
         let shares = prdc(&found.features, &reference.reference, balls[0], balls[1], bar)?;

@@ -1,14 +1,14 @@
 //! `elbow likelihood`: the bound of a trained model.
 
 mod prompts;
+mod words;
 
 use clap::{Args, ValueEnum};
 use elbow_base::Error;
 use elbow_harness::claims::Outcome;
 use elbow_harness::likelihood::ode::Derivative;
 use elbow_harness::likelihood::{
-    Bound, BoundEstimation, Dequantisation, Estimate, Estimator, Floor, LinesBound, LinesEstimation, OdeLikelihood,
-    OdeNll,
+    Bound, BoundEstimation, Dequantisation, Estimator, Floor, LinesEstimation, OdeLikelihood, OdeNll,
 };
 use elbow_harness::models::{AnyModel, DataChoice, JudgedData, Source};
 use elbow_harness::outside::OutsideModel;
@@ -17,7 +17,10 @@ use elbow_harness::workspace::Workspace;
 use elbow_impls::data::{Dataset, Split};
 use serde_json::json;
 
-use crate::flags::{ModelFlags, TextFlags, ThresholdFlags, one_of, positive};
+pub(super) use words::describe;
+use words::describe_lines;
+
+use crate::flags::{ModelFlags, RoundsFlag, ShardFlags, TextFlags, ThresholdFlags, one_of, positive, shard};
 use prompts::{Common, PromptFlags};
 
 #[derive(Args)]
@@ -31,6 +34,7 @@ use prompts::{Common, PromptFlags};
   elbow likelihood --checkpoint out/runs/md4-digits --at-most 1.9    # exit code 1 where it is not
   elbow likelihood --checkpoint out/runs/md4-shakespeare --prompts prompts.jsonl --target-se 0.05
   elbow likelihood --model denoiser.toml --prompts choices.jsonl --error-probability 0.05
+  elbow likelihood --checkpoint out/runs/md4-digits --shard 1/3      # a third; then elbow merge
 
 The bound is that of the averaged weights and uses the bound's own weights, whatever weighting
 trained them. The standard error is over sequences. For masked models that see no time, the
@@ -92,6 +96,10 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", default_value = "decoder", requires = "ode", value_parser = one_of::<Dequantisation>())]
     dequantisation: Dequantisation,
     #[command(flatten)]
+    pub shard: ShardFlags,
+    #[command(flatten)]
+    rounds: RoundsFlag,
+    #[command(flatten)]
     threshold: ThresholdFlags,
     #[command(flatten)]
     prompts: PromptFlags,
@@ -103,6 +111,11 @@ const DRAWS: u32 = 8;
 impl Arguments {
     fn draws(&self) -> usize {
         self.draws.unwrap_or(DRAWS) as usize
+    }
+
+    /// The rounds of each shard.
+    pub fn rounds(&self) -> Result<Option<usize>, Error> {
+        self.rounds.rounds(&self.shard, self.target_se)
     }
 }
 
@@ -146,10 +159,13 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
     let (draws, sequences) = (arguments.draws(), arguments.sequences);
     let estimation = model.bound_estimation(data, arguments.estimator, draws, sequences, workspace.seed)?;
     let estimation = BoundEstimation { target: arguments.target_se, ..estimation };
-    let bound = model.calls(|| estimation.run(&workspace.device, workspace.bar.as_ref()))?;
-    let ode = if arguments.ode { Some(ode(workspace, arguments, &model, data)?) } else { None };
+    let inputs = model.inputs(data);
+    workspace.shards.of(&inputs, workspace.bar.as_ref())?;
+    let bound = model.calls(|| estimation.run_in(&workspace.shards, &workspace.device, workspace.bar.as_ref()))?;
+    let ode = if arguments.ode { ode(workspace, arguments, &model, data)? } else { None };
+    let Some(bound) = bound else { return shard::finish(workspace) };
     let floor = if arguments.floor { Some(Floor::of(&bound, data)?) } else { None };
-    let block = provenance::block(workspace.seed, &workspace.device_name, String::new(), model.inputs(data));
+    let block = provenance::block(workspace.seed, &workspace.device_name, String::new(), inputs);
     let mut result = json!({ "nelbo": bound, "ode": ode, "provenance": block });
     if let Some(floor) = &floor {
         result["floor"] = json!(floor);
@@ -198,8 +214,10 @@ fn of_lines(workspace: &Workspace, arguments: &Arguments, model: &AnyModel, choi
         draws: arguments.draws(),
         seed: workspace.seed,
     };
-    let bound = model.calls(|| estimation.run(&workspace.device, workspace.bar.as_ref()))?;
     let inputs = model.inputs_beside(provenance::lines_input(&lines));
+    workspace.shards.of(&inputs, workspace.bar.as_ref())?;
+    let bound = model.calls(|| estimation.run_in(&workspace.shards, &workspace.device, workspace.bar.as_ref()))?;
+    let Some(bound) = bound else { return shard::finish(workspace) };
     let block = provenance::block(workspace.seed, &workspace.device_name, String::new(), inputs);
     let mut result = json!({ "nelbo": bound, "provenance": block });
     for (name, fact) in model.facts() {
@@ -212,26 +230,13 @@ fn of_lines(workspace: &Workspace, arguments: &Arguments, model: &AnyModel, choi
     Ok(rulings.exit_code())
 }
 
-fn describe_lines(bound: &LinesBound) -> String {
-    let (b, p) = (&bound.bits_per_token, &bound.perplexity);
-    let [shortest, longest] = bound.lengths;
-    let mut lines = vec![
-        format!(
-            "NELBO {:.4} +- {:.4} bits/token (standard error of a ratio over sequences)",
-            b.value, b.standard_error
-        ),
-        format!(
-            "  {} sequences of {}, {shortest} to {longest} tokens, {} in all, {} draws, {} estimator",
-            bound.sequences, bound.dataset, bound.tokens_scored, bound.draws, bound.estimator
-        ),
-        format!("  perplexity {:.4} +- {:.4} per token", p.value, p.standard_error),
-    ];
-    lines.extend(bound.protocol.iter().map(|(name, choice)| format!("  {name}: {choice}")));
-    lines.join("\n")
-}
-
 /// The likelihood under the ODE. A run is loaded again on a device that differentiates; an ONNX network is differenced.
-fn ode(workspace: &Workspace, arguments: &Arguments, model: &AnyModel, data: &dyn Dataset) -> Result<OdeNll, Error> {
+fn ode(
+    workspace: &Workspace,
+    arguments: &Arguments,
+    model: &AnyModel,
+    data: &dyn Dataset,
+) -> Result<Option<OdeNll>, Error> {
     let differentiating = workspace.device.clone().autodiff();
     let loaded = match &model.source {
         Source::Run(_) => Some(AnyModel::of_run(&model.place, &differentiating)?),
@@ -255,92 +260,11 @@ fn ode(workspace: &Workspace, arguments: &Arguments, model: &AnyModel, data: &dy
         sequences: arguments.sequences,
         seed: workspace.seed,
     };
-    model.calls(|| estimation.run(device, workspace.bar.as_ref()))
+    model.calls(|| estimation.run_in(&workspace.shards, device, workspace.bar.as_ref()))
 }
 
 /// The number that thresholds judge.
 pub(super) fn judged(bound: &Bound) -> Outcome {
     let unit = if bound.text.is_some() { "bits/token" } else { "bits/dim" };
     Outcome::estimated("bound", bound.bits_per_dim, unit, "sequences")
-}
-
-/// The bound in words.
-pub(super) fn describe(bound: &Bound, is_exact: bool, ode: Option<&OdeNll>) -> String {
-    let kind = if is_exact { "NLL" } else { "NELBO" };
-    let b = &bound.bits_per_dim;
-    let unit = if bound.text.is_some() { "bits/token" } else { "bits/dim" };
-    let of = if bound.sequences < bound.available { format!(" of {}", bound.available) } else { String::new() };
-    let sequences = format!("  {}{of} sequences of {}, {} tokens each", bound.sequences, bound.dataset, bound.dims);
-    let mut lines =
-        vec![format!("{kind} {:.4} +- {:.4} {unit} (standard error over sequences)", b.value, b.standard_error)];
-    let is_k_dce = bound.estimator == "k-dce";
-    if is_exact {
-        lines.push(format!("{sequences}; exact, left to right"));
-    } else {
-        lines.push(format!("{sequences}, {} draws, {} estimator", bound.draws, bound.estimator));
-    }
-    if is_k_dce {
-        lines.push("  k-DCE, exact at both ends: no prior or reconstruction term".to_owned());
-    } else if !is_exact {
-        lines.push(format!(
-            "  reconstruction {:.4}, prior {:.4}, diffusion {:.4} +- {:.4}",
-            bound.reconstruction, bound.prior, bound.diffusion.value, bound.diffusion.standard_error
-        ));
-    }
-    if let Some(target) = &bound.target {
-        lines.push(match target.reached {
-            true => format!(
-                "  stopped at the standard error {}: {} of {} sequences were enough",
-                target.standard_error, bound.sequences, target.available
-            ),
-            false => format!(
-                "  the standard error {} was not reached with all {} sequences: what is left is the spread of the data and the \
-                 noise of the draws, which more --draws would lower",
-                target.standard_error, target.available
-            ),
-        });
-    }
-    let p = &bound.perplexity;
-    if let Some(text) = &bound.text {
-        let perplexity = format!("  perplexity {:.4} +- {:.4} per token", p.value, p.standard_error);
-        let unit = |e: &Estimate, name: &str| format!(", {:.4} +- {:.4} bits/{name}", e.value, e.standard_error);
-        let per_character = text.bits_per_character.as_ref().map(|e| unit(e, "char")).unwrap_or_default();
-        let per_byte = text.bits_per_byte.as_ref().map(|e| unit(e, "byte")).unwrap_or_default();
-        lines.push(perplexity + &per_character + &per_byte);
-        if let Some(lost) = &text.lost {
-            lines.push(format!(
-                "  no bits/char and bits/byte: the tokens do not give the text back; at least {:.2} % of it is lost or changed, {} \
-                 tokens are unknown",
-                100.0 * lost.share,
-                lost.unknown_tokens
-            ));
-        }
-        if bound.tokens_dropped > 0 || text.lost.is_some() {
-            lines.push(format!("  over {} tokens; {} are not scored", bound.tokens_scored, bound.tokens_dropped));
-        }
-    }
-    if let Some(ode) = ode {
-        let b = &ode.bits_per_dim;
-        lines.push(format!(
-            "ODE NLL {:.4} +- {:.4} {unit}: {} sequences, {} draws, {} dequantisation, {} trace, {} steps",
-            b.value, b.standard_error, ode.sequences, ode.draws, ode.dequantisation, ode.trace, ode.steps
-        ));
-        let change = format!("  half as many steps change it by {:+.4}", ode.half_steps_difference);
-        let verdict = if ode.is_converged() { "" } else { ": not converged, use more --ode-steps" };
-        lines.push(change + verdict);
-        if let Some(change) = ode.step_difference {
-            let verdict = match ode.has_exact_derivative() {
-                true => "",
-                false => ": too much to be trusted, the network is rough or its numbers are coarse",
-            };
-            lines.push(format!(
-                "  differences of the whole step in place of half of it change it by {change:+.1e}{verdict}"
-            ));
-        }
-    }
-    // The rest of k-DCE's protocol says that its terms are zero.
-    let is_told = |name: &str| !is_k_dce || !["form", "objective", "prior", "reconstruction"].contains(&name);
-    let protocol = bound.protocol.iter().filter(|(name, _)| is_told(name));
-    lines.extend(protocol.map(|(name, choice)| format!("  {name}: {choice}")));
-    lines.join("\n")
 }
