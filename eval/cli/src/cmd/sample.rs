@@ -23,7 +23,7 @@ use crate::hints::written_by;
   elbow sample --checkpoint out/runs/md4-shakespeare --length 500 --stride 32 --judge out/runs/ar-shakespeare
   elbow sample --checkpoint out/runs/mdlm-shakespeare --temperature 0.8 --top-k 20 --top-p 0.95
   elbow sample --checkpoint out/runs/md4-shakespeare --infill 'to be or not to be ____________ the question'
-  elbow sample --checkpoint out/runs/md4-digits --count 50000 --shard 3/8    # an eighth; then elbow merge
+  elbow sample --checkpoint out/runs/md4-digits --count 50000 --shard 3/8    # then elbow merge
   elbow sample --model denoiser.toml --count 256 --sampler first-hitting
 
 Images become samples.npz (arr_0, uint8, NHWC; their classes arr_1) and samples.png, texts

@@ -121,11 +121,15 @@ pub(super) fn check_inputs(inputs: &[Input], others: &[Input], [this, that]: [&s
     Err(Error::input(what, "make the shards of one model and of the same data"))
 }
 
-/// The first words in which two commands differ, with the option before them.
+/// The first words in which two commands differ: an option with its value.
 fn differing(one: &[String], other: &[String]) -> [String; 2] {
     let at = one.iter().zip(other).position(|(a, b)| a != b).unwrap_or(one.len().min(other.len()));
-    let from = at - usize::from(at > 0 && one[at - 1].starts_with("--"));
-    [one, other].map(|words| words[from.min(words.len())..(at + 1).min(words.len())].join(" "))
+    let is_option = |words: &[String], at: usize| words.get(at).is_some_and(|word| word.starts_with("--"));
+    let from = at - usize::from(at > 0 && is_option(one, at - 1));
+    [one, other].map(|words| {
+        let end = at + 1 + usize::from(is_option(words, at));
+        words[from.min(words.len())..end.min(words.len())].join(" ")
+    })
 }
 
 /// A word as a shell reads it.
@@ -154,6 +158,8 @@ mod tests {
         assert_eq!(one.check_same(&one, ["a", "a"]).ok(), Some(()));
         let what = told(&header("likelihood --checkpoint run --draws 8"));
         assert_eq!(what, "other settings: b is of `--draws 8`, a of `--draws 4`");
+        let what = told(&header("likelihood --checkpoint run --draws 4 --seed 1"));
+        assert_eq!(what, "other settings: b is of `--seed 1`, a of ``");
         let mut other = one.clone();
         other.program.version = "0.0.9".into();
         assert!(told(&other).starts_with("another program: b is of elbow 0.0.9 ("), "{}", told(&other));

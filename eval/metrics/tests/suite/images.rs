@@ -125,7 +125,7 @@ fn scan_of_a_folder_is_that_of_the_same_images_in_memory() {
         let part = ImageScan::take_part(&files, places, BadImagePolicy::Error, &Silent).expect("whole");
         (part.summary.clone(), part.hashes().to_vec())
     });
-    let joined = ScanSummary::joined(&files, parts.into());
+    let joined = elbow_metrics::ScanSummary::joined(&files, parts.into());
     let whole = ImageScan::take(&files, BadImagePolicy::Error, &Silent).expect("whole").summary;
     assert_eq!(serde_json::json!(joined), serde_json::json!(whole));
 }
