@@ -10,7 +10,7 @@ use elbow_base::{Error, Kind, Progress};
 use elbow_harness::workspace::{Printed, Workspace};
 use elbow_impls::data::InMemory;
 
-use crate::flags::{Devices, ShardFlags, form};
+use crate::flags::{Devices, PartOf, form};
 use crate::{cmd, hints};
 
 /// What a newcomer reads last.
@@ -160,8 +160,8 @@ impl Cli {
     /// The workspace of a command with these words, which may be a part of a work.
     fn workspace_of(&self, words: &[String]) -> Result<Workspace, Error> {
         let mut workspace = self.workspace(false)?;
-        if let Some((verb, flags, rounds)) = self.verb.shard()? {
-            workspace.shards = flags.shards(verb, words, rounds, &workspace.out)?;
+        if let Some(part) = self.verb.part()? {
+            workspace.shards = part.shards(words, &workspace.out)?;
         }
         Ok(workspace)
     }
@@ -182,15 +182,15 @@ impl Cli {
 }
 
 impl Verb {
-    /// The name of a verb that has parts, the part that is asked for, and its rounds.
-    fn shard(&self) -> Result<Option<(&'static str, &ShardFlags, Option<usize>)>, Error> {
+    /// The part of the work that is asked for; none of a verb that has no parts.
+    fn part(&self) -> Result<Option<PartOf<'_>>, Error> {
         Ok(match self {
-            Self::Likelihood(arguments) => Some(("likelihood", &arguments.shard, arguments.rounds()?)),
-            Self::Compare(arguments) => Some(("compare", &arguments.shard, arguments.rounds()?)),
-            Self::Judge(arguments) => Some(("judge", &arguments.shard, None)),
-            Self::Sample(arguments) => Some(("sample", &arguments.shard, None)),
-            Self::Eval(arguments) => Some(("eval", &arguments.shard, None)),
-            Self::Fid(task) => task.shard().map(|shard| ("fid-stats", shard, None)),
+            Self::Likelihood(arguments) => Some(arguments.shard.of("likelihood", arguments.rounds()?)),
+            Self::Compare(arguments) => Some(arguments.shard.of("compare", arguments.rounds()?)),
+            Self::Judge(arguments) => Some(arguments.shard.of("judge", None)),
+            Self::Sample(arguments) => Some(arguments.shard.of("sample", None)),
+            Self::Eval(arguments) => Some(arguments.shard.of("eval", None)),
+            Self::Fid(task) => task.shard().map(|shard| shard.of("fid-stats", None)),
             _ => None,
         })
     }

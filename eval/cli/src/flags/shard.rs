@@ -42,20 +42,37 @@ impl FromStr for Choice {
     }
 }
 
+/// What a command is a part of.
+pub struct PartOf<'a> {
+    /// The verb, which may be one of several parts.
+    pub verb: &'static str,
+    /// Its part.
+    pub shard: &'a ShardFlags,
+    /// Rounds of each part, where a standard error is to be reached.
+    pub rounds: Option<usize>,
+}
+
 impl ShardFlags {
     /// Whether a part was asked for.
     pub fn is_given(&self) -> bool {
         self.shard.is_some()
     }
 
-    /// The part of a verb's command that has these words, with its file below `out`.
-    pub fn shards(&self, verb: &str, words: &[String], rounds: Option<usize>, out: &Path) -> Result<Shards, Error> {
-        let part = match self.shard {
+    /// The same for a verb.
+    pub fn of(&self, verb: &'static str, rounds: Option<usize>) -> PartOf<'_> {
+        PartOf { verb, shard: self, rounds }
+    }
+}
+
+impl PartOf<'_> {
+    /// The part of the command that has these words, with its file below `out`.
+    pub fn shards(&self, words: &[String], out: &Path) -> Result<Shards, Error> {
+        let part = match self.shard.shard {
             None => return Ok(Shards::whole()),
             Some(Choice::Part(part)) => part,
             Some(Choice::Environment) => Part::of_environment(|name| std::env::var(name).ok())?,
         };
-        Ok(Shards::part(part, verb, of_all_parts(words), rounds, out))
+        Ok(Shards::part(part, self.verb, of_all_parts(words), self.rounds, out))
     }
 }
 
