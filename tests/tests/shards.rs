@@ -262,7 +262,7 @@ fn a_standard_error_is_reached_in_rounds() {
     let scored = whole.json()["nelbo"]["sequences"].as_u64().expect("a number");
     assert_eq!(target["reached"], true);
     let rounds = scored / 128;
-    assert!(scored % 128 == 0 && rounds > 1, "{scored} sequences are some rounds");
+    assert!(scored.is_multiple_of(128) && rounds > 1, "{scored} sequences are some rounds");
     let unbounded = refusal(&work.with(&["--shard", "1/3"]));
     assert!(unbounded.contains("--rounds"), "{unbounded}");
     // One round is not enough, and the next command is told.
