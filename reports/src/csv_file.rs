@@ -1,13 +1,19 @@
-//! The numbers behind a panel as CSV: a column of x, and per series a column of y and one of its standard errors.
+//! The numbers behind a panel as CSV: a column of x, and per series a column of y and one of its standard errors; or a line per
+//! point.
 
 use csv::Writer;
 
 use crate::record::{Axis, Series};
 
-/// The numbers of a plot. Series of one x stand side by side; otherwise there is a line per point: series, x, y, standard error.
+/// The numbers of a plot. Series of one x stand side by side; otherwise there is a line per point: series, x, y,
+/// standard error, and that of x where there is one.
 pub fn plot(x: &Axis, y: &Axis, series: &[Series]) -> Result<String, String> {
     let has_one_x = series.windows(2).all(|pair| pair[0].x == pair[1].x);
-    let lines = if has_one_x && y.names.is_empty() { side_by_side(x, y, series) } else { by_point(x, y, series) };
+    let has_exact_x = series.iter().all(|one| one.x_error.is_none());
+    let lines = match has_one_x && has_exact_x && y.names.is_empty() {
+        true => side_by_side(x, y, series),
+        false => by_point(x, y, series),
+    };
     write(lines)
 }
 
@@ -34,14 +40,18 @@ fn side_by_side(x: &Axis, y: &Axis, series: &[Series]) -> Vec<Vec<String>> {
 
 fn by_point(x: &Axis, y: &Axis, series: &[Series]) -> Vec<Vec<String>> {
     let heading = |axis: &Axis, other: &str| if axis.label.is_empty() { other.to_owned() } else { axis.label.clone() };
-    let header = vec!["series".into(), heading(x, "x"), heading(y, "y"), "standard error".into()];
+    let mut header = vec!["series".into(), heading(x, "x"), heading(y, "y"), "standard error".into()];
+    let has_x_errors = series.iter().any(|one| one.x_error.is_some());
+    header.extend(has_x_errors.then(|| format!("{}, standard error", heading(x, "x"))));
     let points = series.iter().flat_map(|one| (0..one.x.len()).map(move |index| (one, index)));
     let line = |(one, index): (&Series, usize)| {
-        let error = one.error.as_ref().and_then(|all| all.get(index));
+        let error = |errors: &Option<Vec<f64>>| number(errors.as_ref().and_then(|all| all.get(index)));
         // Rows with names are counted from 1.
         let named = one.y.get(index).and_then(|row| y.names.get((*row as usize).checked_sub(1)?));
         let y = named.cloned().unwrap_or_else(|| number(one.y.get(index)));
-        vec![one.label.clone(), number(one.x.get(index)), y, error.map_or_else(String::new, |e| number(Some(e)))]
+        let mut cells = vec![one.label.clone(), number(one.x.get(index)), y, error(&one.error)];
+        cells.extend(has_x_errors.then(|| error(&one.x_error)));
+        cells
     };
     std::iter::once(header).chain(points.map(line)).collect()
 }
@@ -87,6 +97,14 @@ mod tests {
         let all = [series("a", &[1.0], &[2.0], None), series("b", &[3.0, 4.0], &[5.0, 6.0], Some(&[0.1, 0.2]))];
         let text = plot(&axis("t", &[]), &axis("", &[]), &all).expect("text");
         assert_eq!(text, "series,t,y,standard error\na,1.0,2.0,\nb,3.0,5.0,0.1\nb,4.0,6.0,0.2\n");
+    }
+
+    #[test]
+    fn errors_of_x_have_a_column_of_their_own() {
+        let mut first = series("a", &[1.0], &[2.0], Some(&[0.1]));
+        first.x_error = Some(vec![0.2]);
+        let text = plot(&axis("t", &[]), &axis("", &[]), &[first, series("b", &[1.0], &[3.0], None)]).expect("text");
+        assert_eq!(text, "series,t,y,standard error,\"t, standard error\"\na,1.0,2.0,0.1,0.2\nb,1.0,3.0,,\n");
     }
 
     #[test]

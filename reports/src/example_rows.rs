@@ -81,5 +81,5 @@ pub fn plot(log: bool, series: Vec<Series>) -> Panel {
 
 /// A series with its style as label.
 pub fn series(style: Style, x: &[f64], y: &[f64]) -> Series {
-    Series { label: format!("{style:?}"), style, x: x.to_vec(), y: y.to_vec(), error: None }
+    Series { label: format!("{style:?}"), style, x: x.to_vec(), y: y.to_vec(), error: None, x_error: None }
 }

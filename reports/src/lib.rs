@@ -112,6 +112,16 @@ pub fn render_against(rows: &[Row], earlier: Option<&[Row]>, dir: &Path) -> Resu
     })
 }
 
+/// The PNG file of one figure: its plots and images side by side.
+///
+/// # Errors
+///
+/// [`Error::Figure`] where it cannot be drawn, or has tables alone.
+pub fn png(figure: &record::Figure) -> Result<Vec<u8>, Error> {
+    let drawn = figure::draw(figure).and_then(|drawn| drawn.png.ok_or_else(|| "no picture".to_owned()));
+    drawn.map_err(|problem| Error::Figure { claim: figure.id.clone(), problem })
+}
+
 /// Replaces a file at once: a reader sees the old bytes or the new ones.
 fn write(path: PathBuf, bytes: &[u8]) -> Result<PathBuf, Error> {
     elbow_base::atomic_file::write(&path, bytes)?;

@@ -81,7 +81,7 @@ impl<'a> Plot<'a> {
         let bar_gap = bar_gap(series);
         let sideways = !y.names.is_empty();
         let x_scale = match sideways {
-            true => Scale::new(x, series.iter().flat_map(|one| with_errors(one, &one.x)).flatten()),
+            true => Scale::new(x, series.iter().flat_map(|one| with_errors(one.error.as_ref(), &one.x)).flatten()),
             false => Scale::new(x, x_values(series, bar_gap)),
         };
         let y_scale = match sideways {
@@ -233,7 +233,7 @@ fn bar_gap(series: &[Series]) -> f64 {
 fn x_values(series: &[Series], bar_gap: f64) -> impl Iterator<Item = f64> {
     series.iter().flat_map(move |one| {
         let half = if is_bars(&one) { bar_gap / 2.0 } else { 0.0 };
-        one.x.iter().flat_map(move |&x| [x - half, x + half])
+        with_errors(one.x_error.as_ref(), &one.x).flat_map(move |[low, high]| [low - half, high + half])
     })
 }
 
@@ -243,15 +243,15 @@ fn y_values(series: &[Series], x: Scale) -> impl Iterator<Item = f64> {
     let feet = series.iter().filter(is_bars).map(|_| 0.0);
     let points = series.iter().flat_map(move |one| {
         let shown = one.x.iter().map(move |&x| visible(x));
-        with_errors(one, &one.y).zip(shown).filter(|(_, shown)| *shown).map(|(ends, _)| ends)
+        with_errors(one.error.as_ref(), &one.y).zip(shown).filter(|(_, shown)| *shown).map(|(ends, _)| ends)
     });
     points.flatten().chain(feet)
 }
 
-/// Coordinates of a series, each with one standard error either way.
-fn with_errors(series: &Series, values: &[f64]) -> impl Iterator<Item = [f64; 2]> {
-    values.iter().enumerate().map(|(index, value)| {
-        let error = standard_error(series, index).unwrap_or(0.0);
+/// Coordinates, each with one standard error either way.
+fn with_errors<'a>(errors: Option<&'a Vec<f64>>, values: &'a [f64]) -> impl Iterator<Item = [f64; 2]> + 'a {
+    values.iter().enumerate().map(move |(index, value)| {
+        let error = standard_error(errors, index).unwrap_or(0.0);
         [value - error, value + error]
     })
 }

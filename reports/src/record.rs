@@ -334,6 +334,9 @@ pub struct Series {
     /// Standard errors of `y` (of `x` where the rows of the y axis have names), drawn as bars of one standard error
     /// either way.
     pub error: Option<Vec<f64>>,
+    /// Standard errors of `x` where the rows of the y axis have no names; absent where `x` is exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x_error: Option<Vec<f64>>,
 }
 
 /// How the points of a series are drawn.

@@ -53,8 +53,8 @@ impl Frame {
 }
 
 /// The standard error of a point; none where it is absent or not a number.
-pub fn standard_error(series: &Series, index: usize) -> Option<f64> {
-    series.error.as_ref()?.get(index).copied().filter(|error| error.is_finite())
+pub fn standard_error(errors: Option<&Vec<f64>>, index: usize) -> Option<f64> {
+    errors?.get(index).copied().filter(|error| error.is_finite())
 }
 
 /// What tells one series of a panel from the others.
@@ -146,8 +146,12 @@ impl Look {
         }
         let positions = frame.positions(series);
         for (index, position) in positions.iter().enumerate() {
-            if let Some((x, y)) = *position {
-                self.error_bar(drawing, frame, series, index, if frame.sideways { y } else { x });
+            let Some((x, y)) = *position else { continue };
+            if frame.sideways {
+                self.error_bar(drawing, frame, (&frame.x, &series.x, series.error.as_ref()), index, (true, y));
+            } else {
+                self.error_bar(drawing, frame, (&frame.y, &series.y, series.error.as_ref()), index, (false, x));
+                self.error_bar(drawing, frame, (&frame.x, &series.x, series.x_error.as_ref()), index, (true, y));
             }
         }
         if self.joined() {
@@ -190,14 +194,22 @@ impl Look {
             }
             let corner = |x: f64, y: f64| frame.place((x.clamp(0.0, 1.0), y.clamp(0.0, 1.0)));
             drawing.polygon(&rectangle(corner(left, top), corner(right, bottom)), self.colour());
-            self.error_bar(drawing, frame, series, index, (left + right) / 2.0);
+            let across = (left + right) / 2.0;
+            self.error_bar(drawing, frame, (&frame.y, &series.y, series.error.as_ref()), index, (false, across));
         }
     }
 
-    /// One standard error either way, at the position `across` on the other axis.
-    fn error_bar(self, drawing: &mut Drawing, frame: &Frame, series: &Series, index: usize, across: f64) {
-        let (scale, values) = if frame.sideways { (frame.x, &series.x) } else { (frame.y, &series.y) };
-        let (Some(error), Some(&value)) = (standard_error(series, index), values.get(index)) else { return };
+    /// One standard error either way of a point of an axis, given as its scale, values and errors; along x or else along y,
+    /// at the position `across` on the other axis.
+    fn error_bar(
+        self,
+        drawing: &mut Drawing,
+        frame: &Frame,
+        (scale, values, errors): (&Scale, &[f64], Option<&Vec<f64>>),
+        index: usize,
+        (sideways, across): (bool, f64),
+    ) {
+        let (Some(error), Some(&value)) = (standard_error(errors, index), values.get(index)) else { return };
         let Some(high) = scale.position(value + error) else { return };
         // On a logarithmic axis a bar may reach below zero: it ends at the frame.
         let low = scale.position(value - error).unwrap_or(0.0);
@@ -206,7 +218,7 @@ impl Look {
         }
         // Bars are filled with the colour of the series: the error must stand out from it.
         let colour = if self.style == Style::Bars { Colour::Text } else { self.colour() };
-        let turn = |along, across| if frame.sideways { (along, across) } else { (across, along) };
+        let turn = |along, across| if sideways { (along, across) } else { (across, along) };
         let ends = [low.max(0.0), high.min(1.0)].map(|along| frame.place(turn(along, across)));
         drawing.line(&ends, colour, HAIRLINE, None);
         let (dx, dy) = turn(0.0, CAP);
@@ -305,5 +317,21 @@ mod tests {
         assert_eq!(ink(&upright, 50.5, 5.0, |y| (60.0, y)), [41.0, 79.0]);
         let sideways = Frame { sideways: true, x: upright.y, y: upright.x, ..upright };
         assert_eq!(ink(&sideways, 5.0, 50.5, |x| (x, 60.0)), [41.0, 79.0]);
+    }
+
+    #[test]
+    fn a_point_can_have_errors_of_both_coordinates() {
+        let mut series = example_rows::series(Style::Points, &[50.5], &[5.0]);
+        series.x_error = Some(vec![20.0]);
+        let inked = |picture: &image::RgbImage, (x, y): Point| {
+            picture.get_pixel((x * 2.0) as u32, (y * 2.0) as u32).0 != [255; 3]
+        };
+        let reach = |series: &Series| {
+            let picture = draw(&frame(false), series);
+            [(45.0, 60.0), (75.0, 60.0), (30.0, 60.0), (60.0, 45.0)].map(|place| inked(&picture, place))
+        };
+        assert_eq!(reach(&series), [true, true, false, false]);
+        series.error = Some(vec![2.0]);
+        assert_eq!(reach(&series), [true, true, false, true]);
     }
 }

@@ -27,6 +27,7 @@ pub fn figure<'a>(suite: &str, rows: impl Iterator<Item = &'a Row>) -> Option<Fi
         x: vec![1.0, 1.0],
         y: vec![1.0, last],
         error: None,
+        x_error: None,
     };
     let found = Series {
         label: "the other program".to_owned(),
@@ -34,6 +35,7 @@ pub fn figure<'a>(suite: &str, rows: impl Iterator<Item = &'a Row>) -> Option<Fi
         x: ratios.iter().map(|(_, value, _)| *value).collect(),
         y: (1..=ratios.len()).map(|row| row as f64).collect(),
         error: Some(ratios.iter().map(|(_, _, error)| *error).collect()),
+        x_error: None,
     };
     let names = ratios.into_iter().map(|(id, _, _)| id).collect();
     Some(Figure {

@@ -80,6 +80,8 @@ enum Verb {
     Sample(cmd::sample::Arguments),
     /// Shards of one command, put together: the bytes of the command as a whole
     Merge(cmd::merge::Arguments),
+    /// Generative perplexity against entropy of models over temperatures, compared at equal entropy
+    Frontier(cmd::frontier::Arguments),
     /// Published weights of an MDLM transformer as a run
     Import(cmd::import::Arguments),
     /// Models from outside: ONNX denoisers with a model file
@@ -213,6 +215,7 @@ impl Verb {
             Self::Judge(arguments) => return cmd::judge::run(workspace, arguments),
             Self::Sample(arguments) => return cmd::sample::run(workspace, arguments),
             Self::Merge(arguments) => return cmd::merge::run(workspace, arguments),
+            Self::Frontier(arguments) => cmd::frontier::run(workspace, arguments)?,
             Self::Import(arguments) => cmd::import::run(workspace, arguments)?,
             Self::Model(task) => return cmd::model::run(workspace, task),
             Self::Fid(task) => return cmd::fid::run(workspace, task),

@@ -8,6 +8,7 @@
 //! | [`losses`] | the bound of a program that answers to noise from a file |
 //! | [`shards`] | one work by several processes, put together bit for bit |
 //! | [`sampling`] | drawing from a trained model |
+//! | [`frontier`] | generative perplexity against entropy, and models at equal entropy |
 //! | [`images`], [`networks`] | comparing two sets of images; the feature networks that have a name |
 //! | [`denoisers`] | exact denoisers of toys for the losses that train networks |
 //! | [`timing`] | how long steps, samples and distances take |
@@ -23,6 +24,7 @@ pub mod bundled;
 pub mod claims;
 pub mod denoisers;
 pub mod device;
+pub mod frontier;
 pub mod images;
 pub mod inventory;
 pub mod likelihood;

@@ -6,6 +6,7 @@ pub mod compare;
 pub mod doctor;
 pub mod eval;
 pub mod fid;
+pub mod frontier;
 pub mod import;
 pub mod judge;
 pub mod likelihood;

@@ -21,7 +21,7 @@ pub use devices::Devices;
 pub use infill::InfillFlags;
 pub use model::ModelFlags;
 pub use output::OutputFlags;
-pub use parse::{finite, form, one_of, positive, probability};
+pub use parse::{finite, form, one_of, positive, probability, temperature};
 pub use sampler::SamplerFlags;
 pub use shard::{PartOf, RoundsFlag, ShardFlags};
 pub use text::TextFlags;

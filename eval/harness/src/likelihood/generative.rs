@@ -34,6 +34,9 @@ pub struct Generative {
     /// Entropy of each sample, nats.
     #[serde(skip)]
     pub entropies: Vec<f64>,
+    /// Nats per token of each sample under the judge.
+    #[serde(skip)]
+    pub nats: Vec<f64>,
 }
 
 /// Judges samples of a model of `data`, whose window is the judge's. At least two samples of at least a window.
@@ -67,6 +70,7 @@ pub fn generative(
         length: samples.length(),
         window,
         entropies,
+        nats: per_sample,
     })
 }
 

@@ -8,14 +8,14 @@ use crate::likelihood::Estimate;
 /// A curve without error bars, through the points that are finite.
 pub(super) fn curve(label: impl Into<String>, style: Style, x: Vec<f64>, y: Vec<f64>) -> Series {
     let (x, y) = x.into_iter().zip(y).filter(|(x, y)| x.is_finite() && y.is_finite()).unzip();
-    Series { label: label.into(), style, x, y, error: None }
+    Series { label: label.into(), style, x, y, error: None, x_error: None }
 }
 
 /// Means with error bars of one standard error, joined by a line.
 pub(super) fn means(label: &str, points: impl IntoIterator<Item = (f64, Estimate)>) -> Series {
     let (x, means): (Vec<f64>, Vec<Estimate>) = points.into_iter().unzip();
     let (y, error) = means.into_iter().map(|mean| (mean.value, mean.standard_error)).unzip();
-    Series { label: label.to_owned(), style: Style::LinePoints, x, y, error: Some(error) }
+    Series { label: label.to_owned(), style: Style::LinePoints, x, y, error: Some(error), x_error: None }
 }
 
 /// A linear axis over the data's own range.
@@ -36,6 +36,7 @@ pub(super) fn ranking(title: &str, unit: &str, numbers: &[(String, Estimate)]) -
         x: numbers.iter().map(|(_, number)| number.value).collect(),
         y: (1..=numbers.len()).map(|row| row as f64).collect(),
         error: Some(numbers.iter().map(|(_, number)| number.standard_error).collect()),
+        x_error: None,
     };
     let names = numbers.iter().map(|(name, _)| name.clone()).collect();
     plot(title, axis(unit), Axis { names, ..axis("") }, vec![series])

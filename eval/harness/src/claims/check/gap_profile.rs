@@ -118,7 +118,7 @@ fn draw(untrained: &Cascade, trained: &[(String, Vec<Cascade>)], patches: usize,
         let columns: Vec<Vec<f64>> = (0..steps).map(|i| runs.iter().map(|run| run[i]).collect()).collect();
         let mean = columns.iter().map(|c| c.iter().sum::<f64>() / c.len() as f64).collect();
         let error = (runs.len() > 1).then(|| columns.iter().map(|c| Estimate::of(c).standard_error).collect());
-        Series { label: label.to_owned(), style, x: t.clone(), y: mean, error }
+        Series { label: label.to_owned(), style, x: t.clone(), y: mean, error, x_error: None }
     };
     let before = vec![
         series("gap g_i", Style::LinePoints, std::slice::from_ref(&untrained.gap)),

@@ -140,6 +140,7 @@ impl SampleSize {
             x,
             y,
             error,
+            x_error: None,
         };
         let fitted = vec![found.value, found.value + found.slope * end];
         let panel = plot(
