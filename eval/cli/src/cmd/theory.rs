@@ -104,8 +104,8 @@ pub struct Masked {
     /// A masked model that sees no time, in place of the toy's denoiser: a model file, or the folder of a run
     #[arg(long, value_name = "FILE|DIR")]
     model: Option<PathBuf>,
-    /// Block diffusion: K tokens are drawn at a time given those before, a divisor of the toy's length [default: that of
-    /// --model, or the whole sequence]
+    /// Block diffusion: K tokens are drawn at a time given those before; 1 or more, a divisor of the toy's length [default:
+    /// that of --model, or the whole sequence]
     #[arg(long, value_name = "K")]
     block: Option<usize>,
     #[command(flatten)]
