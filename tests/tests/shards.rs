@@ -366,7 +366,8 @@ fn shards_that_do_not_belong_together_are_refused() {
     assert!(edited.contains("tampered.jsonl: it was changed after it was written"), "{edited}");
     std::fs::write(&tampered, &text[..text.len() / 2]).expect("a file");
     assert!(refused(&[&one, &tampered]).contains("its end is missing"));
-    let changes: [(fn(&mut Value), &str); 3] = [
+    type Change = fn(&mut Value);
+    let changes: [(Change, &str); 3] = [
         (|header| header["program"]["version"] = "0.0.1".into(), "another program"),
         (|header| header["inputs"][0]["sha256"] = "0".repeat(64).into(), "other inputs"),
         (|header| header["rounds"] = 3.into(), "another split"),
