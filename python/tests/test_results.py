@@ -69,7 +69,7 @@ def test_metrics_are_those_of_the_command_line(tmp_path: Path) -> None:
     np.save(tmp_path / "b.npy", b)
     printed = command_line("fid", "calc", str(tmp_path / "a.npy"), str(tmp_path / "b.npy"), "--json")
     measures = {one["metric"]: one for one in json.loads(printed.stdout)["measures"]}
-    ours = [elbow.frechet_distance(a, b), elbow.kid(a, b), *elbow.precision_recall(a, b).values()]
+    ours = [elbow.frechet_distance(a, b), elbow.kid(a, b), elbow.mind(a, b), *elbow.precision_recall(a, b).values()]
     assert {one.metric: json.loads(one.json()) for one in ours} == measures
 
 
