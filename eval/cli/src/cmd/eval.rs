@@ -78,7 +78,7 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<u8, Error
     if arguments.slow {
         tiers.push(Tier::Slow);
     }
-    if workspace.device_name.starts_with("cuda") {
+    if workspace.device_name != "cpu" {
         tiers.push(Tier::Gpu);
     }
     if workspace.peers.is_some() {
