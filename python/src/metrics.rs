@@ -32,8 +32,15 @@ pub fn compare_features(
     let boundary: Option<Boundary> =
         boundary.map(str::parse).transpose().map_err(|unknown: elbow_base::UnknownName| raised(py, &unknown.into()))?;
     let arrays = [features(py, &generated)?, features(py, &reference)?];
-    let options =
-        MetricOptions { blocks, splits, extrapolate: None, per_class: false, balls: balls(neighbours, boundary), seed };
+    let options = MetricOptions {
+        blocks,
+        verify: false,
+        splits,
+        extrapolate: None,
+        per_class: false,
+        balls: balls(neighbours, boundary),
+        seed,
+    };
     serve(py, progress, move |door| {
         let outputs = arrays.map(|features| {
             let logits = (metric == Metric::Is).then(|| features.clone());

@@ -131,7 +131,7 @@ impl Error {
             Self::UnknownOutput(_) => "name the output that holds the features",
             Self::NotPooled(_) => "pool them: by mean, or for tokens [N, L, C] by cls, the first of them",
             Self::UnknownConvention(_) => {
-                "name one of unit, signed, tf, pytorch, clean and lite: the number depends on it"
+                "name one of unit, signed, tf, pytorch, clean, lite, dinov2 and clip: the number depends on it"
             }
             Self::NoCudaRuntime(_) => "name libonnxruntime.so of onnxruntime-gpu in ORT_DYLIB_PATH",
             Self::CudaDevice(..) => "use the device cpu, or the library of onnxruntime-gpu",

@@ -3,15 +3,18 @@
 //! d^2 = ||mu_1 - mu_2||^2 + tr S_1 + tr S_2 - 2 tr (S_1 S_2)^(1/2), with means mu \[d\] and covariances S \[d, d\]
 //! (Heusel et al. 2017).
 //!
-//! The trace of the square root is computed by two algorithms that must agree: (i) the square roots of the eigenvalues
-//! of the symmetric A S_2 A^T, where S_1 = A^T A is checked; (ii) the nuclear norm of A B^T, where S_2 = B^T B. The
-//! square root of the product S_1 S_2, which other tools take, needs a ridge or a cast from complex numbers where S is
-//! singular.
+//! The trace of the square root is that of the eigenvalues of the symmetric A S_2 A^T, S_1 = A^T A, where a bound of its
+//! error is small; else, and for few dimensions, the nuclear norm of A B^T, S_2 = B^T B. [`GaussianFit::verified`] computes
+//! both, which must agree. The square root of the product S_1 S_2, which other tools take, needs a ridge or a cast from
+//! complex numbers where S is singular.
 
 use faer::{Mat, Par, Side as Triangle};
 use serde::Serialize;
 
 use crate::features::{FeatureProvenance, Features};
+use crate::root_trace::{
+    RootTrace, SMALL, TraceAlgorithm, by_plain_eigenvalues, by_singular_values, no_convergence, root_trace,
+};
 use crate::stats::{Statistics, centred};
 use crate::{Error, Result};
 
@@ -29,15 +32,22 @@ const ROUNDING: f64 = 1e-11;
 /// roots of covariances neither overflow nor vanish.
 const SIZES: std::ops::RangeInclusive<f64> = 1e-100..=1e100;
 
-/// A Frechet distance by two algorithms, in squared feature units.
+/// A Frechet distance, in squared feature units.
 #[derive(Clone, Debug, Serialize)]
 pub struct Distance {
-    /// The distance with the trace as a nuclear norm.
+    /// The distance.
     pub value: f64,
-    /// The distance with the trace from symmetric eigenvalues.
-    pub by_eigenvalues: f64,
+    /// Bound of the error of the distance from the arithmetic of the trace, given the covariances.
+    pub error_bound: f64,
+    /// The algorithm of the trace.
+    pub algorithm: TraceAlgorithm,
+    /// The distance with the trace from symmetric eigenvalues, where it was computed beside the nuclear norm: for few
+    /// dimensions, or where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_eigenvalues: Option<f64>,
     /// |value - by_eigenvalues|.
-    pub disagreement: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disagreement: Option<f64>,
     /// ||mu_1 - mu_2||^2.
     pub mean_part: f64,
     /// Number of images of either set, where known.
@@ -85,50 +95,82 @@ impl GaussianFit {
         Ok(Self { statistics, root, root_error })
     }
 
-    /// The Frechet distance [FID (6)] to another Gaussian, by the nuclear norm alone.
+    /// The Frechet distance [FID (6)] to another Gaussian, alone.
     pub fn to(&self, other: &Self) -> Result<f64> {
         self.statistics.check_comparable(&other.statistics)?;
         let (mean_part, spread) = parts(&self.statistics, &other.statistics);
-        Ok(mean_part + spread - 2.0 * self.nuclear_trace(other)?)
+        Ok(mean_part + spread - 2.0 * self.trace(other, spread)?.value)
     }
 
-    /// tr (S_1 S_2)^(1/2) as the nuclear norm of A B^T.
-    fn nuclear_trace(&self, other: &Self) -> Result<f64> {
+    /// tr (S_1 S_2)^(1/2). `spread`: tr S_1 + tr S_2.
+    fn trace(&self, other: &Self, spread: f64) -> Result<RootTrace> {
         on_one_thread();
-        let singular = (&self.root * other.root.transpose()).singular_values().map_err(|_| no_convergence())?;
-        Ok(singular.iter().sum())
+        let sides = [self, other];
+        root_trace(sides.map(|side| side.root.as_ref()), sides.map(|side| side.statistics.covariance.as_ref()), spread)
     }
 
-    /// tr (S_1 S_2)^(1/2) as the sum of the square roots of the eigenvalues of A S_2 A^T.
-    fn eigenvalue_trace(&self, second: &Mat<f64>) -> Result<f64> {
-        on_one_thread();
-        let root = &self.root;
-        // The other algorithm uses the same square root, so their agreement would not show an error of it.
-        let covariance = &self.statistics.covariance;
+    /// Refuses a root whose square is not the covariance: two algorithms of one root would agree on its error.
+    fn check_root(&self) -> Result<()> {
+        let (root, covariance) = (&self.root, &self.statistics.covariance);
         let (error, size) = ((root.transpose() * root - covariance).norm_max(), covariance.norm_max());
-        if error.is_nan() || error > self.root_error * size {
-            return Err(Error::Numerical(format!("the root of a covariance is off by {error:e} of {size:e}")));
+        match error <= self.root_error * size {
+            true => Ok(()),
+            false => Err(Error::Numerical(format!("the root of a covariance is off by {error:e} of {size:e}"))),
         }
-        let product = root * (second * root.transpose());
-        let eigenvalues = product.self_adjoint_eigenvalues(Triangle::Lower).map_err(|_| no_convergence())?;
-        Ok(eigenvalues.iter().map(|v| v.max(0.0).sqrt()).sum())
     }
 
-    /// The Frechet distance [FID (6)] to another Gaussian, by both algorithms; fails where they disagree.
+    /// The Frechet distance [FID (6)] to another Gaussian; for few dimensions by both algorithms, as by
+    /// [`GaussianFit::verified`].
     pub fn distance(&self, other: &Self) -> Result<Distance> {
+        match self.root.nrows().min(other.root.nrows()) <= SMALL {
+            true => self.verified(other),
+            false => {
+                self.statistics.check_comparable(&other.statistics)?;
+                let (_, spread) = parts(&self.statistics, &other.statistics);
+                Ok(self.described(other, self.trace(other, spread)?))
+            }
+        }
+    }
+
+    /// The Frechet distance [FID (6)] to another Gaussian by the nuclear norm, with that by eigenvalues beside it; fails where
+    /// they disagree.
+    pub fn verified(&self, other: &Self) -> Result<Distance> {
         let (first, second) = (&self.statistics, &other.statistics);
         first.check_comparable(second)?;
-        let eigenvalues = || self.eigenvalue_trace(&second.covariance);
-        let (nuclear, eigenvalues) = rayon::join(|| self.nuclear_trace(other), eigenvalues);
+        on_one_thread();
+        let [a, b] = [self, other].map(|side| side.root.as_ref());
+        let eigenvalues = || {
+            on_one_thread();
+            self.check_root()?;
+            by_plain_eigenvalues(a, second.covariance.as_ref())
+        };
+        let (nuclear, eigenvalues) = rayon::join(|| by_singular_values(a, b), eigenvalues);
         let (nuclear, eigenvalues) = (nuclear?, eigenvalues?);
         let (mean_part, spread) = parts(first, second);
-        check_agreement(nuclear, eigenvalues, spread)?;
-        let [value, by_eigenvalues] = [nuclear, eigenvalues].map(|trace| mean_part + spread - 2.0 * trace);
-        let disagreement = (value - by_eigenvalues).abs();
+        check_agreement(nuclear.value, eigenvalues, spread)?;
+        let by_eigenvalues = mean_part + spread - 2.0 * eigenvalues;
+        let found = self.described(other, nuclear);
+        let disagreement = Some((found.value - by_eigenvalues).abs());
+        Ok(Distance { by_eigenvalues: Some(by_eigenvalues), disagreement, ..found })
+    }
+
+    /// The distance of a trace.
+    fn described(&self, other: &Self, trace: RootTrace) -> Distance {
+        let (first, second) = (&self.statistics, &other.statistics);
+        let (mean_part, spread) = parts(first, second);
         let dimension = first.mean.len();
         let n = [first.n, second.n];
-        let rank_deficient = n.iter().flatten().any(|&n| n <= dimension as u64);
-        Ok(Distance { value, by_eigenvalues, disagreement, mean_part, n, dimension, rank_deficient })
+        Distance {
+            value: mean_part + spread - 2.0 * trace.value,
+            error_bound: 2.0 * trace.error_bound,
+            algorithm: trace.algorithm,
+            by_eigenvalues: None,
+            disagreement: None,
+            mean_part,
+            n,
+            dimension,
+            rank_deficient: n.iter().flatten().any(|&n| n <= dimension as u64),
+        }
     }
 }
 
@@ -178,10 +220,6 @@ fn root_of_covariance(covariance: &Mat<f64>) -> Result<Mat<f64>> {
 
 fn trace(matrix: &Mat<f64>) -> f64 {
     (0..matrix.nrows()).map(|i| matrix[(i, i)]).sum()
-}
-
-fn no_convergence() -> Error {
-    Error::Numerical("an eigenvalue iteration did not converge".to_owned())
 }
 
 #[cfg(test)]

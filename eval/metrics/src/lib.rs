@@ -6,8 +6,8 @@
 //! | `network` | [`FeatureNetwork`]: any ONNX file under an input [`Convention`]; [`FeatureCache`] keeps its outputs |
 //! | `contents` | [`Contents`]: whether a file holds images, features or statistics |
 //! | `features`, `stats` | [`Features`] \[n, d\] with their [`FeatureProvenance`]; mean and covariance, mergeable |
-//! | `frechet`, `jackknife` | the Frechet distance (FID), its standard error, and its limit of infinitely many images |
-//! | `kid`, `prdc`, `inception_score`, `entropy` | the other metrics, one per file |
+//! | `frechet`, `root_trace`, `jackknife` | the Frechet distance (FID), its standard error, and its limit of infinitely many images |
+//! | `kid`, `mind`, `prdc`, `inception_score`, `entropy` | the other metrics, one per file |
 //!
 //! "FID" is several numbers: a distance is named after the network and the input convention of its features, and
 //! statistics of different networks or conventions are never compared.
@@ -39,9 +39,11 @@ mod images;
 mod inception_score;
 mod jackknife;
 mod kid;
+mod mind;
 mod network;
 mod pairwise_distances;
 mod prdc;
+mod root_trace;
 mod stats;
 
 pub use contents::Contents;
@@ -60,11 +62,13 @@ pub use jackknife::{
     Extrapolated, check_extrapolation, distances_left_out, extrapolated, shuffled, spread_of_left_out, standard_error,
 };
 pub use kid::{KidLeftOut, kid, kid_left_out};
+pub use mind::{Mind, directions, mind};
 pub use network::{
     CANONICAL_WEIGHTS, Convention, FEATURES, FeatureNetwork, Inception, InputArray, Layer, NumberType, OnnxSession,
     Pool, Port, Resize, Runtime,
 };
 pub use prdc::{Balls, Boundary, Prdc, prdc};
+pub use root_trace::TraceAlgorithm;
 pub use stats::Statistics;
 
 /// The result of an image set, a network or a metric.

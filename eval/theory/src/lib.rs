@@ -42,6 +42,7 @@ pub mod gap;
 pub mod gaussian;
 pub mod gumbel_precision;
 pub mod masked;
+pub mod optimal_loss;
 mod pattern_index;
 pub mod quadrature;
 pub mod reweighting;

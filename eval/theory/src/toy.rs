@@ -13,9 +13,7 @@ use crate::error::Error;
 use crate::pattern_index::PatternIndex;
 
 /// Largest number of patterns, (states + 1)^length, that is enumerated: up to a gigabyte of memory.
-const MAX_PATTERNS: u64 = 4_000_000;
-/// Largest number of pairs of patterns that a reverse step connects, (2 states + 1)^length: about two seconds.
-const MAX_REVEALS: u64 = 250_000_000;
+const MAX_PATTERNS: u64 = 5_000_000;
 /// The form of a toy file.
 const FORMAT: &str =
     r#"it holds {"states": V, "length": L, "data": {"00": 0.5, ...}, "denoiser": {"kind": "exact"}}; JSON has no NaN"#;
@@ -189,14 +187,12 @@ fn check_size(states: usize, length: usize) -> Result<(), Error> {
         let what = format!("states = {states}, length = {length}");
         return Err(Error::invalid(what, "states must be 1 to 10 and length at least 1"));
     }
-    let limits = [(states + 1, MAX_PATTERNS, "patterns"), (2 * states + 1, MAX_REVEALS, "ways to reveal masks")];
-    for (base, limit, counted) in limits {
-        let count = (base as u64).checked_pow(length.min(64) as u32).unwrap_or(u64::MAX);
-        if count > limit {
-            let size = if count == u64::MAX { "more than 10^19".to_owned() } else { count.to_string() };
-            let what = format!("too large to enumerate: {base}^{length} = {size} {counted}");
-            return Err(Error::TooLarge { what, limit });
-        }
+    let base = states as u64 + 1;
+    let count = base.checked_pow(length.min(64) as u32).unwrap_or(u64::MAX);
+    if count > MAX_PATTERNS {
+        let size = if count == u64::MAX { "more than 10^19".to_owned() } else { count.to_string() };
+        let what = format!("too large to enumerate: {base}^{length} = {size} patterns");
+        return Err(Error::TooLarge { what, limit: MAX_PATTERNS });
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 | `denoiser` | a callable of PyTorch, JAX or NumPy, with what it means |
 | `likelihood`, `compare`, `sample` | the bound of a denoiser, a run or a model file; the difference of two; samples |
 | `check_loss` | whether a training loss is the objective that it should be |
-| `frechet_distance`, `kid`, `precision_recall`, `inception_score` | metrics of feature arrays |
+| `frechet_distance`, `kid`, `mind`, `precision_recall`, `inception_score` | metrics of feature arrays |
 | `theory.masked`, `theory.uniform`, `theory.gaussian` | exact bounds of a toy |
 | `dataset` | data sets as arrays |
 | `eval`, `rows`, `report` | the bundled claims, their recorded rows, and the report |
@@ -24,7 +24,7 @@ from .denoisers import Denoiser, denoiser
 from .errors import ElbowError, InputError, InternalError, MissingError
 from .likelihood import Likelihood, likelihood
 from .losses import LossCheck, check_loss
-from .metrics import Measure, frechet_distance, inception_score, kid, precision_recall
+from .metrics import Measure, frechet_distance, inception_score, kid, mind, precision_recall
 from .results import Document, Estimate
 from .sampling import Samples, sample
 
@@ -54,6 +54,7 @@ __all__ = [
     "inception_score",
     "kid",
     "likelihood",
+    "mind",
     "precision_recall",
     "report",
     "rows",

@@ -5,7 +5,8 @@ use elbow_base::Error;
 use elbow_harness::claims::Outcome;
 use elbow_harness::likelihood::ode::Derivative;
 use elbow_harness::likelihood::{
-    Bound, BoundEstimation, Dequantisation, Estimate, Estimator, LinesBound, LinesEstimation, OdeLikelihood, OdeNll,
+    Bound, BoundEstimation, Dequantisation, Estimate, Estimator, Floor, LinesBound, LinesEstimation, OdeLikelihood,
+    OdeNll,
 };
 use elbow_harness::models::{AnyModel, DataChoice, JudgedData, Source};
 use elbow_harness::outside::OutsideModel;
@@ -23,6 +24,7 @@ use crate::flags::{ModelFlags, TextFlags, ThresholdFlags, one_of, positive};
   elbow likelihood --checkpoint out/runs/ar-shakespeare --dataset kjv --split all
   elbow likelihood --checkpoint out/runs/vdm-digits --ode --sequences 64
   elbow likelihood --model denoiser.toml --dataset ./test.txt --target-se 0.01
+  elbow likelihood --checkpoint out/runs/md4-digits --split train --floor
   elbow likelihood --checkpoint out/runs/md4-digits --at-most 1.9    # exit code 1 where it is not
 
 The bound is that of the averaged weights and uses the bound's own weights, whatever weighting
@@ -66,6 +68,10 @@ pub struct Arguments {
     /// time, until it is reached
     #[arg(long, value_name = "SE", value_parser = positive)]
     target_se: Option<f64>,
+    /// Also the floor: the least that any model can need for these very sequences, the entropy of their empirical law, and what the
+    /// bound exceeds it by. A bound below it has seen what it predicts: exit code 1
+    #[arg(long, conflicts_with_all = ["target_se", "lines"])]
+    floor: bool,
     /// Also the likelihood of the probability-flow ODE (vdm, flow, edm, gaussian model files); --draws draws its noise too
     #[arg(long)]
     ode: bool,
@@ -121,8 +127,12 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
     let estimation = BoundEstimation { target: arguments.target_se, ..estimation };
     let bound = model.calls(|| estimation.run(&workspace.device, workspace.bar.as_ref()))?;
     let ode = if arguments.ode { Some(ode(workspace, arguments, &model, data)?) } else { None };
+    let floor = if arguments.floor { Some(Floor::of(&bound, data)?) } else { None };
     let block = provenance::block(workspace.seed, &workspace.device_name, String::new(), model.inputs(data));
     let mut result = json!({ "nelbo": bound, "ode": ode, "provenance": block });
+    if let Some(floor) = &floor {
+        result["floor"] = json!(floor);
+    }
     for (name, fact) in model.facts() {
         result[name] = fact;
     }
@@ -135,6 +145,8 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
     workspace.keep_array("per_sequence", &bound.per_sequence);
     workspace.print(&result, || {
         let lines = describe(&bound, is_exact, ode.as_ref());
+        let lines =
+            floor.iter().fold(lines, |lines, floor| format!("{lines}\n{}", floor.describe(bound.text.is_some())));
         let lines = difference.iter().fold(lines, |lines, what| format!("{lines}\n  OTHER DATA: {what}"));
         let lines = rulings.below(lines, "sequences");
         let flag = match &model.source {
@@ -143,7 +155,8 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
         };
         format!("{lines}\nnext: elbow sample {flag} {}", model.place.display())
     })?;
-    Ok(rulings.exit_code())
+    let is_broken = floor.is_some_and(|floor| floor.is_broken);
+    Ok(if is_broken { 1 } else { rulings.exit_code() })
 }
 
 /// The bound of a model from outside on sequences of different lengths.

@@ -79,6 +79,7 @@ impl Comparison<'_> {
                 Ok(vec![found])
             }
             Metric::Kid => metrics::kid(self.label, [self.features(0)?, self.features(1)?], bar),
+            Metric::Mind => metrics::mind(self.label, [self.features(0)?, self.features(1)?], &self.options, bar),
             Metric::Is => metrics::inception_score(self.label, self.features(0)?, &self.options),
             Metric::Prdc => metrics::prdc(self.label, [self.features(0)?, self.features(1)?], &self.options, bar),
             Metric::Entropy => metrics::entropies(self.features(0)?, self.sets[1].as_ref()),

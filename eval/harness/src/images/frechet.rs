@@ -17,7 +17,7 @@ pub fn distance(
     options: &MetricOptions,
     bar: &dyn Progress,
 ) -> Result<MetricValue, Error> {
-    let distance = own.distance(reference)?;
+    let distance = if options.verify { own.verified(reference) } else { own.distance(reference) }?;
     let blocks = options.blocks;
     let (left_out, over) = match generated {
         Some(set) if blocks >= 2 && set.outputs.features.len() >= 2 * blocks => {

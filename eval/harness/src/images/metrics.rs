@@ -32,6 +32,8 @@ pub enum Metric {
     Fd,
     /// The kernel inception distance.
     Kid,
+    /// The Monge inception distance, a sliced Wasserstein distance.
+    Mind,
     /// The Inception Score.
     Is,
     /// Precision, recall, density and coverage.
@@ -40,12 +42,15 @@ pub enum Metric {
     Entropy,
 }
 
-elbow_impls::names!(Metric, "metric": Fd = "fd", Kid = "kid", Is = "is", Prdc = "prdc", Entropy = "entropy");
+elbow_impls::names!(Metric, "metric": Fd = "fd", Kid = "kid", Mind = "mind", Is = "is", Prdc = "prdc", Entropy = "entropy");
 
 impl Metric {
     /// All of them, in the order in which they are reported.
-    pub const ALL: [Self; 5] = [Self::Fd, Self::Kid, Self::Is, Self::Prdc, Self::Entropy];
+    pub const ALL: [Self; 6] = [Self::Fd, Self::Kid, Self::Mind, Self::Is, Self::Prdc, Self::Entropy];
 }
+
+/// Directions of MIND: the error over them is part of its standard error.
+const DIRECTIONS: usize = 1000;
 
 /// One number of a metric.
 #[derive(Clone, Debug, Serialize)]
@@ -71,8 +76,10 @@ pub struct MetricValue {
 
 /// Settings of the metrics.
 pub struct MetricOptions {
-    /// Number of disjoint blocks of the jackknife of a Frechet distance; 0 for no standard error.
+    /// Number of disjoint blocks of the jackknife of a Frechet distance and of MIND; 0 for no standard error.
     pub blocks: usize,
+    /// Whether the Frechet distance is computed by two algorithms, which must agree.
+    pub verify: bool,
     /// Number of parts of the Inception Score.
     pub splits: usize,
     /// Largest number of blocks of the extrapolation to infinitely many images; `None` for no extrapolation.
@@ -125,6 +132,29 @@ pub fn kid(
     let n = [generated.n(), reference.n()];
     let kid = named("kid", label, found, "images of both sides, left out one at a time", &n, details);
     Ok(vec![MetricValue { left_out: vec![left_out.without_x, left_out.without_y], ..kid }])
+}
+
+/// MIND.
+pub fn mind(
+    label: &str,
+    [generated, reference]: [&FeatureSet; 2],
+    options: &MetricOptions,
+    bar: &dyn Progress,
+) -> Result<Vec<MetricValue>, Error> {
+    let [ours, theirs] = [generated, reference].map(|set| &set.outputs.features);
+    let key = |purpose: &str| Key::new(options.seed, purpose);
+    let directions = elbow_metrics::directions(ours.dimension, DIRECTIONS, &key("directions"));
+    let found = elbow_metrics::mind(ours, theirs, &directions, options.blocks, &key("blocks of images"), bar)?;
+    let error = found.standard_error();
+    let over = match error {
+        Some(_) => "generated images, the reference fixed: blocks left out in turn; and directions",
+        None => "no error: it needs two blocks, and an image in each",
+    };
+    let n = [generated.n(), reference.n()];
+    let details = json!({ "directions": DIRECTIONS, "scale": "3 d" });
+    let mind = MetricValue::new(&format!("mind.{label}"), found.value, error, over, &n, details);
+    let left_out = if error.is_some() { vec![found.without_block, found.without_direction] } else { Vec::new() };
+    Ok(vec![MetricValue { left_out, ..mind }.over_units(options.blocks)])
 }
 
 /// The Inception Score of the generated images.

@@ -96,7 +96,8 @@ mod tests {
     fn measured(set: &FeatureSet, reference: &FeatureSet, fit: &GaussianFit) -> Vec<MetricValue> {
         let provenance = FeatureProvenance::named("law");
         let balls = balls(None, None);
-        let options = MetricOptions { blocks: 10, splits: 1, extrapolate: None, per_class: false, balls, seed: 0 };
+        let options =
+            MetricOptions { blocks: 10, verify: false, splits: 1, extrapolate: None, per_class: false, balls, seed: 0 };
         let own = GaussianFit::of_features(&set.outputs.features, &provenance).expect("enough");
         let distance = frechet::distance(&provenance, [&own, fit], Some(set), &options, &Silent).expect("a distance");
         [vec![distance], kid("law", [set, reference], &Silent).expect("enough")].concat()

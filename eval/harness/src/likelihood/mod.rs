@@ -3,6 +3,7 @@
 mod bound;
 mod draws;
 mod finite;
+mod floor;
 mod generative;
 mod inputs;
 mod lines;
@@ -14,6 +15,7 @@ mod rounds;
 
 pub use bound::{BoundEstimation, Estimator};
 pub use elbow_base::{Estimate, student_interval};
+pub use floor::Floor;
 pub use generative::{Generative, generative};
 pub use lines::{LinesBound, LinesEstimation};
 pub use ode_nll::{Dequantisation, Dequantised, OdeLikelihood, OdeNll};

@@ -5,10 +5,33 @@ use crate::{Error, Result};
 /// The output that holds the features, and its pooling.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layer {
-    /// Name of the output; `None` for the one that is known to hold features.
+    /// Name of the output, or of a tensor inside the network; `None` for the output that is known to hold features.
     pub output: Option<String>,
     /// `None` where the output is a vector.
     pub pool: Option<Pool>,
+}
+
+/// The tensor that the FID's TensorFlow graph calls `mixed_6/conv`, in the exported Inception.
+const MIXED_6_CONV: &str = "/Mixed_6d/branch1x1/Relu_output_0";
+
+impl Layer {
+    /// Short name of [`Layer::sfid`].
+    pub const SFID: &'static str = "sfid";
+
+    /// The spatial features of sFID (Nash et al. 2021, arXiv:2103.03841) in the exported Inception: the first 7 channels of
+    /// `mixed_6/conv` at every position of 17 x 17, 2023 numbers.
+    pub fn sfid() -> Self {
+        Self { output: Some(MIXED_6_CONV.to_owned()), pool: Some(Pool::First7) }
+    }
+
+    /// Its part of a metric's name: `.OUTPUT.POOLING`, `.sfid`, or nothing.
+    pub(super) fn label(&self) -> String {
+        if *self == Self::sfid() {
+            return format!(".{}", Self::SFID);
+        }
+        let pool = self.pool.map(|pool| pool.to_string());
+        self.output.iter().chain(&pool).map(|part| format!(".{part}")).collect()
+    }
 }
 
 /// How a map \[C, H, W\] or tokens \[L, C\] become one vector \[C\].
@@ -18,9 +41,14 @@ pub enum Pool {
     Mean,
     /// The first token.
     Cls,
+    /// The first 7 channels of a map at every position: of 7 H W numbers.
+    First7,
 }
 
-elbow_base::names!(Pool, "pooling": Mean = "mean", Cls = "cls");
+elbow_base::names!(Pool, "pooling": Mean = "mean", Cls = "cls", First7 = "first7");
+
+/// Channels of [`Pool::First7`].
+const FIRST: usize = 7;
 
 /// An output of a network for one image, row-major.
 pub(super) struct Output {
@@ -55,9 +83,13 @@ impl Output {
                 Ok((0..channels).map(|c| mean(values.iter().skip(c).step_by(channels).copied())).collect())
             }
             (Some(Pool::Cls), &[_, channels]) => Ok(values[..channels].to_vec()),
+            (Some(Pool::First7), &[FIRST.., height, width]) => Ok(values[..FIRST * height * width].to_vec()),
             (Some(pool), _) => {
                 let what = format!("its output has the shape {shape:?}, which {pool} does not take");
-                Err(Error::input(what, "mean takes [N, C, H, W] or [N, L, C], cls takes the tokens [N, L, C]"))
+                Err(Error::input(
+                    what,
+                    "mean takes [N, C, H, W] or [N, L, C], cls takes the tokens [N, L, C], first7 takes [N, C, H, W]",
+                ))
             }
         }
     }
@@ -84,6 +116,9 @@ mod tests {
         assert_eq!(pooled(&[1, 2, 2, 2], Some(Pool::Mean)).expect("a map"), [1.5, 5.5]);
         assert_eq!(pooled(&[1, 3, 2], Some(Pool::Mean)).expect("tokens"), [2.0, 3.0]);
         assert_eq!(pooled(&[1, 3, 2], Some(Pool::Cls)).expect("tokens"), [0.0, 1.0]);
+        let spatial = pooled(&[1, 9, 2, 1], Some(Pool::First7)).expect("a map");
+        assert_eq!(spatial, (0..14).map(|i| i as f32).collect::<Vec<_>>());
+        assert!(pooled(&[1, 6, 2, 2], Some(Pool::First7)).is_err(), "six channels");
     }
 
     #[test]

@@ -87,11 +87,13 @@ impl FeatureNetwork {
         Ok(Self { name, hash, convention, runtime, layer, graph, bytes: cast.unwrap_or(bytes).into() })
     }
 
-    /// Name of the Frechet distance on these features: `fd.NETWORK.CONVENTION`, or `fid.CONVENTION` for the canonical
-    /// Inception under a convention of the FID tools.
+    /// Name of the Frechet distance on these features: `fd.NETWORK.CONVENTION`, or for the canonical Inception under a
+    /// convention of the FID tools `fid.CONVENTION`, and `sfid.CONVENTION` of its spatial features.
     pub fn metric_name(&self) -> String {
-        match (self.is_canonical(), self.convention) {
-            (true, Convention::Tf | Convention::Pytorch | Convention::Clean) => format!("fid.{}", self.convention),
+        let of_a_tool = matches!(self.convention, Convention::Tf | Convention::Pytorch | Convention::Clean);
+        match of_a_tool && self.graph.canonical {
+            true if self.layer == Layer::default() => format!("fid.{}", self.convention),
+            true if self.layer == Layer::sfid() => format!("sfid.{}", self.convention),
             _ => format!("fd.{}", self.label()),
         }
     }
@@ -101,11 +103,9 @@ impl FeatureNetwork {
         self.graph.canonical && self.layer == Layer::default()
     }
 
-    /// `NETWORK[.OUTPUT][.POOLING].CONVENTION`, the ending of the other metrics' names: `kid.NETWORK.CONVENTION`.
+    /// `NETWORK[.OUTPUT][.POOLING].CONVENTION`, or `NETWORK.sfid.CONVENTION`, the ending of the other metrics' names: `kid.NETWORK.CONVENTION`.
     pub fn label(&self) -> String {
-        let pool = self.layer.pool.map(|pool| pool.to_string());
-        let layer: String = self.layer.output.iter().chain(&pool).map(|part| format!(".{part}")).collect();
-        format!("{}{layer}.{}", self.name, self.convention)
+        format!("{}{}.{}", self.name, self.layer.label(), self.convention)
     }
 
     /// Name of the output that holds the features, and how it is pooled.

@@ -16,6 +16,8 @@ pub enum Resize {
     /// Pillow's bicubic on a floating-point image, with antialias when it shrinks; clipped to \[0, 255\] as by
     /// clean-fid.
     PillowBicubic,
+    /// Pillow's bicubic on an 8-bit image, as torchvision resizes one: rounded to whole levels after either axis.
+    PillowBicubic8Bit,
 }
 
 impl Resize {
@@ -23,6 +25,11 @@ impl Resize {
     pub fn plane(self, plane: &[f32], from: [usize; 2], to: [usize; 2]) -> Result<Vec<f32>> {
         match self {
             Self::PillowBicubic => pillow_bicubic(plane, from, to),
+            Self::PillowBicubic8Bit => {
+                let levels: Vec<u8> = plane.iter().map(|&level| level as u8).collect();
+                let resized = bicubic(levels, PixelType::U8, from, to)?;
+                Ok(resized.buffer().iter().map(|&level| f32::from(level)).collect())
+            }
             _ => Ok(self.two_taps(plane, from, to)),
         }
     }
@@ -59,13 +66,19 @@ impl Resize {
 }
 
 fn pillow_bicubic(plane: &[f32], from: [usize; 2], to: [usize; 2]) -> Result<Vec<f32>> {
-    let failed = |e: &dyn std::fmt::Display| Error::Numerical(format!("resizing {from:?} to {to:?}: {e}"));
     let bytes: Vec<u8> = plane.iter().flat_map(|v| v.to_ne_bytes()).collect();
-    let source = Plane::from_vec_u8(from[1] as u32, from[0] as u32, bytes, PixelType::F32).map_err(|e| failed(&e))?;
-    let mut target = Plane::new(to[1] as u32, to[0] as u32, PixelType::F32);
+    let target = bicubic(bytes, PixelType::F32, from, to)?;
+    let level = |bytes: &[u8]| f32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]).clamp(0.0, 255.0);
+    Ok(target.buffer().chunks_exact(4).map(level).collect())
+}
+
+/// A plane of pixels of one type, given as bytes, resized with antialias.
+fn bicubic(bytes: Vec<u8>, pixels: PixelType, from: [usize; 2], to: [usize; 2]) -> Result<Plane<'static>> {
+    let failed = |e: &dyn std::fmt::Display| Error::Numerical(format!("resizing {from:?} to {to:?}: {e}"));
+    let source = Plane::from_vec_u8(from[1] as u32, from[0] as u32, bytes, pixels).map_err(|e| failed(&e))?;
+    let mut target = Plane::new(to[1] as u32, to[0] as u32, pixels);
     // Pillow's bicubic has a = -1/2: the spline of Catmull and Rom.
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
     Resizer::new().resize(&source, &mut target, &options).map_err(|e| failed(&e))?;
-    let level = |bytes: &[u8]| f32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]).clamp(0.0, 255.0);
-    Ok(target.buffer().chunks_exact(4).map(level).collect())
+    Ok(target)
 }

@@ -1,6 +1,6 @@
 //! Frechet distances against golden values and invariances.
 
-use elbow_metrics::{Error, FeatureProvenance, Features, GaussianFit, Statistics, between_features};
+use elbow_metrics::{Error, FeatureProvenance, Features, GaussianFit, Statistics, TraceAlgorithm, between_features};
 
 use crate::{agrees, features_of, json, made};
 
@@ -27,7 +27,9 @@ fn distance_is_the_golden_value_by_both_algorithms() {
         assert!(agrees(ours.value, exact, 2e-14), "{a}-{b}: {} against {exact}", ours.value);
         // Eigenvalues: as good at full rank, measured 7e-15; roots of rounding errors otherwise, measured 3.4e-9.
         let tolerance = if ours.rank_deficient { 3e-8 } else { 6e-14 };
-        assert!(ours.disagreement / exact < tolerance, "{a}-{b}: disagreement {:e}", ours.disagreement);
+        let disagreement = ours.disagreement.expect("few dimensions");
+        assert!(disagreement / exact < tolerance, "{a}-{b}: disagreement {disagreement:e}");
+        assert!((ours.value - exact).abs() <= ours.error_bound && ours.error_bound < 1e-11 * exact, "{ours:?}");
         assert_eq!(ours.rank_deficient, (a, b) == ("c", "d"));
     }
     // Witness: the square root of a matrix product, as other tools take it, fails this test where the rank is low.
@@ -65,7 +67,8 @@ fn distance_does_not_depend_on_the_number_of_threads() {
         let found = pool
             .install(|| between_features(&made(700, 600, 1), &made(700, 600, 2), &fixture_provenance()))
             .expect("comparable");
-        (found.value.to_bits(), found.by_eigenvalues.to_bits())
+        assert_eq!(found.algorithm, TraceAlgorithm::Eigenvalues);
+        (found.value.to_bits(), found.error_bound.to_bits())
     };
     let one = distance(1);
     assert_eq!([distance(2), distance(5)], [one, one]);
@@ -78,4 +81,48 @@ fn fit_refuses_negative_eigenvalues() {
     let failure = GaussianFit::of_statistics(statistics).err().expect("indefinite");
     assert!(matches!(failure, Error::NegativeEigenvalue { .. }), "{failure:?}");
     assert_eq!(failure.kind(), elbow_base::Kind::Input);
+}
+
+/// A law of `d` dimensions whose variances fall from 1 to `least`, and its distance to itself scaled by `factor`:
+/// (factor - 1)^2 times its trace.
+fn scaled_law(d: usize, least: f64, factor: f64) -> ([GaussianFit; 2], f64) {
+    // Householder's reflection of a diagonal matrix: dense, with known eigenvalues.
+    let direction: Vec<f64> = (0..d).map(|i| ((i * i % 97) as f64 - 48.0) / 40.0).collect();
+    let length: f64 = direction.iter().map(|v| v * v).sum();
+    let reflection = faer::Mat::from_fn(d, d, |i, j| f64::from(i == j) - 2.0 * direction[i] * direction[j] / length);
+    let variance = |i: usize| least.powf(i as f64 / (d - 1) as f64);
+    let scaled = faer::Mat::from_fn(d, d, |i, j| reflection[(i, j)] * variance(j));
+    let covariance = &scaled * reflection.transpose();
+    let covariance = faer::Mat::from_fn(d, d, |i, j| (covariance[(i, j)] + covariance[(j, i)]) / 2.0);
+    let total: f64 = (0..d).map(|i| covariance[(i, i)]).sum();
+    let fit = |covariance: faer::Mat<f64>| {
+        GaussianFit::of_statistics(Statistics { mean: vec![0.0; d], covariance, n: None, provenance: None })
+            .expect("a covariance")
+    };
+    let squared = factor * factor;
+    let other = faer::Mat::from_fn(d, d, |i, j| squared * covariance[(i, j)]);
+    ([fit(covariance), fit(other)], (factor - 1.0).powi(2) * total)
+}
+
+#[test]
+fn many_dimensions_have_a_distance_within_its_error_bound() {
+    // Variances down to 1e-2 and 1e-6: eigenvalues. Down to 1e-13: the bound is too large, and the nuclear norm decides.
+    for (least, algorithm) in [
+        (1e-2, TraceAlgorithm::Eigenvalues),
+        (1e-6, TraceAlgorithm::Eigenvalues),
+        (1e-13, TraceAlgorithm::SingularValues),
+    ] {
+        let ([a, b], exact) = scaled_law(300, least, 1.5);
+        let found = a.distance(&b).expect("comparable");
+        let error = (found.value - exact).abs();
+        println!("{least:e}: error {error:e}, bound {:e}, {:?}", found.error_bound, found.algorithm);
+        assert_eq!((found.algorithm, found.by_eigenvalues), (algorithm, None), "{least:e}");
+        assert!(error <= found.error_bound && found.error_bound < 1e-5 * exact, "{least:e}: {found:?}");
+        assert_eq!(a.to(&b).expect("comparable").to_bits(), found.value.to_bits());
+        // The other algorithm, on request.
+        let verified = a.verified(&b).expect("agree");
+        assert_eq!(verified.algorithm, TraceAlgorithm::SingularValues);
+        assert!((verified.value - found.value).abs() <= found.error_bound + verified.error_bound, "{verified:?}");
+        assert!(verified.disagreement.is_some());
+    }
 }

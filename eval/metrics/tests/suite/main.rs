@@ -23,6 +23,7 @@ mod frechet;
 mod images;
 mod metrics;
 mod networks;
+mod other_networks;
 mod standard_errors;
 mod statistics;
 

@@ -1,10 +1,10 @@
 //! KID, precision and recall, density and coverage, the Inception Score and the Frechet distance on given features,
 //! against exact values and the reference tools (`fixtures/metrics`).
 
-use elbow_base::Silent;
+use elbow_base::{Key, Silent};
 use elbow_metrics::{
-    Balls, Boundary, FeatureProvenance, Features, GaussianFit, Prdc, Statistics, between_features, inception_score,
-    kid, prdc,
+    Balls, Boundary, FeatureProvenance, Features, GaussianFit, Prdc, Statistics, between_features, directions,
+    inception_score, kid, mind, prdc, spread_of_left_out,
 };
 use serde_json::Value;
 
@@ -255,4 +255,56 @@ fn kid_prdc_and_statistics_do_not_depend_on_blocks() {
     let variance = x.rows().map(|row| (f64::from(row[1]) - mean).powi(2)).sum::<f64>() / 1024.0;
     close(whole.covariance[(1, 1)], variance, 1e-13, "a last block of one image");
     assert_eq!(whole.n, Some(1025));
+}
+
+fn mind_of(name: &str) -> elbow_metrics::Mind {
+    let [x, y] = pair(name);
+    let directions = features_of(&format!("mind/{name}.directions.npy"));
+    mind(&x, &y, &directions, 10, &Key::new(0, "blocks"), &Silent).expect("comparable")
+}
+
+#[test]
+fn mind_is_exact_for_sets_of_any_sizes() {
+    let golden = json("mind/golden.json");
+    for name in ["full", "uneven", "thin", "ties"] {
+        let ours = mind_of(name);
+        // Measured below 1.1e-15.
+        close(ours.value, number(&golden[name]["mind"]), 1e-14, name);
+        // Witnesses: unsorted numbers, absolute differences; the larger set cut to the size of the other.
+        for (witness, value) in golden[name]["witness"].as_object().expect("an object") {
+            let is_equal = witness == "truncated" && name != "uneven";
+            assert_eq!(agrees(ours.value, number(value), 1e-14), is_equal, "{name}: {witness}");
+        }
+    }
+}
+
+#[test]
+fn mind_of_a_shift_is_three_times_its_squared_length() {
+    let [x, _] = pair("full");
+    let shift: Vec<f32> = (0..x.dimension).map(|i| if i < 4 { 0.5 } else { 0.0 }).collect();
+    let moved = x.rows().flat_map(|row| row.iter().zip(&shift).map(|(v, s)| v + s)).collect();
+    let moved = Features { dimension: x.dimension, values: moved };
+    let directions = directions(x.dimension, 4000, &Key::new(1, "directions"));
+    let found = mind(&moved, &x, &directions, 10, &Key::new(0, "blocks"), &Silent).expect("comparable");
+    // 4 * 0.25 = 1, over directions.
+    let error = spread_of_left_out(&found.without_direction);
+    assert!((found.value - 3.0).abs() < 4.0 * error && error < 0.1, "{} +- {error}", found.value);
+    assert!(mind(&x, &x, &directions, 10, &Key::new(0, "blocks"), &Silent).expect("comparable").value == 0.0);
+}
+
+#[test]
+fn mind_has_no_error_without_blocks_and_does_not_depend_on_them() {
+    let [x, y] = pair("thin");
+    let directions = features_of("mind/thin.directions.npy");
+    let with = |blocks: usize| mind(&x, &y, &directions, blocks, &Key::new(0, "blocks"), &Silent).expect("comparable");
+    let ten = with(10);
+    assert_eq!((ten.without_block.len(), ten.without_direction.len()), (10, 12));
+    for blocks in [0, 1, 61] {
+        let found = with(blocks);
+        assert_eq!((found.value, found.standard_error()), (ten.value, None), "{blocks}");
+    }
+    // Without a block it is the MIND of the others.
+    let order = elbow_metrics::shuffled(60, &Key::new(0, "blocks"));
+    let others = mind(&x.select(&order[6..]), &y, &directions, 0, &Key::new(0, "blocks"), &Silent).expect("comparable");
+    assert!(agrees(ten.without_block[0], others.value, 1e-14), "{} {}", ten.without_block[0], others.value);
 }

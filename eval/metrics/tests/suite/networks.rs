@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Images of any sizes.
-struct Assorted(Vec<Image>);
+pub struct Assorted(pub Vec<Image>);
 
 impl ImageSet for Assorted {
     fn source(&self) -> String {
@@ -51,13 +51,13 @@ fn weights(name: &str, seed: &str, shape: &[usize]) -> Vec<f32> {
         .collect()
 }
 
-type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+pub type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
-fn skeleton() -> Inception {
+pub fn skeleton() -> Inception {
     Inception::skeleton(&fixture("inception/inception-skeleton.onnx")).expect("bundled")
 }
 
-fn seeded() -> Tensors {
+pub fn seeded() -> Tensors {
     let shapes = skeleton().weights();
     shapes.into_iter().map(|(name, shape)| (name.clone(), (shape.clone(), weights(&name, &name, &shape)))).collect()
 }

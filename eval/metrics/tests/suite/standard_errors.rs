@@ -1,7 +1,9 @@
 //! Standard errors and extrapolation, against the spread over fresh draws of known laws.
 
 use elbow_base::{Key, Silent};
-use elbow_metrics::{FeatureProvenance, Features, GaussianFit, Statistics, extrapolated, kid, standard_error};
+use elbow_metrics::{
+    FeatureProvenance, Features, GaussianFit, Statistics, directions, extrapolated, kid, mind, standard_error,
+};
 use rand_distr::{Distribution, StandardNormal};
 
 const DIMENSION: usize = 6;
@@ -117,4 +119,23 @@ fn kid_error_is_the_spread_of_kid_over_fresh_images() {
     let [mean, spread] = mean_and_deviation(&null);
     assert!(mean.abs() < 3.0 * spread / 200_f64.sqrt(), "{mean} +- {}", spread / 200_f64.sqrt());
     assert!(null.iter().any(|v| *v < 0.0));
+}
+
+#[test]
+fn mind_error_is_the_spread_of_mind_over_fresh_images_and_directions() {
+    let bar = Silent;
+    let reference = normal(400, 0.0, &key(9000));
+    let (mut values, mut errors) = (Vec::new(), Vec::new());
+    for draw in 0..200 {
+        let own = key(9001 + draw);
+        let (x, along) = (normal(200, 0.3, &own.fold(0)), directions(DIMENSION, 20, &own.fold(1)));
+        let found = mind(&x, &reference, &along, 20, &own.fold(2), &bar).expect("enough");
+        values.push(found.value);
+        errors.push(found.standard_error().expect("blocks"));
+    }
+    let [_, spread] = mean_and_deviation(&values);
+    let [error, _] = mean_and_deviation(&errors);
+    // 200 draws give a standard deviation to 5 %.
+    println!("error {error}, spread {spread}: {}", error / spread);
+    assert!((error / spread - 1.0).abs() < 0.15, "{error} against {spread}");
 }

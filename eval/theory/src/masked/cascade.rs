@@ -35,6 +35,12 @@ pub fn cascade(
     (result.states, result.length) = (Some(enumeration.states()), Some(length));
     result.factorization = gap::total_correlations(enumeration, schedule, steps);
     let pairs = enumeration.index().pairs();
+    if !enumeration.is_walked() {
+        result.notes.push(format!(
+            "gap is summed over single sequences, since {pairs:.1e} transitions are too many to walk: Theorem 1 is an \
+             identity of these sums, and its residual shows rounding alone"
+        ));
+    }
     if steps as f64 * pairs <= MAX_WORK {
         result.data_model_kl = sampler_law::data_model_kl(enumeration, schedule.alpha(1.0), &grid.xi[1..]);
     } else {

@@ -15,6 +15,10 @@ use crate::error::Error;
 use crate::pattern_index::PatternIndex;
 use crate::toy::{Toy, pattern_text};
 
+/// Largest number of pairs (z_t, z_s), (2V + 1)^L, that are walked: about three seconds on two cores. The gaps of larger
+/// toys come from sums over single sequences.
+const MAX_PAIRS: f64 = 3e8;
+
 /// A toy with everything that does not depend on the schedule. L is the number of tokens, V that of data values.
 pub struct Enumeration {
     index: PatternIndex,
@@ -27,15 +31,16 @@ pub struct Enumeration {
     visible_log: Vec<f64>,
     cross_entropy: Vec<f64>,
     reveal: RevealKl,
+    is_walked: bool,
 }
 
 impl Enumeration {
     /// Tabulates `toy` with its own denoiser.
     ///
-    /// Cost: O((2V + 1)^L) time and O((V + 1)^L L) memory.
+    /// Cost: O((2V + 1)^L) time where these are at most 3e8, else O((V + 1)^L V L); O((V + 1)^L L) memory.
     pub fn new(toy: &Toy) -> Result<Self, Error> {
         toy.check()?;
-        Self::with_denoiser(toy, |index, marginal| DenoiserTable::of_toy(toy, index, marginal))
+        Self::with_denoiser(toy, MAX_PAIRS, |index, marginal| DenoiserTable::of_toy(toy, index, marginal))
     }
 
     /// Tabulates `toy` with another denoiser, given as probabilities mu_theta(z)\[n, v\], shape \[(V + 1)^L, L, V\]
@@ -49,10 +54,15 @@ impl Enumeration {
             return Err(Error::invalid(what, format!("give {expected}: one per pattern, position and value")));
         }
         let rows = mu.chunks(toy.states).enumerate().map(|(row, mu)| (row / length, row % length, mu));
-        Self::with_denoiser(toy, |index, marginal| DenoiserTable::from_rows(rows, index, marginal))
+        Self::with_denoiser(toy, MAX_PAIRS, |index, marginal| DenoiserTable::from_rows(rows, index, marginal))
     }
 
-    fn with_denoiser(toy: &Toy, denoiser: impl FnOnce(&PatternIndex, &[f64]) -> DenoiserTable) -> Result<Self, Error> {
+    /// Walks the pairs (z_t, z_s) where they are at most `most_pairs`.
+    pub(super) fn with_denoiser(
+        toy: &Toy,
+        most_pairs: f64,
+        denoiser: impl FnOnce(&PatternIndex, &[f64]) -> DenoiserTable,
+    ) -> Result<Self, Error> {
         let index = PatternIndex::with_mask(toy.states, toy.length);
         let number = |word: &[u8]| index.number(word.iter().map(|&d| usize::from(d)));
         let outcomes: Vec<(usize, f64)> = toy.outcomes.iter().map(|(word, p)| (number(word), *p)).collect();
@@ -71,8 +81,12 @@ impl Enumeration {
         };
         let visible_log = rows(visible_set_sums::visible_log(&index, &log_marginal), index.length + 1);
         let cross_entropy = rows(visible_set_sums::cross_entropy(&index, &denoiser), index.length);
-        let reveal = RevealKl::new(&index, &marginal, &log_marginal, &denoiser);
-        Ok(Self { index, outcomes, marginal, denoiser, visible_log, cross_entropy, reveal })
+        let is_walked = index.pairs() <= most_pairs;
+        let reveal = match is_walked {
+            true => RevealKl::new(&index, &marginal, &log_marginal, &denoiser),
+            false => RevealKl::from_single_sequences(&index, &marginal, &log_marginal, &denoiser),
+        };
+        Ok(Self { index, outcomes, marginal, denoiser, visible_log, cross_entropy, reveal, is_walked })
     }
 
     /// The numbering of partially masked sequences.
@@ -131,6 +145,23 @@ impl Enumeration {
     /// The same sums with the product of the exact posteriors: the total correlation of the revealed tokens, nats.
     pub fn reveal_correlation(&self) -> &[Vec<f64>] {
         &self.reveal.correlation
+    }
+
+    /// Whether [`Enumeration::reveal_kl`] is summed from its terms over all pairs (z_t, z_s). For larger toys it comes
+    /// from single sequences, and Theorem 1 shows rounding errors alone.
+    pub fn is_walked(&self) -> bool {
+        self.is_walked
+    }
+
+    /// Refuses a toy whose pairs are too many to walk, for what has no other way.
+    pub fn check_walked(&self) -> Result<(), Error> {
+        if self.is_walked {
+            return Ok(());
+        }
+        let (base, length) = (2 * self.states() + 1, self.length());
+        let what =
+            format!("too large: {base}^{length} = {:.1e} pairs of sequences of a reverse step", self.index.pairs());
+        Err(Error::TooLarge { what, limit: MAX_PAIRS as u64 })
     }
 
     /// The denoiser's probabilities, shaped as in [`Enumeration::with_probabilities`]; 1 at visible positions.

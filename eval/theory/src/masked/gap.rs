@@ -10,7 +10,7 @@ use super::time_grid::TimeGrid;
 /// Each is the expected KL of the joint reverse kernels over all tokens,
 /// `E_{q(z_t)} KL(q(z_s | z_t) || p_theta(z_s | z_t))`, and never a difference of bounds: the test of Theorem 1 compares
 /// it with those differences. Cost: O(T L^2); the sums over the (2V + 1)^L pairs (z_t, z_s) are done in
-/// [`Enumeration::new`].
+/// [`Enumeration::new`], or avoided where they are too many ([`Enumeration::is_walked`]).
 pub fn gaps(enumeration: &Enumeration, schedule: &MaskedSchedule, steps: usize) -> Vec<f64> {
     let grid = TimeGrid::new(schedule, steps, enumeration.length());
     (1..=steps).map(|i| grid.over_reverse_paths(i, enumeration.reveal_kl())).collect()

@@ -14,6 +14,7 @@ mod per_sequence;
 pub mod published_losses;
 mod reveal_kl;
 pub mod reveal_order;
+mod reveal_sums;
 mod reverse_paths;
 pub mod sampler_law;
 mod time_grid;

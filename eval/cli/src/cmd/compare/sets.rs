@@ -33,6 +33,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments, reference: &str) -> Res
             metrics: metrics.clone(),
             options: MetricOptions {
                 blocks: arguments.blocks.unwrap_or(10) as usize,
+                verify: false,
                 splits: 1,
                 extrapolate: None,
                 per_class: false,

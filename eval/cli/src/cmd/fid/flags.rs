@@ -33,12 +33,13 @@ pub struct WhichNetwork {
     network: Option<Network>,
     #[command(flatten)]
     runtime: RuntimeFlag,
-    /// Output of the network that holds the features [default: features, pooler_output or image_embeds, or its only output;
-    /// never logits]. It becomes part of the metric's name
+    /// Output of the network that holds the features, or a tensor inside it [default: features, pooler_output or
+    /// image_embeds, or its only output; never logits]; sfid for the spatial features of the exported Inception. It becomes
+    /// part of the metric's name
     #[arg(long, value_name = "NAME")]
     features: Option<String>,
-    /// How a map [N, C, H, W] or tokens [N, L, C] become one vector per image: mean over all positions, or cls, the first
-    /// token [default: refused]. It becomes part of the metric's name
+    /// How a map [N, C, H, W] or tokens [N, L, C] become one vector per image: mean over all positions, cls, the first
+    /// token, or first7, seven channels at all positions [default: refused]. It becomes part of the metric's name
     #[arg(long, value_name = "NAME", value_parser = one_of::<Pool>())]
     pool: Option<Pool>,
 }
@@ -106,7 +107,10 @@ impl WhichNetwork {
         let runtime = self.runtime.find(workspace)?;
         let small = scans.iter().all(|scan| scan.is_all([8, 8, 1]));
         let network = self.network.clone().unwrap_or_else(|| Network::default_for(small));
-        let layer = Layer { output: self.features.clone(), pool: self.pool };
+        let layer = match (self.features.as_deref(), self.pool) {
+            (Some(Layer::SFID), None) => Layer::sfid(),
+            (output, pool) => Layer { output: output.map(str::to_owned), pool },
+        };
         network.open(workspace, convention, runtime, layer)
     }
 }

@@ -57,7 +57,7 @@ pub(super) fn with_flags(mut failure: Error) -> Error {
             Some("say how to pool them: --pool mean, or for tokens [N, L, C] --pool cls, the first of them")
         }
         MetricsError::UnknownConvention(_) => {
-            Some("say --convention unit, signed, tf, pytorch, clean or lite: the number depends on it")
+            Some("say --convention unit, signed, tf, pytorch, clean, lite, dinov2 or clip: the number depends on it")
         }
         MetricsError::NoCudaRuntime(_) => Some("name libonnxruntime.so of onnxruntime-gpu with --ort-lib"),
         MetricsError::CudaDevice(..) => Some("use --device cpu, or name the library of onnxruntime-gpu with --ort-lib"),

@@ -3,12 +3,14 @@
 
 mod cascade;
 mod class_samples;
+mod conditional_paths;
 mod devices;
 mod digits;
 mod equivalence;
 mod estimator;
 mod figures;
 mod fixtures;
+mod floor;
 mod frechet;
 mod gap_profile;
 mod gaussian;
@@ -45,14 +47,16 @@ use crate::claims::claim_file::NamedParse;
 use crate::claims::context::Check;
 
 /// Every kind of check of the bundled claims: its name in claim files, and the type of its parameters.
-pub const BUNDLED: [NamedParse; 27] = [
+pub const BUNDLED: [NamedParse; 29] = [
     ("cascade", parse::<cascade::Cascades>),
     ("class-samples", parse::<class_samples::ClassSamples>),
+    ("conditional-paths", parse::<conditional_paths::ConditionalPaths>),
     ("devices", parse::<devices::Devices>),
     ("digits", parse::<digits::TrainedDigits>),
     ("equivalence", parse::<equivalence::Equivalence>),
     ("estimator", parse::<estimator::Estimator>),
     ("families", parse::<masked_vs_gaussian::MaskedVsGaussian>),
+    ("floor", parse::<floor::Floor>),
     ("frechet", parse::<frechet::Frechet>),
     ("gap-profile", parse::<gap_profile::GapProfile>),
     ("gaussian", parse::<gaussian::Gaussian>),

@@ -30,7 +30,8 @@ const LOGITS: &str = "logits";
 const ADVICE: &str = "give an ONNX network of one image input [N, C, H, W]";
 
 /// Reads the inputs and outputs of a network from the bytes of an ONNX file. `features` names the output of the
-/// features, where it is not the one that is known. Other bytes come with it where it had to be made one of single precision and of one image.
+/// features, where it is not the one that is known. Other bytes come with it where it had to be made one of
+/// single precision and of one image, or where the features are a tensor inside it.
 pub fn read(bytes: &[u8], features: Option<&str>) -> Result<(Graph, Option<Vec<u8>>)> {
     let wrong = |what: &str| Error::input(what, ADVICE);
     let model = tract_onnx::onnx().proto_model_for_read(&mut &*bytes);
@@ -39,6 +40,7 @@ pub fn read(bytes: &[u8], features: Option<&str>) -> Result<(Graph, Option<Vec<u
     let graph = model.graph.as_mut().ok_or_else(|| wrong("it has no graph"))?;
     structure::check(graph)?;
     let place = image_input(graph)?;
+    let promoted = features.is_some_and(|name| promote(graph, name));
     let features = features_output(graph, features)?;
     let is_vector = |output: &ValueInfoProto| dims(output).is_none_or(|dims| dims.len() <= 2);
     let logits = graph.output.iter().position(|output| output.name == LOGITS && is_vector(output));
@@ -49,7 +51,7 @@ pub fn read(bytes: &[u8], features: Option<&str>) -> Result<(Graph, Option<Vec<u
     let (kind, cast) = precision::make_single(graph, place, &outputs)?;
     let input = Input { channels, size, levels: kind == DataType::Uint8 };
     let graph = Graph { input, features: (features, name), logits, canonical };
-    Ok((graph, (batched || cast).then(|| model.encode_to_vec())))
+    Ok((graph, (batched || cast || promoted).then(|| model.encode_to_vec())))
 }
 
 /// The one input that is no weight.
@@ -61,6 +63,18 @@ fn image_input(graph: &GraphProto) -> Result<usize> {
         [input] => Ok(input),
         _ => Err(Error::input(format!("it has {} inputs: {}", inputs.len(), listed(&graph.input)), ADVICE)),
     }
+}
+
+/// Makes a tensor inside the network an output of it; whether it was none, and a node computes it.
+fn promote(graph: &mut GraphProto, name: &str) -> bool {
+    let is_output = graph.output.iter().any(|output| output.name == name);
+    let is_computed = graph.node.iter().any(|node| node.output.iter().any(|output| output == name));
+    if is_output || !is_computed {
+        return false;
+    }
+    // Its type and shape follow from the graph.
+    graph.output.push(ValueInfoProto { name: name.to_owned(), ..Default::default() });
+    true
 }
 
 /// The output of the features: the one that is named, or one of a known name, or the only one. Class logits are taken

@@ -28,7 +28,7 @@ pub struct ImageDistance {
     /// The feature network: digits-classifier, lite0, inception, or an ONNX file [default: digits-classifier for grey
     /// images of 8x8, lite0 for others].
     network: Option<String>,
-    /// How pixels become the network's input: unit, signed, tf, pytorch, clean or lite [default: the bundled networks' own].
+    /// How pixels become the network's input: unit, signed, tf, pytorch, clean, lite, dinov2 or clip [default: the bundled networks' own].
     convention: Option<String>,
     /// The output of the network that holds the features.
     features: Option<String>,
@@ -194,6 +194,7 @@ impl Check for ImageDistance {
             metrics: vec![metric],
             options: MetricOptions {
                 blocks: self.blocks,
+                verify: false,
                 splits: 10,
                 extrapolate: None,
                 per_class: false,

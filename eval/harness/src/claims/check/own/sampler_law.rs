@@ -116,6 +116,7 @@ impl SamplerLaw {
             }
             Law::AnyOrder => any_order_law(all),
             Law::Ancestral => {
+                all.check_walked()?;
                 let (grid, steps) = (self.grid()?, self.steps.unwrap_or(1));
                 let times: Vec<f64> = (0..=steps).map(|i| grid.time(i, steps)).collect();
                 sampler_law(all, &self.schedule(context)?, &times)
