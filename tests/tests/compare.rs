@@ -143,7 +143,7 @@ fn sets_are_compared_by_their_distances_from_a_reference() {
         (&["compare", "digits:test", "digits:train", "--reference", "digits:train"][..], "A has 299 images and B 1498"),
         (
             &["compare", "digits:test", "digits:test", "--reference", "digits:train", "--metrics", "is"],
-            "only fd and kid",
+            "only fd, kid and mind",
         ),
         (&["compare", "digits:test", "digits:test"], "--reference SET"),
         (

@@ -88,10 +88,14 @@ pub fn by_singular_values(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Result<Root
     // The sum of squares is that of the entries: a check by another way.
     let (squares, norm) = (values.iter().map(|v| v * v).sum::<f64>().sqrt(), product.norm_l2());
     let granted = ROUNDINGS * values.len() as f64 * f64::EPSILON * norm;
-    if !((squares - norm).abs() <= granted) {
-        return Err(Error::Numerical(format!("singular values of the norm {squares} for a matrix of {norm}")));
+    match (squares - norm).abs() <= granted {
+        true => Ok(RootTrace {
+            value: values.iter().sum(),
+            error_bound: granted,
+            algorithm: TraceAlgorithm::SingularValues,
+        }),
+        false => Err(Error::Numerical(format!("singular values of the norm {squares} for a matrix of {norm}"))),
     }
-    Ok(RootTrace { value: values.iter().sum(), error_bound: granted, algorithm: TraceAlgorithm::SingularValues })
 }
 
 /// A symmetric matrix Q T Q^T, T tridiagonal.

@@ -42,7 +42,7 @@ pub enum Convention {
 /// Means and deviations of red, green and blue in \[0, 1\] that DINOv2 was trained with: those of ImageNet.
 const IMAGENET: [[f32; 3]; 2] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
 /// The same of CLIP.
-const CLIP: [[f32; 3]; 2] = [[0.481_454_66, 0.457_827_5, 0.408_210_73], [0.268_629_54, 0.261_302_58, 0.275_777_11]];
+const CLIP: [[f32; 3]; 2] = [[0.481_454_66, 0.457_827_5, 0.408_210_73], [0.268_629_54, 0.261_302_6, 0.275_777_1]];
 
 elbow_base::names!(Convention, "network convention":
     Unit = "unit", Signed = "signed", Tf = "tf", Pytorch = "pytorch", Clean = "clean", Lite = "lite",

@@ -83,7 +83,9 @@ impl Output {
                 Ok((0..channels).map(|c| mean(values.iter().skip(c).step_by(channels).copied())).collect())
             }
             (Some(Pool::Cls), &[_, channels]) => Ok(values[..channels].to_vec()),
-            (Some(Pool::First7), &[FIRST.., height, width]) => Ok(values[..FIRST * height * width].to_vec()),
+            (Some(Pool::First7), &[channels, height, width]) if channels >= FIRST => {
+                Ok(values[..FIRST * height * width].to_vec())
+            }
             (Some(pool), _) => {
                 let what = format!("its output has the shape {shape:?}, which {pool} does not take");
                 Err(Error::input(

@@ -4,7 +4,6 @@ use elbow_base::Silent;
 use elbow_metrics::{CANONICAL_WEIGHTS, Convention, FeatureNetwork, Image, Layer, Pool, Runtime};
 use serde_json::Value;
 
-use crate::fixture::fixture;
 use crate::networks::{Assorted, seeded, skeleton};
 use crate::{bundled, json, largest, noise, numbers};
 

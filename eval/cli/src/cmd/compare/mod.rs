@@ -42,7 +42,7 @@ pub struct Arguments {
     /// Compare sets: the reference of their distances, as in `elbow fid calc`
     #[arg(long, value_name = "SET", conflicts_with_all = ["ModelArguments", "TextFlags"])]
     reference: Option<String>,
-    /// What to measure of sets, separated by commas: fd, kid [default: fd,kid]
+    /// What to measure of sets, separated by commas: fd, kid, mind [default: fd,kid]
     #[arg(long, value_delimiter = ',', value_name = "NAMES", requires = "reference", value_parser = one_of::<Metric>())]
     metrics: Vec<Metric>,
     /// Disjoint blocks of images that are left out of A and B in turn, 2 to 50 [default: 10]

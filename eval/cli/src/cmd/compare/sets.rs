@@ -15,8 +15,9 @@ pub fn run(workspace: &Workspace, arguments: &Arguments, reference: &str) -> Res
         [] => vec![Metric::Fd, Metric::Kid],
         named => named.to_vec(),
     };
-    if let Some(other) = metrics.iter().find(|metric| ![Metric::Fd, Metric::Kid].contains(metric)) {
-        return Err(Error::input(format!("--metrics {other}: only fd and kid are compared"), "name fd, kid or both"));
+    if let Some(other) = metrics.iter().find(|metric| ![Metric::Fd, Metric::Kid, Metric::Mind].contains(metric)) {
+        let what = format!("--metrics {other}: only fd, kid and mind are compared");
+        return Err(Error::input(what, "name one of them or more"));
     }
     if let Some(run) = [&arguments.a, &arguments.b].into_iter().find(|name| is_model(name)) {
         let advice = "draw its samples first, with `elbow sample`, and name their file; or leave --reference out";
