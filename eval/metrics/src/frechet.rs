@@ -13,7 +13,8 @@ use serde::Serialize;
 
 use crate::features::{FeatureProvenance, Features};
 use crate::root_trace::{
-    RootTrace, SMALL, TraceAlgorithm, by_plain_eigenvalues, by_singular_values, no_convergence, root_trace,
+    RootTrace, SMALL, TraceAlgorithm, by_plain_eigenvalues, by_singular_values, error_of_root, no_convergence,
+    root_trace,
 };
 use crate::stats::{Statistics, centred};
 use crate::{Error, Result};
@@ -106,13 +107,19 @@ impl GaussianFit {
     fn trace(&self, other: &Self, spread: f64) -> Result<RootTrace> {
         on_one_thread();
         let sides = [self, other];
-        root_trace(sides.map(|side| side.root.as_ref()), sides.map(|side| side.statistics.covariance.as_ref()), spread)
+        let [a, b] = sides.map(|side| side.root.as_ref());
+        let found = root_trace([a, b], other.statistics.covariance.as_ref(), spread)?;
+        if found.algorithm == TraceAlgorithm::Eigenvalues {
+            for side in sides {
+                let error = error_of_root(side.root.as_ref(), side.statistics.covariance.as_ref());
+                side.check_root(error, 1.0)?;
+            }
+        }
+        Ok(found)
     }
 
-    /// Refuses a root whose square is not the covariance: two algorithms of one root would agree on its error.
-    fn check_root(&self) -> Result<()> {
-        let (root, covariance) = (&self.root, &self.statistics.covariance);
-        let (error, size) = ((root.transpose() * root - covariance).norm_max(), covariance.norm_max());
+    /// Refuses a root whose square is not the covariance, which has this size.
+    fn check_root(&self, error: f64, size: f64) -> Result<()> {
         match error <= self.root_error * size {
             true => Ok(()),
             false => Err(Error::Numerical(format!("the root of a covariance is off by {error:e} of {size:e}"))),
@@ -141,7 +148,9 @@ impl GaussianFit {
         let [a, b] = [self, other].map(|side| side.root.as_ref());
         let eigenvalues = || {
             on_one_thread();
-            self.check_root()?;
+            // The other algorithm uses the same square root, so their agreement would not show an error of it.
+            let (root, covariance) = (&self.root, &first.covariance);
+            self.check_root((root.transpose() * root - covariance).norm_max(), covariance.norm_max())?;
             by_plain_eigenvalues(a, second.covariance.as_ref())
         };
         let (nuclear, eigenvalues) = rayon::join(|| by_singular_values(a, b), eigenvalues);

@@ -65,20 +65,35 @@ const ABOVE: f64 = 2.0;
 /// Roundings that a backward stable algorithm is granted, per dimension and per count.
 const ROUNDINGS: f64 = 8.0;
 
-/// The trace from the roots `a` \[r, d\] and `b` \[s, d\], of the covariances `covariances`: by eigenvalues where they are many
-/// and their error bound is small, else by singular values. `spread`: tr S_1 + tr S_2.
-pub fn root_trace(
-    [a, b]: [MatRef<'_, f64>; 2],
-    [first, second]: [MatRef<'_, f64>; 2],
-    spread: f64,
-) -> Result<RootTrace> {
-    if a.nrows().min(b.nrows()) > SMALL {
-        let found = if a.nrows() <= b.nrows() { by_eigenvalues(a, b, second) } else { by_eigenvalues(b, a, first) }?;
+/// The trace from the roots `a` \[r, d\] and `b` \[s, d\] of two covariances: by eigenvalues where both roots have many rows, as
+/// many as columns, and the error bound is small, else by singular values: fewer rows make zero eigenvalues, whose roots
+/// lose half of the digits. `spread`: tr S_1 + tr S_2.
+pub fn root_trace([a, b]: [MatRef<'_, f64>; 2], second: MatRef<'_, f64>, spread: f64) -> Result<RootTrace> {
+    if a.ncols() > SMALL && [a, b].iter().all(|root| root.nrows() == root.ncols()) {
+        let found = by_eigenvalues(a, b, second)?;
         if found.error_bound <= ACCEPTED * spread {
             return Ok(found);
         }
     }
     by_singular_values(a, b)
+}
+
+/// The error of A^T A relative to S, in the Frobenius norm: from products with random vectors.
+pub fn error_of_root(a: MatRef<'_, f64>, covariance: MatRef<'_, f64>) -> f64 {
+    let probes = probes(a.ncols());
+    let difference = a.transpose() * (a * &probes) - covariance * &probes;
+    estimate(&difference) / covariance.norm_l2()
+}
+
+/// Standard normal vectors, the same in every run.
+fn probes(n: usize) -> Mat<f64> {
+    let mut rng = Key::new(0, "probes of a trace").rng();
+    Mat::from_fn(n, PROBES, |_, _| Distribution::<f64>::sample(&StandardNormal, &mut rng))
+}
+
+/// A bound of the Frobenius norm of a matrix from its products with the probes.
+fn estimate(products: &Mat<f64>) -> f64 {
+    ABOVE * products.norm_l2() / (PROBES as f64).sqrt()
 }
 
 /// The trace as the nuclear norm of A B^T.
@@ -166,8 +181,7 @@ impl Reduced {
     /// random vectors.
     fn distance_from(&self, a: MatRef<'_, f64>, covariance: MatRef<'_, f64>) -> f64 {
         let n = self.matrix.nrows();
-        let mut rng = Key::new(0, "probes of a trace").rng();
-        let probes = Mat::from_fn(n, PROBES, |_, _| Distribution::<f64>::sample(&StandardNormal, &mut rng));
+        let probes = probes(n);
         let exact = a * (covariance * (a.transpose() * &probes));
         let mut turned = probes.clone();
         self.turn(&mut turned, true);
@@ -180,9 +194,8 @@ impl Reduced {
             above + diagonal[i] * turned[(i, k)] + below
         });
         self.turn(&mut rebuilt, false);
-        let estimate = |difference: Mat<f64>| ABOVE * difference.norm_l2() / (PROBES as f64).sqrt();
         let norm = diagonal.iter().map(|v| v * v).chain(off.iter().map(|v| 2.0 * v * v)).sum::<f64>().sqrt();
-        estimate(exact - rebuilt) + estimate(back - probes) * norm
+        estimate(&(exact - rebuilt)) + estimate(&(back - probes)) * norm
     }
 }
 

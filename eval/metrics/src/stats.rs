@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use elbow_arrays::{NpzReader, NpzWriter};
-use faer::linalg::matmul::triangular::{BlockStructure, matmul};
+use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 
 use crate::contents::statistics_names;
@@ -59,16 +59,8 @@ impl Statistics {
         mean.iter_mut().for_each(|sum| *sum /= n as f64);
         let centred = centred(features, &mean);
         let mut covariance = Mat::zeros(d, d);
-        // Threads divide the entries, never the sum of one entry: digits do not depend on their number. Half of them are
-        // enough.
-        let (lower, whole) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
-        let (left, right) = (centred.transpose(), centred.as_ref());
-        matmul(&mut covariance, lower, Accum::Replace, left, whole, right, whole, 1.0, Par::rayon(0));
-        for j in 0..d {
-            for i in 0..j {
-                covariance[(i, j)] = covariance[(j, i)];
-            }
-        }
+        // Threads divide the entries, never the sum of one entry: digits do not depend on their number.
+        matmul(&mut covariance, Accum::Replace, centred.transpose(), &centred, 1.0, Par::rayon(0));
         Self { mean, covariance, n: Some(n as u64), provenance: Some(provenance.clone()) }
     }
 
