@@ -221,7 +221,7 @@ mod tests {
         };
         assert_eq!(ids(&["all"]).expect("all").len(), claims.iter().count());
         let text = ids(&["text", "text", "zero-shot"]).expect("a suite");
-        assert_eq!(text, ["nucleus-entropy", "text-learns", "zero-shot"]);
+        assert_eq!(text, ["frontiers", "frontiers-long", "nucleus-entropy", "text-learns", "zero-shot"]);
         let failure = ids(&["zero-shott"]).expect_err("no such claim");
         assert_eq!(failure.advice, "did you mean zero-shot?");
     }

@@ -38,6 +38,7 @@ mod statistics;
 mod text;
 mod toy_frontier;
 mod toy_training;
+mod trained_frontier;
 mod trainings;
 mod weighting_study;
 
@@ -48,7 +49,7 @@ use crate::claims::claim_file::NamedParse;
 use crate::claims::context::Check;
 
 /// Every kind of check of the bundled claims: its name in claim files, and the type of its parameters.
-pub const BUNDLED: [NamedParse; 30] = [
+pub const BUNDLED: [NamedParse; 31] = [
     ("block-noise", parse::<block_noise::BlockNoise>),
     ("cascade", parse::<cascade::Cascades>),
     ("class-samples", parse::<class_samples::ClassSamples>),
@@ -77,6 +78,7 @@ pub const BUNDLED: [NamedParse; 30] = [
     ("text", parse::<text::Texts>),
     ("toy-frontier", parse::<toy_frontier::ToyFrontier>),
     ("toy-training", parse::<toy_training::ToyTraining>),
+    ("trained-frontier", parse::<trained_frontier::TrainedFrontier>),
     ("weighting", parse::<weighting_study::WeightingStudy>),
     ("weights", parse::<monotonicity::Monotonicity>),
 ];
