@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import contextmanager
-from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,11 @@ class Command:
         elif value is not None and value is not False:
             self.words.extend([f"--{name}", str(value)])
 
+    def flags(self, options: Mapping[str, object]) -> None:
+        """Options, where they are given."""
+        for name, value in options.items():
+            self.flag(name, value)
+
     def give(self, name: str, x: Any, values: int, classes: tuple[Any, int] | None = None) -> None:
         """Data of this process, which the words can name: tokens [n, length] below `values`."""
         tokens = ids(x, values, "x")
@@ -88,6 +93,11 @@ class Command:
             self.functions.append((name, model.function))
             self.files[str(file)] = name
             yield
+
+    def judging(self, model: Model, schedule: str | None) -> AbstractContextManager[None]:
+        """The command with a model under `--checkpoint`, for the folder of a run, or `--model`."""
+        is_run = not isinstance(model, Denoiser) and os.path.isdir(model)
+        return self.naming(model, schedule, "checkpoint" if is_run else "model")
 
     def _word(self, option: str | None, value: str) -> None:
         if option is None:

@@ -73,6 +73,5 @@ def compare(
     with command.naming(a, schedule if own[0] else None, None), command.naming(b, schedule if own[1] else None, None):
         judged_on(command, b if isinstance(a, Denoiser) else a, x, classes, split, name)
         options = {"draws": draws, "estimator": estimator, "sequences": sequences, "target-se": target_se, "length": length}
-        for option, value in options.items():
-            command.flag(option, value)
+        command.flags(options)
         return Comparison(command.run(progress))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,6 @@ import numpy.typing as npt
 
 from .arrays import to_numpy
 from .commands import Command, Model
-from .denoisers import Denoiser
 from .errors import InputError
 from .results import Estimate, Estimated
 
@@ -122,15 +120,13 @@ def conditional_likelihood(
         "normalisation": normalisation,
         "exact": exact,
     }
-    for option, value in options.items():
-        command.flag(option, value)
-    is_run = not isinstance(model, Denoiser) and os.path.isdir(model)
+    command.flags(options)
     with tempfile.TemporaryDirectory(prefix="elbow-") as folder:
         file = Path(folder) / "prompts.jsonl"
         file.write_text("".join(json.dumps(line) + "\n" for line in lines))
         command.files[str(file)] = "the prompts"
         command.flag("prompts", file)
-        with command.naming(model, schedule, "checkpoint" if is_run else "model"):
+        with command.judging(model, schedule):
             return ConditionalLikelihood(command.run(progress))
 
 

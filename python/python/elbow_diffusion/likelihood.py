@@ -99,10 +99,8 @@ def likelihood(
     command = Command(["likelihood", "--seed", str(seed)])
     judged_on(command, model, x, classes, split, name)
     options = {"draws": draws, "estimator": estimator, "sequences": sequences, "target-se": target_se, "length": length}
-    for option, value in options.items():
-        command.flag(option, value)
-    is_run = not isinstance(model, Denoiser) and os.path.isdir(model)
-    with command.naming(model, schedule, "checkpoint" if is_run else "model"):
+    command.flags(options)
+    with command.judging(model, schedule):
         return Likelihood(command.run(progress))
 
 

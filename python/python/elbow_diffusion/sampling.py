@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from .commands import Command, Model, Printed
-from .denoisers import Denoiser
 from .results import Document
 
 
@@ -81,10 +79,8 @@ def sample(
         "guidance": guidance,
         "length": length,
     }
-    for option, value in options.items():
-        command.flag(option, value)
-    is_run = not isinstance(model, Denoiser) and os.path.isdir(model)
+    command.flags(options)
     with tempfile.TemporaryDirectory(prefix="elbow-") as folder:
         command.flag("to", folder)
-        with command.naming(model, schedule, "checkpoint" if is_run else "model"):
+        with command.judging(model, schedule):
             return Samples(command.run(progress), Path(folder))

@@ -169,8 +169,7 @@ def _cascade(
     process: str, toy: Toy, steps: int, weighting: str, options: dict[str, object], model: Model | None = None
 ) -> Cascade:
     command = Command(["theory", process])
-    for name, value in {"steps": steps, "weighting": weighting, **options}.items():
-        command.flag(name, value)
+    command.flags({"steps": steps, "weighting": weighting, **options})
     with tempfile.TemporaryDirectory(prefix="elbow-") as folder, ExitStack() as stack:
         if isinstance(toy, Mapping):
             file = Path(folder) / "toy.json"
