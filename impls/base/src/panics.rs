@@ -8,6 +8,16 @@ thread_local! {
     static SILENT: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Whether panics of this thread are printed.
+pub(crate) fn are_printed() -> bool {
+    !SILENT.get()
+}
+
+/// Sets whether panics of this thread are printed: a thread that works for another one follows that.
+pub(crate) fn print(printed: bool) {
+    SILENT.set(!printed);
+}
+
 /// The result of `work`, or what its panic said: nothing is printed. What `work` changes must not be used after a panic.
 ///
 /// ```
