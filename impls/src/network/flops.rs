@@ -38,6 +38,12 @@ impl NetworkShape {
         self.work(streams).kept
     }
 
+    /// Numbers of the largest tensor that the evaluation of one sequence, in several copies, surely makes: the output of a
+    /// layer, or scores of attention. What leaves the network is left out, since a loss may take it for some tokens only.
+    pub fn largest_activation_over(&self, streams: usize) -> f64 {
+        self.work(streams).largest
+    }
+
     fn work(&self, streams: usize) -> Work {
         match self {
             Self::Transformer(shape) => shape.work(streams),
@@ -54,6 +60,8 @@ struct Work {
     operations: f64,
     /// Numbers left for the backward pass.
     kept: f64,
+    /// Numbers of the largest tensor within the network.
+    largest: f64,
 }
 
 /// The product of sizes.
@@ -62,8 +70,15 @@ fn product<const N: usize>(sizes: [usize; N]) -> f64 {
 }
 
 impl Work {
-    /// A dense layer for `rows` vectors. Its input is counted where it is made, for several layers may share it.
+    /// A dense layer within the network for `rows` vectors. Its input is counted where it is made, for several layers may
+    /// share it.
     fn dense(&mut self, rows: usize, [from, to]: [usize; 2]) {
+        self.leaving(rows, [from, to]);
+        self.largest = self.largest.max(product([rows, to]));
+    }
+
+    /// The layer whose output leaves the network.
+    fn leaving(&mut self, rows: usize, [from, to]: [usize; 2]) {
         self.operations += product([2, rows, from, to]);
     }
 
@@ -94,8 +109,10 @@ impl Work {
 
     /// Self-attention, with the layer of q, k and v and the last one.
     fn attention(&mut self, positions: usize, width: usize, heads: usize) {
-        self.dense(positions, [width, 4 * width]);
+        self.dense(positions, [width, 3 * width]);
+        self.dense(positions, [width; 2]);
         self.operations += product([4, positions, positions, width]);
+        self.largest = self.largest.max(product([heads, positions, positions]));
         self.kept += product([4, positions, width]) + product([3, heads, positions, positions]);
     }
 
@@ -132,14 +149,14 @@ impl TransformerShape {
         for _ in 0..self.layers {
             work.norms(2, positions, width, condition, true);
             work.attention(positions, width, self.heads);
-            work.dense(positions, [width, inner * self.hidden]);
+            (0..inner).for_each(|_| work.dense(positions, [width, self.hidden]));
             work.dense(positions, [self.hidden, width]);
             work.kept += product([kept, positions, self.hidden]);
             work.dropout(self.dropout, 2, positions * width);
         }
         work.norms(1, positions, width, condition, false);
         let leaving = self.outputs * self.tokens();
-        work.dense(self.positions(), [width, leaving]);
+        work.leaving(self.positions(), [width, leaving]);
         work.kept += product([self.positions(), leaving]);
         work
     }
@@ -163,7 +180,7 @@ impl DitShape {
             work.dropout(self.dropout, 2, rows * width);
         }
         norms(&mut work, 1, false);
-        work.dense(rows, [width, self.values + 1]);
+        work.leaving(rows, [width, self.values + 1]);
         work.kept += product([rows, self.values + 1]);
         work
     }
@@ -195,7 +212,7 @@ impl UNetShape {
             Some(patches) => self.patch_transformer(&mut work, patches, fewest / (PATCH * PATCH), deepest),
         }
         self.swished_norm(&mut work, pixels(0), self.width);
-        work.convolution(pixels(0), [self.width, channels * leaving], 3);
+        work.leaving(pixels(0), [9 * self.width, channels * leaving]);
         work.kept += product([pixels(0), channels, leaving]);
         work
     }

@@ -30,6 +30,9 @@ pub struct Plan {
     pub total_operations: f64,
     /// Bytes of a step.
     pub memory: Memory,
+    /// Bytes of the largest tensor that a shard of a part surely makes:
+    /// [`crate::network::NetworkShape::largest_activation_over`].
+    pub largest_tensor: u64,
 }
 
 /// Memory of a step, in bytes, where all shards of a part of the batch run in parallel, on a core each. The temporary
@@ -94,6 +97,9 @@ impl Plan {
             steps: settings.steps,
             total_operations: settings.steps as f64 * step_operations,
             memory,
+            largest_tensor: (BYTES as f64
+                * part.div_ceil(settings.shards) as f64
+                * shape.largest_activation_over(streams)) as u64,
         })
     }
 

@@ -148,10 +148,16 @@ fn a_plan_has_the_totals_that_were_counted_by_hand() {
     };
     // The gradients of two shards; 35,392 numbers for each of twenty evaluations.
     assert_eq!(bytes(&one), [221_476, 442_952, 442_952, 221_476, 2_831_360, 4_160_216]);
+    // Five sequences of 16 positions with 128 hidden units; four heads' scores are half of that.
+    assert_eq!(one.largest_tensor, 5 * 16 * 128 * 4);
     // Three parts of at most four sequences, which are four shards at most, and the sum of their gradients.
     let parts = plan(&["batch_size=10", "accumulation=3", "shards=8", "steps=7"]);
     assert_eq!(bytes(&parts), [221_476, 1_107_380, 442_952, 221_476, 1_132_544, 3_125_828]);
     assert_eq!(parts.total_operations, one.total_operations, "the work is the same");
+    assert_eq!(parts.largest_tensor, 16 * 128 * 4, "one sequence per shard");
+    // The scores of a long text: four heads.
+    let text = resolve("md4-shakespeare", &["sequence_length=1000", "batch_size=6", "shards=2"]);
+    assert_eq!(Plan::new(&text, &data(&text)).expect("a plan").largest_tensor, 3 * 4 * 1000 * 1000 * 4);
 }
 
 /// By hand: two layers of width 48 and 192 hidden units on 128 positions, the noisy and the clean, and 27 logits for 64.
