@@ -15,6 +15,8 @@ use crate::text::Face;
 
 /// Room between the panels of a PNG file, in page pixels.
 const GAP: u32 = 16;
+/// Width of a PNG file's row of panels, in page pixels: two plots, or three grids of eight small images.
+const ROW: u32 = 1080;
 
 /// A figure, drawn.
 #[derive(Serialize)]
@@ -25,7 +27,7 @@ pub struct DrawnFigure {
     panels: Vec<PanelView>,
     /// Whether tables are folded: there are pictures to look at first.
     folds_tables: bool,
-    /// The PNG file: all panels side by side. Tables are left out; a figure of tables alone has none.
+    /// The PNG file: all panels, in rows of one kind. Tables are left out; a figure of tables alone has none.
     #[serde(skip)]
     pub png: Option<Vec<u8>>,
 }
@@ -83,17 +85,22 @@ pub fn draw(figure: &Figure) -> Result<DrawnFigure, String> {
         return Err(format!("the figure id {:?} is not safe as a file name", figure.id));
     }
     let mut panels = Vec::new();
-    let mut bitmaps = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     for (index, panel) in figure.panels.iter().enumerate() {
         let (view, bitmap) = draw_panel(panel, &format!("{}-{}.csv", figure.id, index + 1))
             .map_err(|problem| format!("figure {}, panel {index}: {problem}", figure.id))?;
+        let kind = std::mem::discriminant(panel);
         panels.push(view);
-        bitmaps.extend(bitmap);
+        let Some(bitmap) = bitmap else { continue };
+        match rows.last_mut() {
+            Some(row) if row.kind == kind && row.has_room(&bitmap) => row.panels.push(bitmap),
+            _ => rows.push(Row { kind, panels: vec![bitmap] }),
+        }
     }
-    let folds_tables = !bitmaps.is_empty();
-    let png = match bitmaps.is_empty() {
+    let folds_tables = !rows.is_empty();
+    let png = match rows.is_empty() {
         true => None,
-        false => Some(image_grid::png(&side_by_side(&bitmaps))?),
+        false => Some(image_grid::png(&below_each_other(&rows))?),
     };
     let [id, title, caption] = [&figure.id, &figure.title, &figure.caption].map(String::clone);
     Ok(DrawnFigure { id, title, caption, panels, folds_tables, png })
@@ -187,15 +194,38 @@ fn titled(title: &str, grid: &RgbImage) -> Result<RgbImage, String> {
     Ok(canvas)
 }
 
-fn side_by_side(panels: &[RgbImage]) -> RgbImage {
-    let gap = GAP * DENSITY;
-    let width: u32 = panels.iter().map(|panel| panel.width() + gap).sum();
-    let height = panels.iter().map(RgbImage::height).max().unwrap_or(0);
-    let mut canvas = blank(width.saturating_sub(gap), height);
-    let mut left = 0;
-    for panel in panels {
-        imageops::replace(&mut canvas, panel, left.into(), 0);
-        left += panel.width() + gap;
+/// Panels of one kind, side by side in a PNG file.
+struct Row {
+    kind: std::mem::Discriminant<Panel>,
+    panels: Vec<RgbImage>,
+}
+
+impl Row {
+    fn width(&self) -> u32 {
+        self.panels.iter().map(|panel| panel.width() + GAP * DENSITY).sum::<u32>().saturating_sub(GAP * DENSITY)
+    }
+
+    fn height(&self) -> u32 {
+        self.panels.iter().map(RgbImage::height).max().unwrap_or(0)
+    }
+
+    fn has_room(&self, panel: &RgbImage) -> bool {
+        self.width() + GAP * DENSITY + panel.width() <= ROW * DENSITY
+    }
+}
+
+/// All rows, from the top.
+fn below_each_other(rows: &[Row]) -> RgbImage {
+    let width = rows.iter().map(Row::width).max().unwrap_or(0);
+    let mut canvas = blank(width, rows.iter().map(Row::height).sum());
+    let mut top = 0;
+    for row in rows {
+        let mut left = 0;
+        for panel in &row.panels {
+            imageops::replace(&mut canvas, panel, left.into(), top.into());
+            left += panel.width() + GAP * DENSITY;
+        }
+        top += row.height();
     }
     canvas
 }

@@ -90,7 +90,7 @@ pub fn counted(n: u64, units: &str) -> String {
     }
 }
 
-/// An interval with its coverage: `[1.302, 1.308], confidence 99.17 %`.
+/// An interval with its coverage: `[1.302, 1.308], confidence 99.17 %`.
 pub fn interval(interval: &Interval) -> String {
     let Interval { low, high, confidence } = *interval;
     let percent = trim_zeros(&format!("{:.3}", confidence * 100.0));
@@ -102,7 +102,8 @@ pub fn interval(interval: &Interval) -> String {
     } else {
         format!("[{}, {}]", exact(low), exact(high))
     };
-    format!("{bounds}, confidence {percent} %")
+    // With a space that no line is broken at.
+    format!("{bounds}, confidence {percent}\u{a0}%")
 }
 
 /// Decimal exponent of `value` after rounding to `digits` digits behind the first.
@@ -204,8 +205,8 @@ mod tests {
         assert_eq!(with_unit("0.5".into(), "1"), "0.5");
         assert_eq!(with_unit("0.5".into(), "nats"), "0.5 nats");
         let narrow = Interval { low: 1.302_13, high: 1.308_47, confidence: 0.991_7 };
-        assert_eq!(interval(&narrow), "[1.30213, 1.30847], confidence 99.17 %");
+        assert_eq!(interval(&narrow), "[1.30213, 1.30847], confidence 99.17\u{a0}%");
         let empty = Interval { low: 0.5, high: 0.5, confidence: 0.95 };
-        assert_eq!(interval(&empty), "[0.5, 0.5], confidence 95 %");
+        assert_eq!(interval(&empty), "[0.5, 0.5], confidence 95\u{a0}%");
     }
 }

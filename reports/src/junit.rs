@@ -123,7 +123,7 @@ mod tests {
             Some(
                 "Title of a\nverdict: verified\nexpected: = 1.305 within 3 standard errors\n\
                  measured: mean loss = 1.3052 ± 0.0012 nats (n = 1000 test images)\n\
-                 interval: [1.30200, 1.30800], confidence 99 %\nreproduce: elbow run a"
+                 interval: [1.30200, 1.30800], confidence 99\u{a0}%\nreproduce: elbow run a"
             )
         );
     }

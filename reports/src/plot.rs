@@ -20,8 +20,8 @@ const LEADING: f64 = 16.0;
 const GAP: f64 = 6.0;
 
 const TITLE: Face = Face { em: 13.0, bold: true };
-const LABEL: Face = Face { em: 11.5, bold: false };
-const TICK: Face = Face { em: 10.5, bold: false };
+const LABEL: Face = Face { em: 12.5, bold: false };
+const TICK: Face = Face { em: 11.5, bold: false };
 
 /// A title above a panel, left-aligned and broken into lines.
 pub struct Title {

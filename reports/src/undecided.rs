@@ -88,7 +88,7 @@ mod tests {
         let report = Report::new(&rows).expect("a valid row");
         assert_eq!(
             open(&report)[0].why,
-            "mean loss: 1.3052 ± 0.0012 nats; the interval [1.30200, 1.30800], confidence 99 % holds numbers inside and \
+            "mean loss: 1.3052 ± 0.0012 nats; the interval [1.30200, 1.30800], confidence 99\u{a0}% holds numbers inside and \
              outside of = 1.305 within 3 standard errors; a number that lies 0.01 nats within the limit would have been verified \
              with probability 0.8"
         );

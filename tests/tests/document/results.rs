@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use elbow_harness::claims::{bundled, recorded};
 use elbow_reports::format::{counted, exact, with_error, with_unit};
-use elbow_reports::record::{About, Claim, Row, Verdict, latest, read_rows};
+use elbow_reports::record::{About, Claim, Row, Verdict, latest};
 
 /// What is shown of a claim.
 enum Shown {
@@ -32,7 +33,9 @@ pub fn results(records: &Path) -> String {
     let entries = std::fs::read_dir(records).unwrap_or_else(|e| panic!("{}: {e}", records.display()));
     let newest = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).max();
     let newest: PathBuf = newest.expect("a record");
-    let rows = read_rows(&newest.join("results.jsonl")).expect("rows");
+    // As `elbow report` reads them, with what each claim is about.
+    let catalogue = bundled().expect("the bundled claims");
+    let rows = recorded(&newest.join("results.jsonl"), &catalogue).expect("rows").rows;
     let rows = latest(&rows);
     let mut table = String::from("| claim | measured | verdict |\n|---|---|---|\n");
     for (suite, id, shown) in &CLAIMS {

@@ -103,6 +103,8 @@ impl Expect {
         let value = logarithm(self.value).unwrap_or_else(|| self.value.to_string());
         match self.tolerance {
             0.0 => format!("{relation} {value}"),
+            // Hundredths as people write them, rounding errors by their exponent.
+            tolerance @ 1e-3.. => format!("{relation} {value} within {tolerance}"),
             tolerance => format!("{relation} {value} within {tolerance:e}"),
         }
     }
@@ -127,7 +129,7 @@ mod tests {
     fn expectations_are_written_as_formulas_where_they_are_logarithms() {
         let words = |relation, value, tolerance| Expect { relation, value, tolerance, why: String::new() }.in_words();
         assert_eq!(words(Relation::AtMost, -1.386_294_361_119_890_6, 0.0), "≤ ln(1/4)");
-        assert_eq!(words(Relation::AtLeast, std::f64::consts::LN_2, 0.1), "≥ ln(2) within 1e-1");
+        assert_eq!(words(Relation::AtLeast, std::f64::consts::LN_2, 0.1), "≥ ln(2) within 0.1");
         assert_eq!(
             words(Relation::Equals, -1.386_294_361_119_9, 1e-9),
             "= -1.3862943611199 within 1e-9",

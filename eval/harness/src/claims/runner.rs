@@ -205,7 +205,9 @@ fn command(context: &Context, claim: &Claim) -> String {
             format!("elbow eval --claims {folder} {} --seed {}", claim.id, context.seed)
         }
         (None, Tier::Peers) => format!("cargo elbow eval {} --peers target/peers/bin/python", claim.id),
-        (None, _) => format!("cargo elbow eval {} --seed {}", claim.id, context.seed),
+        (None, Tier::Slow) => format!("elbow eval {} --slow --seed {}", claim.id, context.seed),
+        (None, Tier::Gpu) => format!("elbow eval {} --device cuda:0 --seed {}", claim.id, context.seed),
+        (None, _) => format!("elbow eval {} --seed {}", claim.id, context.seed),
     }
 }
 

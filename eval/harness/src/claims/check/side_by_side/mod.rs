@@ -103,7 +103,7 @@ impl Check for SideBySide {
         for (who, runs) in sides {
             let unit = mean(runs, |run| run.timing.median() * 1e3);
             let (memory, process) = (mean(runs, |run| run.memory / 1e6), mean(runs, |run| run.process));
-            outcome.estimate_detail(format!("{who}: a {}", runs[0].timing.unit), &unit, "ms");
+            outcome.estimate_detail(format!("{who}: time per {}", runs[0].timing.unit), &unit, "ms");
             outcome.estimate_detail(format!("{who}: process"), &process, "s");
             outcome.estimate_detail(format!("{who}: peak memory"), &memory, "MB");
             outcome.detail(format!("{who}: check"), runs[0].timing.check, runs[0].timing.check_error, "1");
@@ -117,7 +117,7 @@ impl Check for SideBySide {
             self.rounds, peers[0].timing.note
         );
         let id = format!("side-by-side-{}", self.slug());
-        outcome.figures.push(figure(&id, &title, &caption, vec![ranking("", &axis, &bars)]));
+        outcome.figures.push(figure(&id, &title, &caption, vec![from_zero(ranking("", &axis, &bars), &bars)]));
         Ok(outcome)
     }
 }
@@ -169,6 +169,15 @@ impl SideBySide {
         let text = [parts.join("-"), self.peer.join("-"), self.ours.join("-")].join("-");
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
     }
+}
+
+/// A ranking whose axis begins at zero, so that lengths are in proportion.
+fn from_zero(mut panel: Panel, numbers: &[(String, Estimate)]) -> Panel {
+    if let Panel::Plot { x, .. } = &mut panel {
+        let ends = numbers.iter().map(|(_, number)| number.value + number.standard_error);
+        x.range = Some((0.0, 1.05 * ends.fold(f64::MIN_POSITIVE, f64::max)));
+    }
+    panel
 }
 
 /// The mean over runs.
