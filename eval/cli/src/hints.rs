@@ -1,4 +1,4 @@
-//! Options of the command line that mend an error of the library.
+//! Options of the command line that repair an error of the library.
 
 use elbow_base::{Error, Remedy};
 

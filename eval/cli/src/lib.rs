@@ -5,7 +5,7 @@
 //! | [`cli`] | arguments that every verb takes, dispatch, exit codes |
 //! | `cmd` | the verbs, one file each: parse, call, print |
 //! | `flags` | options that several verbs share, and parsers of their values |
-//! | `hints` | options that mend an error of the library |
+//! | `hints` | options that repair an error of the library |
 
 pub mod cli;
 mod cmd;

@@ -130,7 +130,7 @@ impl TokenObjective for AnyOrder {
         vec![
             ("objective", "any-order".into()),
             ("form", self.form.to_string()),
-            ("steps", "every order, one token a step".into()),
+            ("steps", "every order, one token per step".into()),
             ("reconstruction", ends[0].into()),
             ("prior", ends[1].into()),
         ]

@@ -57,7 +57,7 @@ impl BlockDce {
             ("objective", "block".into()),
             ("block size", self.size.to_string()),
             ("form", "k-dce".into()),
-            ("steps", "blocks from left to right, within a block every order, one token a step".into()),
+            ("steps", "blocks from left to right, within a block every order, one token per step".into()),
             ("reconstruction", "0, alpha runs from 1 to 0".into()),
             ("prior", "0, alpha runs from 1 to 0".into()),
         ]

@@ -34,7 +34,7 @@ fn next(findings: &[Finding]) -> &'static str {
     let is_broken =
         |finding: &Finding| matches!(finding.lack, Some(Lack::Bundled | Lack::NetworkCode | Lack::NamedRuntime));
     match findings.iter().any(is_broken) {
-        true => "mend what is missing of the program itself, above; everything else is optional",
+        true => "repair what is missing of the program itself, above; everything else is optional",
         false => "elbow eval theory (half a minute), or elbow eval all; nothing that is missing is needed for them",
     }
 }
@@ -56,7 +56,7 @@ fn advice(finding: &Finding) -> String {
         Some(Lack::Bundled) => {
             "it is part of the program, which unpacks it into the user's cache folder: set XDG_CACHE_HOME to a folder that can be written"
         }
-        Some(Lack::DataSet(what)) => return format!("{what} with --data DIR"),
+        Some(Lack::DataSet(what)) => return format!("{what}; put it into DIR, and name DIR with --data or ELBOW_DATA"),
     };
     text.to_owned()
 }

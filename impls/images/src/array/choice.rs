@@ -90,7 +90,10 @@ fn only_one(path: &Path, arrays: &[(String, Header)]) -> Result<String> {
         [] => {
             let all = listed(&arrays.iter().collect::<Vec<_>>());
             let what = format!("{}: no array of images: it has {all}", path.display());
-            Err(Error::input(what, "images are uint8 [n, height, width, channels], under any name"))
+            Err(Error::input(
+                what,
+                "images are uint8 [n, height, width, channels], under any name; token ids [n, length] need alphabet = \"ids:V\"",
+            ))
         }
         ref several => {
             let what = format!("{}: several arrays could be the images: {}", path.display(), listed(several));

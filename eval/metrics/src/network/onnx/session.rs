@@ -52,7 +52,7 @@ impl OnnxSession {
         let model = tract_onnx::onnx().proto_model_for_read(&mut &bytes[..]);
         let model: ModelProto = model.map_err(|e| wrong(format!("not an ONNX file: {e}")))?;
         let graph = model.graph.as_ref().ok_or_else(|| wrong("it has no graph".to_owned()))?;
-        structure::check(graph).map_err(|e| wrong(e.to_string()))?;
+        structure::check(graph).map_err(|e| e.of(path.display()))?;
         let is_weight = |port: &&ValueInfoProto| graph.initializer.iter().any(|tensor| tensor.name == port.name);
         let inputs = graph.input.iter().filter(|port| !is_weight(port)).map(port).collect();
         let outputs = graph.output.iter().map(port).collect();

@@ -54,7 +54,9 @@ fn check_tensor(tensor: &TensorProto) -> Result<()> {
     let name = &tensor.name;
     if !tensor.external_data.is_empty() || tensor.data_location.unwrap_or(0) != 0 {
         let what = format!("tensor {name} lies in another file, which a hash of this one does not see");
-        return Err(Error::input(what, "save the network as one file, with its weights inside"));
+        let advice = "save the network with its weights inside: torch.onnx.export(..., external_data=False), or in Python \
+                      onnx.save(onnx.load(FILE), FILE)";
+        return Err(Error::input(what, advice));
     }
     let TensorProto { raw_data, float_data, int32_data, int64_data, double_data, string_data, .. } = tensor;
     let fields = [float_data.len(), int32_data.len(), int64_data.len(), double_data.len(), string_data.len()];
