@@ -29,7 +29,7 @@ fn document(part: &str) -> Option<String> {
     }
     let (name, _) = part.split_once(',')?;
     let is_undated = name.to_lowercase().split_whitespace().any(|word| UNDATED.contains(&word));
-    is_undated.then(|| crate::statements::capitalised(name))
+    is_undated.then(|| crate::format::capitalised(name))
 }
 
 #[cfg(test)]

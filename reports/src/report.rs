@@ -165,7 +165,7 @@ fn draw(figure: &record::Figure, row: &Row) -> Result<DrawnFigure, Error> {
 fn title(suite: &str) -> String {
     match suite {
         "fid" => "FID".to_owned(),
-        known if SUITES.contains(&known) => crate::statements::capitalised(known),
+        known if SUITES.contains(&known) => crate::format::capitalised(known),
         own => own.to_owned(),
     }
 }

@@ -134,7 +134,7 @@ fn sentence(statement: &Statement, report: &Report) -> String {
             all => format!("{held} of {all} further claims of this statement are verified"),
         });
     }
-    capitalised(&groups.join("; ")) + "."
+    format::capitalised(&groups.join("; ")) + "."
 }
 
 /// `that the gap is a KL divergence (largest difference 1.8e-15 nats)`.
@@ -153,12 +153,6 @@ fn listed(items: &[String]) -> String {
         Some((last, _)) => last.clone(),
         None => String::new(),
     }
-}
-
-/// The text with its first letter in upper case.
-pub fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]

@@ -142,7 +142,7 @@ pub fn call(arguments: &[String], data: Vec<InMemory>, bar: Box<dyn Progress>) -
 }
 
 /// Runs the command with these words where results are already awaited, with the numbers of its shards.
-pub(crate) fn again(words: &[String], workspace: &mut Workspace) -> Result<u8, Error> {
+fn again(words: &[String], workspace: &mut Workspace) -> Result<u8, Error> {
     let words = ["elbow"].into_iter().chain(words.iter().map(String::as_str));
     let cli = Cli::try_parse_from(words).map_err(usage)?;
     // The numbers are made: no network is asked, and its device need not be here.
@@ -214,7 +214,7 @@ impl Verb {
             Self::Noise(arguments) => cmd::noise::run(workspace, arguments)?,
             Self::Judge(arguments) => return cmd::judge::run(workspace, arguments),
             Self::Sample(arguments) => return cmd::sample::run(workspace, arguments),
-            Self::Merge(arguments) => return cmd::merge::run(workspace, arguments),
+            Self::Merge(arguments) => return cmd::merge::run(workspace, arguments, again),
             Self::Frontier(arguments) => cmd::frontier::run(workspace, arguments)?,
             Self::Import(arguments) => cmd::import::run(workspace, arguments)?,
             Self::Model(task) => return cmd::model::run(workspace, task),

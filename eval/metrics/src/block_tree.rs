@@ -5,7 +5,7 @@
 //! so the statistics of the whole have the same digits however it was split.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use elbow_arrays::NpzReader;
 use serde::{Deserialize, Serialize};
@@ -191,6 +191,40 @@ impl BlockTree {
                 Err(Error::input(format!("{count} no covariance"), "give two images or more"))
             }
         }
+    }
+}
+
+/// Statistics that are sums in the tree.
+impl Statistics {
+    /// Mean and covariance of features \[n, d\], n >= 2.
+    pub fn of(features: &Features, provenance: &FeatureProvenance) -> Result<Self> {
+        let places: Vec<usize> = (0..features.len()).collect();
+        BlockTree::of(features, &places, 0..places.len(), provenance)?.total()
+    }
+
+    /// The statistics of the sets of several files together: of all parts of one set, in any order, those of the set to the
+    /// last digit; of other disjoint sets, in the order given. Refuses a part that is there twice.
+    pub fn of_files(files: &[PathBuf]) -> Result<Self> {
+        let parts = files.iter().map(|file| BlockTree::load(file)).collect::<Result<Option<Vec<_>>>>()?;
+        for (place, (_, part)) in parts.iter().flatten().enumerate() {
+            if let Some(twin) = parts.iter().flatten().take(place).position(|(_, other)| other == part) {
+                let [one, other] = [twin, place].map(|place| files[place].display());
+                let what = format!("{one} and {other} are both part {}/{} of {}", part.number, part.of, part.source);
+                return Err(Error::input(what, "give each part once"));
+            }
+        }
+        if let Some(parts) = parts {
+            let first = &parts[0].1;
+            let of_one = parts.iter().all(|(_, part)| PartOf { number: first.number, ..part.clone() } == *first);
+            if of_one && parts.len() == first.of {
+                return BlockTree::join(parts.into_iter().map(|(tree, _)| tree).collect())?.total();
+            }
+        }
+        let mut all = Self::load(&files[0])?;
+        for file in &files[1..] {
+            all = all.merge(&Self::load(file)?)?;
+        }
+        Ok(all)
     }
 }
 

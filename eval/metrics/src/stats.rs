@@ -1,13 +1,12 @@
 //! Mean and covariance of features: mergeable across shards, and stored as other tools store them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use elbow_arrays::{NpzReader, NpzWriter};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 use serde::{Deserialize, Serialize};
 
-use crate::block_tree::{BlockTree, PartOf};
 use crate::contents::statistics_names;
 use crate::features::{FeatureProvenance, Features, same_dimension};
 use crate::{Error, Result};
@@ -55,14 +54,8 @@ impl From<Half> for Statistics {
 }
 
 impl Statistics {
-    /// Mean and covariance of features \[n, d\], n >= 2.
-    pub fn of(features: &Features, provenance: &FeatureProvenance) -> Result<Self> {
-        let places: Vec<usize> = (0..features.len()).collect();
-        BlockTree::of(features, &places, 0..places.len(), provenance)?.total()
-    }
-
-    /// The same for one block, which is centred on its own mean: raw moments would lose digits. The covariance of a single
-    /// image is zero, and merging gives it no weight.
+    /// Mean and covariance of the features \[n, d\] of one block, which is centred on its own mean: raw moments would lose
+    /// digits. The covariance of a single image is zero, and merging gives it no weight.
     pub(crate) fn of_block(features: &Features, provenance: &FeatureProvenance) -> Self {
         let (n, d) = (features.len(), features.dimension);
         let mut mean = vec![0.0; d];
@@ -94,31 +87,6 @@ impl Statistics {
             (within + delta[i] * delta[j] * a * b / n) / (n - 1.0)
         });
         Ok(Self { mean, covariance, n: Some(n1 + n2), provenance: self.provenance.clone() })
-    }
-
-    /// The statistics of the sets of several files together: of all parts of one set, in any order, those of the set to the
-    /// last digit; of other disjoint sets, in the order given. Refuses a part that is there twice.
-    pub fn of_files(files: &[PathBuf]) -> Result<Self> {
-        let parts = files.iter().map(|file| BlockTree::load(file)).collect::<Result<Option<Vec<_>>>>()?;
-        for (place, (_, part)) in parts.iter().flatten().enumerate() {
-            if let Some(twin) = parts.iter().flatten().take(place).position(|(_, other)| other == part) {
-                let [one, other] = [twin, place].map(|place| files[place].display());
-                let what = format!("{one} and {other} are both part {}/{} of {}", part.number, part.of, part.source);
-                return Err(Error::input(what, "give each part once"));
-            }
-        }
-        if let Some(parts) = parts {
-            let first = &parts[0].1;
-            let of_one = parts.iter().all(|(_, part)| PartOf { number: first.number, ..part.clone() } == *first);
-            if of_one && parts.len() == first.of {
-                return BlockTree::join(parts.into_iter().map(|(tree, _)| tree).collect())?.total();
-            }
-        }
-        let mut all = Self::load(&files[0])?;
-        for file in &files[1..] {
-            all = all.merge(&Self::load(file)?)?;
-        }
-        Ok(all)
     }
 
     /// Refuses statistics of other features: another dimension, network or convention.

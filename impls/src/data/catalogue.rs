@@ -203,21 +203,6 @@ pub fn open(spec: &Spec, folders: &[PathBuf]) -> Result<Box<dyn Dataset>> {
     }
 }
 
-/// Whether a file's name says that it holds images: `.npz`, `.npy`, CIFAR-10's `.bin`, IDX (`-ubyte`, plain or `.gz`).
-pub fn holds_images(path: &Path) -> bool {
-    let name = path.to_string_lossy().to_ascii_lowercase();
-    [".npz", ".npy", ".bin", "-ubyte", "-ubyte.gz"].iter().any(|ending| name.ends_with(ending))
-}
-
-/// Opens a file of images whole.
-pub(super) fn image_file(path: &Path, split: Split) -> Result<Box<dyn Dataset>> {
-    match path.to_string_lossy().to_ascii_lowercase() {
-        name if name.ends_with(".bin") => boxed(cifar::file(path, split)),
-        name if name.ends_with("-ubyte") || name.ends_with(".gz") => boxed(idx::file(path, split)),
-        _ => boxed(Npz::file(path, split)),
-    }
-}
-
 /// Opens token ids in an npy or npz file, whose length is that of its rows.
 fn open_ids(path: &Path, spec: &Spec, alphabet: &str) -> Result<Box<dyn Dataset>> {
     let values = token_array::values(alphabet).transpose()?;

@@ -21,6 +21,8 @@ mod encoding_hints;
 mod file;
 mod ids;
 pub mod idx;
+mod image_file;
+mod image_file;
 mod image_folder;
 pub mod images;
 pub mod lines;

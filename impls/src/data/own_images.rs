@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::catalogue::{holds_images, image_file};
+use super::image_file::{self, holds_images};
 use super::{DataShape, Dataset, Split, Tokens, file, image_folder, token_array};
 use crate::error::{Error, Result};
 use crate::key::{Key, permutation};
@@ -73,7 +73,7 @@ fn whole(path: &Path, classes: Option<Vec<String>>, ids: Option<usize>) -> Resul
         (true, Some(_)) => Err(Error::format(path, "a folder: token ids are an npy or npz file")),
         (true, None) => Ok(Box::new(image_folder::load(path, classes)?)),
         (false, Some(values)) => Ok(Box::new(token_array::load(path, values)?)),
-        (false, None) => image_file(path, Split::All),
+        (false, None) => image_file::open(path, Split::All),
     }
 }
 

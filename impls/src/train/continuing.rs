@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::checkpoint::{Checkpoint, Origin, State};
-use super::settings::{Decay, KEYS, Settings};
+use super::setting_values::Decay;
+use super::settings::{KEYS, Settings};
 use crate::error::{Error, Result};
 use crate::network::{WeightKind, WeightSet};
 

@@ -9,7 +9,8 @@ use burn_pack::{Reader, Scalar, Writer};
 use burn_store::ModuleSnapshot;
 use safetensors::tensor::{Dtype, TensorView};
 
-use super::settings::{Decay, Settings};
+use super::setting_values::Decay;
+use super::settings::Settings;
 use elbow_fused::AdamStep;
 
 /// PyTorch's (burn's is 1e-5).

@@ -7,8 +7,6 @@ use elbow_base::Error;
 use elbow_harness::shards::{Merged, Shards, Unmet};
 use elbow_harness::workspace::Workspace;
 
-use crate::cli;
-
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   elbow likelihood --checkpoint out/runs/md4-digits --shard 1/3    # and 2/3, 3/3, anywhere
@@ -26,11 +24,14 @@ pub struct Arguments {
     places: Vec<PathBuf>,
 }
 
-pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<u8, Error> {
+/// Runs a command by its words, in a workspace that has the numbers of its shards.
+type Again = fn(&[String], &mut Workspace) -> Result<u8, Error>;
+
+pub fn run(workspace: &mut Workspace, arguments: &Arguments, again: Again) -> Result<u8, Error> {
     let shards = Merged::read(&arguments.places)?;
     let words = shards.command().to_vec();
     workspace.shards = Shards::merged(shards);
-    let done = cli::again(&words, workspace);
+    let done = again(&words, workspace);
     match workspace.shards.unmet() {
         None => done,
         Some(unmet) => {

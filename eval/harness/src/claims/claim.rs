@@ -1,12 +1,12 @@
 //! A claim: statement, check and expectation.
 
-use std::path::PathBuf;
-
 use elbow_reports::record::About;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::context::Check;
+use super::context::{Check, Context};
+use super::place::Place;
+use crate::workspace::Workspace;
 
 /// A statement with a check and an expectation: one TOML file.
 #[derive(Debug)]
@@ -37,13 +37,11 @@ pub struct Claim {
     pub place: Option<Place>,
 }
 
-/// Where the file of a user's claim lies.
-#[derive(Clone, Debug)]
-pub struct Place {
-    /// The folder that was named: `--claims DIR`.
-    pub given: PathBuf,
-    /// The file's own folder, to which the paths in it are relative.
-    pub folder: PathBuf,
+impl Claim {
+    /// The context in which the claim is checked.
+    pub fn context<'a>(&'a self, workspace: &'a Workspace, confidence: f64) -> Context<'a> {
+        Context { workspace, confidence, id: &self.id, place: self.place.as_ref() }
+    }
 }
 
 /// Cost of a check.

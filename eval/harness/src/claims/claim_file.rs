@@ -9,8 +9,9 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::claim::{Claim, Expect, Place, Tier};
+use super::claim::{Claim, Expect, Tier};
 use super::context::Check;
+use super::place::Place;
 
 /// Parses the parameters of a check, the `[protocol]` table without `check`.
 pub(super) type Parse = fn(ValueDeserializer<'_>) -> Result<Box<dyn Check>, toml::de::Error>;

@@ -7,7 +7,7 @@ use std::ops::Deref;
 use elbow_base::Error;
 use elbow_reports::record::Input;
 
-use super::claim::{Claim, Place};
+use super::place::Place;
 use crate::workspace::Workspace;
 
 pub use super::outcome::Outcome;
@@ -22,13 +22,6 @@ pub struct Context<'a> {
     pub id: &'a str,
     /// Where the file of a user's claim lies.
     pub place: Option<&'a Place>,
-}
-
-impl<'a> Context<'a> {
-    /// The context in which a claim is checked.
-    pub fn new(workspace: &'a Workspace, confidence: f64, claim: &'a Claim) -> Self {
-        Self { workspace, confidence, id: &claim.id, place: claim.place.as_ref() }
-    }
 }
 
 /// The workspace's fields and methods are the context's: `context.seed`, `context.data_file(..)`.

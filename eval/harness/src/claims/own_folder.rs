@@ -9,9 +9,9 @@ use elbow_reports::record::About;
 
 use super::catalogue::{ALL, Catalogue, bundled};
 use super::check::own;
-use super::claim::{Claim, Place};
+use super::claim::Claim;
 use super::claim_file::{self, Heading};
-use super::context::Context;
+use super::place::Place;
 use crate::workspace::Workspace;
 
 /// A claim file that was read: the claim, or every mistake in it.
@@ -67,7 +67,7 @@ pub fn validate(workspace: &Workspace, places: &[PathBuf]) -> Result<Vec<Checked
     }
     for file in &mut all {
         if let Some(claim) = &file.claim {
-            let context = Context::new(workspace, 0.95, claim);
+            let context = claim.context(workspace, 0.95);
             let name = file.file.display();
             file.mistakes.extend(claim.check.faults(&context).into_iter().map(|fault| fault.of(&name)));
         }

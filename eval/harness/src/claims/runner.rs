@@ -70,7 +70,7 @@ pub fn run_in(
         workspace.bar.say(&line);
     };
     for (index, claim) in selected.iter().enumerate() {
-        let context = Context::new(workspace, catalogue.confidence(claim), claim);
+        let context = claim.context(workspace, catalogue.confidence(claim));
         let content = content(&context, claim, catalogue.family(claim));
         let known = recorded.iter().rev().find(|row| row.claim.id == claim.id);
         // A row without a checksum may have been edited.
@@ -270,7 +270,7 @@ mod tests {
         let catalogue = bundled().expect("the bundled claims");
         let judged = |id: &str, value: f64, error: Option<f64>| {
             let claim = catalogue.iter().find(|claim| claim.id == id).expect("a bundled claim");
-            let context = Context::new(&workspace, 0.95, claim);
+            let context = claim.context(&workspace, 0.95);
             let mut row = unchecked(&context, claim);
             let mut outcome = Outcome::exact("x", value, "1").over(100, "units");
             outcome.measured.standard_error = error;

@@ -7,7 +7,7 @@ use elbow_impls::key::permutation;
 use elbow_impls::objective::{Batch, BoundTerms};
 use elbow_impls::{DiffusionModel, Key};
 
-use super::draws::{Chunk, Draws, TermsOf};
+use super::draw::{Chunk, Draws, TermsOf};
 use super::finite;
 use super::result::{Bound, Target, TextRates, TextUnits, per_window, perplexity};
 use super::rounds::Rounds;

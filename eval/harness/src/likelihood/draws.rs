@@ -4,35 +4,14 @@ use burn::tensor::Device;
 use elbow_base::{Error, Progress, Remedy};
 use elbow_impls::objective::{Batch, BoundTerms};
 use elbow_impls::time_sampling::TimeSampling;
-use elbow_impls::{AnyOrderBound, BoundCorruption, Key};
+use elbow_impls::{BoundCorruption, Key};
 
 use super::bound::{BoundEstimation, Estimator};
+use super::draw::{Chunk, Draw, Draws, TermsOf};
 use super::finite;
 
 /// Tokens times values of one network call, about, so that it fits into memory.
 const CALL_SIZE: usize = 1 << 23;
-
-/// The draws of an estimation, and the any-order bound where they are k-DCE's.
-pub(crate) struct Draws<'a> {
-    pub by_k_dce: Option<AnyOrderBound<'a>>,
-    pub per_sequence: usize,
-}
-
-/// Sequences that are worked on together, with their number in the order of work.
-pub(crate) type Chunk<'a> = (usize, &'a [usize]);
-
-/// One draw of some sequences.
-pub(crate) struct Draw<'a> {
-    /// The sequences.
-    pub sequences: &'a [usize],
-    /// The number of the draw.
-    pub number: usize,
-    /// Their time and noise.
-    pub corruption: &'a BoundCorruption,
-}
-
-/// What gives the bound's terms of a draw: the model, or recorded answers of another program.
-pub(crate) type TermsOf<'a> = dyn Fn(&Draw) -> Result<Vec<BoundTerms>, Error> + Sync + 'a;
 
 impl<'a> BoundEstimation<'a> {
     /// The sequences in chunks, which depend on the data alone: two models are given the same noise.

@@ -9,7 +9,7 @@ use elbow_impls::data::{Dataset, Lines};
 use serde::Serialize;
 
 use super::bound::{BoundEstimation, Estimator, at_least_two};
-use super::draws::{Chunk, Draw};
+use super::draw::{Chunk, Draw};
 use super::finite;
 use super::result::{perplexity, ratio};
 use super::rounds::Rounds;

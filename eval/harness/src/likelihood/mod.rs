@@ -2,6 +2,7 @@
 
 mod bound;
 pub mod conditional;
+mod draw;
 mod draws;
 mod finite;
 mod floor;
@@ -23,6 +24,6 @@ pub use ode_nll::{Dequantisation, Dequantised, OdeLikelihood, OdeNll};
 pub use paired::{PairedBound, PairedEstimation};
 pub use result::{Bound, Target, TextRates, TextUnits};
 
-pub(crate) use draws::Draw;
+pub(crate) use draw::Draw;
 pub(crate) use inputs::{Inputs, Noisy, log_snrs, points};
 pub(crate) use result::ratio;

@@ -7,7 +7,7 @@ use elbow_impls::objective::BoundTerms;
 use serde::Serialize;
 
 use super::bound::{BoundEstimation, Estimator};
-use super::draws::{Chunk, Draws};
+use super::draw::{Chunk, Draws};
 use super::inputs::Inputs;
 use super::result::{Bound, Target};
 use super::rounds::Rounds;

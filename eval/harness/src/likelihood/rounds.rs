@@ -4,7 +4,7 @@ use elbow_base::Error;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::draws::Chunk;
+use super::draw::Chunk;
 use crate::shards::Shards;
 
 /// Sequences between two tests of the standard error: the same on any machine, so that all stop at the same one, and

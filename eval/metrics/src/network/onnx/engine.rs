@@ -14,12 +14,10 @@ use tract_onnx::tract_hir::internal::bail;
 
 use super::super::layer::Output;
 use super::super::runtime::Runtime;
+use super::failure::{guarded, one_line};
 use super::limits;
 use super::native::Sessions;
 use crate::{Error, Result};
-
-/// Longest text of a runtime's error that is passed on, in characters.
-const LONGEST: usize = 300;
 
 /// A network compiled for inputs of one shape, shared by threads.
 pub enum Engine {
@@ -85,23 +83,6 @@ fn embedded(bytes: &[u8], shape: [usize; 4]) -> TractResult<Arc<TypedRunnableMod
     let model = model.into_typed()?;
     limits::check_typed(&model, most)?;
     model.into_optimized()?.into_runnable()
-}
-
-/// The result of tract; its errors and panics are texts of one line. It has assertions that a damaged network can reach.
-pub(super) fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> std::result::Result<T, String> {
-    match elbow_base::caught(work) {
-        Ok(done) => done.map_err(|e| one_line(&format!("{e:#}"))),
-        Err(panic) => Err(one_line(&format!("the embedded runtime gave up: {panic}"))),
-    }
-}
-
-/// The first line, cut where it is long: errors of tract show whole nodes with their weights.
-pub(super) fn one_line(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    match line.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}...", &line[..end]),
-        None => line.to_owned(),
-    }
 }
 
 /// A network that tract does not compile for its input, with its error.

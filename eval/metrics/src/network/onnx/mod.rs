@@ -1,6 +1,7 @@
 //! ONNX files: their inputs and outputs, their execution, and the canonical Inception.
 
 mod engine;
+mod failure;
 mod inception;
 mod limits;
 mod native;

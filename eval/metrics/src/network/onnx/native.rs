@@ -34,7 +34,7 @@ impl Sessions {
     pub fn warm(&self) -> Result<()> {
         let session = self.session().map_err(|e| match self.cuda {
             None => Error::input(
-                super::engine::one_line(&e.to_string()),
+                super::failure::one_line(&e.to_string()),
                 "export the network with operators that ONNX Runtime has",
             ),
             Some(device) => Error::CudaDevice(device, e.to_string()),

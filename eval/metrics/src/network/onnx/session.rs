@@ -17,7 +17,7 @@ use tract_onnx::prelude::{
 
 use super::super::ports::{InputArray, NumberType, Port};
 use super::super::runtime::Runtime;
-use super::engine::{guarded, one_line};
+use super::failure::{guarded, one_line};
 use super::native::Sessions;
 use super::structure;
 use crate::{Error, Result};

@@ -7,9 +7,10 @@ use elbow_base::Error;
 use elbow_reports::record::About;
 
 use super::PARSERS;
-use crate::claims::claim::{Claim, Place};
+use crate::claims::claim::Claim;
 use crate::claims::claim_file;
 use crate::claims::context::{Context, Outcome};
+use crate::claims::place::Place;
 use crate::workspace::Workspace;
 
 const TOY: &str = r#"{"states": 2, "length": 2, "data": {"00": 0.5, "11": 0.5}, "denoiser": {"kind": "exact"}}"#;
@@ -28,7 +29,7 @@ fn claim(folder: &Path, protocol: &str) -> Claim {
 fn in_context<T>(folder: &Path, protocol: &str, work: impl FnOnce(&Claim, &Context) -> T) -> T {
     let workspace = Workspace::new(folder.join("out"), Vec::new(), 0, "cpu", true, false).expect("a processor");
     let claim = claim(folder, protocol);
-    work(&claim, &Context::new(&workspace, 0.95, &claim))
+    work(&claim, &claim.context(&workspace, 0.95))
 }
 
 fn outcome(folder: &Path, protocol: &str) -> Outcome {
