@@ -33,8 +33,13 @@ pub fn has(name: &str) -> bool {
 
 /// The folder of the bundled data below the user's cache folder, unpacked if it is not there.
 pub fn folder() -> Result<PathBuf, Error> {
+    folder_in(&user_cache())
+}
+
+/// The folder of elbow below the user's cache folder.
+pub fn user_cache() -> PathBuf {
     let caches = choose_base_strategy().map(|system| system.cache_dir()).unwrap_or_else(|_| std::env::temp_dir());
-    folder_in(&caches.join("elbow"))
+    caches.join("elbow")
 }
 
 /// The same below another folder than the user's. Several processes may unpack at once: each unpacks into a folder of

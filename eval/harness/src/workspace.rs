@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use burn::tensor::Device;
 use elbow_base::{Error, Progress, Remedy, Silent};
 use elbow_impls::data::catalogue::{self, Set};
-use elbow_impls::data::{Dataset, InMemory, Spec};
+use elbow_impls::data::{Dataset, InMemory, Reading, Spec};
 use etcetera::{BaseStrategy, choose_base_strategy};
 
 use crate::progress::Bar;
@@ -158,9 +158,11 @@ impl Workspace {
         if let Some(given) = self.given.iter().find(|data| data.name() == spec.set) {
             return Ok(Box::new(given.clone()));
         }
+        let folder = bundled::user_cache().join("tokens");
+        let reading = Reading::new(&folder, self.bar.as_ref());
         match catalogue::SETS.iter().find(|set| set.name == spec.set) {
-            Some(set) => Ok(set.open(&self.find(set)?, spec)?),
-            None => Ok(catalogue::open(spec, &self.data_folders())?),
+            Some(set) => Ok(set.open(&self.find(set)?, spec, &reading)?),
+            None => Ok(catalogue::open(spec, &self.data_folders(), &reading)?),
         }
     }
 

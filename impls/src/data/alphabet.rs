@@ -1,20 +1,19 @@
 //! Alphabets: how a text becomes tokens, and tokens text.
 
-use std::borrow::Cow;
 use std::fmt;
+use std::io::{self, Write};
 use std::path::Path;
 
-use super::encoding_hints;
-use super::tokenizer::TextTokenizer;
+use super::bytes::{Bytes, Collected, PIECE, Reading, anywhere};
+use super::encoding_hints::{self, characters};
+use super::text_loss::{Comparison, TextLoss};
+use super::tokenizer::{self, TextTokenizer};
 use super::vocabulary::Vocabulary;
 use crate::error::{Error, Result, UnknownName};
 
 /// The text of an id outside of the alphabet, such as the mask.
 const UNREADABLE: &str = "\u{fffd}";
 const SPELLED: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-
-/// Bytes whose tokens are passed on at a time.
-const PIECE: usize = 1 << 20;
 
 /// The tokens of a text.
 pub enum Alphabet {
@@ -82,58 +81,80 @@ impl Alphabet {
         self.tokenizer().is_some_and(|tokenizer| tokenizer.is_unknown(id))
     }
 
-    /// The text that is cut into splits. Errors say what is wrong, and at which byte.
-    pub(super) fn prepare<'a>(&self, text: &'a [u8]) -> std::result::Result<Cow<'a, [u8]>, String> {
+    /// The text that is cut into splits, and what the rules of text8 changed in it. Errors say what is wrong, and at which
+    /// byte.
+    pub(super) fn prepare(&self, text: Bytes, reading: &Reading) -> io::Result<(Bytes, Option<TextLoss>)> {
         match self {
-            Self::Bytes => Ok(text.into()),
+            Self::Bytes => {}
             Self::Text8 => {
-                encoding_hints::no_binary(text)?;
-                match normalise(text) {
-                    normal if normal.is_empty() => Err(format!("no letter and no digit in {} bytes", text.len())),
-                    normal => Ok(normal.into()),
-                }
+                encoding_hints::no_binary(&text)?;
+                return normalised(text, reading);
             }
             Self::Tokenizer(_) | Self::Vocabulary(_) => {
-                encoding_hints::no_binary(text)?;
-                encoding_hints::utf8(text)?;
-                Ok(text.into())
+                encoding_hints::no_binary(&text)?;
+                encoding_hints::utf8(&text)?;
             }
+        }
+        Ok((text, None))
+    }
+
+    /// The white space that stands between the text of two pieces' tokens, where their tokens do not give it back.
+    pub(super) fn between_pieces(&self) -> &'static str {
+        match self {
+            Self::Vocabulary(vocabulary) if !vocabulary.can_be_cut_anywhere() => " ",
+            _ => "",
         }
     }
 
     /// The first place at or before `byte` where the prepared text can be cut.
-    pub(super) fn cut(&self, text: &[u8], byte: usize) -> usize {
-        let inside_character = |&at: &usize| at < text.len() && text[at] & 0xc0 == 0x80;
-        match self {
-            Self::Tokenizer(_) => (0..=byte).rev().find(|at| !inside_character(at)).unwrap_or(0),
+    pub(super) fn cut(&self, text: &Bytes, byte: usize) -> io::Result<usize> {
+        let can_end_before = |next: u8| match self {
+            Self::Tokenizer(_) => next & 0xc0 != 0x80,
             // A word is not cut.
-            Self::Vocabulary(_) => {
-                let is_between = |at: &usize| *at == text.len() || text[*at].is_ascii_whitespace();
-                (0..=byte).rev().find(is_between).unwrap_or(0)
+            Self::Vocabulary(_) => next.is_ascii_whitespace(),
+            Self::Text8 | Self::Bytes => true,
+        };
+        let mut end = byte;
+        if end == text.len() {
+            return Ok(end);
+        }
+        loop {
+            let from = end.saturating_sub(PIECE);
+            let before = text.read(from..end + 1)?;
+            match before.iter().rposition(|&next| can_end_before(next)) {
+                Some(place) => return Ok(from + place),
+                None if from == 0 => return Ok(0),
+                None => end = from,
             }
-            Self::Text8 | Self::Bytes => byte,
         }
     }
 
-    /// Passes on pieces of prepared text with their tokens. What a tokenizer's tokens do not give back is an error of
-    /// no piece: see [`Self::decode`].
-    pub(super) fn encode(&self, text: &[u8], mut take: impl FnMut(&[u8], &[u32])) -> std::result::Result<(), String> {
-        let mut by_byte = |id: fn(&u8) -> u32| {
-            text.chunks(PIECE).for_each(|piece| take(piece, &piece.iter().map(id).collect::<Vec<_>>()));
-        };
+    /// The end of the first piece of a text that is encoded by itself: see [`Bytes::pieces`].
+    pub(super) fn piece(&self, text: &[u8], last: bool) -> Option<usize> {
         match self {
-            Self::Text8 => by_byte(letter_id),
-            Self::Bytes => by_byte(|&byte| byte.into()),
-            Self::Tokenizer(tokenizer) => {
-                let text = std::str::from_utf8(text).map_err(|e| e.to_string())?;
-                tokenizer.encode(text, |piece, ids| take(piece.as_bytes(), ids))?;
-            }
-            Self::Vocabulary(vocabulary) => {
-                let text = std::str::from_utf8(text).map_err(|e| e.to_string())?;
-                take(text.as_bytes(), &vocabulary.encode(text)?);
+            Self::Text8 | Self::Bytes => anywhere(text, last),
+            Self::Tokenizer(_) => tokenizer::lines(text, last),
+            Self::Vocabulary(vocabulary) if vocabulary.can_be_cut_anywhere() => characters(text, last),
+            Self::Vocabulary(_) => {
+                let limit = characters(text, last)?;
+                let is_space = u8::is_ascii_whitespace;
+                let before = || text[..limit].iter().rposition(is_space).map(|at| at + 1);
+                let after = || text[limit..].iter().position(is_space).map(|at| limit + at + 1);
+                if limit == text.len() { Some(limit) } else { before().or_else(after).or(last.then_some(text.len())) }
             }
         }
-        Ok(())
+    }
+
+    /// The tokens of a piece of prepared text, which stands at byte `place` of the whole. What a tokenizer's tokens do not give
+    /// back is no error: see [`Self::decode`].
+    pub(super) fn encode(&self, piece: &[u8], place: usize) -> std::result::Result<Vec<u32>, String> {
+        let text = || std::str::from_utf8(piece).map_err(|e| e.to_string());
+        match self {
+            Self::Text8 => Ok(piece.iter().map(letter_id).collect()),
+            Self::Bytes => Ok(piece.iter().map(|&byte| byte.into()).collect()),
+            Self::Tokenizer(tokenizer) => tokenizer.encode(text()?),
+            Self::Vocabulary(vocabulary) => vocabulary.encode(text()?, place),
+        }
     }
 
     /// The tokens of a short text as it stands: nothing is normalised. Errors name what the alphabet does not have.
@@ -142,9 +163,7 @@ impl Alphabet {
         if let Some(c) = text.chars().find(foreign) {
             return Err(format!("{c:?} is not in the alphabet: use a to z and spaces"));
         }
-        let mut ids = Vec::new();
-        self.encode(text.as_bytes(), |_, piece| ids.extend_from_slice(piece))?;
-        Ok(ids)
+        self.encode(text.as_bytes(), 0)
     }
 
     /// The text of tokens; U+FFFD for ids that have no text, such as the mask.
@@ -199,30 +218,75 @@ impl fmt::Display for Alphabet {
 /// accents count as anything else. A text that is in the alphabet already, as text8 itself, which begins with a space,
 /// stays as it is.
 pub fn normalise(text: &[u8]) -> Vec<u8> {
-    if text.iter().all(|byte| matches!(byte, b' ' | b'a'..=b'z')) {
+    if is_normal(text) {
         return text.to_vec();
     }
     let mut normal = Vec::with_capacity(text.len());
-    let mut gap = false;
-    let mut put = |gap: &mut bool, letters: &[u8]| {
-        if *gap && !normal.is_empty() {
+    Normaliser::default().add(text, &mut normal);
+    normal
+}
+
+fn is_normal(text: &[u8]) -> bool {
+    text.iter().all(|byte| matches!(byte, b' ' | b'a'..=b'z'))
+}
+
+/// [`normalise`] of a whole text, and what it changed.
+fn normalised(text: Bytes, reading: &Reading) -> io::Result<(Bytes, Option<TextLoss>)> {
+    let mut is_normal_so_far = true;
+    let all = 0..text.len();
+    text.pieces(all.clone(), anywhere, |_, piece| {
+        is_normal_so_far &= is_normal(piece);
+        Ok(())
+    })?;
+    if is_normal_so_far {
+        return Ok((text, None));
+    }
+    let (mut normaliser, mut comparison) = (Normaliser::default(), Comparison::default());
+    let (mut whole, mut normal) = (Collected::new(reading), Vec::new());
+    text.pieces(all, anywhere, |_, piece| {
+        normal.clear();
+        normaliser.add(piece, &mut normal);
+        comparison.count(piece, &normal);
+        whole.write_all(&normal)
+    })?;
+    comparison.add_counted();
+    match whole.finish()? {
+        normal if normal.len() == 0 => Err(io::Error::other(format!("no letter and no digit in {} bytes", text.len()))),
+        normal => Ok((normal, comparison.loss())),
+    }
+}
+
+/// The rules of [`normalise`], for a text that comes in pieces.
+#[derive(Default)]
+struct Normaliser {
+    /// Whether something between words came last.
+    gap: bool,
+    /// Whether there was a letter or a digit.
+    begun: bool,
+}
+
+impl Normaliser {
+    fn add(&mut self, piece: &[u8], normal: &mut Vec<u8>) {
+        for byte in piece {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' => self.put(&[byte.to_ascii_lowercase()], normal),
+                b'0'..=b'9' => {
+                    self.gap = true;
+                    self.put(SPELLED[usize::from(byte - b'0')].as_bytes(), normal);
+                    self.gap = true;
+                }
+                _ => self.gap = true,
+            }
+        }
+    }
+
+    fn put(&mut self, letters: &[u8], normal: &mut Vec<u8>) {
+        if self.gap && self.begun {
             normal.push(b' ');
         }
         normal.extend_from_slice(letters);
-        *gap = false;
-    };
-    for byte in text {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' => put(&mut gap, &[byte.to_ascii_lowercase()]),
-            b'0'..=b'9' => {
-                gap = true;
-                put(&mut gap, SPELLED[usize::from(byte - b'0')].as_bytes());
-                gap = true;
-            }
-            _ => gap = true,
-        }
+        (self.gap, self.begun) = (false, true);
     }
-    normal
 }
 
 fn letter_id(byte: &u8) -> u32 {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::bytes::Reading;
 use super::own_images::{self, Division, is_own_images};
 use super::{Alphabet, DataShape, Dataset, Npz, Split, TextData, TextOptions, cifar, digits, idx, token_array};
 use crate::error::{Error, Result, UnknownName};
@@ -58,13 +59,13 @@ pub struct Set {
     shape: Option<DataShape>,
     /// How to get it.
     fetch: &'static str,
-    open: fn(&Path, &Spec) -> Result<Box<dyn Dataset>>,
+    open: fn(&Path, &Spec, &Reading) -> Result<Box<dyn Dataset>>,
 }
 
 impl Set {
     /// Opens a split of the set, which lies at `path`.
-    pub fn open(&self, path: &Path, spec: &Spec) -> Result<Box<dyn Dataset>> {
-        (self.open)(path, spec)
+    pub fn open(&self, path: &Path, spec: &Spec, reading: &Reading) -> Result<Box<dyn Dataset>> {
+        (self.open)(path, spec, reading)
     }
 
     /// The path of the set. The error names the files, the folders and the remedy.
@@ -89,7 +90,7 @@ pub static SETS: &[Set] = &[
         places: &["digits/digits.csv.gz"],
         shape: images(8, 1, 17, 10),
         fetch: "put the file there",
-        open: |path, spec| boxed(digits::load(path, spec.split)),
+        open: |path, spec, _| boxed(digits::load(path, spec.split)),
     },
     Set {
         name: "mnist",
@@ -97,7 +98,7 @@ pub static SETS: &[Set] = &[
         places: &["mnist/"],
         shape: images(28, 1, 256, 10),
         fetch: "put the four IDX files there, plain or .gz",
-        open: |path, spec| boxed(idx::load(path, &spec.set, spec.split)),
+        open: |path, spec, _| boxed(idx::load(path, &spec.set, spec.split)),
     },
     Set {
         name: "fashion-mnist",
@@ -105,7 +106,7 @@ pub static SETS: &[Set] = &[
         places: &["fashion-mnist/"],
         shape: images(28, 1, 256, 10),
         fetch: "put the four IDX files there, plain or .gz",
-        open: |path, spec| boxed(idx::load(path, &spec.set, spec.split)),
+        open: |path, spec, _| boxed(idx::load(path, &spec.set, spec.split)),
     },
     Set {
         name: "cifar10",
@@ -113,7 +114,7 @@ pub static SETS: &[Set] = &[
         places: &["cifar10/"],
         shape: images(32, 3, 256, 10),
         fetch: "unpack cifar-10-binary.tar.gz there",
-        open: |path, spec| boxed(cifar::load(path, spec.split)),
+        open: |path, spec, _| boxed(cifar::load(path, spec.split)),
     },
     Set {
         name: "imagenet64",
@@ -121,7 +122,7 @@ pub static SETS: &[Set] = &[
         places: &["imagenet64/"],
         shape: images(64, 3, 256, 1000),
         fetch: "put train_data_batch_1.npz to train_data_batch_10.npz and val_data.npz there",
-        open: |path, spec| boxed(Npz::imagenet(path, &spec.set, spec.split)),
+        open: |path, spec, _| boxed(Npz::imagenet(path, &spec.set, spec.split)),
     },
     Set {
         name: "text8",
@@ -149,15 +150,15 @@ pub static SETS: &[Set] = &[
     },
     Set {
         name: "owt",
-        about: "OpenWebText as one text file, with a tokenizer: train, valid, test; read into memory",
+        about: "OpenWebText as one text file, with a tokenizer: train, valid, test; large, so read from disk",
         places: &["owt/owt.txt", "owt/owt.txt.gz"],
         shape: None,
         fetch: "put the documents there, in one file",
-        open: |path, spec| match &spec.alphabet {
+        open: |path, spec, reading| match &spec.alphabet {
             Some(alphabet) if !alphabet.starts_with("tokenizer:") => Err(Error::Setting(format!(
                 "owt is read with a tokenizer, not as {alphabet}: set alphabet to tokenizer:FILE"
             ))),
-            _ => open_text(path, spec),
+            _ => open_text(path, spec, reading),
         },
     },
 ];
@@ -179,9 +180,9 @@ pub fn image_shape(set: &str) -> Option<DataShape> {
 
 /// Opens a data set: one of [`SETS`] from the first of the folders that has it, or what lies at the path `spec.set`:
 /// images in a folder or a file ([`own_images`]), or else, if it has a `/` or ends in `.txt` or `.gz`, a text.
-pub fn open(spec: &Spec, folders: &[PathBuf]) -> Result<Box<dyn Dataset>> {
+pub fn open(spec: &Spec, folders: &[PathBuf], reading: &Reading) -> Result<Box<dyn Dataset>> {
     if let Some(set) = SETS.iter().find(|set| set.name == spec.set) {
-        return (set.open)(&set.find(folders)?, spec);
+        return set.open(&set.find(folders)?, spec, reading);
     }
     let path = Path::new(&spec.set);
     match &spec.set {
@@ -195,7 +196,7 @@ pub fn open(spec: &Spec, folders: &[PathBuf]) -> Result<Box<dyn Dataset>> {
                 Err(elbow_base::Error::input(what, advice).into())
             }
         },
-        name if name.contains('/') || name.ends_with(".txt") || name.ends_with(".gz") => open_text(path, spec),
+        name if name.contains('/') || name.ends_with(".txt") || name.ends_with(".gz") => open_text(path, spec, reading),
         name => {
             let known: Vec<&str> = SETS.iter().map(|set| set.name).chain(["./FILE", "FOLDER/"]).collect();
             Err(UnknownName::new("data set", name, &known).into())
@@ -216,13 +217,13 @@ fn open_ids(path: &Path, spec: &Spec, alphabet: &str) -> Result<Box<dyn Dataset>
     }
 }
 
-fn open_text(path: &Path, spec: &Spec) -> Result<Box<dyn Dataset>> {
+fn open_text(path: &Path, spec: &Spec, reading: &Reading) -> Result<Box<dyn Dataset>> {
     let missing = |setting: &str| Error::Setting(format!("the text {:?} needs the setting {setting}", spec.set));
     let alphabet = spec.alphabet.as_deref();
     let alphabet = alphabet.ok_or_else(|| missing("alphabet: text8, bytes, tokenizer:FILE or vocab:FILE"))?;
     let length = spec.length.ok_or_else(|| missing("sequence_length: tokens per window, as 256"))?;
     let alphabet = Alphabet::with_mask(alphabet, spec.text.mask_id.as_deref())?;
-    boxed(TextData::load(path, alphabet, length, spec.split, &spec.text))
+    boxed(TextData::load(path, alphabet, length, spec.split, &spec.text, reading))
 }
 
 fn boxed<D: Dataset + 'static>(data: Result<D>) -> Result<Box<dyn Dataset>> {

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
+use super::bytes::{Bytes, Reading};
 use super::{Alphabet, DataShape, Dataset, InMemory, Split, Tokens, file};
 use crate::error::{Error, Result};
 
@@ -42,9 +44,7 @@ impl Lines {
         let mut by_length: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
         for (line, sequence) in part {
             let failed = |what: String| fail(format!("the sequence of line {line}: {what}"));
-            let text = alphabet.prepare(sequence.as_bytes()).map_err(failed)?;
-            let mut ids = Vec::new();
-            alphabet.encode(&text, |_, piece| ids.extend_from_slice(piece)).map_err(failed)?;
+            let ids = encode(sequence, alphabet).map_err(|e| failed(e.to_string()))?;
             if ids.is_empty() {
                 return Err(failed("it has no tokens".to_owned()));
             }
@@ -103,6 +103,18 @@ impl Lines {
     pub fn shape(&self) -> DataShape {
         DataShape { values: self.values, length: self.lengths()[1], classes: 0, image: None }
     }
+}
+
+/// The tokens of a sequence.
+fn encode(sequence: &str, alphabet: &Alphabet) -> io::Result<Vec<u32>> {
+    let (text, _) = alphabet.prepare(Bytes::Memory(sequence.as_bytes().to_vec()), &Reading::in_memory())?;
+    let mut ids = Vec::new();
+    let add = |place: usize, piece: &[u8]| {
+        ids.extend(alphabet.encode(piece, place).map_err(io::Error::other)?);
+        Ok(())
+    };
+    text.pieces(0..text.len(), |text, last| alphabet.piece(text, last), add)?;
+    Ok(ids)
 }
 
 /// The sequences of a text with the numbers of their first lines, from 1.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`catalogue`] | data sets by name, and where their files are looked for |
 //! | [`digits`], [`idx`], [`cifar`] | images that fit in memory |
+//! | [`image_file`] | a file of images, by its name |
 //! | [`npz`] | images that are read from disk as they are needed: downsampled ImageNet, samples of ADM |
 //! | [`own_images`] | images of one's own: folders and arrays, divided into train and test |
 //! | [`text`], [`alphabet`], [`tokenizer`] | windows of a text in the text8 alphabet, in bytes, or in the tokens of a tokenizer |
@@ -13,16 +14,17 @@
 //! | [`memory`] | sequences made in memory |
 
 pub mod alphabet;
+mod bytes;
 pub mod catalogue;
 pub mod cifar;
 pub mod detokenizer;
 pub mod digits;
+mod encoded_text;
 mod encoding_hints;
 mod file;
 mod ids;
 pub mod idx;
-mod image_file;
-mod image_file;
+pub mod image_file;
 mod image_folder;
 pub mod images;
 pub mod lines;
@@ -38,6 +40,7 @@ pub mod tokenizer;
 pub mod vocabulary;
 
 pub use alphabet::Alphabet;
+pub use bytes::Reading;
 pub use catalogue::Spec;
 pub use images::Images;
 pub use lines::Lines;

@@ -1,10 +1,11 @@
 //! Windows of a text.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
+use super::bytes::Reading;
+use super::encoded_text::{EncodedText, Encoder, Summary};
 use super::ids::Ids;
-use super::text_loss::Comparison;
-use super::text_options::{Documents, Marks};
 use super::{Alphabet, DataShape, Dataset, Split, TextLoss, TextOptions, Tokens, file};
 use crate::error::{Error, Result};
 
@@ -80,6 +81,7 @@ impl Text {
 
 /// A text, cut into windows of equal length that do not overlap.
 pub struct TextData {
+    path: PathBuf,
     name: String,
     text: Text,
     values: usize,
@@ -96,8 +98,16 @@ impl TextData {
     /// `train` is the first 90 % of the text, `valid` the next 5 %, `test` the last 5 %, `all` the whole: of the
     /// normalised text under `text8` (of text8 itself: 90, 5 and 5 million characters), of the bytes under `bytes` and
     /// under a tokenizer, which reads each split by itself; there a cut that would fall inside a character comes before
-    /// it. The file is read into memory whole. Fails if the split has no whole window.
-    pub fn load(path: &Path, alphabet: Alphabet, length: usize, split: Split, options: &TextOptions) -> Result<Self> {
+    /// it. A large text is read as a stream, and its tokens are kept on disk: see [`Reading`]. Fails if the split has no whole
+    /// window.
+    pub fn load(
+        path: &Path,
+        alphabet: Alphabet,
+        length: usize,
+        split: Split,
+        options: &TextOptions,
+        reading: &Reading,
+    ) -> Result<Self> {
         let (from, to) = split.choose(&[
             (Split::Train, (0, 18)),
             (Split::Valid, (18, 19)),
@@ -115,44 +125,41 @@ impl TextData {
             }));
         }
         let fail = |what: String| Error::format(path, what);
-        let content = file::read(path)?;
-        let whole = alphabet.prepare(&content.bytes).map_err(fail)?;
-        let mut normalised = Comparison::default();
-        normalised.add(&content.bytes, &whole, 0);
-        let cut = |twentieths: usize| alphabet.cut(&whole, whole.len() * twentieths / 20);
-        let part = &whole[cut(from)..cut(to)];
-
-        let values = alphabet.values();
-        let mut ids = Ids::new(values);
-        let loss = encode(part, &alphabet, options, marks, &mut ids).map_err(fail)?;
+        let file_hash = file::hash(path)?;
+        let (split_name, values) = (split.to_string(), alphabet.values());
+        let (text, encoder) = ([&*file_hash, &*split_name], Encoder { alphabet: &alphabet, options, marks, reading });
+        let EncodedText { ids, summary } = match encoder.found(&text) {
+            Some(found) => found,
+            None => {
+                let content = file::content(path, reading)?;
+                let read = |e: io::Error| fail(e.to_string());
+                let (whole, normalised) = alphabet.prepare(content, reading).map_err(read)?;
+                let cut = |twentieths: usize| alphabet.cut(&whole, whole.len() * twentieths / 20).map_err(read);
+                encoder.encode(&whole, cut(from)?..cut(to)?, normalised, &text).map_err(|e| match e {
+                    Error::Setting(what) => fail(what),
+                    other => other,
+                })?
+            }
+        };
         let inside = length - framing;
         if ids.len() < inside {
             let what = format!("its {split} split has {} {alphabet} tokens: no window of {inside}", ids.len());
             return Err(fail(format!("{what}; take a shorter length or a longer text")));
         }
-        let characters = part.iter().filter(|&&byte| byte & 0xc0 != 0x80).count();
         let rest = ids.len() % inside;
-        let overlapping = || Tokens::new(ids.window(ids.len() - length, length).collect(), length);
-        let last_window = (rest > 0 && framing == 0).then(overlapping);
+        let overlapping = || ids.window(ids.len() - length, length).map(|window| Tokens::new(window, length));
+        let last_window = (rest > 0 && framing == 0).then(overlapping).transpose().map_err(Error::io(path))?;
         let hash = match alphabet.hash() {
-            Some(defined) => file::combine([&content.hash, defined]),
-            None => content.hash.clone(),
+            Some(defined) => file::combine([&file_hash, defined]),
+            None => file_hash,
         };
         let tokens = ids.len() as f64 * (length as f64 / inside as f64);
-        let (bytes, options) = (part.len(), options.clone());
+        let Summary { bytes, characters, loss, normalised, .. } = summary;
+        let options = options.clone();
         Ok(Self {
+            path: path.to_owned(),
             name: format!("{}:{split}", file::stem(path)),
-            text: Text {
-                alphabet,
-                options,
-                tokens,
-                bytes,
-                characters,
-                loss,
-                normalised: normalised.loss(),
-                rest,
-                last_window,
-            },
+            text: Text { alphabet, options, tokens, bytes, characters, loss, normalised, rest, last_window },
             values,
             ids,
             length,
@@ -164,51 +171,6 @@ impl TextData {
     /// Tokens of text in a window.
     fn inside(&self) -> usize {
         self.length - if self.frame.is_some() { 2 } else { 0 }
-    }
-}
-
-/// Adds the tokens of a text to `ids`. Returns what they do not give back.
-fn encode(
-    text: &[u8],
-    alphabet: &Alphabet,
-    options: &TextOptions,
-    marks: Marks,
-    ids: &mut Ids,
-) -> std::result::Result<Option<TextLoss>, String> {
-    let mut comparison = Comparison::default();
-    let mut add = |text: &[u8], ids: &mut Ids| {
-        alphabet.encode(text, |piece, tokens| {
-            ids.extend(tokens);
-            // An exact alphabet has a token for every byte.
-            if !alphabet.is_exact() {
-                let known: Vec<u32> = tokens.iter().copied().filter(|&id| !alphabet.is_unknown(id)).collect();
-                comparison.add(piece, alphabet.decode(&known).as_bytes(), (tokens.len() - known.len()) as u64);
-            }
-        })
-    };
-    if options.documents.is_none() && options.detokenizer.is_none() {
-        add(text, ids)?;
-        return Ok(comparison.loss());
-    }
-    let text = std::str::from_utf8(text).map_err(|_| "not UTF-8, which a detokenizer needs".to_owned())?;
-    for document in documents(text, options.documents) {
-        match options.detokenizer {
-            Some(detokenizer) => add(detokenizer.apply(document).as_bytes(), ids)?,
-            None => add(document.as_bytes(), ids)?,
-        }
-        ids.extend(marks.document_end.as_slice());
-    }
-    Ok(comparison.loss())
-}
-
-/// The documents of a text without their separators; its lines, with their ends, where it has none.
-fn documents(text: &str, by: Option<Documents>) -> Box<dyn Iterator<Item = &str> + '_> {
-    match by {
-        None => Box::new(text.split_inclusive('\n')),
-        Some(Documents::Lines) => Box::new(text.lines()),
-        Some(Documents::Blank) => Box::new(
-            text.split("\n\n").map(|document| document.trim_matches('\n')).filter(|document| !document.is_empty()),
-        ),
     }
 }
 
@@ -230,7 +192,7 @@ impl Dataset for TextData {
         let mut ids = Vec::with_capacity(indices.len() * self.length);
         for &index in indices {
             ids.extend(first);
-            ids.extend(self.ids.window(index * inside, inside));
+            ids.extend(self.ids.window(index * inside, inside).map_err(Error::io(&self.path))?);
             ids.extend(last);
         }
         Ok(Tokens::new(ids, self.length))

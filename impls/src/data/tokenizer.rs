@@ -4,11 +4,17 @@ use std::path::Path;
 
 use tokenizers::Tokenizer;
 
+use super::encoding_hints::characters;
 use super::file;
 use crate::error::{Error, Result};
 
-/// About how much text is given to a tokenizer at a time: its intermediate results take many times as much memory.
-const PIECE: usize = 1 << 20;
+/// The end of pieces of about [`PIECE`] bytes that end with a line: a tokenizer's intermediate results take many times as
+/// much memory as its text.
+pub(super) fn lines(bytes: &[u8], last: bool) -> Option<usize> {
+    let limit = characters(bytes, last)?;
+    let whole_lines = || bytes[..limit].iter().rposition(|&byte| byte == b'\n').map(|at| at + 1);
+    Some(if limit < bytes.len() { whole_lines().unwrap_or(limit) } else { limit })
+}
 
 /// A tokenizer whose ids are the data values 0..V of a model, which has its mask at V.
 ///
@@ -76,20 +82,11 @@ impl TextTokenizer {
         self.tokenizer.token_to_id(token).and_then(|id| self.without_mask(id))
     }
 
-    /// Passes on pieces of a text with their ids. Pieces are of about a MiB and end with a line, so that memory stays
-    /// bounded; no special tokens are added. A text that holds the mask token is refused.
-    pub fn encode(&self, text: &str, mut take: impl FnMut(&str, &[u32])) -> std::result::Result<(), String> {
-        let mut rest = text;
-        while !rest.is_empty() {
-            let limit = rest.ceil_char_boundary(PIECE);
-            let whole_lines = rest[..limit].rfind('\n').filter(|_| limit < rest.len());
-            let (piece, left) = rest.split_at(whole_lines.map_or(limit, |at| at + 1));
-            let encoding = self.tokenizer.encode_fast(piece, false).map_err(|e| e.to_string())?;
-            let ids: Option<Vec<u32>> = encoding.get_ids().iter().map(|&id| self.without_mask(id)).collect();
-            take(piece, &ids.ok_or_else(|| self.masked())?);
-            rest = left;
-        }
-        Ok(())
+    /// The ids of a text of about [`PIECE`] bytes; no special tokens are added. A text that holds the mask token is refused.
+    pub fn encode(&self, text: &str) -> std::result::Result<Vec<u32>, String> {
+        let encoding = self.tokenizer.encode_fast(text, false).map_err(|e| e.to_string())?;
+        let ids: Option<Vec<u32>> = encoding.get_ids().iter().map(|&id| self.without_mask(id)).collect();
+        ids.ok_or_else(|| self.masked())
     }
 
     /// The text of ids that are all known.

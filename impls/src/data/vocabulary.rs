@@ -105,8 +105,13 @@ impl Vocabulary {
         &self.special
     }
 
-    /// The tokens of a text. Errors name what the vocabulary does not have.
-    pub fn encode(&self, text: &str) -> std::result::Result<Vec<u32>, String> {
+    /// Whether a text can be cut between any two characters; else only where a word ends.
+    pub fn can_be_cut_anywhere(&self) -> bool {
+        self.cut == Cut::Characters
+    }
+
+    /// The tokens of a text, which stands at byte `place` of the whole. Errors name what the vocabulary does not have.
+    pub fn encode(&self, text: &str, place: usize) -> std::result::Result<Vec<u32>, String> {
         match self.cut {
             Cut::Characters => {
                 let mut token = [0; 4];
@@ -114,7 +119,7 @@ impl Vocabulary {
                     match (self.ids.get(&*c.encode_utf8(&mut token)), c.is_whitespace()) {
                         (Some(&id), _) => Some(Ok(id)),
                         (None, true) => None,
-                        (None, false) => Some(Err(unknown(&c.to_string(), at))),
+                        (None, false) => Some(Err(unknown(&c.to_string(), place + at))),
                     }
                 });
                 ids.collect()
@@ -122,7 +127,7 @@ impl Vocabulary {
             Cut::Words | Cut::Pieces => {
                 let mut ids = Vec::new();
                 for word in text.split_whitespace() {
-                    let at = word.as_ptr() as usize - text.as_ptr() as usize;
+                    let at = place + word.as_ptr() as usize - text.as_ptr() as usize;
                     match self.cut {
                         Cut::Pieces => self.pieces(word, &mut ids).ok_or_else(|| unknown(word, at))?,
                         _ => ids.push(*self.ids.get(word).ok_or_else(|| unknown(word, at))?),
@@ -184,27 +189,27 @@ mod tests {
         let proteins = of("[PAD]\n[UNK]\n[MASK]\nA\nC\nD\n").expect("a vocabulary");
         assert_eq!((proteins.values(), proteins.value_ids()), (3, [3, 5]));
         assert_eq!(proteins.special()[2], ("[MASK]".to_owned(), 2));
-        assert_eq!(proteins.encode("CA D\nA"), Ok(vec![1, 0, 2, 0]));
+        assert_eq!(proteins.encode("CA D\nA", 0), Ok(vec![1, 0, 2, 0]));
         assert_eq!(proteins.decode(&[1, 0, 2]), "CAD");
-        let error = proteins.encode("CAB").expect_err("B is no residue here");
+        let error = proteins.encode("CAB", 0).expect_err("B is no residue here");
         assert!(error.contains("\"B\" at byte 2"), "{error}");
     }
 
     #[test]
     fn words_stand_between_white_space() {
         let music = of("C4\nD4\nrest\n<pad>").expect("a vocabulary");
-        assert_eq!(music.encode("rest C4  D4"), Ok(vec![2, 0, 1]));
+        assert_eq!(music.encode("rest C4  D4", 0), Ok(vec![2, 0, 1]));
         assert_eq!(music.decode(&[2, 0]), "rest C4");
-        assert!(music.encode("C4D4").expect_err("no such word").contains("\"C4D4\" at byte 0"));
+        assert!(music.encode("C4D4", 0).expect_err("no such word").contains("\"C4D4\" at byte 0"));
     }
 
     #[test]
     fn pieces_are_the_longest_from_the_left() {
         let pieces = of("[UNK]\nun\nuna\n##aff\n##able\n##ff\n##a").expect("a vocabulary");
         // "una" is longer than "un": the rest is then "ffable", not "affable".
-        assert_eq!(pieces.encode("unaffable"), Ok(vec![1, 4, 3]));
+        assert_eq!(pieces.encode("unaffable", 0), Ok(vec![1, 4, 3]));
         assert_eq!(pieces.decode(&[1, 4, 3, 0]), "unaffable un");
-        assert!(pieces.encode("unx").is_err());
+        assert!(pieces.encode("unx", 0).is_err());
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use super::flat::Reader;
 use crate::data::own_images::is_own_images;
-use crate::data::{Alphabet, DataShape, Division, Spec, Split, TextOptions, TextTokenizer, catalogue, token_array};
+use crate::data::{
+    Alphabet, DataShape, Division, Reading, Spec, Split, TextOptions, TextTokenizer, catalogue, token_array,
+};
 use crate::error::{Error, Result};
 
 /// The data set of a run.
@@ -95,7 +97,9 @@ impl DataConfig {
             return Ok(shape);
         }
         match (&self.alphabet, self.sequence_length) {
-            _ if self.is_own_images() => Ok(catalogue::open(&self.spec(Split::Train), &[])?.shape()),
+            _ if self.is_own_images() => {
+                Ok(catalogue::open(&self.spec(Split::Train), &[], &Reading::in_memory())?.shape())
+            }
             (Some(alphabet), Some(length)) => Ok(DataShape {
                 values: values_of(alphabet, self.text.mask_id.as_deref())?,
                 length,

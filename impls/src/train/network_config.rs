@@ -78,7 +78,7 @@ impl NetworkConfig {
         }
     }
 
-    fn fourier(&self) -> Option<[u32; 2]> {
+    pub(super) fn fourier(&self) -> Option<[u32; 2]> {
         match *self {
             Self::Transformer { fourier, .. } | Self::UNet { fourier, .. } => fourier,
             Self::Dit { .. } => None,

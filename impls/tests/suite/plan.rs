@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::{Device, Float, Tensor};
 use elbow_impls::Key;
-use elbow_impls::data::{Split, Tokens, catalogue};
+use elbow_impls::data::{Reading, Split, Tokens, catalogue};
 use elbow_impls::network::{Denoiser, GaussianDenoiser, Input, Model, TokenDenoiser};
 use elbow_impls::objective::Batch;
 use elbow_impls::train::{DataShape, PRESETS, Plan, Settings};
@@ -39,7 +39,7 @@ fn shapes_without_files_are_those_of_the_files() {
     ];
     for (preset, overrides) in cases {
         let settings = resolve(preset, overrides);
-        let opened = catalogue::open(&settings.data(Split::Train), &folders).expect("bundled");
+        let opened = catalogue::open(&settings.data(Split::Train), &folders, &Reading::in_memory()).expect("bundled");
         assert_eq!(settings.data.shape().expect("known"), DataShape::of(opened.as_ref()));
     }
     let fails = |settings: Settings| settings.data.shape().expect_err("not known").to_string();

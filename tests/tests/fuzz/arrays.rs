@@ -8,7 +8,7 @@ use elbow_base::Silent;
 use elbow_harness::device;
 use elbow_harness::losses::{Answers, Noise, NoiseFile, judge};
 use elbow_impls::data::catalogue::{self, Spec};
-use elbow_impls::data::{InMemory, Split, Tokens};
+use elbow_impls::data::{InMemory, Reading, Split, Tokens};
 use elbow_metrics::{NpzWriter, Statistics};
 
 use super::containers::{npy, npz};
@@ -18,7 +18,7 @@ use super::runner::Format;
 /// Opens the images of a file, and reads the first and the last.
 fn images(path: &Path) -> bool {
     let spec = Spec::new(path.display().to_string(), Split::All);
-    let Ok(data) = catalogue::open(&spec, &[]) else { return false };
+    let Ok(data) = catalogue::open(&spec, &[], &Reading::in_memory()) else { return false };
     let ends = [0, data.len() - 1];
     data.labels(&ends);
     data.select(&ends).is_ok()

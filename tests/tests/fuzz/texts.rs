@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use elbow_impls::data::catalogue::{self, Spec};
-use elbow_impls::data::{Alphabet, Split};
+use elbow_impls::data::{Alphabet, Reading, Split};
 
 use super::mutations::{bytes, text};
 use super::runner::Format;
@@ -33,7 +33,7 @@ fn tokenizers() -> Vec<Vec<u8>> {
 fn windows(path: &Path, alphabet: &str) -> bool {
     let set = path.display().to_string();
     let spec = Spec { alphabet: Some(alphabet.to_owned()), length: Some(4), ..Spec::new(set, Split::All) };
-    let Ok(data) = catalogue::open(&spec, &[]) else { return false };
+    let Ok(data) = catalogue::open(&spec, &[], &Reading::in_memory()) else { return false };
     let ids = data.select(&[0, data.len() - 1]).expect("in memory");
     ids.rows().for_each(|row| drop(data.text().expect("a text").decode(row)));
     true

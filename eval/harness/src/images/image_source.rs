@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use elbow_base::Error;
-use elbow_impls::data::catalogue::{Spec, holds_images};
+use elbow_impls::data::catalogue::Spec;
+use elbow_impls::data::image_file::holds_images;
 use elbow_impls::data::{Dataset, Split};
 use elbow_metrics::{
     ArrayImages, ArrayOptions, Contents, Features, Folder, ImageSet, Images, NetworkOutputs, Runtime, Statistics,

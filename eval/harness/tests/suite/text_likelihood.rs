@@ -6,7 +6,7 @@ use elbow_harness::likelihood::{Bound, BoundEstimation};
 use elbow_impls::DiffusionModel;
 use elbow_impls::any_order::K_DCE;
 use elbow_impls::autoregressive::Autoregressive;
-use elbow_impls::data::{Alphabet, Dataset, InMemory, Split, TextData, TextOptions, Tokens};
+use elbow_impls::data::{Alphabet, Dataset, InMemory, Reading, Split, TextData, TextOptions, Tokens};
 use elbow_impls::network::{Input, TableDenoiser, TokenDenoiser};
 
 const LETTERS: usize = 27;
@@ -58,7 +58,8 @@ fn text() -> TextData {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("text.txt");
     std::fs::write(&path, "sphinx of black quartz judg").expect("writable");
-    TextData::load(&path, Alphabet::Text8, WINDOW, Split::All, &TextOptions::default()).expect("a text")
+    TextData::load(&path, Alphabet::Text8, WINDOW, Split::All, &TextOptions::default(), &Reading::in_memory())
+        .expect("a text")
 }
 
 fn bound(model: DiffusionModel, data: &dyn Dataset, sequences: Option<usize>) -> Result<Bound, elbow_base::Error> {

@@ -1,10 +1,14 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use elbow_impls::data::Split;
-use elbow_impls::data::catalogue::{SETS, Spec, open};
+use elbow_impls::data::catalogue::{self, SETS, Spec};
+use elbow_impls::data::{Dataset, Reading, Split};
 
 use super::{fails, folder, gzip, rows, write};
+
+fn open(spec: &Spec, folders: &[PathBuf]) -> elbow_impls::Result<Box<dyn Dataset>> {
+    catalogue::open(spec, folders, &Reading::in_memory())
+}
 
 fn spec(set: &str, alphabet: Option<&str>, length: Option<usize>) -> Spec {
     Spec { alphabet: alphabet.map(str::to_owned), length, ..Spec::new(set, Split::Train) }

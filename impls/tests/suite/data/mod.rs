@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod images;
+mod large_text;
 mod npz;
 mod own_images;
 mod text;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use elbow_impls::data::{Dataset, Division, Spec, Split, catalogue};
+use elbow_impls::data::{Dataset, Division, Reading, Spec, Split, catalogue};
 use tempfile::TempDir;
 
 use super::{fails, folder, rows, write};
@@ -21,7 +21,7 @@ fn photos(count: u8) -> TempDir {
 }
 
 fn open(path: &Path, split: Split, division: Division) -> elbow_impls::Result<Box<dyn Dataset>> {
-    catalogue::open(&Spec { division, ..Spec::new(path.to_str().expect("UTF-8"), split) }, &[])
+    catalogue::open(&Spec { division, ..Spec::new(path.to_str().expect("UTF-8"), split) }, &[], &Reading::in_memory())
 }
 
 fn opened(path: &Path, split: Split) -> Box<dyn Dataset> {
@@ -125,5 +125,5 @@ fn folders_that_are_no_data_set_are_refused() {
     fails(open(folder().path(), Split::Train, Division::default()), &["no images among 0 files"]);
     let text =
         Spec { alphabet: Some("bytes".to_owned()), ..Spec::new(mixed.path().to_str().expect("UTF-8"), Split::All) };
-    fails(catalogue::open(&text, &[]), &["holds images, which have no alphabet"]);
+    fails(catalogue::open(&text, &[], &Reading::in_memory()), &["holds images, which have no alphabet"]);
 }

@@ -2,13 +2,13 @@ use std::path::Path;
 
 use elbow_impls::data::alphabet::normalise;
 use elbow_impls::data::detokenizer::Detokenizer;
-use elbow_impls::data::{Alphabet, Dataset, Split, TextData, TextOptions};
+use elbow_impls::data::{Alphabet, Dataset, Reading, Split, TextData, TextOptions};
 
 use super::{fails, folder, gzip, rows, write};
 
 /// Byte-level pairs, as of GPT-2, with one merge, one added token and no id 6; `Ġ` is the space, `Ċ` the
 /// line end, `Ã¤` the letter ä.
-const TOKENIZER: &str = r#"{"version": "1.0", "padding": null, "normalizer": null, "post_processor": null,
+pub const TOKENIZER: &str = r#"{"version": "1.0", "padding": null, "normalizer": null, "post_processor": null,
     "truncation": {"max_length": 3, "strategy": "LongestFirst", "stride": 0, "direction": "Right"},
     "added_tokens": [{"id": 7, "content": "<end>", "single_word": false, "lstrip": false, "rstrip": false,
                       "normalized": false, "special": true}],
@@ -19,7 +19,7 @@ const TOKENIZER: &str = r#"{"version": "1.0", "padding": null, "normalizer": nul
               "vocab": {"a": 0, "b": 1, "Ġ": 2, "ab": 3, "Ċ": 4, "Ã": 5, "¤": 8}, "merges": ["a b"]}}"#;
 
 fn load(path: &Path, alphabet: &str, length: usize, split: Split) -> elbow_impls::Result<TextData> {
-    TextData::load(path, Alphabet::parse(alphabet)?, length, split, &TextOptions::default())
+    TextData::load(path, Alphabet::parse(alphabet)?, length, split, &TextOptions::default(), &Reading::in_memory())
 }
 
 fn decoded(data: &TextData) -> Vec<String> {
@@ -155,7 +155,7 @@ fn read(vocabulary: &[&str], text: &str, length: usize, options: &TextOptions) -
     let folder = folder();
     let tokenizer = write(&folder, "tokenizer.json", characters(vocabulary, "null"));
     let alphabet = Alphabet::with_mask(&format!("tokenizer:{}", tokenizer.display()), options.mask_id.as_deref())?;
-    TextData::load(&write(&folder, "text.txt", text), alphabet, length, Split::All, options)
+    TextData::load(&write(&folder, "text.txt", text), alphabet, length, Split::All, options, &Reading::in_memory())
 }
 
 #[test]
@@ -253,7 +253,10 @@ fn windows_are_framed_and_documents_end() {
     fails(read("abba", 2, Some("bos,eos"), None), &["beside the two of its frame"]);
     let framed = TextOptions { frame: Some("bos,eos".to_owned()), ..TextOptions::default() };
     let path = write(&folder(), "text.txt", "abba");
-    fails(TextData::load(&path, Alphabet::Text8, 4, Split::All, &framed), &["frame and documents are for tokenizers"]);
+    fails(
+        TextData::load(&path, Alphabet::Text8, 4, Split::All, &framed, &Reading::in_memory()),
+        &["frame and documents are for tokenizers"],
+    );
 }
 
 /// An example for each rule.
