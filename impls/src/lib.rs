@@ -33,6 +33,7 @@ pub mod md4;
 pub mod mdlm;
 pub mod network;
 pub mod objective;
+mod predictor;
 pub mod sampler;
 pub mod sampler_state;
 pub mod tempering;

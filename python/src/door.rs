@@ -6,7 +6,7 @@
 //! threads live as long as the work, so that a process which has called the module may fork.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,26 +19,32 @@ use rayon::ThreadPoolBuilder;
 const TICK: Duration = Duration::from_millis(50);
 /// Time between two reports of progress.
 const REPORT: Duration = Duration::from_millis(100);
+/// How long the work is given to end after an exception: files that it writes are closed then, and a call that follows at once
+/// finds them.
+const PATIENCE: Duration = Duration::from_millis(300);
 /// Stack of a thread of the work: as much as a program's main thread has.
 const STACK: usize = 8 << 20;
 
-/// What the work asks of Python.
-pub trait Request: Send {
-    /// Answers on the caller's thread. An exception ends the caller's wait.
-    fn answer(self: Box<Self>, py: Python<'_>) -> PyResult<()>;
-}
+/// What the work asks of Python, which the caller's thread does. An exception ends the caller's wait.
+type Request = Box<dyn FnOnce(Python<'_>) -> PyResult<()> + Send>;
 
 /// The work's way to Python.
 #[derive(Clone)]
 pub struct Door {
-    requests: Sender<Option<Box<dyn Request>>>,
+    requests: Sender<Option<Request>>,
     seen: Arc<Seen>,
 }
 
 impl Door {
-    /// Asks Python for something; none where the caller has left.
-    pub fn ask(&self, request: Box<dyn Request>) -> Option<()> {
-        self.requests.send(Some(request)).ok()
+    /// What `work` gives on the caller's thread; none where the caller has left.
+    pub fn call<T: Send + 'static>(&self, work: impl FnOnce(Python<'_>) -> PyResult<T> + Send + 'static) -> Option<T> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        let request = move |py: Python<'_>| {
+            // The receiver is gone where the work was given up.
+            work(py).map(|done| drop(answer.send(done)))
+        };
+        self.requests.send(Some(Box::new(request))).ok()?;
+        answered.recv().ok()
     }
 
     /// The progress of the work, which the caller sees.
@@ -91,7 +97,7 @@ pub fn serve<R: Send + 'static>(
     progress: Option<Bound<'_, PyAny>>,
     work: impl FnOnce(&Door) -> Result<R, Error> + Send + 'static,
 ) -> PyResult<R> {
-    let (requests, mut inbox) = mpsc::channel();
+    let (requests, inbox) = mpsc::channel();
     let seen = Arc::new(Seen::default());
     let door = Door { requests: requests.clone(), seen: seen.clone() };
     let thread = thread::Builder::new().name("elbow".to_owned()).stack_size(STACK).spawn(move || {
@@ -103,20 +109,14 @@ pub fn serve<R: Send + 'static>(
         let _ = requests.send(None);
         result
     })?;
-    let mut shown = (Instant::now(), seen.0.at());
-    loop {
-        let request;
-        (inbox, request) = py.detach(move || {
-            let request = inbox.recv_timeout(TICK);
-            (inbox, request)
+    if let Err(exception) = attend(py, inbox, &progress, &seen.0) {
+        py.detach(|| {
+            let left = Instant::now();
+            while !thread.is_finished() && left.elapsed() < PATIENCE {
+                thread::sleep(Duration::from_millis(1));
+            }
         });
-        match request {
-            Ok(Some(request)) => request.answer(py)?,
-            Ok(None) | Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-        py.check_signals()?;
-        report(&progress, &seen.0, &mut shown)?;
+        return Err(exception);
     }
     let done = py.detach(move || thread.join());
     if let Some(progress) = progress {
@@ -126,6 +126,30 @@ pub fn serve<R: Send + 'static>(
     match done {
         Ok(result) => result.map_err(|failure| raised(py, &failure)),
         Err(_) => Err(raised(py, &Error::internal("a computation broke off"))),
+    }
+}
+
+/// Answers the requests until the work is done. After an exception none is answered.
+fn attend(
+    py: Python<'_>,
+    mut inbox: Receiver<Option<Request>>,
+    progress: &Option<Bound<'_, PyAny>>,
+    state: &State,
+) -> PyResult<()> {
+    let mut shown = (Instant::now(), state.at());
+    loop {
+        let request;
+        (inbox, request) = py.detach(move || {
+            let request = inbox.recv_timeout(TICK);
+            (inbox, request)
+        });
+        match request {
+            Ok(Some(request)) => request(py)?,
+            Ok(None) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        py.check_signals()?;
+        report(progress, state, &mut shown)?;
     }
 }
 

@@ -2,16 +2,16 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{self, SyncSender};
 
 use elbow_base::Error;
-use elbow_harness::outside::{Backend, CallTargets, Functions, ModelFile, function_inputs};
+use elbow_harness::outside::{Backend, CallTargets, CallTokens, Functions, LogitPlaces, ModelFile, function_inputs};
+use elbow_impls::network::{DrawLaw, Drawn};
 use elbow_metrics::{InputArray, Port};
 use numpy::ndarray::{ArrayD, IxDyn};
-use numpy::{IntoPyArray, PyReadonlyArrayDyn};
+use numpy::{IntoPyArray, PyReadonlyArray1, PyReadonlyArrayDyn};
 use pyo3::prelude::*;
 
-use crate::door::{Door, Request};
+use crate::door::Door;
 
 /// A Python object that answers calls: `elbow_diffusion.functions.Function`.
 #[derive(Clone)]
@@ -30,40 +30,23 @@ pub struct Finder {
 }
 
 impl Functions for Finder {
-    fn find(&self, name: &str, folder: &Path, file: &ModelFile) -> Result<Box<dyn Backend>, Error> {
+    fn find(&self, name: &str, folder: &Path, file: Option<&ModelFile>) -> Result<Box<dyn Backend>, Error> {
         let given = self.given.iter().find(|(known, _)| known == name).map(|(_, function)| function.clone());
-        let file_text = serde_json::to_string(file).map_err(|e| Error::internal(e.to_string()))?;
-        let folder = folder.display().to_string();
-        let (answer, answered) = mpsc::sync_channel(1);
-        let search = Search { given, name: name.to_owned(), folder, file: file_text, answer };
-        let found = self.door.ask(Box::new(search)).and_then(|()| answered.recv().ok());
-        let (function, has_costs, hash) = found.ok_or_else(|| Error::input(format!("{name}: not loaded"), ""))?;
-        Ok(Box::new(Network { door: self.door.clone(), function, has_costs, hash, inputs: function_inputs(file) }))
-    }
-}
-
-/// A function to be found; its exceptions end the caller's wait.
-struct Search {
-    given: Option<Function>,
-    name: String,
-    folder: String,
-    file: String,
-    answer: SyncSender<(Function, bool, String)>,
-}
-
-impl Request for Search {
-    fn answer(self: Box<Self>, py: Python<'_>) -> PyResult<()> {
-        let function = match self.given {
-            Some(function) => function.0.clone_ref(py).into_bound(py),
-            None => {
-                let functions = py.import("elbow_diffusion.functions")?;
-                functions.getattr("load")?.call1((self.name, self.folder, self.file))?
-            }
-        };
-        let (has_costs, hash) = (function.getattr("has_costs")?.extract()?, function.getattr("hash")?.extract()?);
-        // The receiver is gone where the call was given up.
-        let _ = self.answer.send((Function::new(function.unbind()), has_costs, hash));
-        Ok(())
+        let text = file.map(serde_json::to_string).transpose().map_err(|e| Error::internal(e.to_string()))?;
+        let words = (name.to_owned(), folder.display().to_string(), text);
+        let (door, inputs) = (self.door.clone(), file.map_or(Vec::new(), function_inputs));
+        let found = door.call(move |py| {
+            let function = match given {
+                Some(function) => function.0.clone_ref(py).into_bound(py),
+                None => py.import("elbow_diffusion.functions")?.getattr("load")?.call1(words)?,
+            };
+            let has = |name| function.getattr(name)?.extract::<bool>();
+            let (costs, draws, hash) = (has("has_costs")?, has("has_draws")?, function.getattr("hash")?.extract()?);
+            Ok((Function::new(function.unbind()), costs, draws, hash))
+        });
+        let (function, has_costs, has_draws, hash) =
+            found.ok_or_else(|| Error::input(format!("{name}: not loaded"), ""))?;
+        Ok(Box::new(Network { door: self.door.clone(), function, has_costs, has_draws, hash, inputs }))
     }
 }
 
@@ -72,6 +55,7 @@ struct Network {
     door: Door,
     function: Function,
     has_costs: bool,
+    has_draws: bool,
     hash: String,
     inputs: Vec<Port>,
 }
@@ -79,11 +63,18 @@ struct Network {
 type Output = (Vec<f32>, Vec<usize>);
 
 impl Network {
-    fn call(&self, inputs: &[InputArray], targets: Option<Targets>) -> Result<Output, String> {
-        let (answer, answered) = mpsc::sync_channel(1);
-        let call = Call { function: self.function.clone(), inputs: inputs.to_vec(), targets, answer };
-        let output = self.door.ask(Box::new(call)).and_then(|()| answered.recv().ok());
-        output.ok_or_else(|| "the function was not called: the caller has left".to_owned())
+    /// What `work` makes of the function and the input arrays, on the caller's thread. The function may keep the arrays.
+    fn call<T: Send + 'static>(
+        &self,
+        inputs: &[InputArray],
+        work: impl FnOnce(&Bound<'_, PyAny>, Vec<Py<PyAny>>) -> PyResult<T> + Send + 'static,
+    ) -> Result<T, String> {
+        let (function, inputs) = (self.function.clone(), inputs.to_vec());
+        let done = self.door.call(move |py| {
+            let arrays = inputs.into_iter().map(|array| input(py, array)).collect::<PyResult<Vec<_>>>()?;
+            work(function.0.bind(py), arrays)
+        });
+        done.ok_or_else(|| "the function was not called: the caller has left".to_owned())
     }
 }
 
@@ -93,7 +84,7 @@ impl Backend for Network {
     }
 
     fn run(&self, inputs: &[InputArray]) -> Result<Output, String> {
-        self.call(inputs, None)
+        self.call(inputs, |function, arrays| numbers(&function.call_method1("call", (arrays,))?))
     }
 
     fn has_costs(&self) -> bool {
@@ -101,17 +92,39 @@ impl Backend for Network {
     }
 
     fn masked_costs(&self, inputs: &[InputArray], targets: &CallTargets) -> Result<Vec<f32>, String> {
-        let targets = Targets {
-            x: targets.x.clone(),
-            masked: targets.masked.clone(),
-            length: targets.length,
-            places: (targets.before, targets.first, targets.values),
-        };
-        let tokens = targets.x.len();
-        let (costs, shape) = self.call(inputs, Some(targets))?;
-        match costs.len() == tokens {
+        let (x, masked, places) = (targets.x.clone(), targets.masked.clone(), of(targets.places));
+        let shape = [targets.x.len() / targets.length, targets.length];
+        let (costs, found) = self.call(inputs, move |function, arrays| {
+            let py = function.py();
+            let (x, masked) = (shaped(py, x, &shape)?, shaped(py, masked, &shape)?);
+            numbers(&function.call_method1("costs", (arrays, x, masked, places))?)
+        })?;
+        match costs.len() == targets.x.len() {
             true => Ok(costs),
-            false => Err(format!("its costs have the shape {shape:?} for {tokens} tokens")),
+            false => Err(format!("its costs have the shape {found:?} for {} tokens", targets.x.len())),
+        }
+    }
+
+    fn has_draws(&self) -> bool {
+        self.has_draws
+    }
+
+    fn draws(&self, inputs: &[InputArray], tokens: &CallTokens, law: &DrawLaw) -> Result<Vec<Drawn>, String> {
+        let (rows, positions, uniforms) = (tokens.rows.clone(), tokens.positions.clone(), law.uniforms.to_vec());
+        let (places, count) = (of(tokens.places), rows.len());
+        let tempering = (law.tempering.temperature, law.tempering.top_k, law.tempering.nucleus);
+        let drawn = self.call(inputs, move |function, arrays| {
+            let py = function.py();
+            let tokens = (rows.into_pyarray(py), positions.into_pyarray(py));
+            let found =
+                function.call_method1("draws", (arrays, tokens, uniforms.into_pyarray(py), tempering, places))?;
+            let (values, log_mu): (PyReadonlyArray1<'_, i64>, PyReadonlyArray1<'_, f64>) = found.extract()?;
+            let pairs = values.as_array().into_iter().zip(log_mu.as_array());
+            Ok(pairs.map(|(&value, &log_mu)| Drawn { value: value as u32, log_mu }).collect::<Vec<_>>())
+        })?;
+        match drawn.len() == count {
+            true => Ok(drawn),
+            false => Err(format!("it drew {} values for {count} tokens", drawn.len())),
         }
     }
 
@@ -120,50 +133,29 @@ impl Backend for Network {
     }
 }
 
-struct Targets {
-    x: Vec<i64>,
-    masked: Vec<bool>,
-    length: usize,
-    places: (usize, usize, usize),
+/// Tokens before a sequence, column of the first data value, number of data values.
+fn of(places: LogitPlaces) -> (usize, usize, usize) {
+    (places.before, places.first, places.values)
 }
 
-/// A call of a function with arrays that it may keep.
-struct Call {
-    function: Function,
-    inputs: Vec<InputArray>,
-    targets: Option<Targets>,
-    answer: SyncSender<Output>,
-}
-
-impl Request for Call {
-    fn answer(self: Box<Self>, py: Python<'_>) -> PyResult<()> {
-        let inputs = self.inputs.into_iter().map(|array| input(py, array)).collect::<PyResult<Vec<_>>>()?;
-        let function = self.function.0.bind(py);
-        let output = match self.targets {
-            None => function.call_method1("call", (inputs,))?,
-            Some(Targets { x, masked, length, places }) => {
-                let rows = x.len() / length;
-                let (x, masked) = (shaped(py, x, vec![rows, length])?, shaped(py, masked, vec![rows, length])?);
-                function.call_method1("costs", (inputs, x, masked, places))?
-            }
-        };
-        let output: PyReadonlyArrayDyn<'_, f32> = output.extract()?;
-        let output = output.as_array();
-        let _ = self.answer.send((output.iter().copied().collect(), output.shape().to_vec()));
-        Ok(())
-    }
+/// An array of NumPy as numbers with their extents.
+fn numbers(array: &Bound<'_, PyAny>) -> PyResult<Output> {
+    let array: PyReadonlyArrayDyn<'_, f32> = array.extract()?;
+    let view = array.as_array();
+    let values = view.as_slice().map_or_else(|| view.iter().copied().collect(), <[f32]>::to_vec);
+    Ok((values, view.shape().to_vec()))
 }
 
 /// An array of Rust as one of NumPy, with the same memory.
 fn input(py: Python<'_>, array: InputArray) -> PyResult<Py<PyAny>> {
     match array {
-        InputArray::Ids(ids, shape) => shaped(py, ids, shape),
-        InputArray::Numbers(numbers, shape) => shaped(py, numbers, shape),
+        InputArray::Ids(ids, shape) => shaped(py, ids, &shape),
+        InputArray::Numbers(numbers, shape) => shaped(py, numbers, &shape),
     }
 }
 
-fn shaped<T: numpy::Element>(py: Python<'_>, numbers: Vec<T>, shape: Vec<usize>) -> PyResult<Py<PyAny>> {
-    let array = ArrayD::from_shape_vec(IxDyn(&shape), numbers);
+fn shaped<T: numpy::Element>(py: Python<'_>, numbers: Vec<T>, shape: &[usize]) -> PyResult<Py<PyAny>> {
+    let array = ArrayD::from_shape_vec(IxDyn(shape), numbers);
     let array = array.map_err(|wrong| pyo3::exceptions::PyRuntimeError::new_err(wrong.to_string()))?;
     Ok(array.into_pyarray(py).into_any().unbind())
 }

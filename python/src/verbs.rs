@@ -1,9 +1,10 @@
 //! The command line, and its commands as functions.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::rc::Rc;
 
-use elbow_cli::cli;
+use elbow_cli::cli::{self, Given};
 use elbow_harness::outside::with_functions;
 use elbow_impls::data::{InMemory, Tokens};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2};
@@ -23,33 +24,36 @@ pub fn main(py: Python<'_>, arguments: Vec<OsString>) -> PyResult<u8> {
 
 /// A data set in memory: its name, its number of values, its tokens `[n, length]`, and the classes of its sequences with
 /// their number.
-type Given<'py> = (String, usize, PyReadonlyArray2<'py, u32>, Option<(PyReadonlyArray1<'py, u32>, usize)>);
+type Data<'py> = (String, usize, PyReadonlyArray2<'py, u32>, Option<(PyReadonlyArray1<'py, u32>, usize)>);
 
 /// What a command gives: its JSON, its text, and further numbers by name.
 type Printed<'py> = (String, String, Vec<(String, Bound<'py, PyArray1<f64>>)>);
 
 /// What a command prints under `--json`, what it prints for a person, and further numbers by name. The arguments are without
-/// the program's name; `data` and `functions` can be named in them, and in model files.
+/// the program's name; `data` and `functions` can be named in them, and in model files. `places` are words that stand for files,
+/// `merged` the files of shards, or folders that hold them, whose numbers are taken in place of the work.
 #[pyfunction]
-#[pyo3(signature = (arguments, *, data, functions, progress))]
+#[pyo3(signature = (arguments, *, data, functions, places, merged, progress))]
 pub fn call<'py>(
     py: Python<'py>,
     arguments: Vec<String>,
-    data: Vec<Given<'py>>,
+    data: Vec<Data<'py>>,
     functions: Vec<(String, Py<PyAny>)>,
+    places: Vec<(String, String)>,
+    merged: Vec<PathBuf>,
     progress: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Printed<'py>> {
-    let data: Vec<InMemory> = data.into_iter().map(in_memory).collect();
+    let given = Given { data: data.into_iter().map(in_memory).collect(), places, merged };
     let functions: Vec<_> = functions.into_iter().map(|(name, function)| (name, Function::new(function))).collect();
     let printed = serve(py, progress, move |door| {
         let finder = Finder { door: door.clone(), given: functions };
-        with_functions(Rc::new(finder), || cli::call(&arguments, data, door.progress()))
+        with_functions(Rc::new(finder), || cli::call(&arguments, given, door.progress()))
     })?;
     let arrays = printed.arrays.into_iter().map(|(name, numbers)| (name, numbers.into_pyarray(py)));
     Ok((printed.json, printed.text, arrays.collect()))
 }
 
-fn in_memory((name, values, tokens, classes): Given<'_>) -> InMemory {
+fn in_memory((name, values, tokens, classes): Data<'_>) -> InMemory {
     let tokens = tokens.as_array();
     let data = InMemory::new(&name, values, Tokens::new(tokens.iter().copied().collect(), tokens.ncols()));
     match classes {

@@ -73,6 +73,25 @@ def test_metrics_are_those_of_the_command_line(tmp_path: Path) -> None:
     assert {one.metric: json.loads(one.json()) for one in ours} == measures
 
 
+def test_images_are_measured_as_on_the_command_line(tmp_path: Path) -> None:
+    test = elbow.dataset("digits", "test").images
+    # Of 17 grey values; the command line reads the same images by their name.
+    grey = (test.astype(np.uint32) * 255 + 8) // 16
+    ours = elbow.frechet_distance(grey.astype(np.uint8), "digits:train", blocks=5)
+    named = elbow.frechet_distance("digits:test", "digits:train", blocks=5)
+    printed = command_line("fid", "calc", "digits:test", "digits:train", "--metrics", "fd", "--blocks", "5", "--no-cache", "--json", "--out", str(tmp_path))
+    assert json.loads(named.json()) == json.loads(printed.stdout)["measures"][0]
+    assert ours.metric == named.metric != "fd.given" and ours.value == pytest.approx(named.value, rel=0.05)
+    statistics = elbow.frechet_statistics("digits:train", tmp_path / "train.npz")
+    assert elbow.frechet_distance("digits:test", statistics.file, blocks=5).value == pytest.approx(named.value, rel=1e-9)
+    planes = np.moveaxis(grey, 3, 1) / 255.0
+    floats = elbow.frechet_distance(planes, "digits:train", range="0,1", layout="nchw", blocks=5)
+    assert floats.value == pytest.approx(ours.value, rel=1e-6)
+    assert 0.0 <= elbow.precision_recall(grey.astype(np.uint8), "digits:train")["precision"].value <= 1.0
+    with pytest.raises(elbow.InputError, match="network of features"):
+        elbow.frechet_distance(np.eye(4), np.eye(4), network="lite0")
+
+
 def test_metrics_refuse_what_is_no_matrix_of_numbers() -> None:
     a = np.zeros((10, 3))
     with pytest.raises(elbow.InputError, match="matrix"):

@@ -75,6 +75,51 @@ def test_samples_have_the_law_of_the_denoiser() -> None:
     assert ((seen - uniform) ** 2 / uniform).sum() > 27.6, "witness: another law"
 
 
+@pytest.mark.parametrize(
+    ("options", "law"),
+    [
+        ({"temperature": 0.5}, [0.36, 0.09, 0.01]),
+        ({"temperature": 0.0}, [1.0, 0.0, 0.0]),
+        ({"top_k": 2}, [0.6, 0.3, 0.0]),
+        ({"top_p": 0.5}, [1.0, 0.0, 0.0]),
+        ({"top_k": 2, "top_p": 0.6}, [1.0, 0.0, 0.0]),
+    ],
+)
+@pytest.mark.parametrize("sampler", ["first-hitting", "ancestral", "remasking"])
+def test_samples_have_the_tempered_law(sampler: str, options: dict[str, float], law: list[float]) -> None:
+    own = np.log([0.6, 0.3, 0.1])
+    den = elbow.denoiser(lambda z: np.broadcast_to(own, (*z.shape, 3)), values=3, length=4, schedule="linear")
+    more = {} if sampler == "first-hitting" else {"steps": 4}
+    if sampler == "remasking":
+        more["remask"] = "cap:0.1"
+    tokens = elbow.sample(den, 1000, sampler=sampler, **more, **options).tokens
+    expected = 4000 * np.array(law) / sum(law)
+    seen = np.bincount(tokens.ravel(), minlength=3)
+    possible = expected > 0
+    assert seen[~possible].sum() == 0
+    # Beyond 27.6 with a probability of one in a million.
+    assert ((seen - expected)[possible] ** 2 / expected[possible]).sum() < 27.6
+
+
+def test_the_greedy_tail_and_options_without_effect() -> None:
+    den = elbow.denoiser(lambda z: np.broadcast_to(np.log([0.6, 0.4]), (*z.shape, 2)), values=2, length=16, schedule="linear")
+    greedy = elbow.sample(den, 20, sampler="ancestral", steps=1, greedy_tail=True)
+    assert (greedy.tokens == 0).all() and greedy["greedy_tail"] is True
+    assert (elbow.sample(den, 20, sampler="ancestral", steps=1).tokens != 0).any(), "witness: draws in the last step"
+    with pytest.raises(elbow.InputError, match="remask"):
+        elbow.sample(den, 2, sampler="ancestral", remask="cap:0.1")
+    with pytest.raises(elbow.InputError, match="steps"):
+        elbow.sample(den, 2, sampler="first-hitting", steps=4)
+    assert elbow.sample(den, 3, sampler="ancestral", steps=4, grid="cosine", step_schedule="cosine").tokens.shape == (3, 16)
+
+
+def test_the_bundled_digits_have_the_bytes_of_the_command_line() -> None:
+    checkpoint = Path(__file__).parents[2] / "fixtures" / "digits-denoiser" / "run"
+    ours = elbow.likelihood(checkpoint, draws=2, seed=3)
+    words = ["likelihood", "--checkpoint", str(checkpoint), "--draws", "2", "--seed", "3", "--json"]
+    assert timeless(command_line(*words)) == timeless(ours.json())
+
+
 def test_data_sets_are_arrays() -> None:
     digits = elbow.dataset("digits", "train")
     assert digits.images.shape[1:] == (8, 8, 1) and digits.tokens.max() == 16 and digits.labels is not None

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from elbow_diffusion.torch import masked_costs  # noqa: E402
+from elbow_diffusion.torch import drawn_values, masked_costs  # noqa: E402
 
 VALUES, LENGTH = 5, 6
 X = np.random.default_rng(0).integers(VALUES, size=(30, LENGTH))
@@ -51,6 +51,8 @@ def test_logits_stay_on_the_device() -> None:
 
     den.function.call = call  # type: ignore[method-assign]
     assert elbow.likelihood(den, X).value > 0.0
+    for sampler in ("ancestral", "first-hitting", "remasking", "confidence"):
+        assert elbow.sample(den, 5, sampler=sampler, steps=None if sampler == "first-hitting" else 4).tokens.max() < VALUES
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 1 << 20])
@@ -63,6 +65,56 @@ def test_costs_are_the_negative_logarithm_of_the_softmax_over_the_data(chunk: in
     assert (costs - exact).abs()[masked].max() < 1e-6 and (costs[~masked] == 0).all()
     over_all = -logits.double().log_softmax(2).gather(2, x[:, :, None] + 2)[:, :, 0]
     assert (costs - over_all).abs()[masked].max() > 0.1, "witness: the other columns counted"
+
+
+@pytest.mark.parametrize("options", [{}, {"temperature": 0.7}, {"top_k": 2}, {"top_p": 0.8}, {"temperature": 1.5, "top_k": 3, "top_p": 0.7}])
+@pytest.mark.parametrize("sampler", ["ancestral", "first-hitting", "remasking", "confidence"])
+def test_draws_on_the_device_are_those_of_elbow(sampler: str, options: dict[str, Any]) -> None:
+    """The same numbers draw the same values: only a number within a rounding of a boundary would draw another."""
+    model = Network().eval()
+    more = {**options, "seed": 3}
+    if sampler == "confidence" and "temperature" in options:
+        more["logit_temperature"] = more.pop("temperature")
+    if sampler != "first-hitting":
+        more["steps"] = 5
+    through = of(lambda z: model(torch.from_numpy(z)).detach().numpy())
+    ours, theirs = (elbow.sample(den, 200, sampler=sampler, **more).tokens for den in (of(model), through))
+    assert (ours == theirs).all()
+    other = elbow.sample(of(model), 200, sampler=sampler, **{**more, "seed": 4}).tokens
+    assert (ours != other).any(), "witness: another seed"
+
+
+@pytest.mark.parametrize("chunk", [4, 1 << 20])
+def test_drawn_values_have_the_tempered_law(chunk: int) -> None:
+    p = torch.tensor([0.0, 0.2, 0.5, 0.05, 0.25, 0.0])
+    logits = p.log()[None, None].expand(1, 20_000, 6)
+    logits = logits + 0.0 if chunk > 4 else logits[:, :200] + 0.0
+    count = logits.shape[1]
+    rows, positions = torch.zeros(count, dtype=torch.int64), torch.arange(count)
+    uniforms = (torch.arange(count, dtype=torch.float64) + 0.5) / count
+    laws: list[tuple[dict[str, Any], list[float]]] = [
+        ({}, [0.2, 0.5, 0.05, 0.25]),
+        ({"temperature": 0.5}, [0.04 / 0.355, 0.25 / 0.355, 0.0025 / 0.355, 0.0625 / 0.355]),
+        ({"temperature": 0.0}, [0.0, 1.0, 0.0, 0.0]),
+        ({"top_k": 2}, [0.0, 2 / 3, 0.0, 1 / 3]),
+        ({"top_p": 0.76}, [0.2 / 0.95, 0.5 / 0.95, 0.0, 0.25 / 0.95]),
+        ({"top_k": 2, "top_p": 0.6}, [0.0, 1.0, 0.0, 0.0]),
+        ({"temperature": 0.5, "top_p": 0.6}, [0.0, 1.0, 0.0, 0.0]),
+    ]
+    for options, law in laws:
+        values, log_mu = drawn_values(logits, rows, positions, uniforms, first=1, values=4, chunk=chunk, **options)
+        # Evenly spaced numbers: each value has its share to one draw.
+        assert np.allclose(np.bincount(values, minlength=4) / count, law, atol=1.01 / count), options
+        assert torch.allclose(log_mu, p[1:5].double().log()[values], atol=1e-6), "the law before any tempering"
+
+
+def test_draws_are_in_double_precision() -> None:
+    """In single precision a value with a probability of 1e-9 is never drawn, or far too often."""
+    logits = torch.log(torch.tensor([1.0 - 1e-9, 1e-9], dtype=torch.float64)).float()[None, None].expand(1, 4, 2)
+    uniforms = torch.tensor([1.0 - 2e-9, 1.0 - 0.5e-9, 0.5, 1.0 - 1e-16], dtype=torch.float64)
+    values, _ = drawn_values(logits, torch.zeros(4, dtype=torch.int64), torch.arange(4), uniforms)
+    assert values.tolist() == [0, 1, 0, 1]
+    assert uniforms.float().tolist()[:2] == [1.0, 1.0], "witness: single precision cannot tell them apart"
 
 
 def test_half_precision_and_gradients_are_no_obstacle() -> None:

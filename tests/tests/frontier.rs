@@ -92,6 +92,9 @@ fn a_frontier_has_the_numbers_of_its_samples_and_compares_at_equal_entropy() {
     // A judge with a bound alone says so.
     let bound = frontier(place, &[&ar, "--judge", &md4, "--samples", "4", "--temperatures", "1"]).json();
     assert_eq!((&bound["at_most"], &bound["curves"][0]["steps"]), (&true.into(), &Value::Null));
+    // Other held-out data move the reference alone.
+    let other = run(&[&md4, "--temperatures", "1", "--dataset", "kjv"]);
+    assert_eq!((&other["curves"], &other["reference"]["data"]), (&alone["curves"], &"kjv:test".into()));
 }
 
 #[test]
@@ -100,7 +103,7 @@ fn what_has_no_frontier_is_refused_with_its_reason() {
     let place = folder.path();
     let [text, ar, digits, vdm] =
         ["md4-shakespeare", "ar-shakespeare", "md4-digits", "vdm-digits"].map(|preset| train(place, preset, &[]));
-    let cases: [(&[&str], &[&str]); 9] = [
+    let cases: [(&[&str], &[&str]); 10] = [
         (&[&text], &["--judge"]),
         (&[&vdm, "--judge", &ar], &["vdm", "no temperature"]),
         (&[&digits, "--judge", &ar], &["md4-digits0"]),
@@ -110,8 +113,12 @@ fn what_has_no_frontier_is_refused_with_its_reason() {
         (&[&text, "--judge", &ar, "--samples", "1"], &["--samples"]),
         (&[&ar, "--judge", &ar, "--steps", "8"], &["--steps has no effect"]),
         (&[&text, "--judge", &ar, "--ort-lib", "lib.so"], &["--ort-lib has no effect"]),
+        (&[&text, "--judge", &ar, "--length", "8"], &["--length 8", "of its own length"]),
     ];
     for (words, told) in cases {
         assert_refused(&frontier(place, words), told);
     }
+    // A judge that is a function lives in the program of the wheel.
+    let function = frontier(place, &[&text, "--judge", "mine:log_p"]);
+    assert!(function.code == 3 && function.stderr.contains("this program has no Python"), "{}", function.stderr);
 }

@@ -7,10 +7,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use elbow_base::{Error, Kind, Progress};
+use elbow_harness::shards::{Merged, Shards};
 use elbow_harness::workspace::{Printed, Workspace};
 use elbow_impls::data::InMemory;
 
-use crate::flags::{Devices, PartOf, form};
+use crate::flags::{Devices, PartOf, form, of_all_parts};
 use crate::{cmd, hints};
 
 /// What a newcomer reads last.
@@ -128,16 +129,43 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     })
 }
 
-/// What a command prints, for programs that call it as a function. `arguments` are without the program's name, and can name
-/// the `data`; progress goes to `bar`.
-pub fn call(arguments: &[String], data: Vec<InMemory>, bar: Box<dyn Progress>) -> Result<Printed, Error> {
-    let words = ["elbow", "--quiet"].into_iter().chain(arguments.iter().map(String::as_str));
+/// What a program gives beside the words of a command that it calls as a function.
+#[derive(Default)]
+pub struct Given {
+    /// Data sets that the words name.
+    pub data: Vec<InMemory>,
+    /// Words that stand for a file or a folder. Shards record the word, which is the same wherever the file lies.
+    pub places: Vec<(String, String)>,
+    /// Shards, or folders that hold them, whose numbers are taken in place of the work.
+    pub merged: Vec<PathBuf>,
+}
+
+impl Given {
+    fn place<'a>(&'a self, word: &'a str) -> &'a str {
+        self.places.iter().find(|(name, _)| name == word).map_or(word, |(_, place)| place)
+    }
+}
+
+/// What a command prints, for programs that call it as a function. `arguments` are without the program's name; progress goes
+/// to `bar`.
+pub fn call(arguments: &[String], given: Given, bar: Box<dyn Progress>) -> Result<Printed, Error> {
+    let words = ["elbow", "--quiet"].into_iter().chain(arguments.iter().map(|word| given.place(word)));
     let cli = Cli::try_parse_from(words).map_err(usage)?;
     let mut workspace = cli.workspace_of(arguments)?;
     workspace.bar = bar;
-    data.into_iter().for_each(|set| workspace.give(set));
+    if !given.merged.is_empty() {
+        let shards = Merged::read(&given.merged)?;
+        shards.check_command(&of_all_parts(arguments))?;
+        workspace.shards = Shards::merged(shards);
+    }
+    given.data.into_iter().for_each(|set| workspace.give(set));
     let kept = workspace.keep_results();
-    cli.verb.run(&mut workspace)?;
+    cli.verb.run(&mut workspace).map_err(|failure| match workspace.shards.unmet() {
+        Some(unmet) => {
+            Error::input(failure.what, format!("make each part again with rounds = {}", unmet.rounds_needed))
+        }
+        None => failure,
+    })?;
     Ok(kept.take())
 }
 
@@ -255,7 +283,7 @@ mod tests {
     use clap::{Arg, Command, CommandFactory};
     use elbow_base::Silent;
 
-    use super::{Cli, call};
+    use super::{Cli, Given, call};
 
     fn takes_a_number(arg: &Arg) -> bool {
         let numbers =
@@ -296,11 +324,14 @@ mod tests {
     fn a_command_that_is_called_gives_what_it_would_print() {
         let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let toy = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/toys/example-a.json");
-        let printed = call(&words(&format!("theory masked --toy {toy} --steps 2")), Vec::new(), Box::new(Silent));
+        let places = vec![("the toy".to_owned(), toy.to_owned())];
+        let given = Given { places, ..Given::default() };
+        let line = [&words("theory masked --steps 2 --toy")[..], &["the toy".to_owned()]].concat();
+        let printed = call(&line, given, Box::new(Silent));
         let printed = printed.expect("a cascade");
         let document: serde_json::Value = serde_json::from_str(&printed.json).expect("JSON");
         assert_eq!((&document["steps"], printed.text.contains("T = 2")), (&2.into(), true), "{}", printed.text);
-        let wrong = call(&words("theory masked --toy toy.json --step 2"), Vec::new(), Box::new(Silent)).err();
+        let wrong = call(&words("theory masked --toy toy.json --step 2"), Given::default(), Box::new(Silent)).err();
         let wrong = wrong.expect("no option");
         assert!(wrong.what.contains("--step") && wrong.advice.contains("--steps"), "{wrong}");
     }

@@ -64,9 +64,15 @@ pub fn open_uniform(rng: &mut impl Rng) -> f64 {
 
 /// Draws an index with probability proportional to `weights` (non-negative, not all zero).
 pub fn categorical(rng: &mut impl Rng, weights: &[f64]) -> usize {
+    categorical_at(open_uniform(rng), weights)
+}
+
+/// The index that a `uniform` number in (0, 1) draws with probability proportional to `weights`: the first at which the running sum
+/// exceeds that share of the whole.
+pub fn categorical_at(uniform: f64, weights: &[f64]) -> usize {
     let total: f64 = weights.iter().sum();
     assert!(total > 0.0 && total.is_finite(), "nothing can be drawn with probabilities proportional to {weights:?}");
-    let mut left = open_uniform(rng) * total;
+    let mut left = uniform * total;
     for (index, weight) in weights.iter().enumerate() {
         left -= weight;
         if left < 0.0 {

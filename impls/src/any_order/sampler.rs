@@ -45,11 +45,9 @@ fn reveal_one_by_one(
             masks => predictor.time_of_mask_probability(masked(row, masks, state.length)),
         };
         let times: Vec<f64> = orders.iter().enumerate().map(time).collect();
-        let mu = predictor.predict(&state, next, |row| times[row])?;
-        for (row, order) in orders.iter_mut().enumerate() {
-            if let Some(position) = order.pop() {
-                state.draw(row, position, &mu.probabilities(row, position));
-            }
+        predictor.reveal(&mut state, next, |row| times[row])?;
+        for order in &mut orders {
+            order.pop();
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::f64::consts::FRAC_PI_2;
 
 use crate::error::Result;
-use crate::key::{categorical, open_uniform};
+use crate::key::open_uniform;
+use crate::network::Drawn;
 use crate::sampler_state::{Predictor, Samples, TokenState};
 
 /// Fills the masks of `state` in `steps` rounds (MaskGIT, section 3.2).
@@ -41,22 +42,26 @@ pub fn confidence_decoding(
         }
         let share = |masked: &Vec<usize>| predictor.time_of_mask_probability(masked.len() as f64 / state.length as f64);
         let times: Vec<f64> = all.iter().map(share).collect();
-        let mu = predictor.predict(&state, all.clone(), |row| times[row])?;
+        // A value and a Gumbel number for each position, in this order.
+        let rngs = all.iter().zip(&mut state.rngs);
+        let numbers: Vec<[f64; 2]> = rngs
+            .flat_map(|(masked, rng)| masked.iter().map(|_| [open_uniform(rng), open_uniform(rng)]).collect::<Vec<_>>())
+            .collect();
+        let uniforms: Vec<f64> = numbers.iter().map(|[uniform, _]| *uniform).collect();
+        let drawn = predictor.draw(&state, all.clone(), |row| times[row], &uniforms, true)?;
+        let mut drawn = drawn.into_iter().zip(numbers);
         for (row, masked) in all.iter().enumerate().filter(|(_, masked)| !masked.is_empty()) {
-            let mut drawn: Vec<(f64, usize, usize)> = masked
+            let mut values: Vec<(f64, usize, u32)> = masked
                 .iter()
-                .map(|&position| {
-                    let probabilities = mu.probabilities(row, position);
-                    let rng = &mut state.rngs[row];
-                    let value = categorical(rng, &probabilities);
-                    let gumbel = -(-open_uniform(rng).ln()).ln();
-                    let confidence = mu.untempered(row, position)[value].ln();
-                    (confidence + temperature * (1.0 - r) * gumbel, position, value)
+                .zip(&mut drawn)
+                .map(|(&position, (Drawn { value, log_mu }, [_, uniform]))| {
+                    let gumbel = -(-uniform.ln()).ln();
+                    (log_mu + temperature * (1.0 - r) * gumbel, position, value)
                 })
                 .collect();
-            drawn.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            for &(_, position, value) in &drawn[..masked.len() - stay[row]] {
-                state.set(row, position, value as u32);
+            values.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            for &(_, position, value) in &values[..masked.len() - stay[row]] {
+                state.set(row, position, value);
             }
         }
     }

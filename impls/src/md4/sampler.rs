@@ -70,12 +70,7 @@ pub fn ancestral(
             })
             .collect();
         let time = predictor.time_of_mask_probability(schedule.mask_probability(t));
-        let mu = predictor.predict(&state, chosen.clone(), |_| time)?;
-        for (row, chosen) in chosen.iter().enumerate() {
-            for &position in chosen {
-                state.draw(row, position, &mu.probabilities(row, position));
-            }
-        }
+        predictor.reveal(&mut state, chosen, |_| time)?;
     }
     Ok(predictor.finish(state))
 }

@@ -99,12 +99,7 @@ pub fn remasking(
             }
         }
         let time = predictor.time_of_mask_probability(schedule.mask_probability(t));
-        let mu = predictor.predict(&state, revealed.clone(), |_| time)?;
-        for (row, revealed) in revealed.iter().enumerate() {
-            for &position in revealed {
-                state.draw(row, position, &mu.probabilities(row, position));
-            }
-        }
+        predictor.reveal(&mut state, revealed, |_| time)?;
         hidden.into_iter().for_each(|(row, position)| state.set(row, position, state.mask));
     }
     Ok(predictor.finish(state))

@@ -28,6 +28,7 @@ use burn::tensor::{Device, Float, Int, Tensor, TensorData};
 
 use crate::error::{Error, Result};
 use crate::key::Key;
+use crate::tempering::Tempering;
 
 pub use conditioning::ConditioningShape;
 pub use dit::{Dit, DitImport, DitShape};
@@ -80,6 +81,26 @@ impl<K: Basic> Input<K> {
     }
 }
 
+/// How values are drawn: in double precision, from the data values alone.
+#[derive(Clone, Copy, Debug)]
+pub struct DrawLaw<'a> {
+    /// How the denoiser's distributions are changed.
+    pub tempering: Tempering,
+    /// A number in (0, 1) per position: it draws the value of [`crate::key::categorical_at`].
+    pub uniforms: &'a [f64],
+    /// Whether the values' own log-probabilities are wanted.
+    pub with_log_mu: bool,
+}
+
+/// A value that was drawn at a position.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Drawn {
+    /// The value.
+    pub value: u32,
+    /// The logarithm of the denoiser's own probability of it, untempered, nats; 0 where it was not wanted.
+    pub log_mu: f64,
+}
+
 /// A denoiser of tokens, mu_theta: for each position of a corrupted sequence a distribution over the data values.
 pub trait TokenDenoiser: Send + Sync {
     /// Number of data values V; the mask token has the id V.
@@ -106,6 +127,12 @@ pub trait TokenDenoiser: Send + Sync {
     /// -log mu_theta(z)\[n, x_n\] of each masked token and 0 of the others, \[batch, length\], where the network has a
     /// shorter way to it than its logits.
     fn masked_costs(&self, _input: &Input, _targets: &MaskedTargets) -> Option<Tensor<2>> {
+        None
+    }
+
+    /// A value for each position, in the order of [`QueryPositions::iter`], where the network has a shorter way to it than its logits:
+    /// they never leave their device. None where a network has no such way; NaN where it failed.
+    fn draws(&self, _input: &Input, _positions: &QueryPositions, _law: &DrawLaw) -> Option<Vec<Drawn>> {
         None
     }
 

@@ -43,6 +43,8 @@ def call(
     *,
     data: Sequence[tuple[str, int, npt.NDArray[np.uint32], tuple[npt.NDArray[np.uint32], int] | None]],
     functions: Sequence[tuple[str, Any]],
+    places: Sequence[tuple[str, str]],
+    merged: Sequence[str],
     progress: _Progress | None,
 ) -> tuple[str, str, list[tuple[str, npt.NDArray[np.float64]]]]:
     """What a command prints under `--json`, what it prints for a person, and further numbers by name."""

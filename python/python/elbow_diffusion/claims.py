@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 from collections.abc import Sequence
@@ -10,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from .commands import Command
-from .errors import MissingError
-from .results import Document
+from .results import Document, frame
+from .shards import sharded
 
 
 class Claims(Document):
@@ -32,6 +31,7 @@ class Claims(Document):
         return frame(self.rows)
 
 
+@sharded
 def evaluate(
     names: str | Sequence[str],
     *,
@@ -43,7 +43,7 @@ def evaluate(
 ) -> Claims:
     """Runs suites of claims, or claims by their ids, and writes rows and the report to the folder `out`, as `elbow eval`.
 
-    A second run reuses what is unchanged; `fresh` runs everything again. `slow`: claims that take long too.
+    A second run reuses what is unchanged; `fresh` runs everything again. `slow`: claims that take long too. `shard`: see `merge`.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as out:
@@ -55,25 +55,15 @@ def evaluate(
     command = Command(["eval", *words, "--out", os.fspath(out), "--seed", str(seed)])
     command.flag("slow", slow)
     command.flag("fresh", fresh)
-    return Claims(command.run(progress))
+    return command.run(Claims, progress)
 
 
 def report(out: str | os.PathLike[str] = "out") -> Path:
     """Renders the rows of the folder `out` again; the page."""
-    printed = Command(["report", "--out", os.fspath(out)]).run()
-    return Path(json.loads(printed.json)["html"])
+    return Command(["report", "--out", os.fspath(out)]).run(lambda printed: Path(json.loads(printed.json)["html"]))
 
 
 def rows(out: str | os.PathLike[str] = "out") -> list[dict[str, Any]]:
     """The recorded rows of the folder `out` with all their fields, oldest first."""
     with open(Path(out) / "results.jsonl") as file:
         return [json.loads(line) for line in file]
-
-
-def frame(records: list[dict[str, Any]]) -> Any:
-    """Rows as a `pandas.DataFrame`."""
-    try:
-        pandas = importlib.import_module("pandas")
-    except ImportError as missing:
-        raise MissingError("pandas is not installed\n  pip install pandas, or use the rows as they are") from missing
-    return pandas.DataFrame(records)

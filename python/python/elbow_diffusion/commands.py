@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import tempfile
 from contextlib import AbstractContextManager, contextmanager
-from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +27,9 @@ Model = Denoiser | str | os.PathLike[str]
 """A model to judge: a denoiser, the folder of a run, or a model file."""
 
 
+Result = TypeVar("Result")
+
+
 @dataclass
 class Printed:
     """What a command gives."""
@@ -34,6 +40,22 @@ class Printed:
     """What it prints for a person."""
     arrays: dict[str, npt.NDArray[np.float64]]
     """Further numbers by name."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """How much of a call's work is done here: by default all of it."""
+
+    words: tuple[str, ...] = ()
+    """Words that make a command a part of the work."""
+    merged: tuple[str, ...] = ()
+    """Files of parts, or folders with them, whose numbers are taken in place of the work."""
+    result: Callable[[Printed], Any] | None = None
+    """What a part gives in place of the result."""
+
+
+ROLE: ContextVar[Role] = ContextVar("ROLE", default=Role())
+"""The role of the commands of this call."""
 
 
 @dataclass
@@ -47,6 +69,8 @@ class Command:
     functions: list[tuple[str, Function]] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     """Names of what lies in files for the command alone, in place of which messages and texts speak of it."""
+    places: list[tuple[str, str]] = field(default_factory=list)
+    """Words that stand for such files. The parts of a work have the same words, wherever its files lie."""
 
     def flag(self, name: str, value: object) -> None:
         """An option, where it is given."""
@@ -59,6 +83,12 @@ class Command:
         """Options, where they are given."""
         for name, value in options.items():
             self.flag(name, value)
+
+    def place(self, word: str, path: Path, name: str) -> str:
+        """A word for what lies in a file or folder for the command alone, of which messages speak by `name`."""
+        self.places.append((word, str(path)))
+        self.files[str(path)] = name
+        return word
 
     def give(self, name: str, x: Any, values: int, classes: tuple[Any, int] | None = None) -> None:
         """Data of this process, which the words can name: tokens [n, length] below `values`."""
@@ -87,11 +117,12 @@ class Command:
         while name in taken:
             name += "'"
         with tempfile.TemporaryDirectory(prefix="elbow-") as folder:
-            file = Path(folder) / "denoiser.toml"
-            file.write_text(model.toml(schedule, name))
-            self._word(option, str(file))
+            text = model.toml(schedule, name)
+            file = Path(folder) / f"{re.sub(r'[^A-Za-z0-9_.]+', '-', name).strip('-')}.toml"
+            file.write_text(text)
+            word = f"{name} {hashlib.sha256(text.encode()).hexdigest()[:8]}"
+            self._word(option, self.place(word, file, name))
             self.functions.append((name, model.function))
-            self.files[str(file)] = name
             yield
 
     def judging(self, model: Model, schedule: str | None) -> AbstractContextManager[None]:
@@ -105,14 +136,28 @@ class Command:
         else:
             self.flag(option, value)
 
-    def run(self, progress: bool = False) -> Printed:
-        """Runs the command. An exception of a function comes out of here."""
+    def run(self, result: Callable[[Printed], Result], progress: bool = False) -> Result:
+        """Runs the command, and makes the `result` of what it gives. An exception of a function comes out of here."""
+        role = ROLE.get()
+        # A network may call elbow itself, and does its work as a whole.
+        token = ROLE.set(Role())
         try:
-            found = _elbow.call(self.words, data=self.data, functions=self.functions, progress=bar(progress))
+            json, text, arrays = _elbow.call(
+                [*self.words, *role.words],
+                data=self.data,
+                functions=self.functions,
+                places=self.places,
+                merged=role.merged,
+                progress=bar(progress),
+            )
         except ElbowError as error:
             raise type(error)(self._named(str(error))) from None
-        json, text, arrays = found
-        return Printed(self._named(json), self._named(text), dict(arrays))
+        finally:
+            ROLE.reset(token)
+        printed = Printed(self._named(json), self._named(text), dict(arrays))
+        # A part has no result: `shards.sharded` says so to who calls.
+        made: Result = (role.result or result)(printed)
+        return made
 
     def _named(self, text: str) -> str:
         for file, name in self.files.items():

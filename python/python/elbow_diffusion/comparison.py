@@ -12,6 +12,7 @@ from .denoisers import Denoiser
 from .errors import InputError
 from .likelihood import judged_on
 from .results import Estimate, Estimated
+from .shards import sharded
 
 
 class Comparison(Estimated):
@@ -38,6 +39,7 @@ class Comparison(Estimated):
         return str(self.data["better"])
 
 
+@sharded
 def compare(
     a: Model,
     b: Model,
@@ -57,7 +59,7 @@ def compare(
 ) -> Comparison:
     """The difference A - B of two models' bounds on the same sequences, under the same noise where their processes allow it.
 
-    The arguments are those of `likelihood`; `schedule` is that of the denoisers that have none of their own.
+    The arguments are those of `likelihood`, `shard` among them; `schedule` is that of the denoisers that have none of their own.
 
     >>> import numpy as np
     >>> from elbow_diffusion import compare, denoiser
@@ -74,4 +76,4 @@ def compare(
         judged_on(command, b if isinstance(a, Denoiser) else a, x, classes, split, name)
         options = {"draws": draws, "estimator": estimator, "sequences": sequences, "target-se": target_se, "length": length}
         command.flags(options)
-        return Comparison(command.run(progress))
+        return command.run(Comparison, progress)

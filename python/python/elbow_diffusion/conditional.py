@@ -127,7 +127,7 @@ def conditional_likelihood(
         command.files[str(file)] = "the prompts"
         command.flag("prompts", file)
         with command.judging(model, schedule):
-            return ConditionalLikelihood(command.run(progress))
+            return command.run(ConditionalLikelihood, progress)
 
 
 def _line(prompt: Any, target: Any, answer: int | None) -> dict[str, Any]:

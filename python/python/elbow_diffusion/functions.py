@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,8 @@ class Function:
 
     has_costs = False
     """Whether `costs` gives the costs of masked tokens without their logits."""
+    has_draws = False
+    """Whether `draws` gives values without their logits."""
 
     def __init__(self, model: Callable[..., Any], *, points: bool, name: str = "", hash: str = "") -> None:
         self.model = model
@@ -57,6 +60,28 @@ class Function:
         """
         raise NotImplementedError
 
+    def draws(
+        self,
+        inputs: list[npt.NDArray[Any]],
+        tokens: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+        uniforms: npt.NDArray[np.float64],
+        tempering: tuple[float, int | None, float],
+        places: tuple[int, int, int],
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """A value for each of `tokens` (rows and positions), and the log of its own probability, nats; see `has_draws`.
+
+        `uniforms` in (0, 1): one per token. `tempering`: temperature, top-k and top-p. `places`: as in `costs`.
+        """
+        raise NotImplementedError
+
+    def columns(self, width: int, first: int, values: int) -> int:
+        """The column of the first data value in an output of this width: one of V columns has those alone."""
+        first = 0 if width == values else first
+        if width < first + values:
+            what = f"{self.name} returned {width} columns, and the last data id is {first + values - 1}"
+            raise InputError(f"{what}\n  correct values or value_ids")
+        return first
+
     def checked(self, output: npt.NDArray[Any], rows: int, length: int) -> _Floats:
         """The output in single precision and row-major order, if it is one."""
         self.check_form(list(output.shape), str(output.dtype), np.issubdtype(output.dtype, np.floating), rows, length)
@@ -66,6 +91,15 @@ class Function:
             what = f"{self.name} returned {output[bad][0]}: {int(bad.sum())} of {bad.size} numbers, first in row {row}"
             raise InputError(f"{what}\n  a network that is judged must give numbers; logits may be -inf")
         return np.ascontiguousarray(output, dtype=np.float32)
+
+    def costs_checked(self, costs: _Floats) -> _Floats:
+        """The costs, if they are numbers."""
+        bad = np.isnan(costs)
+        if bad.any():
+            row = int(np.argwhere(bad)[0][0])
+            what = f"{self.name} returned logits that are not numbers, first in row {row}"
+            raise InputError(f"{what}\n  a network that is judged must give numbers; logits may be -inf")
+        return costs
 
     def check_form(self, shape: list[int], dtype: str, floating: bool, rows: int, length: int) -> None:
         """Refuses an output of another shape or type of numbers than the network of this kind has."""
@@ -78,13 +112,54 @@ class Function:
             raise InputError(f"{what}\n  return {wanted}")
 
 
+class Judging(Function):
+    """A function of tokens [rows, length] that returns log p of each row, [rows], in nats."""
+
+    def __init__(self, model: Callable[..., Any], *, name: str = "", hash: str = "") -> None:
+        if not callable(model):
+            raise InputError(f"{model!r} is no judge\n  give a model, or a function of tokens [rows, length]")
+        super().__init__(model, points=True, name=name, hash=hash)
+
+    @property
+    def word(self) -> str:
+        """Its name on the command line, of the form `module:function`."""
+        return "judge:" + re.sub(r"[^A-Za-z0-9_.]", "_", self.name)
+
+    def check_form(self, shape: list[int], dtype: str, floating: bool, rows: int, length: int) -> None:
+        if not floating or shape != [rows]:
+            what = f"{self.name} returned the shape {shape} of {dtype} for {rows} rows"
+            raise InputError(f"{what}\n  return log p of each row, [rows], in nats")
+
+
 class JaxFunction(Function):
-    """A callable of JAX, on JAX's default device."""
+    """A callable of JAX, on JAX's default device, where the costs of masked tokens are computed too."""
+
+    def __init__(self, model: Callable[..., Any], *, points: bool, name: str = "", hash: str = "") -> None:
+        super().__init__(model, points=points, name=name, hash=hash)
+        self.has_costs = not points
 
     def given(self, inputs: list[npt.NDArray[Any]]) -> list[Any]:
         numpy = importlib.import_module("jax.numpy")
         small = [array.astype(np.int32) if array.dtype == np.int64 else array for array in inputs]
         return [numpy.asarray(array) for array in small]
+
+    def costs(
+        self,
+        inputs: list[npt.NDArray[Any]],
+        x: npt.NDArray[np.int64],
+        masked: npt.NDArray[np.bool_],
+        places: tuple[int, int, int],
+    ) -> _Floats:
+        jax, numpy = importlib.import_module("jax"), importlib.import_module("jax.numpy")
+        before, first, values = places
+        output = numpy.asarray(self.model(*self.given(inputs)))
+        floating = bool(numpy.issubdtype(output.dtype, numpy.floating))
+        self.check_form(list(output.shape), str(output.dtype), floating, *inputs[0].shape)
+        first = self.columns(output.shape[2], first, values)
+        logits = output[:, before : before + x.shape[1], first : first + values].astype(numpy.float32)
+        chosen = numpy.take_along_axis(logits, numpy.asarray(x.astype(np.int32))[:, :, None], axis=2)[:, :, 0]
+        costs = numpy.where(numpy.asarray(masked), jax.nn.logsumexp(logits, axis=2) - chosen, 0.0)
+        return self.costs_checked(np.asarray(costs, dtype=np.float32))
 
 
 def function(
@@ -107,8 +182,8 @@ def function(
     return (JaxFunction if framework == "jax" else Function)(model, points=points, name=name, hash=hash)
 
 
-def load(name: str, folder: str, file: str) -> Function:
-    """The function `module:function` of a model file; its module may lie in the folder of the file."""
+def load(name: str, folder: str, file: str | None) -> Function:
+    """The function `module:function` of a model file, or without one a judge; its module may lie in `folder`."""
     module_name, colon, path = name.partition(":")
     if not colon or not module_name or not path:
         raise InputError(f"python = {name!r}\n  name a function of a module: python = \"my_model:denoiser\"")
@@ -127,5 +202,7 @@ def load(name: str, folder: str, file: str) -> Function:
     if isinstance(found, Function):
         found.hash = hash
         return found
+    if file is None:
+        return Judging(found, name=name, hash=hash)
     points = json.loads(file)["model"]["kind"] == "gaussian"
     return function(found, framework="auto", device=None, points=points, name=name, hash=hash)

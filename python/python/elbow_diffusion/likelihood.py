@@ -15,6 +15,7 @@ from .commands import Command, Model, Printed
 from .denoisers import Denoiser
 from .errors import InputError
 from .results import Estimate, Estimated
+from .shards import sharded
 
 
 class Likelihood(Estimated):
@@ -65,6 +66,7 @@ class Likelihood(Estimated):
         return Estimate.of(self.data["nelbo"][name], unit)
 
 
+@sharded
 def likelihood(
     model: Model,
     x: Any = None,
@@ -87,7 +89,7 @@ def likelihood(
     called `name` in the result; or the name of a data set or file, of which `split` is read; or nothing for the model's own.
     `classes` [n], where the model is told them. `schedule`: of a denoiser that has none of its own. `draws`: stratified draws of
     the noise per sequence. `estimator`: auto, objective or k-dce. `sequences`: the first of them. `target_se`: bits per token; stops
-    where the standard error is that small. `length`: tokens per sequence of a text. Needs two sequences or more.
+    where the standard error is that small. `length`: tokens per sequence of a text. Needs two sequences or more. `shard`: `merge`.
 
     >>> import numpy as np
     >>> from elbow_diffusion import denoiser, likelihood
@@ -101,20 +103,26 @@ def likelihood(
     options = {"draws": draws, "estimator": estimator, "sequences": sequences, "target-se": target_se, "length": length}
     command.flags(options)
     with command.judging(model, schedule):
-        return Likelihood(command.run(progress))
+        return command.run(Likelihood, progress)
 
 
 def judged_on(command: Command, model: Model, x: Any, classes: Any, split: str, name: str) -> None:
     """The data of a command: an array, or a split of a data set that is named or the model's own."""
+    if not give(command, model, x, classes, name):
+        command.flag("split", split)
+
+
+def give(command: Command, model: Model, x: Any, classes: Any, name: str) -> bool:
+    """Data of a command by name; whether they lie in memory. Without `x` they are the model's own."""
     if x is not None and not isinstance(x, (str, os.PathLike)):
         values, count = alphabet(model, x)
         command.give(name, x, values, None if classes is None else (classes, count))
         command.flag("dataset", name)
-        return
+        return True
     if classes is not None:
         raise InputError("classes of data that are named\n  leave them out: a data set has its own")
     command.flag("dataset", x)
-    command.flag("split", split)
+    return False
 
 
 def alphabet(model: Model, x: Any) -> tuple[int, int]:

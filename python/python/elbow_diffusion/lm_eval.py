@@ -117,7 +117,8 @@ class DenoiserLM(TemplateLM):  # type: ignore[misc,unused-ignore]
         for number, request in enumerate(tqdm(requests, desc="texts", disable=disable_tqdm)):
             context, options = request.args
             count = min(int(options.get("max_gen_toks", self.tokens)), self.window)
-            drawn = self._drawn(self.tok_encode(context), count, bool(options.get("do_sample")), options.get("temperature"), number)
+            law = _law(options) if options.get("do_sample") else None
+            drawn = self._drawn(self.tok_encode(context), count, law, number)
             text = self._tokenizer.decode(drawn[: drawn.index(self.end)] if self.end in drawn else drawn)
             stops = options.get("until", [])
             for stop in [stops] if isinstance(stops, str) else stops:
@@ -154,15 +155,19 @@ class DenoiserLM(TemplateLM):  # type: ignore[misc,unused-ignore]
     def _is_greedy(self, context: list[int], target: list[int]) -> bool:
         return not target or self._drawn(context, len(target)) == target
 
-    def _drawn(self, context: list[int], count: int, at_random: bool = False, temperature: float | None = None, number: int = 0) -> list[int]:
-        """Tokens behind a context: the most confident one after another, or at random by the model's law."""
+    def _drawn(self, context: list[int], count: int, law: dict[str, Any] | None = None, number: int = 0) -> list[int]:
+        """Tokens behind a context: the most confident one after another, or at random by the tempered `law` of the model."""
         den = prompted(self.den, self._kept(context, count), count)
-        if at_random:
-            if temperature not in (None, 1.0):
-                raise InputError(f"temperature = {temperature}\n  a masked denoiser samples its own law, temperature 1, or greedily")
-            drawn = sample(den, 1, schedule=self.schedule, sampler="first-hitting", seed=self.seed + number)
+        if law is not None:
+            drawn = sample(den, 1, schedule=self.schedule, sampler="first-hitting", seed=self.seed + number, **law)
         else:
-            # Four rounds per token reveal one at a time; a nucleus that small is the most probable value.
-            options: dict[str, Any] = {"steps": 4 * count, "temperature": 0.0, "nucleus": 1e-9}
+            # Four rounds per token reveal one at a time.
+            options: dict[str, Any] = {"steps": 4 * count, "temperature": 0.0, "logit_temperature": 0.0}
             drawn = sample(den, 1, schedule=self.schedule, sampler="confidence", seed=self.seed, **options)
         return [int(one) for one in drawn.tokens[0]]
+
+
+def _law(options: dict[str, Any]) -> dict[str, Any]:
+    """Temperature, top-k and top-p of a task's options, as `sample` takes them."""
+    names = ("temperature", "top_k", "top_p")
+    return {name: options[name] for name in names if options.get(name) is not None}

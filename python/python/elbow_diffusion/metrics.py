@@ -1,4 +1,4 @@
-"""Distances of feature arrays: FID and its family, each number with its standard error."""
+"""Distances of images or features: FID and its family, each number with its standard error."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ import html
 import json
 import math
 from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _elbow
 from .arrays import matrix
+from .errors import InputError
+from .images import are_images, measured
 from .progress import bar
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .images import ImageOptions
 
 
 class Measure:
@@ -59,33 +66,39 @@ class Measure:
         return f"<pre>{html.escape(repr(self))}</pre>"
 
 
-def frechet_distance(a: Any, b: Any, *, blocks: int = 10, seed: int = 0, progress: bool = False) -> Measure:
-    """The Frechet distance of features `a` [n, d] and `b` [m, d]: FID, where they are Inception features.
+def frechet_distance(
+    a: Any, b: Any, *, blocks: int = 10, seed: int = 0, progress: bool = False, **images: Unpack[ImageOptions]
+) -> Measure:
+    """The Frechet distance of features or images `a` and `b`: FID, where the features are Inception's.
 
-    NumPy, PyTorch or JAX arrays of finite numbers, rounded to single precision. The standard error is over `a`, `b`
-    fixed: `blocks` disjoint blocks are left out in turn; 0 for none, which is `blocks` + 1 times as fast.
+    Features: [n, d] and [m, d] of NumPy, PyTorch or JAX, finite, rounded to single precision. Images: [n, h, w, c] of uint8, or with
+    `range` and `layout` others; the name of a data set with its split, a file or a folder; also a file of statistics. Their features are
+    those of `network` under `convention`; see `images.ImageOptions`. The standard error is over `a`, `b` fixed: `blocks` disjoint
+    blocks are left out in turn; 0 for none, which is `blocks` + 1 times as fast.
 
     >>> import numpy as np
     >>> a = np.random.default_rng(0).normal(size=(400, 8))
     >>> frechet_distance(a, a + 1.0).value
     8.0...
     """
-    return Measure(_compare("fd", a, b, blocks=blocks, seed=seed, progress=progress))
+    return Measure(_compare("fd", a, b, images, blocks=blocks, seed=seed, progress=progress))
 
 
-def kid(a: Any, b: Any, *, progress: bool = False) -> Measure:
-    """The kernel inception distance (unbiased, over all pairs) of features [n, d] and [m, d], with the jackknife's error.
+def kid(a: Any, b: Any, *, progress: bool = False, **images: Unpack[ImageOptions]) -> Measure:
+    """The kernel inception distance (unbiased, over all pairs) of features [n, d] and [m, d] or images, with the jackknife's error.
 
     >>> import numpy as np
     >>> a, b = np.random.default_rng(0).normal(size=(2, 100, 8))
     >>> bool(abs(kid(a, b).value) < 4 * kid(a, b).standard_error)
     True
     """
-    return Measure(_compare("kid", a, b, progress=progress))
+    return Measure(_compare("kid", a, b, images, progress=progress))
 
 
-def mind(a: Any, b: Any, *, blocks: int = 10, seed: int = 0, progress: bool = False) -> Measure:
-    """The Monge inception distance of features `a` [n, d] and `b` [m, d]: a sliced Wasserstein distance along 1000 directions.
+def mind(
+    a: Any, b: Any, *, blocks: int = 10, seed: int = 0, progress: bool = False, **images: Unpack[ImageOptions]
+) -> Measure:
+    """The Monge inception distance of features [n, d] and [m, d] or images: a sliced Wasserstein distance along 1000 directions.
 
     The standard error is over `a`, `b` fixed, by `blocks` disjoint blocks left out in turn, and over the directions.
 
@@ -94,13 +107,19 @@ def mind(a: Any, b: Any, *, blocks: int = 10, seed: int = 0, progress: bool = Fa
     >>> round(mind(a, a + 1.0).value)
     24
     """
-    return Measure(_compare("mind", a, b, blocks=blocks, seed=seed, progress=progress))
+    return Measure(_compare("mind", a, b, images, blocks=blocks, seed=seed, progress=progress))
 
 
 def precision_recall(
-    a: Any, b: Any, *, k: int | None = None, boundary: str | None = None, progress: bool = False
+    a: Any,
+    b: Any,
+    *,
+    k: int | None = None,
+    boundary: str | None = None,
+    progress: bool = False,
+    **images: Unpack[ImageOptions],
 ) -> dict[str, Measure]:
-    """Precision, recall, density and coverage of generated features `a` [n, d] and a reference `b` [m, d].
+    """Precision, recall, density and coverage of generated features `a` [n, d] and a reference `b` [m, d], or of images.
 
     `k`: the neighbour whose distance is a ball's radius; `boundary`: closed or open balls; the papers' by default.
 
@@ -109,43 +128,51 @@ def precision_recall(
     >>> list(precision_recall(a, b))
     ['precision', 'recall', 'density', 'coverage']
     """
-    document = _compare("prdc", a, b, neighbours=k, boundary=boundary, progress=progress)
+    document = _compare("prdc", a, b, images, neighbours=k, boundary=boundary, progress=progress)
     names = ["precision", "recall", "density", "coverage"]
     return {name: Measure(document, index) for index, name in enumerate(names)}
 
 
-def inception_score(logits: Any, *, splits: int = 10, seed: int = 0, progress: bool = False) -> Measure:
-    """The Inception Score of class logits [n, classes], the mean over `splits` parts in a random order.
+def inception_score(
+    logits: Any, *, splits: int = 10, seed: int = 0, progress: bool = False, **images: Unpack[ImageOptions]
+) -> Measure:
+    """The Inception Score of class logits [n, classes] or of images, the mean over `splits` parts in a random order.
 
     >>> import numpy as np
     >>> round(inception_score(50.0 * np.eye(4), splits=1).value, 6)
     4.0
     """
-    return Measure(_compare("is", logits, logits, splits=splits, seed=seed, progress=progress))
+    return Measure(_compare("is", logits, logits, images, splits=splits, seed=seed, progress=progress))
 
 
 def _compare(
     metric: str,
     a: Any,
     b: Any,
+    images: ImageOptions,
     *,
-    blocks: int = 0,
+    blocks: int | None = None,
     neighbours: int | None = None,
     boundary: str | None = None,
-    splits: int = 1,
+    splits: int | None = None,
     seed: int = 0,
     progress: bool,
 ) -> str:
+    if are_images(a) or are_images(b):
+        options = {"blocks": blocks, "neighbours": neighbours, "boundary": boundary, "splits": splits, "seed": seed}
+        return measured(metric, a, b, options, images, progress)
+    if images:
+        raise InputError(f"{next(iter(images))} of features\n  leave it out, or give images [n, h, w, c]")
     first: npt.NDArray[np.float32] = matrix(a, np.float32)
     second: npt.NDArray[np.float32] = first if b is a else matrix(b, np.float32)
     return _elbow.compare_features(
         metric,
         first,
         second,
-        blocks=blocks,
+        blocks=blocks or 0,
         neighbours=neighbours,
         boundary=boundary,
-        splits=splits,
+        splits=splits or 1,
         seed=seed,
         progress=bar(progress),
     )

@@ -20,7 +20,7 @@ class Prompted(Function):
     def __init__(self, inner: Function, before: int, prompt: npt.NDArray[np.int64], behind: npt.NDArray[np.int64]) -> None:
         super().__init__(inner.model, points=False, name=inner.name, hash=inner.hash)
         self.inner = inner
-        self.has_costs = inner.has_costs
+        self.has_costs, self.has_draws = inner.has_costs, inner.has_draws
         self.prompt, self.behind = prompt, behind
         self.before = before
         """Tokens of the frame, which stay in front of the prompt."""
@@ -40,9 +40,22 @@ class Prompted(Function):
         masked: npt.NDArray[np.bool_],
         places: tuple[int, int, int],
     ) -> npt.NDArray[np.float32]:
-        before, first, values = places
+        return self.inner.costs([self._joined(inputs[0]), *inputs[1:]], x, masked, self._behind(places))
+
+    def draws(
+        self,
+        inputs: list[npt.NDArray[Any]],
+        tokens: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+        uniforms: npt.NDArray[np.float64],
+        tempering: tuple[float, int | None, float],
+        places: tuple[int, int, int],
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         joined = [self._joined(inputs[0]), *inputs[1:]]
-        return self.inner.costs(joined, x, masked, (before + len(self.prompt), first, values))
+        return self.inner.draws(joined, tokens, uniforms, tempering, self._behind(places))
+
+    def _behind(self, places: tuple[int, int, int]) -> tuple[int, int, int]:
+        before, first, values = places
+        return before + len(self.prompt), first, values
 
     def _joined(self, z: npt.NDArray[Any]) -> npt.NDArray[Any]:
         rows = len(z)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import importlib
 import json
 import math
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 from . import _elbow
 from .commands import Printed
+from .errors import MissingError
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,15 @@ class Estimate:
         """The estimate of a document's fields `value`, `standard_error`, `n`."""
         error = fields["standard_error"]
         return Estimate(fields["value"], math.nan if error is None else error, fields["n"], unit)
+
+
+def frame(records: list[dict[str, Any]]) -> Any:
+    """Rows as a `pandas.DataFrame`."""
+    try:
+        pandas = importlib.import_module("pandas")
+    except ImportError as missing:
+        raise MissingError("pandas is not installed\n  pip install pandas, or use the rows as they are") from missing
+    return pandas.DataFrame(records)
 
 
 class Document:

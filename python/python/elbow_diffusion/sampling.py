@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from .commands import Command, Model, Printed
 from .results import Document
+from .shards import sharded
 
 
 class Samples(Document):
@@ -43,6 +45,7 @@ class Samples(Document):
         return self.data["nfe"]
 
 
+@sharded
 def sample(
     model: Model,
     count: int = 64,
@@ -50,18 +53,31 @@ def sample(
     schedule: str | None = None,
     sampler: str | None = None,
     steps: int | None = None,
+    grid: str | None = None,
+    step_schedule: str | None = None,
     temperature: float | None = None,
-    nucleus: float | None = None,
+    logit_temperature: float | None = None,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    greedy_tail: bool = False,
+    remask: str | None = None,
+    churn: float | None = None,
     class_id: int | None = None,
     guidance: float | None = None,
     length: int | None = None,
+    stride: int | None = None,
+    infill: str | None = None,
+    judge: Model | None = None,
     seed: int = 0,
     progress: bool = False,
 ) -> Samples:
     """Draws samples: tokens, or images of a run.
 
-    `model`: a `denoiser`, the folder of a run, or a model file. `schedule`: of a denoiser that has none of its own. The other options
-    are those of `elbow sample`, where each sampler takes its own: an option without effect is an error.
+    `model`: a `denoiser`, the folder of a run, or a model file. `schedule`: of a denoiser that has none of its own; `grid` and
+    `step_schedule`: where the steps lie. `temperature`, `top_k` and `top_p` of every draw of a token; `greedy_tail`: the last step takes
+    the most probable values; `remask`: cap:PROBABILITY or rescale:SHARE of the remasking sampler. The confidence sampler chooses which
+    values to keep by `temperature`, and draws them by `logit_temperature`. `judge`: a model of the same text, for `data["generative"]`.
+    All are those of `elbow sample`, where each sampler takes its own: an option without effect is an error. `shard`: see `merge`.
 
     >>> import numpy as np
     >>> from elbow_diffusion import denoiser, sample
@@ -73,14 +89,26 @@ def sample(
     options = {
         "sampler": sampler,
         "steps": steps,
+        "grid": grid,
+        "schedule": step_schedule,
         "temperature": temperature,
-        "nucleus": nucleus,
+        "logit-temperature": logit_temperature,
+        "top-k": top_k,
+        "nucleus": top_p,
+        "greedy-tail": greedy_tail,
+        "remask": remask,
+        "churn": churn,
         "class": class_id,
         "guidance": guidance,
         "length": length,
+        "stride": stride,
+        "infill": infill,
     }
     command.flags(options)
-    with tempfile.TemporaryDirectory(prefix="elbow-") as folder:
-        command.flag("to", folder)
-        with command.judging(model, schedule):
-            return Samples(command.run(progress), Path(folder))
+    with tempfile.TemporaryDirectory(prefix="elbow-") as name, ExitStack() as stack:
+        folder = Path(name)
+        command.flag("to", command.place("the folder of the samples", folder, "samples"))
+        stack.enter_context(command.judging(model, schedule))
+        if judge is not None:
+            stack.enter_context(command.naming(judge, None, "judge"))
+        return command.run(lambda printed: Samples(printed, folder), progress)

@@ -181,4 +181,4 @@ def _cascade(
         if model is not None:
             own = isinstance(model, Denoiser) and model.schedule is None
             stack.enter_context(command.naming(model, "linear" if own else None))
-        return Cascade(command.run())
+        return command.run(Cascade)

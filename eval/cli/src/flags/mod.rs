@@ -23,7 +23,7 @@ pub use model::ModelFlags;
 pub use output::OutputFlags;
 pub use parse::{finite, form, one_of, positive, probability, temperature};
 pub use sampler::SamplerFlags;
-pub use shard::{PartOf, RoundsFlag, ShardFlags};
+pub use shard::{PartOf, RoundsFlag, ShardFlags, of_all_parts};
 pub use text::TextFlags;
 pub use threshold::ThresholdFlags;
 

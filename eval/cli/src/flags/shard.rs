@@ -93,7 +93,7 @@ impl RoundsFlag {
 }
 
 /// The words of a command without those that differ between its parts, or that change no number.
-fn of_all_parts(words: &[String]) -> Vec<String> {
+pub fn of_all_parts(words: &[String]) -> Vec<String> {
     let mut words = words.iter();
     let mut kept = Vec::new();
     while let Some(word) = words.next() {

@@ -6,6 +6,7 @@
 mod comparison;
 mod curve;
 mod figure;
+mod judge;
 
 use elbow_base::{Error, Estimate, Key};
 use elbow_impls::data::{Dataset, Tokens};
@@ -16,6 +17,7 @@ use crate::likelihood::Generative;
 
 pub use comparison::{AtEntropy, Comparison, Difference, Side, compare};
 pub use figure::figure;
+pub use judge::Judge;
 
 /// The samples of a model at one temperature under the judge.
 #[derive(Clone, Debug, Serialize)]

@@ -1,6 +1,7 @@
 //! Mean and covariance of a set of images, whole or in parts.
 
 use std::ops::Range;
+use std::path::Path;
 
 use elbow_base::{Error, Progress, hash::sha256};
 use elbow_metrics::{BadImagePolicy, BlockTree, FeatureCache, FeatureNetwork, ImageScan, ImageSet, ScanSummary};
@@ -79,9 +80,11 @@ impl SetStatistics<'_> {
         Ok(Blocks { summary: scan.summary.clone(), hashes: scan.hashes().to_vec(), tree })
     }
 
-    /// The names of the images: what they show is hashed when they are read.
+    /// The names of the images: what they show is hashed when they are read. The set may lie elsewhere on another machine.
     fn input(&self) -> Input {
         let names: Vec<String> = (0..self.set.len()).map(|index| self.set.name(index)).collect();
-        Input { name: self.set.source(), sha256: sha256(names.join("\n").as_bytes()) }
+        let source = self.set.source();
+        let last = Path::new(&source).file_name().map(|name| name.to_string_lossy().into_owned());
+        Input { name: last.unwrap_or(source), sha256: sha256(names.join("\n").as_bytes()) }
     }
 }

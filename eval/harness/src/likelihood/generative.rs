@@ -39,6 +39,28 @@ pub struct Generative {
     pub nats: Vec<f64>,
 }
 
+impl Generative {
+    /// The numbers of samples that a judge gives these nats per token.
+    ///
+    /// `window`: tokens of its window; `draws`: those of its bound per window; `at_most`: whether it has a bound alone.
+    pub fn new(samples: &Tokens, nats: Vec<f64>, [window, draws]: [usize; 2], at_most: bool) -> Result<Self, Error> {
+        let perplexity = perplexity(Estimate::of(&nats));
+        finite::mean("the samples", "perplexity under the judge", &perplexity)?;
+        let entropies: Vec<f64> = samples.rows().map(token_entropy).collect();
+        Ok(Self {
+            perplexity,
+            at_most,
+            draws,
+            entropy: Estimate::of(&entropies),
+            samples: samples.len() as u64,
+            length: samples.length(),
+            window,
+            entropies,
+            nats,
+        })
+    }
+}
+
 /// Judges samples of a model of `data`, whose window is the judge's. At least two samples of at least a window.
 ///
 /// An autoregressive judge has an exact likelihood. Any other has an upper bound of the code length alone, and so an upper
@@ -56,22 +78,8 @@ pub fn generative(
     let cut = InMemory::new("samples", data.values(), Tokens::new(ids, window));
     let bound = BoundEstimation::new(judge, &cut, DRAWS, 0).run(device, bar)?;
     let scored = (windows * window) as f64;
-    let per_sample: Vec<f64> =
-        bound.per_sequence.chunks(windows).map(|parts| parts.iter().sum::<f64>() / scored).collect();
-    let perplexity = perplexity(Estimate::of(&per_sample));
-    finite::mean("the samples", "perplexity under the judge", &perplexity)?;
-    let entropies: Vec<f64> = samples.rows().map(token_entropy).collect();
-    Ok(Generative {
-        perplexity,
-        at_most: !judge.is_exact(),
-        draws: bound.draws,
-        entropy: Estimate::of(&entropies),
-        samples: samples.len() as u64,
-        length: samples.length(),
-        window,
-        entropies,
-        nats: per_sample,
-    })
+    let nats = bound.per_sequence.chunks(windows).map(|parts| parts.iter().sum::<f64>() / scored).collect();
+    Generative::new(samples, nats, [window, bound.draws], !judge.is_exact())
 }
 
 /// Entropy of the distribution of tokens within a sequence, nats.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use elbow_base::Error;
+use elbow_impls::network::{DrawLaw, Drawn};
 use elbow_metrics::{InputArray, NumberType, OnnxSession, Port};
 
 use super::{ModelFile, ModelKind};
@@ -37,6 +38,16 @@ pub trait Backend: Send + Sync {
         Err("it gives outputs alone".to_owned())
     }
 
+    /// Whether [`Self::draws`] has a shorter way than the output.
+    fn has_draws(&self) -> bool {
+        false
+    }
+
+    /// A value for each of some tokens of a call, by `law`.
+    fn draws(&self, _inputs: &[InputArray], _tokens: &CallTokens, _law: &DrawLaw) -> Result<Vec<Drawn>, String> {
+        Err("it gives outputs alone".to_owned())
+    }
+
     /// SHA-256 of what the network is made of.
     fn hash(&self) -> &str;
 }
@@ -49,7 +60,24 @@ pub struct CallTargets {
     pub masked: Vec<bool>,
     /// Tokens per row, without those of the frame.
     pub length: usize,
-    /// Number of the frame's tokens before them.
+    /// Where their logits stand.
+    pub places: LogitPlaces,
+}
+
+/// The tokens of a call whose values are drawn.
+pub struct CallTokens {
+    /// The row of each.
+    pub rows: Vec<i64>,
+    /// Its position, the frame's tokens left out.
+    pub positions: Vec<i64>,
+    /// Where their logits stand.
+    pub places: LogitPlaces,
+}
+
+/// Where the logits of the data values stand in an output.
+#[derive(Clone, Copy, Debug)]
+pub struct LogitPlaces {
+    /// Number of the frame's tokens before a sequence.
     pub before: usize,
     /// Number of data values.
     pub values: usize,
@@ -84,8 +112,9 @@ impl Backend for Onnx {
 
 /// Finds the functions that model files name, in the program that uses elbow.
 pub trait Functions {
-    /// The function of this name, as `module:function`; a module may lie in the `folder` of the model file.
-    fn find(&self, name: &str, folder: &Path, file: &ModelFile) -> Result<Box<dyn Backend>, Error>;
+    /// The function of this name, as `module:function`; a module may lie in the `folder` of the model file. Without a model file it
+    /// is a judge: its output for tokens \[rows, length\] is log p of each row, \[rows\], nats.
+    fn find(&self, name: &str, folder: &Path, file: Option<&ModelFile>) -> Result<Box<dyn Backend>, Error>;
 }
 
 thread_local! {
@@ -100,8 +129,8 @@ pub fn with_functions<T>(functions: Rc<dyn Functions>, work: impl FnOnce() -> T)
     done
 }
 
-/// The function that a model file names.
-pub(super) fn function(name: &str, folder: &Path, file: &ModelFile) -> Result<Box<dyn Backend>, Error> {
+/// The function that a model file names, or without one a judge.
+pub(crate) fn function(name: &str, folder: &Path, file: Option<&ModelFile>) -> Result<Box<dyn Backend>, Error> {
     let functions = FUNCTIONS.with_borrow(Clone::clone).ok_or_else(|| {
         let what = format!("python = {name:?}: this program has no Python");
         Error::environment(

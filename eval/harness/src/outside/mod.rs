@@ -5,6 +5,7 @@ mod model_file;
 mod network;
 mod points;
 mod probe;
+mod rows;
 mod tokens;
 
 use std::path::Path;
@@ -24,7 +25,8 @@ use elbow_impls::train::ObjectiveConfig;
 use elbow_impls::weighting::Weighting;
 use elbow_metrics::Runtime;
 
-pub use backend::{Backend, CallTargets, Functions, function_inputs, with_functions};
+pub(crate) use backend::function;
+pub use backend::{Backend, CallTargets, CallTokens, Functions, LogitPlaces, function_inputs, with_functions};
 pub use model_file::{
     ClassInput, DataTable, Frame, InputsTable, ModelFile, ModelKind, ModelTable, OutputMeaning, OutputTable,
     ProcessTable, TimeInput, TimeMeaning,
@@ -66,7 +68,7 @@ impl OutsideModel {
             }
             (None, name) => {
                 let folder = path.parent().unwrap_or(Path::new("."));
-                let function = backend::function(&name.unwrap_or_default(), folder, &file)?;
+                let function = backend::function(&name.unwrap_or_default(), folder, Some(&file))?;
                 (Network::of_function(file, function), "python".to_owned())
             }
         };

@@ -6,13 +6,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use burn::tensor::kind::Basic;
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use elbow_base::Error;
-use elbow_impls::network::{Input, MaskedTargets, to_f64_vec};
+use elbow_impls::network::{DrawLaw, Drawn, Input, MaskedTargets, QueryPositions};
 use elbow_metrics::{InputArray, NumberType, OnnxSession, Port, Runtime};
 
 use super::ModelFile;
-use super::backend::{Backend, CallTargets, Onnx};
+use super::backend::{Backend, CallTargets, CallTokens, LogitPlaces, Onnx};
+use super::rows::{Rows, ids};
 
 /// A network with the description of its ports.
 pub(super) struct Network {
@@ -172,17 +173,45 @@ impl Network {
         targets: &MaskedTargets,
         first: usize,
     ) -> Result<Vec<f32>, String> {
-        let class: Option<Vec<i64>> = input.class.clone().map(ids);
-        let members: Vec<usize> = (0..times.len()).collect();
         let targets = CallTargets {
             x: targets.x.iter().map(|&x| i64::from(x)).collect(),
             masked: targets.masked.clone(),
             length: targets.length,
-            before: usize::from(self.file.model.frame.unwrap_or_default().first.is_some()),
-            values: self.file.model.values,
-            first,
+            places: self.places(first),
         };
-        self.backend.masked_costs(&self.arrays(&members, rows, times, class.as_deref())?, &targets)
+        self.backend.masked_costs(&self.all_arrays(input, rows, times)?, &targets)
+    }
+
+    /// Whether [`Self::draws`] has a shorter way than the output.
+    pub fn has_draws(&self) -> bool {
+        self.backend.has_draws()
+    }
+
+    /// A value for each position, by `law`; `first` is the id of the first data value.
+    pub fn draws(
+        &self,
+        input: &Input,
+        rows: &Rows,
+        times: &[f64],
+        positions: &QueryPositions,
+        law: &DrawLaw,
+        first: usize,
+    ) -> Result<Vec<Drawn>, String> {
+        let (of_rows, positions) = positions.iter().map(|(row, position)| (row as i64, position as i64)).unzip();
+        let tokens = CallTokens { rows: of_rows, positions, places: self.places(first) };
+        self.backend.draws(&self.all_arrays(input, rows, times)?, &tokens, law)
+    }
+
+    fn places(&self, first: usize) -> LogitPlaces {
+        let before = usize::from(self.file.model.frame.unwrap_or_default().first.is_some());
+        LogitPlaces { before, values: self.file.model.values, first }
+    }
+
+    /// The inputs of a call for all sequences.
+    fn all_arrays(&self, input: &Input, rows: &Rows, times: &[f64]) -> Result<Vec<InputArray>, String> {
+        let class: Option<Vec<i64>> = input.class.clone().map(ids);
+        let members: Vec<usize> = (0..times.len()).collect();
+        self.arrays(&members, rows, times, class.as_deref())
     }
 
     /// The inputs of a call for these sequences.
@@ -240,11 +269,15 @@ impl Network {
         device: &burn::tensor::Device,
     ) -> Tensor<3> {
         let values = called.unwrap_or_else(|what| {
-            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-            failure.get_or_insert(what);
+            self.failed(what);
             vec![f32::NAN; shape.iter().product()]
         });
         Tensor::from_data(TensorData::new(values, shape), device)
+    }
+
+    /// Keeps what went wrong in a call, if it is the first.
+    pub fn failed(&self, what: String) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(what);
     }
 }
 
@@ -259,41 +292,4 @@ fn unnamed(port: &Port) -> &'static str {
         }
         _ => "a number per token, as an attention mask; fix it in the export",
     }
-}
-
-/// The sequences of a call, framed: ids or points.
-pub(super) struct Rows {
-    pub values: RowValues,
-    /// Entries per sequence.
-    pub length: usize,
-}
-
-pub(super) enum RowValues {
-    Ids(Vec<i64>),
-    Points(Vec<f32>),
-}
-
-impl Rows {
-    fn of(&self, members: &[usize]) -> InputArray {
-        let shape = vec![members.len(), self.length];
-        let range = |&row: &usize| row * self.length..(row + 1) * self.length;
-        match &self.values {
-            RowValues::Ids(ids) => {
-                InputArray::Ids(members.iter().flat_map(|m| &ids[range(m)]).copied().collect(), shape)
-            }
-            RowValues::Points(points) => {
-                InputArray::Numbers(members.iter().flat_map(|m| &points[range(m)]).copied().collect(), shape)
-            }
-        }
-    }
-}
-
-/// The ids of a tensor in row-major order.
-pub(super) fn ids<const D: usize>(tensor: Tensor<D, Int>) -> Vec<i64> {
-    tensor.into_data().iter::<i64>().collect()
-}
-
-/// The times of an input.
-pub(super) fn times<K: Basic>(input: &Input<K>) -> Vec<f64> {
-    to_f64_vec(input.time.clone())
 }

@@ -5,7 +5,8 @@ use elbow_impls::gaussian::Prediction;
 use elbow_impls::network::{GaussianDenoiser, Input, to_f64_vec};
 use elbow_impls::schedule::{GaussianSchedule, LogSnr};
 
-use super::network::{Network, RowValues, Rows, times};
+use super::network::Network;
+use super::rows::{RowValues, Rows, times};
 use super::{OutputMeaning, TimeMeaning};
 
 /// F of a network from outside, from its own output.

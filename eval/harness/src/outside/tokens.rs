@@ -1,10 +1,11 @@
 //! A denoiser of tokens from outside.
 
 use burn::tensor::Tensor;
-use elbow_impls::network::{Input, MaskedTargets, TokenDenoiser};
+use elbow_impls::network::{DrawLaw, Drawn, Input, MaskedTargets, QueryPositions, TokenDenoiser};
 use elbow_impls::schedule::{LogSnr, MaskedSchedule};
 
-use super::network::{Network, RowValues, Rows, ids, times};
+use super::network::Network;
+use super::rows::{RowValues, Rows, ids, times};
 use super::{Frame, ModelFile, TimeMeaning};
 
 /// mu_theta of a network from outside, with the model's ids mapped to 0..V and the mask to V.
@@ -176,6 +177,22 @@ impl OutsideTokens {
         Ok(costs)
     }
 
+    /// The logits of the data values at some positions, \[positions, V\]: a copy of all would take a part of a small network's time.
+    fn queried_columns(&self, input: &Input, positions: &QueryPositions) -> Result<Vec<f32>, String> {
+        let (reading, values, length) = (self.reading(), self.values(), input.z.dims()[1]);
+        let rows = self.rows(&ids(input.z.clone()), length, &reading);
+        let mut logits = Vec::with_capacity(positions.iter().count() * values);
+        self.network.call_with(input, &rows, &self.told(input, &reading), |first, output, width| {
+            let from = self.first_column(width, &reading)?;
+            let sequences = output.chunks(rows.length * width).zip(&positions.0[first..]);
+            for (output, at) in sequences.flat_map(|(output, row)| row.iter().map(move |&at| (output, at))) {
+                logits.extend_from_slice(&output[(reading.before() + at) * width + from..][..values]);
+            }
+            Ok(())
+        })?;
+        Ok(logits)
+    }
+
     /// The logits of the data values, \[batch, length, V\].
     pub(super) fn value_columns(&self, input: &Input, reading: &Reading) -> Result<Vec<f32>, String> {
         let length = input.z.dims()[1];
@@ -212,6 +229,27 @@ impl TokenDenoiser for OutsideTokens {
         let [batch, length] = input.z.dims();
         let called = self.value_columns(input, &self.reading());
         self.network.tensor_or_nan(called, [batch, length, self.values()], &input.z.device())
+    }
+
+    fn logits_at(&self, input: &Input, positions: &QueryPositions) -> Tensor<2> {
+        let count = positions.iter().count();
+        let called = self.queried_columns(input, positions);
+        let logits = self.network.tensor_or_nan(called, [count, 1, self.values()], &input.z.device());
+        logits.reshape([count, self.values()])
+    }
+
+    fn draws(&self, input: &Input, positions: &QueryPositions, law: &DrawLaw) -> Option<Vec<Drawn>> {
+        if !self.network.has_draws() {
+            return None;
+        }
+        let (reading, length) = (self.reading(), input.z.dims()[1]);
+        let rows = self.rows(&ids(input.z.clone()), length, &reading);
+        let told = self.told(input, &reading);
+        let drawn = self.network.draws(input, &rows, &told, positions, law, reading.first as usize);
+        Some(drawn.unwrap_or_else(|what| {
+            self.network.failed(what);
+            vec![Drawn { value: 0, log_mu: f64::NAN }; law.uniforms.len()]
+        }))
     }
 
     fn masked_costs(&self, input: &Input, targets: &MaskedTargets) -> Option<Tensor<2>> {

@@ -57,6 +57,12 @@ impl Merged {
         &self.header.command
     }
 
+    /// Refuses another command than that of the shards.
+    pub fn check_command(&self, command: &[String]) -> Result<(), Error> {
+        let asked = Header { command: command.to_vec(), ..self.header.clone() };
+        asked.check_same(&self.header, ["this call", &self.files[0].display().to_string()])
+    }
+
     /// The header of one of the shards.
     pub(super) fn header(&self) -> &Header {
         &self.header

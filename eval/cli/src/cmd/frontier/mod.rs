@@ -1,22 +1,24 @@
 //! `elbow frontier`: generative perplexity against entropy over a sweep of the temperature.
 
+mod words;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use elbow_base::{Error, Key, atomic_file};
-use elbow_harness::frontier::{Comparison, Curve, Numbers, Side, compare, figure, reference, sweep};
-use elbow_harness::likelihood::generative;
+use elbow_harness::frontier::{Curve, Judge, Numbers, compare, figure, reference, sweep};
 use elbow_harness::models::{AnyModel, DataChoice};
 use elbow_harness::provenance;
 use elbow_harness::sampling::{Request, SampleOption, Sampler, options};
 use elbow_harness::workspace::Workspace;
-use elbow_impls::data::{Dataset, Split, Tokens};
+use elbow_impls::data::{Dataset, InMemory, Split, Tokens};
 use elbow_impls::tempering::Tempering;
 use elbow_reports::record::Input;
 use serde_json::{Value, json};
 
 use crate::flags::{RuntimeFlag, one_of, probability, temperature};
 use crate::hints::written_by;
+use words::{row, table, verdict};
 
 #[derive(Args)]
 #[command(after_long_help = "Examples:
@@ -37,9 +39,16 @@ pub struct Arguments {
     #[arg(required = true, value_name = "MODEL")]
     models: Vec<PathBuf>,
     /// The model that judges the samples: a run or a model file of the same data. The likelihood of an autoregressive run is exact;
-    /// any other model has a bound alone, and the perplexity under it is at most the number
+    /// any other model has a bound alone, and the perplexity under it is at most the number. With the elbow of the wheel also
+    /// module:function, a function of tokens [rows, length] that returns log p of each row, in nats
     #[arg(long, value_name = "DIR|FILE")]
     judge: PathBuf,
+    /// Held-out data, by name or file [default: those of the judge; of the first model where the judge is a function]
+    #[arg(long, value_name = "NAME")]
+    dataset: Option<String>,
+    /// Tokens per sample, of models from outside that take any number, 1 to 1,000,000 [default: 64]
+    #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    length: Option<u32>,
     /// Temperatures separated by commas, 0 to 1000: logits are divided by them before each draw
     #[arg(
         long,
@@ -79,15 +88,16 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
     check_used(arguments)?;
     let open = |place: &PathBuf| AnyModel::open(place, device, || arguments.runtime.find(workspace));
     let models = arguments.models.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-    let judge = open(&arguments.judge).map_err(|error| error.of("--judge"))?;
-    let judged_data = judge.data(workspace, &DataChoice::new(Split::Test)).map_err(|error| error.of("--judge"))?;
-    let data = judged_data.set.as_ref();
+    let judge = Judge::open(&arguments.judge, device, || arguments.runtime.find(workspace));
+    let judge = judge.map_err(|error| error.of("--judge"))?;
+    let (data, is_known) = held_out(workspace, arguments, judge.model().unwrap_or(&models[0]))?;
+    let data = data.as_ref();
     let requests = requests(workspace, arguments, &models, data)?;
     let to = arguments.to.clone().unwrap_or_else(|| workspace.out.join("frontier"));
     let png = to.join("frontier.png");
     atomic_file::check_ordinary(&png).map_err(written_by("--to DIR"))?;
 
-    let numbers = |tokens: &Tokens| judge.calls(|| generative(judge.diffusion()?, data, tokens, device, bar));
+    let numbers = |tokens: &Tokens| judge.judge(data, tokens, device, bar);
     let names = names(&arguments.models);
     let masses: &[f64] = if arguments.top_p.is_empty() { &[1.0] } else { &arguments.top_p };
     let key = Key::new(workspace.seed, "frontier");
@@ -106,27 +116,30 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
             curves.push(curve);
         }
     }
-    let reference = reference(data, arguments.samples as usize)?;
-    let held_out = Numbers::of(&numbers(&reference)?);
+    let held_out = match is_known {
+        true => Some(Numbers::of(&numbers(&reference(data, arguments.samples as usize)?)?)),
+        false => None,
+    };
     let comparisons = match arguments.temperatures.len() {
         1 => Vec::new(),
         _ => compare(&curves, REPLICATES, &key),
     };
     let caption = "Standard errors over samples.";
-    let drawn = figure("frontier", caption, &curves, Some(("held-out data", &held_out)), &comparisons);
+    let known = held_out.as_ref().map(|numbers| ("held-out data", numbers));
+    let drawn = figure("frontier", caption, &curves, known, &comparisons);
     let picture = elbow_reports::png(&drawn).map_err(|error| Error::internal(error.to_string()))?;
     atomic_file::write(&png, &picture).map_err(written_by("--to DIR"))?;
 
     let hashes = models.iter().zip(&names);
     let hashes = hashes.map(|(model, name)| Input { name: name.clone(), sha256: model.hash().to_owned() });
-    let inputs = judge.inputs(data).into_iter().chain(hashes).collect();
-    let exact = judge.diffusion()?.is_exact();
-    let mut of_judge = Value::Object(judge.facts());
-    of_judge["place"] = json!(judge.place);
+    let inputs = judge.inputs(held_out.is_some().then_some(data)).into_iter().chain(hashes).collect();
+    let exact = judge.is_exact()?;
+    let of_data = held_out.as_ref().map(|numbers| json!({ "data": data.name(), "numbers": numbers }));
+    keep_samples(workspace, &curves);
     let result = json!({
         "samples": arguments.samples, "length": data.length(), "entropy": "unigram entropy of a sample, nats",
-        "judge": of_judge, "at_most": !exact, "seed": workspace.seed, "curves": described,
-        "reference": { "data": data.name(), "numbers": held_out }, "comparisons": comparisons,
+        "judge": judge.facts(), "at_most": !exact, "seed": workspace.seed, "curves": described,
+        "reference": of_data, "comparisons": comparisons,
         "replicates": REPLICATES, "png": png,
         "provenance": provenance::block(workspace.seed, &workspace.device_name, String::new(), inputs),
     });
@@ -136,10 +149,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
             arguments.samples,
             data.length(),
             if exact { "perplexity per token" } else { "perplexity per token, at most," },
-            judge.place.display()
+            arguments.judge.display()
         )];
         lines.extend(curves.iter().flat_map(table));
-        lines.push(format!("held-out data\n  {:>11}  {}", "", row(&held_out)));
+        lines.extend(held_out.iter().map(|numbers| format!("held-out data\n  {:>11}  {}", "", row(numbers))));
         lines.extend(comparisons.iter().map(verdict));
         lines.push(png.display().to_string());
         let next = match curves.len() {
@@ -149,6 +162,33 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
         lines.push(next.to_owned());
         lines.join("\n")
     })
+}
+
+/// The data whose numbers stand beside those of the samples, and true; where neither `model` nor the options name any, an empty
+/// set of the samples' shape, and false.
+fn held_out(workspace: &Workspace, arguments: &Arguments, model: &AnyModel) -> Result<(Box<dyn Dataset>, bool), Error> {
+    let length = arguments.length.map(|length| length as usize);
+    let choice = DataChoice { dataset: arguments.dataset.clone(), length, ..DataChoice::new(Split::Test) };
+    let Some(outside) = model.outside() else {
+        if let Some(length) = length {
+            let what = format!("--length {length}: {} has sequences of its own length", model.place.display());
+            return Err(Error::input(what, "leave it out"));
+        }
+        return Ok((model.data(workspace, &choice).map_err(|error| error.of("--judge"))?.set, true));
+    };
+    if let Some(data) = outside.data(workspace, &choice).map_err(|error| error.of("--judge"))? {
+        return Ok((data, true));
+    }
+    let none = Tokens::new(Vec::new(), outside.length(length)?);
+    Ok((Box::new(InMemory::new("samples", outside.file().model.values, none)), false))
+}
+
+/// Gives entropy and cross-entropy of each sample to the program that called the command: \[curves, points, samples\], row-major.
+fn keep_samples(workspace: &Workspace, curves: &[Curve]) {
+    let samples = || curves.iter().flat_map(|curve| &curve.points).flat_map(|point| &point.numbers.samples);
+    for (at, name) in ["entropy", "cross_entropy"].into_iter().enumerate() {
+        workspace.keep_array(name, &samples().map(|pair| pair[at]).collect::<Vec<_>>());
+    }
 }
 
 /// Refuses options without effect, and points that would be drawn twice.
@@ -228,35 +268,4 @@ fn names(places: &[PathBuf]) -> Vec<String> {
         false => name.clone(),
     };
     all.iter().zip(places).map(name).collect()
-}
-
-fn table(curve: &Curve) -> Vec<String> {
-    let header = [curve.name.clone(), "  temperature       perplexity       entropy, nats      NFE".to_owned()];
-    let rows = curve
-        .points
-        .iter()
-        .map(|point| format!("  {:>11}  {}  {:>7.2}", point.temperature.to_string(), row(&point.numbers), point.nfe));
-    header.into_iter().chain(rows).collect()
-}
-
-fn row(numbers: &Numbers) -> String {
-    let (p, e) = (&numbers.perplexity, &numbers.entropy);
-    format!("{:>8.3} +- {:.3}   {:.4} +- {:.4}", p.value, p.standard_error, e.value, e.standard_error)
-}
-
-fn verdict(pair: &Comparison) -> String {
-    let (Some([low, high]), Some(mean)) = (pair.entropies, &pair.mean) else {
-        return format!("{} - {}: not compared, no entropy is reached by both", pair.a, pair.b);
-    };
-    let word = match pair.lower {
-        Side::A => format!("{} is lower", pair.a),
-        Side::B => format!("{} is lower", pair.b),
-        Side::Undecided => "undecided".to_owned(),
-    };
-    let [from, to] = mean.interval;
-    format!(
-        "{} - {} = {:+.4} +- {:.4} nats per token at equal entropy, mean over {low:.3} to {high:.3} nats; 95 % interval \
-         {from:.4} to {to:.4}: {word}",
-        pair.a, pair.b, mean.value, mean.standard_error
-    )
 }
