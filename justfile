@@ -20,6 +20,11 @@ check:
 test *ARGS:
     cargo nextest run --release {{ ARGS }}
 
+# The suite of devices, on the adapter of wgpu: just devices, ELBOW_DEVICE=wgpu:1 just devices, just devices cuda. Without a GPU, on a
+# software Vulkan: apt-get install mesa-vulkan-drivers libvulkan1
+devices BACKEND="wgpu" *ARGS:
+    CARGO_TARGET_DIR=target/devices cargo test --profile devices --locked --package elbow-devices --features {{ BACKEND }} -- --nocapture --test-threads 1 {{ ARGS }}
+
 # Damaged files for every reader: just fuzz, just fuzz 100000
 fuzz FILES="10000":
     ELBOW_FUZZ={{ FILES }} cargo test --release --package elbow-tests --test fuzz

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use elbow_base::{Error, Kind, Progress};
+use elbow_harness::device;
 use elbow_harness::shards::{Merged, Shards};
 use elbow_harness::workspace::{Printed, Workspace};
 use elbow_impls::data::InMemory;
@@ -41,8 +42,8 @@ struct Common {
     /// Seed of every random number, 0 or more
     #[arg(long, global = true, default_value_t = 0)]
     seed: u64,
-    /// Where to compute: cpu or, in builds with the feature cuda, cuda:N; training shares its steps among several, as in
-    /// cuda:0,cuda:1. The feature network of `fid` takes cuda:N in every build
+    /// Where to compute: cpu or, in builds with the feature cuda or wgpu, cuda:N or wgpu:N; training shares its steps among
+    /// several, as in cuda:0,cuda:1. The feature network of `fid` takes cuda:N in every build
     #[arg(long, global = true, default_value = "cpu", value_parser = form::<Devices>)]
     device: Devices,
     /// Folder for results
@@ -103,6 +104,7 @@ enum Verb {
 /// The program: [`run`] on the process's arguments, with an allocator that suits tensors.
 pub fn main() -> ExitCode {
     keep_large_buffers();
+    quiet_driver();
     ExitCode::from(run(std::env::args_os()))
 }
 
@@ -121,7 +123,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let words: Vec<String> = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let done = cli.workspace_of(&words).and_then(|mut workspace| cli.verb.run(&mut workspace));
+    let done = cli.workspace_of(&words).and_then(|mut workspace| cli.verb.run_guarded(&mut workspace));
     done.unwrap_or_else(|failure| {
         // `eprintln!` would panic where stderr is a file on the disk that is full.
         let _ = writeln!(std::io::stderr(), "elbow: {}", hints::message(&failure));
@@ -160,7 +162,7 @@ pub fn call(arguments: &[String], given: Given, bar: Box<dyn Progress>) -> Resul
     }
     given.data.into_iter().for_each(|set| workspace.give(set));
     let kept = workspace.keep_results();
-    cli.verb.run(&mut workspace).map_err(|failure| match workspace.shards.unmet() {
+    cli.verb.run_guarded(&mut workspace).map_err(|failure| match workspace.shards.unmet() {
         Some(unmet) => {
             Error::input(failure.what, format!("make each part again with rounds = {}", unmet.rounds_needed))
         }
@@ -230,7 +232,12 @@ impl Verb {
         matches!(self, Self::Sample(arguments) if arguments.has_judge())
     }
 
-    /// The exit code of a command that ends without an error.
+    /// The exit code of a command that ends without an error. A failure of a device while it computes is one.
+    fn run_guarded(&self, workspace: &mut Workspace) -> Result<u8, Error> {
+        let devices = workspace.device_name.clone();
+        device::guarded(&devices, || self.run(workspace))
+    }
+
     fn run(&self, workspace: &mut Workspace) -> Result<u8, Error> {
         match self {
             Self::Eval(arguments) => return cmd::eval::run(workspace, arguments),
@@ -273,6 +280,15 @@ fn keep_large_buffers() {
         libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 30);
         libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
         libc::mallopt(libc::M_TOP_PAD, 64 << 20);
+    }
+}
+
+/// Mesa's Vulkan drivers ask the display which GPU it is on, and print an error where there is no display.
+fn quiet_driver() {
+    #[cfg(all(target_os = "linux", feature = "wgpu"))]
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() && std::env::var_os("DISPLAY").is_none() {
+        // SAFETY: no other thread runs yet that could read the environment.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     }
 }
 

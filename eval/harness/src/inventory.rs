@@ -25,6 +25,8 @@ pub enum Lack {
     Gpu,
     /// Code for GPUs in this program.
     GpuCode,
+    /// A driver of Vulkan, Metal or DirectX 12.
+    Adapter,
     /// Code that reads networks in this program.
     NetworkCode,
     /// ONNX Runtime.
@@ -66,8 +68,8 @@ pub fn take(workspace: &Workspace) -> Vec<Finding> {
         Ok(path) => Finding::found(set.name, format!("{} ({})", path.display(), set.about)),
         Err(missing) => Finding::missing(set.name, format!("not here ({})", set.about), Lack::DataSet(missing.what)),
     };
-    let machine = [cpu, gpu(), runtime(), inception(workspace)];
-    machine.into_iter().chain(files.map(file)).chain(catalogue::SETS.iter().map(set)).collect()
+    let machine = [vec![cpu, gpu()], adapters(), vec![runtime(), inception(workspace)]];
+    machine.into_iter().flatten().chain(files.map(file)).chain(catalogue::SETS.iter().map(set)).collect()
 }
 
 /// The network of the FID, which users export from its weights.
@@ -95,6 +97,24 @@ fn gpu() -> Finding {
             Finding::missing(what, format!("{count} GPU(s), but this build is for the CPU"), Lack::GpuCode)
         }
         (Err(missing), _) => Finding::missing(what, missing, Lack::Gpu),
+    }
+}
+
+/// The adapters of wgpu, in builds that compute on them.
+fn adapters() -> Vec<Finding> {
+    #[cfg(not(feature = "wgpu"))]
+    return Vec::new();
+    #[cfg(feature = "wgpu")]
+    {
+        let what = "wgpu device";
+        let found = |(number, adapter): (usize, &device::Adapter)| {
+            let device::Adapter { name, api, kind, largest, .. } = adapter;
+            let megabytes = largest >> 20;
+            Finding::found(what, format!("wgpu:{number} is {name} ({api}, {kind}), tensors of up to {megabytes} MiB"))
+        };
+        let found: Vec<Finding> = device::adapters().iter().enumerate().map(found).collect();
+        let missing = || vec![Finding::missing(what, "no adapter of Vulkan, Metal or DirectX 12", Lack::Adapter)];
+        if found.is_empty() { missing() } else { found }
     }
 }
 

@@ -47,6 +47,9 @@ fn advice(finding: &Finding) -> String {
         Some(Lack::GpuCode) => {
             "cargo build --release --features cuda; feature networks alone: --device cuda:0 with onnxruntime-gpu"
         }
+        Some(Lack::Adapter) => {
+            "install a Vulkan driver: apt-get install mesa-vulkan-drivers libvulkan1 also computes without a GPU"
+        }
         Some(Lack::NetworkCode) => "build with the default features: cargo elbow",
         Some(Lack::Runtime) => {
             "for speed: pip install onnxruntime, then set ORT_DYLIB_PATH to its capi/libonnxruntime.so.*"

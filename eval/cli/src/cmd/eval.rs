@@ -21,7 +21,7 @@ use crate::flags::{ShardFlags, shard};
   elbow eval all
   elbow eval theory weighting
   elbow eval theorem-1
-  elbow eval all --slow --device cuda:0      # the slow tier and, on a GPU, the gpu tier
+  elbow eval all --slow --device cuda:0      # or wgpu: the slow tier and, on a GPU, the gpu tier
   elbow eval speed --peers target/peers/bin/python    # beside other programs
   elbow eval --claims claims                 # claims of your own, each folder a suite (docs/claims.md)
   elbow eval weighting --shard 1/4           # a quarter of the claims; then elbow merge
@@ -78,7 +78,7 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<u8, Error
     if arguments.slow {
         tiers.push(Tier::Slow);
     }
-    if workspace.device_name.starts_with("cuda") {
+    if workspace.device_name != "cpu" {
         tiers.push(Tier::Gpu);
     }
     if workspace.peers.is_some() {

@@ -34,7 +34,7 @@ pub(super) struct Heading {
     pub source: String,
     /// The claim in words.
     pub statement: String,
-    /// Cost of the check: slow ones are run with --slow, gpu ones with --device cuda:N.
+    /// Cost of the check: slow ones are run with --slow, gpu ones with --device wgpu or cuda:N.
     #[serde(default)]
     pub tier: Tier,
     /// Prose for the report.

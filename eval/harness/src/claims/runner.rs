@@ -138,7 +138,7 @@ fn examine(context: &Context, claim: &Claim, content: Result<Content, Error>, ti
     let mut row = unchecked(context, claim);
     if !tiers.contains(&claim.tier) {
         row.reason = Some(match claim.tier {
-            Tier::Gpu => "needs a GPU: --device cuda:0".to_owned(),
+            Tier::Gpu => "needs a GPU: --device wgpu or cuda:0".to_owned(),
             Tier::Peers => "needs the programs to be compared with: just bench compare".to_owned(),
             tier => format!("tier {tier} was not asked for"),
         });

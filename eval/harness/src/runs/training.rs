@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use elbow_base::{Error, Silent, memory};
+use elbow_base::{Error, Remedy, Silent, memory};
 use elbow_impls::data::{Dataset, Split};
 use elbow_impls::train::{DataShape, Plan, Progress, Settings, Trainer, TrainingCallback, train};
 
-use crate::device::DeviceName;
+use crate::device::{self, DeviceName};
 use crate::likelihood::BoundEstimation;
 use crate::sampling::{self, Request};
 use crate::workspace::Workspace;
@@ -25,6 +25,7 @@ pub fn run_training_from(
     from: Option<&Path>,
 ) -> Result<(), Error> {
     check_memory(workspace, settings, data)?;
+    check_tensors(workspace, settings, data)?;
     // Texts have a valid split; images have only test images beside those that train.
     let held_out = match settings.evaluate_every {
         0 => None,
@@ -64,6 +65,20 @@ fn check_memory(workspace: &Workspace, settings: &Settings, data: &dyn Dataset) 
         gigabytes(available)
     );
     Err(Error::input(message, format!("{lower}: `elbow train PRESET --dry-run` has the whole estimate")))
+}
+
+/// Refuses a training whose tensors are larger than one of the devices holds.
+fn check_tensors(workspace: &Workspace, settings: &Settings, data: &dyn Dataset) -> Result<(), Error> {
+    let limits = workspace.device_name.split(',').filter_map(|name| Some((device::largest_tensor(name)?, name)));
+    let Some((limit, name)) = limits.min() else { return Ok(()) };
+    let needed = Plan::new(settings, &DataShape::of(data))?.largest_tensor;
+    if needed <= limit {
+        return Ok(());
+    }
+    let [needed, limit] = [needed, limit].map(|bytes| bytes >> 20);
+    let what = format!("a step has tensors of {needed} MiB, and device {name:?} holds tensors of up to {limit} MiB");
+    let advice = "lower batch_size, or raise accumulation or shards; or use the CPU";
+    Err(Error::input(what, advice).mended_by(Remedy::Device))
 }
 
 /// Sequences of held-out data, and draws per sequence, in an evaluation during training.

@@ -1,45 +1,13 @@
-//! Devices by name: `cpu`, `cuda:N`.
+//! NVIDIA's GPUs: their driver and compiler are looked for before the backend starts.
 
 use std::ffi::{c_int, c_uint};
-use std::str::FromStr;
 
 use burn::tensor::Device;
-use elbow_base::{Error, Remedy};
-use elbow_impls::UnknownName;
+use elbow_base::Error;
 use libloading::Library;
 
-/// A device by its name: `cpu`, `cuda:N`, or `cuda` for the first GPU.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeviceName {
-    /// The CPU.
-    Cpu,
-    /// The GPU with this index, counted from 0.
-    Cuda(usize),
-}
-
-impl FromStr for DeviceName {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        match (name, name.strip_prefix("cuda:").map(str::parse)) {
-            ("cpu", _) => Ok(Self::Cpu),
-            ("cuda", _) => Ok(Self::Cuda(0)),
-            (_, Some(Ok(index))) => Ok(Self::Cuda(index)),
-            _ => Err(UnknownName::new("device", name, &["cpu", "cuda:N"])),
-        }
-    }
-}
-
-/// Opens a device of tensors.
-pub fn open(name: &str) -> Result<Device, Error> {
-    match name.parse()? {
-        DeviceName::Cpu => Ok(Device::flex()),
-        DeviceName::Cuda(index) => cuda(name, index).map_err(|failure| failure.mended_by(Remedy::Device)),
-    }
-}
-
-/// A GPU. Driver and compiler are looked for first: without them the backend panics in a thread of its own.
-fn cuda(name: &str, index: usize) -> Result<Device, Error> {
+/// Opens a GPU. Driver and compiler are looked for first: without them the backend panics in a thread of its own.
+pub(super) fn open(name: &str, index: usize) -> Result<Device, Error> {
     let missing = |what: String, fix: &str| Error::environment(format!("device {name:?}: {what}"), fix);
     let count = gpus().map_err(|what| missing(what, "install NVIDIA's driver, or use the CPU"))?;
     if index >= count {
@@ -47,7 +15,7 @@ fn cuda(name: &str, index: usize) -> Result<Device, Error> {
     }
     compiler().map_err(|what| missing(what, "install the CUDA toolkit 12 or later, or use the CPU"))?;
     built(index).ok_or_else(|| {
-        let what = "this program was built for the CPU only".to_owned();
+        let what = "this program was built without CUDA".to_owned();
         missing(what, "build it with cargo build --release --features cuda, or use the CPU")
     })
 }
@@ -62,7 +30,7 @@ fn built(_index: usize) -> Option<Device> {
     None
 }
 
-/// Whether this build can compute on GPUs.
+/// Whether this build can compute on NVIDIA's GPUs.
 pub const HAS_CUDA: bool = cfg!(feature = "cuda");
 
 /// NVIDIA's driver as the system names it.
@@ -112,28 +80,4 @@ fn library(name: &str) -> Option<&'static Library> {
     // SAFETY: the initialisers of a system library, which is asked for by its name.
     let library = unsafe { Library::new(name) }.ok()?;
     Some(Box::leak(Box::new(library)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use elbow_base::Kind;
-
-    #[test]
-    fn names_are_checked_before_machines() {
-        assert!(open("cpu").is_ok());
-        let failure = open("gpu").expect_err("no such device");
-        assert_eq!(failure.kind, Kind::Input);
-        assert!(open("cuda:x").is_err_and(|failure| failure.kind == Kind::Input));
-    }
-
-    #[test]
-    fn a_missing_gpu_is_one_clear_line() {
-        if HAS_CUDA && gpus().is_ok() {
-            return;
-        }
-        let failure = open("cuda:0").expect_err("no GPU, or a build for the CPU");
-        assert_eq!(failure.kind, Kind::Environment);
-        assert!(failure.what.starts_with("device \"cuda:0\": "), "{}", failure.what);
-    }
 }
