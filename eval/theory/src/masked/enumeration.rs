@@ -119,6 +119,13 @@ impl Enumeration {
         self.index.number(pattern.iter().map(|&d| d as usize))
     }
 
+    /// The law of the data, one probability per pattern.
+    pub fn data_law(&self) -> Vec<f64> {
+        let mut law = vec![0.0; self.patterns()];
+        self.outcomes.iter().for_each(|&(x, p)| law[x] = p);
+        law
+    }
+
     /// The entropy of the data, nats.
     pub fn entropy(&self) -> f64 {
         self.outcomes.iter().map(|(_, p)| -p * p.ln()).sum()

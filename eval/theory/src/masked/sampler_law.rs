@@ -19,6 +19,16 @@ pub fn sampler_law(enumeration: &Enumeration, schedule: &MaskedSchedule, times: 
     learned_step(enumeration, &now, 1.0)
 }
 
+/// The law of ancestral sampling in `steps` even steps of the linear schedule; in 0 steps that of one token per step in a random
+/// order, which is their limit. One probability per pattern.
+pub fn law_of_steps(enumeration: &Enumeration, steps: usize) -> Vec<f64> {
+    let times: Vec<f64> = (0..=steps).map(|i| i as f64 / steps as f64).collect();
+    match steps {
+        0 => any_order_law(enumeration),
+        _ => sampler_law(enumeration, &MaskedSchedule::Linear, &times),
+    }
+}
+
 /// The law of sequences drawn one token per step in a uniformly random order, one probability per pattern.
 pub fn any_order_law(enumeration: &Enumeration) -> Vec<f64> {
     let index = enumeration.index();

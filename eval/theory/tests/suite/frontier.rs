@@ -1,9 +1,8 @@
 //! Laws of samplers at temperatures, and the halves of their KL divergence, against `fixtures/frontier`.
 
-use elbow_process::schedule::MaskedSchedule;
 use elbow_theory::masked::Enumeration;
 use elbow_theory::masked::kl_halves::{kl_halves, unigram_entropy};
-use elbow_theory::masked::sampler_law::{any_order_law, sampler_law};
+use elbow_theory::masked::sampler_law::law_of_steps;
 use elbow_theory::{Alphabet, DenoiserKind, Toy};
 use serde_json::Value;
 
@@ -29,16 +28,8 @@ fn the_halves_of_samplers_laws_are_those_of_a_sum_over_paths() {
     let (mut worst, mut witness) = (0f64, 0f64);
     for (row, toy) in cases() {
         let all = Enumeration::new(&toy).expect("full support");
-        let steps = row["steps"].as_u64().expect("steps") as usize;
-        let times: Vec<f64> = (0..=steps).map(|i| i as f64 / steps as f64).collect();
-        let law = match steps {
-            0 => any_order_law(&all),
-            _ => sampler_law(&all, &MaskedSchedule::Linear, &times),
-        };
-        let mut data = vec![0.0; all.patterns()];
-        for (word, q) in &toy.outcomes {
-            data[all.index().number(word.iter().map(|&value| usize::from(value)))] = *q;
-        }
+        let law = law_of_steps(&all, row["steps"].as_u64().expect("steps") as usize);
+        let data = all.data_law();
         let found = kl_halves(&law, &data);
         let pairs = [
             ("cross_entropy", found.cross_entropy),

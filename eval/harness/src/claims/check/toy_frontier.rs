@@ -1,10 +1,8 @@
 //! Check: generative frontiers of samplers on toys, where both halves of the KL divergence are exact.
 
-use elbow_impls::md4::Grid;
-use elbow_impls::schedule::MaskedSchedule;
 use elbow_theory::masked::Enumeration;
 use elbow_theory::masked::kl_halves::{KlHalves, kl_halves, unigram_entropy};
-use elbow_theory::masked::sampler_law::{any_order_law, sampler_law};
+use elbow_theory::masked::sampler_law::law_of_steps;
 use elbow_theory::{Alphabet, DenoiserKind, Toy};
 
 use super::prelude::*;
@@ -143,17 +141,9 @@ impl ToyFrontier {
         let point = |&temperature: &f64| {
             let denoiser = DenoiserKind::Tempered { temperature, floor };
             let all = Enumeration::new(&Toy { denoiser, ..toy.clone() })?;
-            let times: Vec<f64> = (0..=steps).map(|i| Grid::Uniform.time(i, steps)).collect();
-            let law = match steps {
-                0 => any_order_law(&all),
-                _ => sampler_law(&all, &MaskedSchedule::Linear, &times),
-            };
-            let mut data = vec![0.0; all.patterns()];
-            for (word, q) in &toy.outcomes {
-                data[all.index().number(word.iter().map(|&value| usize::from(value)))] = *q;
-            }
+            let law = law_of_steps(&all, steps);
             let unigram = toy.length as f64 * unigram_entropy(all.index(), &law);
-            Ok(Point { temperature, halves: kl_halves(&law, &data), unigram })
+            Ok(Point { temperature, halves: kl_halves(&law, &all.data_law()), unigram })
         };
         let points = self.temperatures.iter().map(point).collect::<Result<Vec<_>, Error>>()?;
         let toy_name = name.rsplit('/').next().unwrap_or(name).to_owned();
