@@ -12,16 +12,17 @@ use burn::tensor::activation::{sigmoid, silu};
 use burn::tensor::kind::Basic;
 use burn::tensor::{Device, Float, Tensor};
 
-use super::blocks::{Dropout, dense, last_norm, modulation_of, residual_block};
+use super::blocks::{Dropout, dense, last_norm, modulation_of};
 use super::conditioning::{Conditioning, ConditioningShape};
 use super::init::Init;
 use super::state_dict::StateDict;
+use super::transformer_block::{Block, Perceptron};
 use super::{Input, MaskedTargets, Patches, QueryPositions, Signal};
 use crate::error::Result;
 use crate::key::Key;
-use elbow_fused::{Rotary, Visibility, self_attention};
+use elbow_fused::Visibility;
 
-const EPSILON: f64 = 1e-5;
+pub(super) const EPSILON: f64 = 1e-5;
 
 /// The encoding of positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,19 +35,6 @@ pub enum Positions {
 }
 
 crate::names!(Positions, "positions": Rotary = "rotary", Learned = "learned");
-
-/// The perceptron of a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Perceptron {
-    /// sigmoid(W1 x) * W3 x, then W2: MD4's published configurations.
-    Glu,
-    /// silu(W1 x) * W3 x, then W2.
-    SwiGlu,
-    /// relu(W1 x)^2, then W2 (So et al. 2021): the fastest here on a CPU.
-    SquaredRelu,
-}
-
-crate::names!(Perceptron, "perceptron": Glu = "glu", SwiGlu = "swiglu", SquaredRelu = "relu2");
 
 /// The size of a [`Transformer`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,20 +86,6 @@ pub struct Transformer {
     shape: TransformerShape,
 }
 
-#[derive(Module, Debug)]
-struct Block {
-    attention_norm: Option<RmsNorm>,
-    qkv: Linear,
-    projection: Linear,
-    /// Added to the scores, by head and relative position i - j + length - 1.
-    relative: Option<Param<Tensor<2>>>,
-    mlp_norm: Option<RmsNorm>,
-    gate: Option<Linear>,
-    up: Linear,
-    down: Linear,
-    modulation: Option<Linear>,
-}
-
 impl Transformer {
     /// A freshly initialised network: normal weights of standard deviation 1/sqrt(fan in), scaled down by
     /// sqrt(2 * layers) where a block writes to the residual stream, drawn from `key` alone.
@@ -119,33 +93,14 @@ impl Transformer {
         let mut init = Init::new(key, device);
         let (width, conditioned) = (shape.width, shape.conditioning.is_some());
         let learned = shape.positions == Positions::Learned;
-        let outer = 1.0 / (2.0 * shape.layers.max(1) as f64).sqrt();
-        let norm = |init: &Init| (!conditioned).then(|| init.rms_norm(width, EPSILON));
-        let modulation = |init: &mut Init, parts: usize| {
-            conditioned.then(|| init.zero_linear([shape.conditioning.width, parts * width], true))
-        };
         let embedding = shape.embedding.unwrap_or(width);
         let token = (shape.signal == Signal::Tokens).then(|| init.embedding([shape.values + 1, embedding], 0.02));
         let widen = shape.entering().map(|entering| init.linear([entering, width], 1.0, true));
-        let positions = shape.positions();
-        let position = learned.then(|| init.normal([positions, width], 0.02));
+        let position = learned.then(|| init.normal([shape.positions(), width], 0.02));
         let conditioning = Conditioning::new(&shape.conditioning, &mut init);
-        let blocks = (0..shape.layers)
-            .map(|_| Block {
-                attention_norm: norm(&init),
-                qkv: init.linear([width, 3 * width], 1.0, false),
-                projection: init.linear([width, width], outer, false),
-                relative: learned.then(|| init.constant([shape.heads, 2 * positions - 1], 0.0)),
-                mlp_norm: norm(&init),
-                gate: (shape.perceptron != Perceptron::SquaredRelu)
-                    .then(|| init.linear([width, shape.hidden], 1.0, false)),
-                up: init.linear([width, shape.hidden], 1.0, false),
-                down: init.linear([shape.hidden, width], outer, false),
-                modulation: modulation(&mut init, 6),
-            })
-            .collect();
-        let norm = norm(&init);
-        let modulation = modulation(&mut init, 2);
+        let blocks = (0..shape.layers).map(|_| Block::new(shape, &mut init)).collect();
+        let norm = (!conditioned).then(|| init.rms_norm(width, EPSILON));
+        let modulation = conditioned.then(|| init.zero_linear([shape.conditioning.width, 2 * width], true));
         let head = init.zero_linear([width, shape.outputs * shape.tokens()], false);
         Self { token, widen, position, conditioning, blocks, modulation, norm, head, shape: *shape }
     }
@@ -175,20 +130,7 @@ impl Transformer {
         }
         network.conditioning.import(&mut file, device)?;
         for (number, block) in network.blocks.iter_mut().enumerate() {
-            let name = |rest: &str| format!("blocks.{number}.{rest}");
-            block.qkv = file.joined(&["wq", "wk", "wv"].map(name), device)?;
-            block.projection = file.linear(&name("wo"), false, device)?;
-            block.gate = Some(file.linear(&name("w1"), false, device)?);
-            block.up = file.linear(&name("w3"), false, device)?;
-            block.down = file.linear(&name("w2"), false, device)?;
-            for (norm, part) in [(&mut block.attention_norm, "attention_norm"), (&mut block.mlp_norm, "ffn_norm")] {
-                if let Some(norm) = norm {
-                    norm.gamma = file.take(&name(&format!("{part}.weight")), device)?;
-                }
-            }
-            if let Some(modulation) = &mut block.modulation {
-                *modulation = file.linear(&name("modulation"), true, device)?;
-            }
+            block.import(&mut file, &format!("blocks.{number}"), device)?;
         }
         if let Some(modulation) = &mut network.modulation {
             *modulation = file.linear("final.modulation", true, device)?;
@@ -259,13 +201,6 @@ fn positions(learned: Tensor<2>, length: usize, visible: Visibility) -> Tensor<2
     }
 }
 
-/// The learned scores of the relative positions that a sequence has: the middle ones, where it is shorter than the longest.
-fn relative_of(learned: Tensor<2>, length: usize, visible: Visibility) -> Tensor<2> {
-    let length = if matches!(visible, Visibility::NoisyAndClean(_)) { length / 2 } else { length };
-    let longest = learned.dims()[1].div_ceil(2);
-    if length == longest { learned } else { learned.narrow(1, longest - length, 2 * length - 1) }
-}
-
 impl TransformerShape {
     /// Tokens per position.
     pub(super) fn tokens(&self) -> usize {
@@ -284,39 +219,6 @@ impl TransformerShape {
             (Signal::Tokens, embedding) => Some(embedding.unwrap_or(self.width) * self.tokens()),
             (Signal::Points { .. }, _) => Some(self.signal.features() * self.tokens()),
         }
-    }
-}
-
-impl Block {
-    /// \[batch, length, width\] to the same.
-    fn forward(
-        &self,
-        x: Tensor<3>,
-        shape: &TransformerShape,
-        visible: Visibility,
-        condition: Option<&Tensor<2>>,
-        dropout: &Dropout,
-    ) -> Tensor<3> {
-        let attention = |x| dropout.fold(0).apply(self.attention(x, shape, visible));
-        let perceptron = |x| dropout.fold(1).apply(self.perceptron(x, shape.perceptron));
-        let modulation = modulation_of(&self.modulation, condition);
-        residual_block(x, modulation, [&self.attention_norm, &self.mlp_norm], EPSILON, attention, perceptron)
-    }
-
-    fn attention(&self, x: Tensor<3>, shape: &TransformerShape, visible: Visibility) -> Tensor<3> {
-        let rotary = (shape.positions == Positions::Rotary).then_some(Rotary::Interleaved);
-        let relative = self.relative.as_ref().map(|scores| relative_of(scores.val(), x.dims()[1], visible));
-        let mixed = self_attention(dense(&self.qkv, x), shape.heads, rotary, relative, visible);
-        dense(&self.projection, mixed)
-    }
-
-    fn perceptron(&self, x: Tensor<3>, kind: Perceptron) -> Tensor<3> {
-        let up = dense(&self.up, x.clone());
-        let hidden = match &self.gate {
-            Some(gate) => elbow_fused::gated(dense(gate, x), up, kind == Perceptron::SwiGlu),
-            None => elbow_fused::squared_relu(up),
-        };
-        dense(&self.down, hidden)
     }
 }
 
