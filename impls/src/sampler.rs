@@ -10,6 +10,8 @@ pub enum Sampler {
     Cached,
     /// Ancestral steps that can mask a token again: ReMDM's.
     Remasking,
+    /// Ancestral steps, each followed by corrector steps: those of Campbell et al.
+    PredictorCorrector,
     /// The continuous-time process without a grid.
     FirstHitting,
     /// A uniformly random order.
@@ -32,6 +34,7 @@ crate::names!(Sampler, "sampler":
     Ancestral = "ancestral",
     Cached = "cached",
     Remasking = "remasking",
+    PredictorCorrector = "predictor-corrector",
     FirstHitting = "first-hitting",
     OneByOne = "one-by-one",
     Confidence = "confidence",

@@ -16,4 +16,5 @@ mod loss;
 mod sampler;
 
 pub use loss::{AnyOrder, DceForm, K_DCE, k_dce_draws};
+pub(crate) use sampler::reveal_in_random_order;
 pub use sampler::{first_hitting, one_by_one};

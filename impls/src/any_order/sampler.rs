@@ -25,27 +25,39 @@ pub fn first_hitting(predictor: Predictor, state: TokenState) -> Result<Samples>
     })
 }
 
-/// `masked` gives the mask probability of a sequence from its row, its number of masks and its length.
+/// Reveals all masks; `masked` as in [`reveal_in_random_order`].
 fn reveal_one_by_one(
     mut predictor: Predictor,
     mut state: TokenState,
-    mut masked: impl FnMut(usize, usize, usize) -> f64,
+    masked: impl FnMut(usize, usize, usize) -> f64,
 ) -> Result<Samples> {
-    // The masked positions of each sequence in a uniformly random order.
+    let all = state.all_masked();
+    reveal_in_random_order(&mut predictor, &mut state, all, masked)?;
+    Ok(predictor.finish(state))
+}
+
+/// Reveals the masked positions `chosen` of each sequence one by one in a uniformly random order. `masked` gives the mask
+/// probability of a sequence from its row, its number of masks and its length.
+pub(crate) fn reveal_in_random_order(
+    predictor: &mut Predictor,
+    state: &mut TokenState,
+    chosen: Vec<Vec<usize>>,
+    mut masked: impl FnMut(usize, usize, usize) -> f64,
+) -> Result<()> {
     let shuffled =
-        |(masked, rng): (Vec<usize>, _)| permutation(rng, masked.len()).into_iter().map(|i| masked[i]).collect();
-    let mut orders: Vec<Vec<usize>> = state.all_masked().into_iter().zip(&mut state.rngs).map(shuffled).collect();
+        |(chosen, rng): (Vec<usize>, _)| permutation(rng, chosen.len()).into_iter().map(|i| chosen[i]).collect();
+    let mut orders: Vec<Vec<usize>> = chosen.into_iter().zip(&mut state.rngs).map(shuffled).collect();
     loop {
         let next: Vec<Vec<usize>> = orders.iter().map(|order| order.last().copied().into_iter().collect()).collect();
         if next.iter().all(Vec::is_empty) {
-            return Ok(predictor.finish(state));
+            return Ok(());
         }
         let time = |(row, order): (usize, &Vec<usize>)| match order.len() {
             0 => 0.0,
-            masks => predictor.time_of_mask_probability(masked(row, masks, state.length)),
+            _ => predictor.time_of_mask_probability(masked(row, state.masked(row).len(), state.length)),
         };
         let times: Vec<f64> = orders.iter().enumerate().map(time).collect();
-        predictor.reveal(&mut state, next, |row| times[row])?;
+        predictor.reveal(state, next, |row| times[row])?;
         for order in &mut orders {
             order.pop();
         }

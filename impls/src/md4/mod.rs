@@ -16,8 +16,10 @@
 //!   Gumbel draw loses outcomes of probability below about 1e-8.
 
 mod loss;
+mod predictor_corrector;
 mod sampler;
 
 pub use loss::{Md4, end_terms, prior_loss, reconstruction_loss};
+pub use predictor_corrector::{Corrector, predictor_corrector};
 pub(crate) use sampler::draw_prior;
 pub use sampler::{Grid, ancestral};

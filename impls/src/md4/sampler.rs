@@ -49,28 +49,55 @@ pub(crate) fn draw_prior(state: &mut TokenState, visible: f64, values: usize) {
 /// revealed tokens only. With a linear schedule, a uniform grid and N masks
 /// that leaves T (1 - (1 - 1/T)^N) evaluations on average.
 pub fn ancestral(
+    predictor: Predictor,
+    schedule: &MaskedSchedule,
+    grid: Grid,
+    steps: usize,
+    state: TokenState,
+) -> Result<Samples> {
+    ancestral_then(predictor, schedule, grid, steps, state, |_, _, _| Ok(()))
+}
+
+/// Ancestral steps, each followed by `after`, which is told the share of visible tokens alpha_s that the step led to. The
+/// decoder, which fills what alpha(0) < 1 leaves masked, is followed by nothing.
+pub(super) fn ancestral_then(
     mut predictor: Predictor,
     schedule: &MaskedSchedule,
     grid: Grid,
     steps: usize,
     mut state: TokenState,
+    mut after: impl FnMut(&mut Predictor, &mut TokenState, f64) -> Result<()>,
 ) -> Result<Samples> {
     draw_prior(&mut state, schedule.alpha(1.0), predictor.values());
     for i in (0..=steps).rev() {
-        // The last round (i = 0) is the decoder: it fills what alpha(0) < 1 leaves masked.
+        // The last round (i = 0) is the decoder.
         let t = grid.time(i, steps);
         let reveal = if i == 0 { 1.0 } else { schedule.reveal_probability(grid.time(i - 1, steps), t) };
         if reveal >= 1.0 {
             predictor.begin_last_step();
         }
-        let chosen: Vec<Vec<usize>> = (0..state.rows())
-            .map(|row| {
-                let masked = state.masked(row);
-                masked.into_iter().filter(|_| open_uniform(&mut state.rngs[row]) < reveal).collect()
-            })
-            .collect();
-        let time = predictor.time_of_mask_probability(schedule.mask_probability(t));
-        predictor.reveal(&mut state, chosen, |_| time)?;
+        reverse_step(&mut predictor, &mut state, reveal, schedule.mask_probability(t))?;
+        if i > 0 {
+            after(&mut predictor, &mut state, schedule.alpha(grid.time(i - 1, steps)))?;
+        }
     }
     Ok(predictor.finish(state))
+}
+
+/// Reveals each masked token with probability `reveal`, all at once: their values are drawn from mu_theta(z_t), where the
+/// probability of a mask is `masked`.
+pub(super) fn reverse_step(predictor: &mut Predictor, state: &mut TokenState, reveal: f64, masked: f64) -> Result<()> {
+    let chosen = choose_masked(state, reveal);
+    let time = predictor.time_of_mask_probability(masked);
+    predictor.reveal(state, chosen, |_| time)
+}
+
+/// Masked positions of every sequence, each chosen with probability `share`.
+pub(super) fn choose_masked(state: &mut TokenState, share: f64) -> Vec<Vec<usize>> {
+    (0..state.rows())
+        .map(|row| {
+            let masked = state.masked(row);
+            masked.into_iter().filter(|_| open_uniform(&mut state.rngs[row]) < share).collect()
+        })
+        .collect()
 }

@@ -201,13 +201,16 @@ impl ObjectiveConfig {
     /// The samplers that draw from the trained model. The first is the implementation's own.
     pub fn samplers(&self) -> &'static [Sampler] {
         use Sampler::{
-            Ancestral, Cached, Confidence, D3pm, Ddim, FirstHitting, Heun, LeftToRight, OneByOne, Remasking, Vector,
+            Ancestral, Cached, Confidence, D3pm, Ddim, FirstHitting, Heun, LeftToRight, OneByOne, PredictorCorrector,
+            Remasking, Vector,
         };
         match self {
-            Self::Md4(_) => &[Ancestral, Cached, FirstHitting, OneByOne, Confidence, Remasking],
-            Self::Mdlm(_) => &[Cached, Ancestral, FirstHitting, OneByOne, Confidence, Remasking],
-            Self::MaskGit(_) => &[Confidence, Ancestral, Cached, FirstHitting, OneByOne, Remasking],
-            Self::AnyOrder(_) => &[OneByOne, Ancestral, Cached, FirstHitting, Confidence, Remasking],
+            Self::Md4(_) => &[Ancestral, Cached, FirstHitting, OneByOne, Confidence, Remasking, PredictorCorrector],
+            Self::Mdlm(_) => &[Cached, Ancestral, FirstHitting, OneByOne, Confidence, Remasking, PredictorCorrector],
+            Self::MaskGit(_) => &[Confidence, Ancestral, Cached, FirstHitting, OneByOne, Remasking, PredictorCorrector],
+            Self::AnyOrder(_) => {
+                &[OneByOne, Ancestral, Cached, FirstHitting, Confidence, Remasking, PredictorCorrector]
+            }
             Self::GenMd4(_) => &[Vector],
             Self::D3pmAbsorbing(_) | Self::D3pmUniform(_) => &[D3pm],
             Self::Ar(_) => &[LeftToRight],

@@ -106,16 +106,16 @@ fn every_implementation_has_samplers_of_its_own() {
         .map(|objective| (objective.name(), objective.samplers()[0], objective.samplers().len()))
         .collect();
     let expected = [
-        ("any-order", Sampler::OneByOne, 6),
+        ("any-order", Sampler::OneByOne, 7),
         ("ar", Sampler::LeftToRight, 1),
         ("d3pm-absorbing", Sampler::D3pm, 1),
         ("d3pm-uniform", Sampler::D3pm, 1),
         ("edm", Sampler::Heun, 3),
         ("flow", Sampler::Ddim, 3),
         ("genmd4", Sampler::Vector, 1),
-        ("maskgit", Sampler::Confidence, 6),
-        ("md4", Sampler::Ancestral, 6),
-        ("mdlm", Sampler::Cached, 6),
+        ("maskgit", Sampler::Confidence, 7),
+        ("md4", Sampler::Ancestral, 7),
+        ("mdlm", Sampler::Cached, 7),
         ("vdm", Sampler::Ancestral, 3),
     ];
     assert_eq!(own, expected);

@@ -22,6 +22,7 @@ use crate::hints::written_by;
   elbow sample --checkpoint out/runs/edm-digits --sampler heun --steps 18 --churn 10
   elbow sample --checkpoint out/runs/md4-shakespeare --length 500 --stride 32 --judge out/runs/ar-shakespeare
   elbow sample --checkpoint out/runs/mdlm-shakespeare --temperature 0.8 --top-k 20 --top-p 0.95
+  elbow sample --checkpoint out/runs/md4-shakespeare --sampler predictor-corrector --corrector parallel:0.1
   elbow sample --checkpoint out/runs/md4-shakespeare --infill 'to be or not to be ____________ the question'
   elbow sample --checkpoint out/runs/md4-digits --count 50000 --shard 3/8    # then elbow merge
   elbow sample --model denoiser.toml --count 256 --sampler first-hitting
@@ -101,6 +102,9 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
     let taken = options(request.sampler, &model);
     let steps = taken.contains(&SampleOption::Steps).then_some(request.steps);
     let remask = taken.contains(&SampleOption::Remask).then(|| request.remask.to_string());
+    let has_corrector = taken.contains(&SampleOption::Corrector);
+    let corrector = has_corrector.then(|| request.corrector.to_string());
+    let corrector_steps = has_corrector.then_some(request.corrector_steps);
     let choice = taken.contains(&SampleOption::LogitTemperature).then_some(request.choice_temperature);
     let mut result = json!({
         "count": made.tokens.len(), "length": made.tokens.length(), "nfe": made.nfe(),
@@ -108,7 +112,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
         "placement": request.placement(&model), "temperature": request.tempering.temperature,
         "top_k": request.tempering.top_k, "nucleus": request.tempering.nucleus, "greedy_tail": request.greedy_tail,
         "guidance": request.guidance, "seed": workspace.seed, "generative": judged,
-        "choice_temperature": choice, "remask": remask,
+        "choice_temperature": choice, "remask": remask, "corrector": corrector, "corrector_steps": corrector_steps,
     });
     match &model.source {
         Source::Run(run) => {

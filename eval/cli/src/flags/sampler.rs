@@ -5,6 +5,7 @@ use elbow_base::Error;
 use elbow_harness::models::AnyModel;
 use elbow_harness::sampling::{Request, SampleOption, Sampler, StepGrid, StepSchedule, check_options};
 use elbow_impls::gaussian::Churn;
+use elbow_impls::md4::Corrector;
 use elbow_impls::mdlm::Remask;
 use elbow_impls::tempering::Tempering;
 
@@ -34,6 +35,14 @@ pub struct SamplerFlags {
     /// largest that keeps the share of masks, both 0 to 1 [default: cap:0.02]
     #[arg(long, value_name = "FORM", value_parser = form::<Remask>)]
     remask: Option<Remask>,
+    /// The predictor-corrector sampler's corrector: a step masks each visible token again with probability SHARE, 0 to 1, and
+    /// reveals as many: parallel:SHARE in one call of the network, one-by-one:SHARE in a call per token, which is exact for an
+    /// exact denoiser [default: parallel:0.05]
+    #[arg(long, value_name = "FORM", value_parser = form::<Corrector>)]
+    corrector: Option<Corrector>,
+    /// Corrector steps after each step of the predictor-corrector sampler, 1 to 1000 [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    corrector_steps: Option<u32>,
     /// Temperature of every draw of a token, 0 to 1000: logits are divided by it; 0 takes the most probable value [default: 1].
     /// The confidence sampler chooses by it which values to keep (Gumbel noise) [default: 4.5]
     #[arg(long, value_parser = temperature)]
@@ -85,6 +94,8 @@ impl SamplerFlags {
             steps: self.steps.map_or(own.steps, |steps| steps as usize),
             churn: self.churn.map_or(own.churn, |amount| Churn { amount, ..own.churn }),
             remask: self.remask.unwrap_or(own.remask),
+            corrector: self.corrector.unwrap_or(own.corrector),
+            corrector_steps: self.corrector_steps.map_or(own.corrector_steps, |steps| steps as usize),
             tempering,
             greedy_tail: self.greedy_tail,
             choice_temperature: choice_temperature.unwrap_or(own.choice_temperature),
@@ -112,6 +123,8 @@ impl SamplerFlags {
             (SampleOption::Schedule, self.schedule.is_some()),
             (SampleOption::Churn, self.churn.is_some()),
             (SampleOption::Remask, self.remask.is_some()),
+            (SampleOption::Corrector, self.corrector.is_some()),
+            (SampleOption::CorrectorSteps, self.corrector_steps.is_some()),
             (SampleOption::Temperature, self.temperature.is_some()),
             (SampleOption::LogitTemperature, self.logit_temperature.is_some()),
             (SampleOption::TopK, self.top_k.is_some()),

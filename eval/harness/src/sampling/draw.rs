@@ -11,7 +11,7 @@ use elbow_impls::data::Tokens;
 use elbow_impls::gaussian::{self, EpsPredictor, GaussianState, ddim, heun};
 use elbow_impls::genmd4::vector_ancestral;
 use elbow_impls::maskgit::confidence_decoding;
-use elbow_impls::md4::ancestral;
+use elbow_impls::md4::{ancestral, predictor_corrector};
 use elbow_impls::mdlm::{ancestral_cached, remasking, semi_autoregressive};
 use elbow_impls::network::Denoiser;
 use elbow_impls::sampler_state::{Predictor, Samples, TokenState};
@@ -144,6 +144,10 @@ fn one_batch(
         Sampler::Cached => ancestral_cached(predictor(), request.steps, state),
         Sampler::Remasking => {
             remasking(predictor(), &request.schedule, request.grid, request.remask, request.steps, state)
+        }
+        Sampler::PredictorCorrector => {
+            let corrector = (request.corrector, request.corrector_steps);
+            predictor_corrector(predictor(), &request.schedule, request.grid, request.steps, corrector, state)
         }
         Sampler::FirstHitting => first_hitting(predictor(), state),
         Sampler::OneByOne => one_by_one(predictor(), state),

@@ -8,7 +8,7 @@ mod sampled;
 mod save;
 
 use elbow_impls::gaussian::{Churn, LevelGrid};
-use elbow_impls::md4::Grid;
+use elbow_impls::md4::{Corrector, Grid};
 use elbow_impls::mdlm::Remask;
 use elbow_impls::network::Denoiser;
 use elbow_impls::schedule::{GaussianSchedule, MaskedSchedule};
@@ -50,6 +50,10 @@ pub struct Request {
     pub greedy_tail: bool,
     /// How likely the remasking sampler masks a token again.
     pub remask: Remask,
+    /// The step of the predictor-corrector sampler's corrector.
+    pub corrector: Corrector,
+    /// Number of corrector steps after each step.
+    pub corrector_steps: usize,
     /// Gumbel temperature with which the confidence sampler chooses the values that it keeps.
     pub choice_temperature: f64,
     /// The class of every sample; none: classes in turn, where the model has classes.
@@ -85,6 +89,8 @@ impl Request {
             tempering: Tempering::NONE,
             greedy_tail: false,
             remask: Remask::Cap(0.02),
+            corrector: Corrector::Parallel(0.05),
+            corrector_steps: 1,
             choice_temperature: 4.5,
             class: None,
             guidance: 1.0,

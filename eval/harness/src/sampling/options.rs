@@ -20,6 +20,10 @@ pub enum SampleOption {
     Temperature,
     /// How likely a token is masked again.
     Remask,
+    /// The corrector's steps.
+    Corrector,
+    /// Number of corrector steps after each step.
+    CorrectorSteps,
     /// Temperature of every draw of the confidence sampler.
     LogitTemperature,
     /// Number of values kept.
@@ -41,13 +45,14 @@ pub enum SampleOption {
 }
 
 elbow_impls::names!(SampleOption, "option": Steps = "steps", Grid = "grid", Schedule = "schedule", Churn = "churn",
-    Temperature = "temperature", Remask = "remask", LogitTemperature = "logit-temperature", TopK = "top-k", Nucleus = "nucleus",
+    Temperature = "temperature", Remask = "remask", Corrector = "corrector",
+    CorrectorSteps = "corrector-steps", LogitTemperature = "logit-temperature", TopK = "top-k", Nucleus = "nucleus",
     GreedyTail = "greedy-tail", Length = "length", Stride = "stride", Infill = "infill", Class = "class",
     Guidance = "guidance");
 
 use SampleOption::{
-    Churn, Class, GreedyTail, Grid, Guidance, Infill, Length, LogitTemperature, Nucleus, Remask, Schedule, Steps,
-    Stride, Temperature, TopK,
+    Churn, Class, Corrector, CorrectorSteps, GreedyTail, Grid, Guidance, Infill, Length, LogitTemperature, Nucleus,
+    Remask, Schedule, Steps, Stride, Temperature, TopK,
 };
 
 /// The options that a sampler's own algorithm has.
@@ -57,6 +62,7 @@ fn of_sampler(sampler: Sampler) -> &'static [SampleOption] {
         Sampler::Heun => &[Steps, Grid, Schedule, Churn],
         Sampler::Vector => &[Steps, Grid],
         Sampler::Remasking => &[Steps, Grid, Schedule, Remask],
+        Sampler::PredictorCorrector => &[Steps, Grid, Schedule, Corrector, CorrectorSteps],
         Sampler::Confidence => &[Steps, LogitTemperature],
         Sampler::Cached | Sampler::D3pm => &[Steps],
         Sampler::FirstHitting | Sampler::OneByOne | Sampler::LeftToRight => &[],
@@ -73,7 +79,8 @@ pub fn options(sampler: Sampler, model: &dyn Sampled) -> Vec<SampleOption> {
         // A token that is drawn stays.
         _ => &[Temperature, TopK, Nucleus, Length, Stride, Infill],
     };
-    // The cached sampler ends so without being asked; those without steps draw one token at a time.
+    // The cached sampler ends so without being asked; those without steps draw one token at a time. After the last step of the
+    // predictor-corrector sampler its corrector draws again.
     let has_tail = matches!(
         sampler,
         Sampler::Ancestral | Sampler::Remasking | Sampler::Vector | Sampler::D3pm | Sampler::Confidence

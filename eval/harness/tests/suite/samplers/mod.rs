@@ -1,5 +1,6 @@
 //! Every sampler's law on a toy against exact probabilities, by chi-square, and its count of evaluations.
 
+mod corrector;
 mod gaussian;
 mod laws;
 mod masked;
