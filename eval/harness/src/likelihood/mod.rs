@@ -12,6 +12,7 @@ mod lines;
 pub mod ode;
 mod ode_nll;
 mod paired;
+mod published_protocol;
 mod result;
 mod rounds;
 
@@ -22,6 +23,7 @@ pub use generative::{Generative, generative};
 pub use lines::{LinesBound, LinesEstimation};
 pub use ode_nll::{Dequantisation, Dequantised, OdeLikelihood, OdeNll};
 pub use paired::{PairedBound, PairedEstimation};
+pub use published_protocol::{ProtocolChoice, ProtocolComparison, PublishedProtocol, Verdict};
 pub use result::{Bound, Target, TextRates, TextUnits};
 
 pub(crate) use draw::Draw;

@@ -8,6 +8,7 @@ use elbow_impls::data::text_options::Documents;
 use elbow_impls::data::{Alphabet, Dataset, Lines, Spec, Split, TextOptions, token_array};
 
 use super::{AnyModel, Source};
+use crate::likelihood::PublishedProtocol;
 use crate::outside::OutsideModel;
 use crate::runs::Trained;
 use crate::workspace::Workspace;
@@ -23,15 +24,30 @@ pub struct DataChoice {
     pub length: Option<usize>,
     /// Conventions of reading a text.
     pub text: TextChanges,
+    /// A published protocol, whose conventions hold for texts where no others are given.
+    pub protocol: Option<PublishedProtocol>,
     /// Whether data may differ from those of training although they have their name.
     pub other_data: bool,
 }
 
 impl DataChoice {
+    /// Puts the conventions in the place of a data set's own. Ids are in no text.
+    fn apply_to(&self, spec: &mut Spec) {
+        if let Some(protocol) = self.protocol.filter(|_| !is_of_ids(spec)) {
+            protocol.text().apply(&mut spec.text);
+        }
+        self.text.apply(&mut spec.text);
+    }
+
     /// A split of the model's own data.
     pub fn new(split: Split) -> Self {
-        Self { dataset: None, split, length: None, text: TextChanges::default(), other_data: false }
+        Self { dataset: None, split, length: None, text: TextChanges::default(), protocol: None, other_data: false }
     }
+}
+
+/// Whether the data are rows of ids.
+fn is_of_ids(spec: &Spec) -> bool {
+    spec.alphabet.as_deref().is_some_and(|alphabet| token_array::values(alphabet).is_some())
 }
 
 /// Conventions of reading a text in place of the model's own; see [`TextOptions`].
@@ -140,7 +156,7 @@ fn of_run(run: &Trained, workspace: &Workspace, choice: &DataChoice) -> Result<J
     if let Some(name) = &choice.dataset {
         spec = spec.of_set(name);
     }
-    choice.text.apply(&mut spec.text);
+    choice.apply_to(&mut spec);
     let set = workspace.open(&spec)?;
     run.check_shape(set.as_ref())?;
     let difference = run.difference(set.as_ref(), &spec);
@@ -159,11 +175,10 @@ impl OutsideModel {
         let own = self.file().data.as_ref();
         let Some(name) = choice.dataset.as_deref().or(own.map(|data| data.dataset.as_str())) else { return Ok(None) };
         let alphabet = own.and_then(|data| data.alphabet.clone());
+        let mut spec = Spec { alphabet, ..Spec::new(name, choice.split) };
         // Token ids have the length of their rows.
-        let is_ids = alphabet.as_deref().is_some_and(|alphabet| token_array::values(alphabet).is_some());
-        let length = if is_ids { None } else { Some(self.length(choice.length)?) };
-        let mut spec = Spec { alphabet, length, ..Spec::new(name, choice.split) };
-        choice.text.apply(&mut spec.text);
+        spec.length = if is_of_ids(&spec) { None } else { Some(self.length(choice.length)?) };
+        choice.apply_to(&mut spec);
         let data = workspace.open(&spec)?;
         self.check_fits(data.as_ref())?;
         match choice.length {

@@ -29,6 +29,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
         split: options.split.unwrap_or(Split::Test),
         length: options.length.map(|length| length as usize),
         text: arguments.text.changes(),
+        protocol: None,
         other_data: options.other_data,
     };
     let [of_a, of_b] = [(&models[0], "A"), (&models[1], "B")]

@@ -8,7 +8,7 @@ use elbow_base::Error;
 use elbow_harness::claims::Outcome;
 use elbow_harness::likelihood::ode::Derivative;
 use elbow_harness::likelihood::{
-    Bound, BoundEstimation, Dequantisation, Estimator, Floor, LinesEstimation, OdeLikelihood, OdeNll,
+    Bound, BoundEstimation, Dequantisation, Estimator, Floor, LinesEstimation, OdeLikelihood, OdeNll, PublishedProtocol,
 };
 use elbow_harness::models::{AnyModel, DataChoice, JudgedData, Source};
 use elbow_harness::outside::OutsideModel;
@@ -31,6 +31,7 @@ use prompts::{Common, PromptFlags};
   elbow likelihood --checkpoint out/runs/vdm-digits --ode --sequences 64
   elbow likelihood --model denoiser.toml --dataset ./test.txt --target-se 0.01
   elbow likelihood --checkpoint out/runs/md4-digits --split train --floor
+  elbow likelihood --checkpoint out/runs/mdlm --dataset ./owt-last-100000.txt --protocol mdlm-owt
   elbow likelihood --checkpoint out/runs/md4-digits --at-most 1.9    # exit code 1 where it is not
   elbow likelihood --checkpoint out/runs/md4-shakespeare --prompts prompts.jsonl --target-se 0.05
   elbow likelihood --model denoiser.toml --prompts choices.jsonl --error-probability 0.05
@@ -59,11 +60,15 @@ pub struct Arguments {
     /// Accept a text or a tokenizer that is not the one of training, although it has its name; the result says so
     #[arg(long, conflicts_with = "model")]
     other_data: bool,
+    /// The protocol of a published table: it sets the split, frame, estimator, draws and number of sequences that are not given
+    /// otherwise, and the result names every choice that differs from the published one
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["lines", "target_se", "prompts"], value_parser = one_of::<PublishedProtocol>())]
+    protocol: Option<PublishedProtocol>,
     #[command(flatten)]
     text: TextFlags,
-    /// Part of the data set; images have train and test
-    #[arg(long, value_name = "NAME", default_value = "test", value_parser = one_of::<Split>())]
-    split: Split,
+    /// Part of the data set; images have train and test [default: test, or that of --protocol]
+    #[arg(long, value_name = "NAME", value_parser = one_of::<Split>())]
+    split: Option<Split>,
     /// Stratified draws of the noise for each sequence; for T steps, T draws visit each step once; with --prompts calls of the
     /// network per target, in whole sweeps; 1 to 100,000 [default: 8; 64 with --prompts]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -110,7 +115,11 @@ const DRAWS: u32 = 8;
 
 impl Arguments {
     fn draws(&self) -> usize {
-        self.draws.unwrap_or(DRAWS) as usize
+        self.draws.unwrap_or(self.protocol.map_or(DRAWS, PublishedProtocol::draws)) as usize
+    }
+
+    fn split(&self) -> Split {
+        self.split.unwrap_or(self.protocol.map_or(Split::Test, PublishedProtocol::split))
     }
 
     /// The rounds of each shard.
@@ -146,9 +155,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
     }
     let choice = DataChoice {
         dataset: arguments.dataset.clone(),
-        split: arguments.split,
+        split: arguments.split(),
         length: arguments.length.map(|length| length as usize),
         text: arguments.text.changes(),
+        protocol: arguments.protocol,
         other_data: arguments.other_data,
     };
     if arguments.lines || model.outside().is_some_and(OutsideModel::is_of_lines) {
@@ -156,8 +166,9 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
     }
     let JudgedData { set: data, difference } = model.data(workspace, &choice)?;
     let data = data.as_ref();
-    let (draws, sequences) = (arguments.draws(), arguments.sequences);
-    let estimation = model.bound_estimation(data, arguments.estimator, draws, sequences, workspace.seed)?;
+    let sequences = arguments.sequences.or(arguments.protocol.and_then(PublishedProtocol::sequences));
+    let estimator = arguments.protocol.map_or(arguments.estimator, |protocol| protocol.estimator(arguments.estimator));
+    let estimation = model.bound_estimation(data, estimator, arguments.draws(), sequences, workspace.seed)?;
     let estimation = BoundEstimation { target: arguments.target_se, ..estimation };
     let inputs = model.inputs(data);
     workspace.shards.of(&inputs, workspace.bar.as_ref())?;
@@ -176,6 +187,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
     if let Some(what) = &difference {
         result["other_data"] = json!(what);
     }
+    let published = arguments.protocol.map(|protocol| protocol.beside(&bound));
+    if let Some(published) = &published {
+        result["published"] = json!(published);
+    }
     let rulings = arguments.threshold.judge(&judged(&bound));
     rulings.add_to(&mut result);
     let is_exact = model.diffusion()?.is_exact();
@@ -184,6 +199,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
         let lines = describe(&bound, is_exact, ode.as_ref());
         let lines =
             floor.iter().fold(lines, |lines, floor| format!("{lines}\n{}", floor.describe(bound.text.is_some())));
+        let lines = published.iter().fold(lines, |lines, published| format!("{lines}\n{}", published.describe()));
         let lines = difference.iter().fold(lines, |lines, what| format!("{lines}\n  OTHER DATA: {what}"));
         let lines = rulings.below(lines, "sequences");
         let flag = match &model.source {
@@ -202,6 +218,7 @@ fn of_lines(workspace: &Workspace, arguments: &Arguments, model: &AnyModel, choi
         ("--sequences", arguments.sequences.is_some()),
         ("--target-se", arguments.target_se.is_some()),
         ("--ode", arguments.ode),
+        ("--protocol", arguments.protocol.is_some()),
     ];
     if let Some((flag, _)) = without_effect.iter().find(|(_, given)| *given) {
         return Err(Error::input(format!("{flag}: all lines are evaluated"), "leave it out"));
