@@ -178,7 +178,7 @@ mod tests {
             assert!(!is_ours || claim.about == About::Elbow, "{}", claim.id);
         }
         let about = |about| bundle().iter().filter(|claim| claim.about == about).count();
-        assert_eq!((about(About::Paper), about(About::Elbow), about(About::Own)), (104, 45, 0));
+        assert_eq!((about(About::Paper), about(About::Elbow), about(About::Own)), (104, 49, 0));
     }
 
     #[test]
@@ -221,7 +221,10 @@ mod tests {
         };
         assert_eq!(ids(&["all"]).expect("all").len(), claims.iter().count());
         let text = ids(&["text", "text", "zero-shot"]).expect("a suite");
-        assert_eq!(text, ["nucleus-entropy", "text-learns", "zero-shot"]);
+        assert_eq!(
+            text,
+            ["block-sizes", "frontiers", "frontiers-long", "nucleus-entropy", "text-learns", "time-law", "zero-shot"]
+        );
         let failure = ids(&["zero-shott"]).expect_err("no such claim");
         assert_eq!(failure.advice, "did you mean zero-shot?");
     }

@@ -26,6 +26,7 @@ mod objectives;
 mod ode;
 mod order;
 pub mod own;
+mod paired_trainings;
 mod parallel_sampling;
 mod parity;
 mod photographs;
@@ -38,6 +39,7 @@ mod statistics;
 mod text;
 mod toy_frontier;
 mod toy_training;
+mod trained_frontier;
 mod trainings;
 mod weighting_study;
 
@@ -48,7 +50,7 @@ use crate::claims::claim_file::NamedParse;
 use crate::claims::context::Check;
 
 /// Every kind of check of the bundled claims: its name in claim files, and the type of its parameters.
-pub const BUNDLED: [NamedParse; 30] = [
+pub const BUNDLED: [NamedParse; 32] = [
     ("block-noise", parse::<block_noise::BlockNoise>),
     ("cascade", parse::<cascade::Cascades>),
     ("class-samples", parse::<class_samples::ClassSamples>),
@@ -68,6 +70,7 @@ pub const BUNDLED: [NamedParse; 30] = [
     ("objectives", parse::<objectives::Objectives>),
     ("ode", parse::<ode::Ode>),
     ("order", parse::<order::Order>),
+    ("paired-trainings", parse::<paired_trainings::PairedTrainings>),
     ("parallel", parse::<parallel_sampling::ParallelSampling>),
     ("parity", parse::<parity::Parity>),
     ("photographs", parse::<photographs::Photographs>),
@@ -77,6 +80,7 @@ pub const BUNDLED: [NamedParse; 30] = [
     ("text", parse::<text::Texts>),
     ("toy-frontier", parse::<toy_frontier::ToyFrontier>),
     ("toy-training", parse::<toy_training::ToyTraining>),
+    ("trained-frontier", parse::<trained_frontier::TrainedFrontier>),
     ("weighting", parse::<weighting_study::WeightingStudy>),
     ("weights", parse::<monotonicity::Monotonicity>),
 ];
