@@ -28,6 +28,8 @@ pub struct Model<'a> {
 pub enum Column {
     /// The bound on held-out data, with its unit.
     Bound,
+    /// The bound minus the least that any model can need for the same data, with its unit.
+    AboveFloor,
     /// A distance of samples to the data.
     Distance,
     /// Network evaluations per sample.
@@ -40,12 +42,14 @@ pub enum Column {
 
 impl Column {
     /// Every column, in the order of the table.
-    pub const ALL: [Self; 5] = [Self::Bound, Self::Distance, Self::Nfe, Self::Steps, Self::Parameters];
+    pub const ALL: [Self; 6] =
+        [Self::Bound, Self::AboveFloor, Self::Distance, Self::Nfe, Self::Steps, Self::Parameters];
 
     /// The heading.
     pub fn title(self) -> &'static str {
         match self {
             Self::Bound => "Bound",
+            Self::AboveFloor => "Bound − floor",
             Self::Distance => "Distance",
             Self::Nfe => "NFE",
             Self::Steps => "Training steps",
@@ -63,6 +67,7 @@ impl Column {
             _ if name.starts_with("Frechet distance") || name.starts_with("fd.") || name.starts_with("fid.") => {
                 Some((Self::Distance, ""))
             }
+            _ if name.ends_with("− floor") => Some((Self::AboveFloor, unit)),
             _ if matches!(unit, "bits/dim" | "bits/char" | "nats") && !name.contains("ODE") => {
                 Some((Self::Bound, unit))
             }
@@ -80,6 +85,14 @@ pub fn studies<'a>(report: &'a Report) -> Vec<Study<'a>> {
         models: models(figure),
     };
     figures.map(study).filter(|study| !study.models.is_empty()).collect()
+}
+
+/// The columns that some model has a number in.
+pub fn columns(studies: &[Study]) -> Vec<Column> {
+    let has = |column: &Column| {
+        studies.iter().flat_map(|study| &study.models).any(|model| model.cells[*column as usize].is_some())
+    };
+    Column::ALL.into_iter().filter(has).collect()
 }
 
 fn models(figure: &Figure) -> Vec<Model<'_>> {
@@ -143,15 +156,19 @@ mod tests {
             &[&["md4", "bound", "58176", "3.522 ± 0.009", "3.486 ± 0.010"]],
         );
         let second = table(&["", "perplexity", "NFE"], &[&["text", "5.8", ""], &["md4", "33.8", "37.9"]]);
-        let expected = ["3.522 ± 0.009 bits/char", "", "37.9", "", "58176"].map(str::to_owned).to_vec();
+        let expected = ["3.522 ± 0.009 bits/char", "", "", "37.9", "", "58176"].map(str::to_owned).to_vec();
         assert_eq!(cells(vec![first, second]), [("md4".to_owned(), expected)]);
     }
 
     #[test]
-    fn distances_and_training_steps_have_their_columns() {
-        let header = ["weighting", "NELBO, bits/dim", "ODE, bits/dim", "Frechet distance", "NFE", "training steps"];
-        let found = cells(vec![table(&header, &[&["fm", "2.21 ± 0.01", "2.1", "11.3 ± 0.2", "20.9", "1600"]])]);
-        let expected = ["2.21 ± 0.01 bits/dim", "11.3 ± 0.2", "20.9", "1600", ""].map(str::to_owned).to_vec();
+    fn floors_distances_and_training_steps_have_their_columns() {
+        let bounds = ["NELBO, bits/dim", "NELBO − floor, bits/dim", "ODE, bits/dim"];
+        let header = [&["weighting"], &bounds[..], &["Frechet distance", "NFE", "training steps"]].concat();
+        let found =
+            cells(vec![table(&header, &[&["fm", "2.21 ± 0.01", "2.08 ± 0.01", "2.1", "11.3 ± 0.2", "20.9", "1600"]])]);
+        let expected = ["2.21 ± 0.01 bits/dim", "2.08 ± 0.01 bits/dim", "11.3 ± 0.2", "20.9", "1600", ""]
+            .map(str::to_owned)
+            .to_vec();
         assert_eq!(found, [("fm".to_owned(), expected)]);
     }
 

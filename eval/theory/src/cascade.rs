@@ -61,6 +61,10 @@ pub struct Cascade {
     pub prior: f64,
     /// KL(q || p~(i)), i = 1..T+1; empty where it is too expensive (see `notes`).
     pub data_model_kl: Vec<f64>,
+    /// E log p~(1)(x) - E L^(1), by how much the bound at T steps is above the code length of the sampler's own law: bounds
+    /// of unlike processes are comparable up to it. Absent where `data_model_kl` is, null where infinite.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slack: Option<f64>,
     /// w~(t(i)), i = 1..T; null where infinite.
     pub w_tilde: Vec<f64>,
     /// w_i, i = 1..T; null where infinite.
@@ -138,6 +142,7 @@ impl Cascade {
             decoder,
             prior,
             data_model_kl: Vec::new(),
+            slack: None,
             w_tilde: weights.w_tilde,
             cascade_weights: weights.cascade,
             monotone: weighting.is_monotone(schedule),
@@ -165,10 +170,12 @@ impl Cascade {
     /// Refuses numbers that are not finite, but for those that are infinite by the theory: a note says why they are.
     pub(crate) fn checked(mut self, infinite: Infinite) -> Result<Self, Error> {
         let Infinite { at_the_data: at_data, no_continuous_time: no_limit } = infinite;
+        // -E log p~(1)(x) = H + KL(q || p~(1)).
+        self.slack = self.data_model_kl.first().map(|kl| -self.elbo[0] - self.entropy - kl);
         let no_sum = at_data || self.w_tilde.iter().any(|w| w.is_infinite());
         let (neg_elbo, weighted) = ([self.neg_elbo_continuous], [self.weighted_continuous]);
         // Whether the numbers may be infinite, and whether they may be NaN.
-        let numbers: [(&str, &[f64], [bool; 2]); 16] = [
+        let numbers: [(&str, &[f64], [bool; 2]); 17] = [
             ("entropy", &[self.entropy], [false; 2]),
             ("elbo", &self.elbo, [at_data, false]),
             ("gap", &self.gap, [at_data, false]),
@@ -178,6 +185,7 @@ impl Cascade {
             ("decoder", &self.decoder, [at_data, false]),
             ("prior", &[self.prior], [false; 2]),
             ("data_model_kl", &self.data_model_kl, [at_data, false]),
+            ("slack", self.slack.as_slice(), [at_data; 2]),
             ("w_tilde", &self.w_tilde, [true, false]),
             ("cascade_weights", &self.cascade_weights, [true, false]),
             ("theorem2_residual", &[self.theorem2_residual], [no_sum; 2]),

@@ -57,6 +57,11 @@ class Cascade(Document):
         return self._array("data_model_kl")
 
     @property
+    def slack(self) -> float:
+        """E log p~(1)(x) - E L^(1), nats: by how much the bound is above the sampler's own code length; NaN where it is not known."""
+        return self._number("slack")
+
+    @property
     def w_tilde(self) -> _Array:
         """w~(t(i)), i = 1..T; NaN where infinite."""
         return self._array("w_tilde")

@@ -16,7 +16,7 @@ use crate::changes::{Change, Changes};
 use crate::documents;
 use crate::figure::DrawnFigure;
 use crate::format;
-use crate::models::{self, Column};
+use crate::models::{self, Column, Model, Study};
 use crate::palette;
 use crate::record::{About, Row, Verdict};
 use crate::report::{self, Counts, Report, Suite};
@@ -50,7 +50,7 @@ struct Page<'a> {
     /// Suites that no statement speaks of.
     others: Vec<OtherView<'a>>,
     changes: Option<ChangesView<'a>>,
-    columns: [&'static str; Column::ALL.len()],
+    columns: Vec<&'static str>,
     studies: Vec<StudyView<'a>>,
     undecided: Vec<OpenView<'a>>,
     suites: Vec<SuiteView<'a>>,
@@ -146,6 +146,8 @@ pub fn render(report: &Report, changes: Option<&Changes>) -> Result<String, mini
     }
     let findings = statements::findings(report);
     let shown: Vec<&str> = findings.iter().flat_map(|found| &found.figures).map(|figure| figure.id.as_str()).collect();
+    let studies = models::studies(report);
+    let columns = models::columns(&studies);
     let page = Page {
         style: include_str!("style.css"),
         script: include_str!("page.js"),
@@ -158,8 +160,8 @@ pub fn render(report: &Report, changes: Option<&Changes>) -> Result<String, mini
         others: others(report, &findings),
         findings: findings.iter().map(view_finding).collect(),
         changes: changes.map(|changes| view_changes(changes, report)),
-        columns: Column::ALL.map(Column::title),
-        studies: view_studies(report),
+        columns: columns.iter().map(|column| column.title()).collect(),
+        studies: view_studies(studies, &columns),
         undecided: undecided::open(report).into_iter().map(view_open).collect(),
         suites: report.suites.iter().map(|suite| view_suite(suite, &shown)).collect(),
         documents: documents::shared(report.rows().map(|row| row.claim.source.as_str())),
@@ -221,20 +223,15 @@ fn view_changes<'a>(changes: &'a Changes, report: &'a Report) -> ChangesView<'a>
     ChangesView { summary: changes.summary(), lines }
 }
 
-fn view_studies<'a>(report: &'a Report) -> Vec<StudyView<'a>> {
-    let studies = models::studies(report).into_iter();
-    studies
-        .map(|study| {
-            let cells = |model: models::Model<'a>| {
-                (model.name, model.cells.into_iter().map(|cell| cell.unwrap_or_else(|| "–".to_owned())).collect())
-            };
-            StudyView {
-                title: study.title,
-                anchor: study.anchor,
-                models: study.models.into_iter().map(cells).collect(),
-            }
-        })
-        .collect()
+fn view_studies<'a>(studies: Vec<Study<'a>>, columns: &[Column]) -> Vec<StudyView<'a>> {
+    let view = |study: Study<'a>| {
+        let cells = |model: Model<'a>| {
+            let cell = |column: &Column| model.cells[*column as usize].clone().unwrap_or_else(|| "–".to_owned());
+            (model.name, columns.iter().map(cell).collect())
+        };
+        StudyView { title: study.title, anchor: study.anchor, models: study.models.into_iter().map(cells).collect() }
+    };
+    studies.into_iter().map(view).collect()
 }
 
 fn view_open(open: undecided::Open<'_>) -> OpenView<'_> {

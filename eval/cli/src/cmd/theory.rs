@@ -304,6 +304,7 @@ fn table(c: &Cascade) -> String {
         (if c.dimensions.is_some() { "entropy" } else { "entropy H" }, Some(c.entropy)),
         ("NELBO in continuous time", Some(c.neg_elbo_continuous)),
         ("any-order autoregressive NLL", c.any_order_ar_nll),
+        ("slack of E L^(1): E log p~(1)(x) - E L^(1)", c.slack),
         ("reweighted loss in continuous time (no bound)", Some(c.weighted_continuous)),
         ("Theorem 1 residual", Some(c.theorem1_residual)),
         ("Theorem 2 residual", Some(c.theorem2_residual)),

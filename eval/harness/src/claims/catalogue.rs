@@ -178,7 +178,7 @@ mod tests {
             assert!(!is_ours || claim.about == About::Elbow, "{}", claim.id);
         }
         let about = |about| bundle().iter().filter(|claim| claim.about == about).count();
-        assert_eq!((about(About::Paper), about(About::Elbow), about(About::Own)), (104, 49, 0));
+        assert_eq!((about(About::Paper), about(About::Elbow), about(About::Own)), (108, 51, 0));
     }
 
     #[test]

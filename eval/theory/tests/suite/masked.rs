@@ -47,6 +47,9 @@ fn every_cascade_agrees_with_brute_force() {
             assert_close(&at("kl_step"), &ours.kl_step, &one["kl_step"], EXACT);
             assert_close(&at("decoder"), &ours.decoder, &one["decoder"], EXACT);
             assert_close(&at("data_model_kl"), &ours.data_model_kl, &one["data_model_kl"], EXACT);
+            let golden = |field: &str| one[field][0].as_f64().expect("a number");
+            let slack = -golden("elbo") - expected["entropy"].as_f64().expect("H") - golden("data_model_kl");
+            assert!((ours.slack.expect("small") - slack).abs() < EXACT, "{}", at("slack"));
             assert!((ours.prior - one["prior"].as_f64().expect("prior")).abs() < EXACT, "{}", at("prior"));
             assert!(ours.theorem1_residual < EXACT && ours.theorem2_residual < EXACT, "{}", at("theorems"));
             compared += 1;

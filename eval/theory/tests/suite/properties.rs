@@ -96,6 +96,7 @@ fn theorems(c: &Cascade) -> Result<(), TestCaseError> {
     for (elbo, kl) in c.elbo.iter().zip(&c.data_model_kl) {
         prop_assert!(-c.entropy - elbo - kl >= -1e-8 * scale, "KL bound: {elbo} {kl}");
     }
+    prop_assert!(c.slack.is_none_or(|slack| slack.is_nan() || slack >= -1e-8 * scale), "slack {:?}", c.slack);
     let negative = c.cascade_weights.iter().any(|w| *w < -1e-12 * heaviest);
     prop_assert!(!(c.monotone && negative), "a monotone weighting with a negative w_i");
     Ok(())

@@ -62,20 +62,16 @@ impl Check for Estimator {
         };
         let (stratified, independent) = (means(TimeSampling::Stratified)?, means(TimeSampling::Independent)?);
         let (a, b) = (Estimate::of(&stratified), Estimate::of(&independent));
-        let ratio = (a.standard_error / b.standard_error).powi(2);
-        let (quantity, value, error, unit) = match self.measure {
-            Measure::Bias => ("Monte-Carlo loss − exact loss", a.value - exact, a.standard_error, "nats"),
-            // The log of a ratio of two sample variances of near-normal batch means: error sqrt(4 / (n - 1)).
-            Measure::LogVarianceRatio => {
-                let error = (4.0 / (self.batches as f64 - 1.0)).sqrt();
-                ("ln (variance with stratified times / with independent times)", ratio.ln(), error, "1")
-            }
+        let ratio = log_variance_ratio(&a, &b);
+        let (quantity, found, unit) = match self.measure {
+            Measure::Bias => ("Monte-Carlo loss − exact loss", Estimate { value: a.value - exact, ..a }, "nats"),
+            Measure::LogVarianceRatio => ("ln (variance with stratified times / with independent times)", ratio, "1"),
         };
-        let mut outcome = Outcome::exact(quantity, value, unit).over(self.batches, "batches").with_error(error);
+        let mut outcome = Outcome::estimated(quantity, found, unit, "batches");
         outcome.detail("exact loss", exact, None, "nats");
         outcome.estimate_detail("stratified times", &a, "nats");
         outcome.estimate_detail("independent times", &b, "nats");
-        outcome.detail("variance ratio, stratified over independent", ratio, None, "1");
+        outcome.detail("variance ratio, stratified over independent", ratio.value.exp(), None, "1");
         Ok(outcome)
     }
 }

@@ -11,7 +11,7 @@ use super::prelude::*;
 use super::reference_distance::ReferenceDistance;
 use crate::images::of_dataset;
 use crate::likelihood::ode::Derivative;
-use crate::likelihood::{Bound, Dequantisation, OdeLikelihood};
+use crate::likelihood::{Bound, Dequantisation, Floor, OdeLikelihood};
 use crate::networks::digits_classifier;
 use crate::runs::Trained;
 use crate::sampling::Request;
@@ -45,6 +45,8 @@ struct Measured {
     bound: Bound,
     /// NELBO minus the code length of the baseline, paired over test images, bits/dim.
     gain: Estimate,
+    /// NELBO minus its floor, the entropy of the law of these test images, bits/dim.
+    above_floor: Estimate,
     /// Code length under the probability-flow ODE, bits/dim.
     ode: Option<Estimate>,
     /// Floating-point operations of the training.
@@ -86,11 +88,12 @@ impl Check for MaskedVsGaussian {
             model.check_fits(test.as_ref())?;
             let bound = context.bound(&model, test.as_ref(), self.draws, self.sequences)?;
             let gain = paired_bits(&bound.per_sequence, &pixels, test.length());
+            let above_floor = Floor::of(&bound, test.as_ref())?.excess;
             let (points, shown) = self.sample(context, &model, train.as_ref(), reference.as_ref())?;
             let name = preset.split('-').next().unwrap_or(preset).to_owned();
             let ode = self.ode(context, &model.settings, &run, test.as_ref())?;
             let operations = Plan::new(&model.settings, &model.state.data)?.total_operations;
-            models.push(Measured { name, model, bound, gain, ode, operations, points, shown });
+            models.push(Measured { name, model, bound, gain, above_floor, ode, operations, points, shown });
         }
         let gains: Vec<(String, Estimate)> = models.iter().map(|model| (model.name.clone(), model.gain)).collect();
         let quantity = |name: &str| format!("worst ({name}): NELBO − independent pixels' NLL");
@@ -183,6 +186,7 @@ impl MaskedVsGaussian {
             "training steps",
             "training, TFLOP",
             "NELBO, bits/dim",
+            "NELBO − floor, bits/dim",
             "ODE, bits/dim",
             "Frechet distance",
             "NFE",
@@ -202,7 +206,7 @@ impl MaskedVsGaussian {
         let caption = format!(
             "The same layers and width, optimiser steps, batches and test images for all; means with standard errors over test images ({} draws each) \
              and over {} blocks of {} samples by each implementation's own sampler. Training counts three evaluations a \
-             sequence and step. The ODE's code length \
+             sequence and step. The floor of a bound is the entropy of the law of these very images, which no model can go below. The ODE's code length \
              (decoder's dequantisation, {ODE_STEPS} Runge-Kutta steps, Hutchinson's trace) is of the first {} test images. One \
              training seed each.",
             self.draws, self.blocks, self.block_size, self.ode_sequences
@@ -223,6 +227,7 @@ fn row(measured: &Measured) -> Vec<String> {
         settings.steps.to_string(),
         format!("{:.1}", measured.operations / 1e12),
         format!("{:.4} ± {:.4}", b.value, b.standard_error),
+        format!("{:.4} ± {:.4}", measured.above_floor.value, measured.above_floor.standard_error),
         measured.ode.map_or("none".into(), |ode| format!("{:.4} ± {:.4}", ode.value, ode.standard_error)),
         last.distance.map_or("no network".into(), |d| format!("{:.3} ± {:.3}", d.value, d.standard_error)),
         format!("{:.1}", last.nfe),

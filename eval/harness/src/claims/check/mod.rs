@@ -2,15 +2,19 @@
 //! [`BUNDLED`]; a kind for claims of users is a file in [`own`].
 
 mod block_noise;
+#[cfg(test)]
+mod calibration;
 mod cascade;
 mod class_samples;
 mod conditional;
+mod conditional_paths;
 mod devices;
 mod digits;
 mod equivalence;
 mod estimator;
 mod figures;
 mod fixtures;
+mod floor;
 mod frechet;
 mod gap_profile;
 mod gaussian;
@@ -55,11 +59,13 @@ pub const BUNDLED: [NamedParse; 32] = [
     ("cascade", parse::<cascade::Cascades>),
     ("class-samples", parse::<class_samples::ClassSamples>),
     ("conditional", parse::<conditional::Conditional>),
+    ("conditional-paths", parse::<conditional_paths::ConditionalPaths>),
     ("devices", parse::<devices::Devices>),
     ("digits", parse::<digits::TrainedDigits>),
     ("equivalence", parse::<equivalence::Equivalence>),
     ("estimator", parse::<estimator::Estimator>),
     ("families", parse::<masked_vs_gaussian::MaskedVsGaussian>),
+    ("floor", parse::<floor::Floor>),
     ("frechet", parse::<frechet::Frechet>),
     ("gap-profile", parse::<gap_profile::GapProfile>),
     ("gaussian", parse::<gaussian::Gaussian>),

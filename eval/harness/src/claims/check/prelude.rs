@@ -6,5 +6,5 @@ pub(super) use serde::Deserialize;
 
 pub(super) use super::figures::{axis, curve, figure, first_images, log_axis, means, plot, ranking, table};
 pub(super) use super::inputs;
-pub(super) use super::statistics::{chi_square, largest, paired_bits, smallest};
+pub(super) use super::statistics::{chi_square, largest, log_variance_ratio, paired_bits, smallest};
 pub(super) use crate::claims::context::{Check, Context, Outcome};

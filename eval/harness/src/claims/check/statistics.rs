@@ -11,6 +11,14 @@ pub(super) fn chi_square(counts: &[usize], law: &[f64]) -> f64 {
     sum / (possible().count() as f64 - 1.0)
 }
 
+/// The log of the ratio of two variances, a over b, from means of independent units that are nearly normal: the log of a sample
+/// variance of n units has the variance 2 / (n - 1).
+pub(super) fn log_variance_ratio(a: &Estimate, b: &Estimate) -> Estimate {
+    let ratio = 2.0 * (a.standard_error / b.standard_error).ln() + (a.n as f64 / b.n as f64).ln();
+    let variance: f64 = [a.n, b.n].iter().map(|&n| 2.0 / (n as f64 - 1.0)).sum();
+    Estimate { value: ratio, standard_error: variance.sqrt(), n: a.n.min(b.n) }
+}
+
 /// The largest of some numbers that are not negative, or NaN if one of them is; `f64::max` would skip a NaN.
 pub(super) fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
     values.into_iter().fold(0.0, |a, b| if a.is_nan() || a >= b { a } else { b })

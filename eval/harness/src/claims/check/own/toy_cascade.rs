@@ -76,6 +76,8 @@ enum Quantity {
     Prior,
     /// KL(q || p~(i)), i = 1 to T + 1.
     DataModelKl,
+    /// E log p~(1)(x) - E L^(1).
+    Slack,
     /// w~(t(i)), i = 1 to T.
     WTilde,
     /// The weight w_i of Theorem 2, i = 1 to T.
@@ -107,6 +109,7 @@ impl Quantity {
             Self::Decoder => ("E D_i", &c.decoder),
             Self::Prior => ("prior K", from_ref(&c.prior)),
             Self::DataModelKl => ("KL(q‖p̃^(i))", &c.data_model_kl),
+            Self::Slack => ("slack of E L^(1)", c.slack.as_slice()),
             Self::WTilde => ("w̃(t(i))", &c.w_tilde),
             Self::CascadeWeights => ("w_i", &c.cascade_weights),
             Self::Theorem1Residual => ("Theorem 1 residual", from_ref(&c.theorem1_residual)),
