@@ -177,3 +177,21 @@ fn a_missing_input_blocks_and_never_passes() {
     assert_eq!(json["verified"], 0);
     assert!(json["claims"][0]["reason"].as_str().expect("a reason").contains("fashion-mnist"));
 }
+
+#[test]
+fn a_tier_runs_its_claims_and_the_cheaper_ones() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().to_str().expect("UTF-8");
+    let names = ["golden", "order-simulated", "masked-noise"];
+    let eval = |more: &[&str]| elbow(ELBOW, &[&["eval"], &names[..], &["--out", out, "-q"], more].concat());
+    let verdicts = |tier: &str| -> Vec<String> {
+        let claims = eval(&["--tier", tier, "--json"]).json()["claims"].clone();
+        let claims = claims.as_array().expect("claims").iter();
+        claims.map(|claim| claim["verdict"].as_str().expect("a verdict").to_owned()).collect()
+    };
+    // By suite: order-simulated (quick), golden (exact), masked-noise (fast).
+    assert_eq!(verdicts("exact"), ["not-run", "verified", "not-run"]);
+    assert_eq!(verdicts("quick"), ["verified", "verified", "not-run"]);
+    assert_eq!(eval(&["--tier", "quick", "--slow"]).code, 2, "one of both says which");
+    assert_eq!(eval(&["--tier", "gpu"]).code, 2, "a tier of a device is none of time");
+}

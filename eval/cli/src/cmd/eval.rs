@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
 use clap::{Arg, Args, Command};
 use elbow_base::Error;
 use elbow_harness::claims::{self, Claim, Counts, SUITES, Tier};
@@ -21,6 +21,7 @@ use crate::flags::{ShardFlags, shard};
   elbow eval all
   elbow eval theory weighting
   elbow eval theorem-1
+  elbow eval all --tier quick                # under five minutes on two cores, for every push
   elbow eval all --slow --device cuda:0      # or wgpu: the slow tier and, on a GPU, the gpu tier
   elbow eval speed --peers target/peers/bin/python    # beside other programs
   elbow eval --claims claims                 # claims of your own, each folder a suite (docs/claims.md)
@@ -39,10 +40,13 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR", conflicts_with = "peers")]
     claims: Option<PathBuf>,
     /// Print the claims in place of running them
-    #[arg(long, conflicts_with_all = ["slow", "peers", "fresh", "shard"])]
+    #[arg(long, conflicts_with_all = ["tier", "slow", "peers", "fresh", "shard"])]
     list: bool,
-    /// Also run claims that take long
-    #[arg(long)]
+    /// Run claims of this tier and of those before it: exact (no randomness), quick (for every push), fast, slow
+    #[arg(long, value_name = "TIER", default_value = "fast", hide_possible_values = true, value_parser = tier())]
+    tier: Tier,
+    /// Also run claims that take long, as --tier slow
+    #[arg(long, conflicts_with = "tier")]
     slow: bool,
     /// Also time other programs beside ours, run by this Python (`just bench compare` sets one up)
     #[arg(long, value_name = "PYTHON")]
@@ -74,10 +78,7 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<u8, Error
     if arguments.list {
         return list(workspace, &selected);
     }
-    let mut tiers = vec![Tier::Exact, Tier::Fast];
-    if arguments.slow {
-        tiers.push(Tier::Slow);
-    }
+    let mut tiers = if arguments.slow { Tier::Slow } else { arguments.tier }.and_cheaper();
     if workspace.device_name != "cpu" {
         tiers.push(Tier::Gpu);
     }
@@ -132,6 +133,12 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<u8, Error
         _ => 0,
     };
     Ok(code)
+}
+
+/// The tiers that differ in time alone.
+fn tier() -> impl TypedValueParser<Value = Tier> {
+    let names = Tier::BY_TIME.map(|tier| PossibleValue::new(tier.to_string()));
+    PossibleValuesParser::new(names).try_map(|name| name.parse())
 }
 
 /// Prints claims without running them.

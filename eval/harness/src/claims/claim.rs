@@ -50,7 +50,10 @@ impl Claim {
 pub enum Tier {
     /// An identity, without randomness.
     Exact,
-    /// Seconds to a few minutes on two cores.
+    /// Seconds on two cores: what is run on every push. All claims of this tier and of the one before take less than five
+    /// minutes together.
+    Quick,
+    /// Up to a few minutes on two cores.
     #[default]
     Fast,
     /// Longer.
@@ -61,7 +64,17 @@ pub enum Tier {
     Peers,
 }
 
-elbow_base::names!(Tier, "tier": Exact = "exact", Fast = "fast", Slow = "slow", Gpu = "gpu", Peers = "peers");
+elbow_base::names!(Tier, "tier": Exact = "exact", Quick = "quick", Fast = "fast", Slow = "slow", Gpu = "gpu", Peers = "peers");
+
+impl Tier {
+    /// The tiers that differ in time alone, the cheapest first.
+    pub const BY_TIME: [Self; 4] = [Self::Exact, Self::Quick, Self::Fast, Self::Slow];
+
+    /// Those that take no longer than this one.
+    pub fn and_cheaper(self) -> Vec<Self> {
+        Self::BY_TIME.into_iter().filter(|&tier| tier as usize <= self as usize).collect()
+    }
+}
 
 /// The expected outcome.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -122,6 +135,13 @@ fn logarithm(value: f64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tier_has_those_that_take_no_longer() {
+        assert_eq!(Tier::Exact.and_cheaper(), [Tier::Exact]);
+        assert_eq!(Tier::Quick.and_cheaper(), [Tier::Exact, Tier::Quick]);
+        assert_eq!(Tier::Slow.and_cheaper(), Tier::BY_TIME, "witness: neither gpu nor peers");
+    }
 
     #[test]
     fn expectations_are_written_as_formulas_where_they_are_logarithms() {
