@@ -9,5 +9,6 @@ mod losses;
 mod objectives;
 mod outside;
 mod paired;
+mod recomputed;
 mod samplers;
 mod text_likelihood;
