@@ -66,7 +66,7 @@ fn vdm_u_nets_give_the_outputs_of_pytorch() {
     }
 }
 
-/// Largest error of a logit of the patch transformer over NumPy's own between single and double precision.
+/// Largest error of a logit of the patch transformer over NumPy's own between single and double precision. Measured: 1.4.
 const PATCHES: f64 = 8.0;
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
 use clap::{Arg, Args, Command};
-use elbow_base::Error;
+use elbow_base::{Error, Named};
 use elbow_harness::claims::{self, Claim, Counts, SUITES, Tier};
 use elbow_harness::report::render;
 use elbow_harness::workspace::Workspace;
@@ -137,8 +137,8 @@ pub fn run(workspace: &mut Workspace, arguments: &Arguments) -> Result<u8, Error
 
 /// The tiers that differ in time alone.
 fn tier() -> impl TypedValueParser<Value = Tier> {
-    let names = Tier::BY_TIME.map(|tier| PossibleValue::new(tier.to_string()));
-    PossibleValuesParser::new(names).try_map(|name| name.parse())
+    let is_of_time = |name: &&str| name.parse::<Tier>().is_ok_and(|tier| Tier::BY_TIME.contains(&tier));
+    PossibleValuesParser::new(Tier::NAMES.iter().copied().filter(is_of_time)).try_map(|name| name.parse())
 }
 
 /// Prints claims without running them.
