@@ -3,7 +3,7 @@
 
 use burn::tensor::Device;
 use elbow_base::{Estimate, Silent};
-use elbow_harness::likelihood::{BoundEstimation, Estimator};
+use elbow_harness::likelihood::{Bound, BoundEstimation, Estimator};
 use elbow_harness::runs::Trained;
 use elbow_impls::Objective;
 use elbow_impls::data::{Dataset, Split, digits};
@@ -26,7 +26,7 @@ fn of_preset(preset: &str, change: &str) -> Objective {
 }
 
 /// The bound of each test image differs from NumPy's by noise alone, and not by that of any of its wrong bounds.
-fn compare(name: &str, model: &Trained, objective: &Objective, estimator: Estimator, golden: &Value) {
+fn compare(name: &str, model: &Trained, objective: &Objective, estimator: Estimator, golden: &Value) -> Bound {
     let test = digits::load(&fixture("digits/digits.csv.gz"), Split::Test).expect("bundled");
     let diffusion = objective.with(&model.model).expect("of its family");
     let estimation = BoundEstimation { estimator, ..BoundEstimation::new(diffusion, &test as &dyn Dataset, 32, 7) };
@@ -43,6 +43,7 @@ fn compare(name: &str, model: &Trained, objective: &Objective, estimator: Estima
         let off = bound.nats.value - mean.as_f64().expect("a number");
         assert!(name == "steps" || scores(off) > REJECT, "{name} taken for one with {mistake}: off by {off}");
     }
+    bound
 }
 
 fn largest(found: &[f32], golden: &Value) -> f64 {
@@ -90,6 +91,11 @@ fn a_gaussian_model() {
     assert!(error < OUTPUT, "{error:e}");
     // Witness: other noise levels.
     assert!(largest(&eps(&[0.0; 4]), &golden["outputs"]) > 1e3 * OUTPUT);
-    compare("continuous", &model, &model.objective, Estimator::Auto, golden);
+    let bound = compare("continuous", &model, &model.objective, Estimator::Auto, golden);
+    // The prior is exact on either side; measured: 2e-13 bits.
+    let mean = |term: &str| Estimate::of(&numbers(&golden[term])).bits_per(64);
+    assert!((bound.prior - mean("prior").value).abs() < 1e-9, "{}", bound.prior);
+    // Reconstruction: 32 draws of either side, whose noise is a twentieth of it.
+    assert!((bound.reconstruction / mean("reconstruction").value - 1.0).abs() < 0.2, "{}", bound.reconstruction);
     compare("steps", &model, &of_preset("vdm-digits", "timesteps=16"), Estimator::Auto, golden);
 }
