@@ -54,7 +54,7 @@ use crate::claims::claim_file::NamedParse;
 use crate::claims::context::Check;
 
 /// Every kind of check of the bundled claims: its name in claim files, and the type of its parameters.
-pub const BUNDLED: [NamedParse; 32] = [
+pub const BUNDLED: [NamedParse; 34] = [
     ("block-noise", parse::<block_noise::BlockNoise>),
     ("cascade", parse::<cascade::Cascades>),
     ("class-samples", parse::<class_samples::ClassSamples>),
