@@ -13,7 +13,7 @@ use elbow_harness::workspace::{Printed, Workspace};
 use elbow_impls::data::InMemory;
 
 use crate::flags::{Devices, PartOf, form, of_all_parts};
-use crate::{cmd, hints};
+use crate::{allocator, cmd, hints};
 
 /// What a newcomer reads last.
 const FIRST_STEPS: &str = "First steps:
@@ -101,9 +101,9 @@ enum Verb {
     Doctor,
 }
 
-/// The program: [`run`] on the process's arguments, with an allocator that suits tensors.
+/// The program: [`run`] on the process's arguments, with an allocator that suits them.
 pub fn main() -> ExitCode {
-    keep_large_buffers();
+    allocator::suit(std::env::args_os());
     quiet_driver();
     ExitCode::from(run(std::env::args_os()))
 }
@@ -268,18 +268,6 @@ fn exit_code(failure: &Error) -> u8 {
         Kind::Input => 2,
         Kind::Environment => 3,
         Kind::Internal => 4,
-    }
-}
-
-/// Asks the allocator to keep the large buffers of tensors: giving them back to the system after every operation
-/// costs a fifth of a training step in page faults.
-fn keep_large_buffers() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: mallopt only sets parameters of the allocator, and no other thread runs yet.
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 30);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
-        libc::mallopt(libc::M_TOP_PAD, 64 << 20);
     }
 }
 
