@@ -11,7 +11,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 
 def test_the_lines_of_the_readme_give_a_number_with_its_error(capsys: pytest.CaptureFixture[str]) -> None:
-    (lines,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    (lines,) = re.findall(r"```python\n(import elbow_diffusion as elbow.*?)```", README.read_text(), re.DOTALL)
     torch.manual_seed(0)
 
     class Model(torch.nn.Module):  # type: ignore[misc,unused-ignore]
