@@ -59,9 +59,11 @@ def test_three_forms_of_one_random_transformer_have_one_bound(run: Path, tmp_pat
     outside = elbow.likelihood(tmp_path / "digits.toml", "digits", draws=4)
     torched = elbow.likelihood(den, elbow.dataset("digits").tokens, draws=4)
     for other in (outside, torched):
-        assert abs(other.value - own.value) < 1e-5 and np.allclose(other.per_sequence, own.per_sequence, rtol=1e-4)
+        # Bits/dim; measured 1.8e-8.
+        assert abs(other.value - own.value) < 1.8e-7 and np.allclose(other.per_sequence, own.per_sequence, rtol=1e-5)
     assert own.value > np.log2(VALUES), "random"
 
     with torch.no_grad():
-        model.w("blocks.1.relative").mul_(1.05)
-    assert abs(elbow.likelihood(den, elbow.dataset("digits").tokens, draws=4).value - own.value) > 1e-4, "witness: other weights"
+        model.w("blocks.1.up.weight").mul_(1.05)
+    moved = elbow.likelihood(den, elbow.dataset("digits").tokens, draws=4)
+    assert abs(moved.value - own.value) > 1e-4, "witness: other weights"
