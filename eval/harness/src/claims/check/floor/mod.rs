@@ -108,7 +108,7 @@ impl Check for Floor {
         }
         outcome.made.extend(models.iter().map(|(_, model)| inputs::weights(model)));
         let names = models.iter().map(|(name, _)| name.as_str());
-        outcome.figures.push(draw(&train.name(), &names.zip(levels).collect::<Vec<_>>(), [level, unit]));
+        outcome.figures.push(draw(context.id, &train.name(), &names.zip(levels).collect::<Vec<_>>(), [level, unit]));
         Ok(outcome)
     }
 }
@@ -148,7 +148,7 @@ impl Floor {
 }
 
 /// The models and the optimum, and their differences, by level.
-fn draw(data: &str, models: &[(&str, Vec<Level>)], [level, unit]: [&str; 2]) -> Figure {
+fn draw(id: &str, data: &str, models: &[(&str, Vec<Level>)], [level, unit]: [&str; 2]) -> Figure {
     let series = |name: &str, levels: &[Level], of: fn(&Level) -> Estimate| {
         means(name, levels.iter().map(|level| (level.at, of(level))))
     };
@@ -156,7 +156,7 @@ fn draw(data: &str, models: &[(&str, Vec<Level>)], [level, unit]: [&str; 2]) -> 
     losses.extend(models.first().map(|(_, levels)| series("optimum of the data", levels, |l| l.floor)));
     let above = models.iter().map(|(name, levels)| series(name, levels, |l| l.below.scaled(-1.0))).collect();
     figure(
-        "floor",
+        id,
         "What is left to learn, by noise level",
         &format!(
             "Mean cost on {data} of trained models and of the best denoiser for the law of these very sequences, under the same \
