@@ -182,7 +182,9 @@ def test_a_model_file_may_name_a_function(tmp_path: Path) -> None:
 
 def test_an_interrupt_ends_the_work_within_a_second() -> None:
     program = (
-        "import time, numpy as np, elbow_diffusion as elbow\n"
+        "import signal, time, numpy as np, elbow_diffusion as elbow\n"
+        # A job in the background ignores interrupts, and its children do.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def slow(z):\n    print('called', flush=True); time.sleep(0.05); return np.zeros((*z.shape, 3))\n"
         "den = elbow.denoiser(slow, values=3, length=4)\n"
         "try:\n    elbow.likelihood(den, np.zeros((4000, 4), int), schedule='linear', draws=100)\n"
