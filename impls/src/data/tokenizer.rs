@@ -8,7 +8,7 @@ use super::encoding_hints::characters;
 use super::file;
 use crate::error::{Error, Result};
 
-/// The end of pieces of about [`PIECE`] bytes that end with a line: a tokenizer's intermediate results take many times as
+/// The end of pieces of about a MiB that end with a line: a tokenizer's intermediate results take many times as
 /// much memory as its text.
 pub(super) fn lines(bytes: &[u8], last: bool) -> Option<usize> {
     let limit = characters(bytes, last)?;
@@ -82,7 +82,7 @@ impl TextTokenizer {
         self.tokenizer.token_to_id(token).and_then(|id| self.without_mask(id))
     }
 
-    /// The ids of a text of about [`PIECE`] bytes; no special tokens are added. A text that holds the mask token is refused.
+    /// The ids of a text of about a MiB; no special tokens are added. A text that holds the mask token is refused.
     pub fn encode(&self, text: &str) -> std::result::Result<Vec<u32>, String> {
         let encoding = self.tokenizer.encode_fast(text, false).map_err(|e| e.to_string())?;
         let ids: Option<Vec<u32>> = encoding.get_ids().iter().map(|&id| self.without_mask(id)).collect();
