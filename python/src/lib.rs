@@ -2,13 +2,13 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`door`] | work in Rust on a thread of its own, while the caller's thread answers what the work asks of Python |
-//! | [`exact`] | exact numbers of toys, schedules and weightings |
-//! | [`data`] | data sets as arrays |
-//! | [`function`] | Python functions as networks of model files |
-//! | [`verbs`] | the command line, and its commands as functions |
-//! | [`metrics`] | metrics of feature arrays |
-//! | [`statistics`] | intervals and tests |
+//! | `door` | work in Rust on a thread of its own, while the caller's thread answers what the work asks of Python |
+//! | `exact` | exact numbers of toys, schedules and weightings |
+//! | `data` | data sets as arrays |
+//! | `function` | Python functions as networks of model files |
+//! | `verbs` | the command line, and its commands as functions |
+//! | `metrics` | metrics of feature arrays |
+//! | `statistics` | intervals and tests |
 //!
 //! Functions take and give NumPy arrays, strings and JSON; what a user sees of them is in `python/elbow_diffusion`.
 
