@@ -93,7 +93,7 @@ impl<'a> Plot<'a> {
         let y_ticks = if sideways { y.names.iter().enumerate().filter_map(row).collect() } else { y_scale.ticks() };
         let y_label = LABEL.wrap(&y.label, HEIGHT);
         let widest = y_ticks.iter().map(|(_, label)| TICK.width(label)).fold(0.0, f64::max);
-        let left = MARGIN + y_label.len() as f64 * LEADING + widest + 8.0;
+        let left = MARGIN + y_label.len() as f64 * LEADING + widest + 12.0;
         let frame = Frame {
             left,
             top: title.height() + MARGIN,

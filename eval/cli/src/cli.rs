@@ -20,6 +20,7 @@ const FIRST_STEPS: &str = "First steps:
   elbow doctor                     # what this machine has, and what is missing
   elbow eval theory                # exact claims, in half a minute; then `elbow report --open`
   elbow train md4-digits           # a small model; it says how to measure it and how to sample it
+  elbow model check FILE           # a denoiser of your own: ONNX with a model file; then `elbow likelihood --model FILE`
   elbow fid calc MINE/ THEIRS/     # two folders of images
   elbow COMMAND --help             # each command with examples";
 
@@ -70,15 +71,15 @@ enum Verb {
     Theory(cmd::theory::Process),
     /// Train a model from a preset; resumes by itself
     Train(cmd::train::Arguments),
-    /// Likelihood bound of a trained model: bits/dim, bits/char, perplexity, with standard errors
+    /// Likelihood bound of a run or of your own model: bits/dim, bits/char, perplexity, with standard errors
     Likelihood(cmd::likelihood::Arguments),
     /// The difference of two models' bounds under the same noise, or of two sets' distances, with its error
     Compare(cmd::compare::Arguments),
-    /// Corrupted inputs for a program that keeps its network: what `elbow judge` asks about
+    /// Corrupted inputs for a program that keeps its network: for `elbow judge`
     Noise(cmd::noise::Arguments),
     /// The bound of a program from its log-probabilities of the inputs of `elbow noise`
     Judge(cmd::judge::Arguments),
-    /// Draw samples from a trained model
+    /// Draw samples from a run or from your own model
     Sample(cmd::sample::Arguments),
     /// Shards of one command, put together: the bytes of the command as a whole
     Merge(cmd::merge::Arguments),
@@ -86,7 +87,7 @@ enum Verb {
     Frontier(cmd::frontier::Arguments),
     /// Published weights of an MDLM transformer as a run
     Import(cmd::import::Arguments),
-    /// Models from outside: ONNX denoisers with a model file
+    /// Your own models: ONNX denoisers with a model file
     #[command(subcommand)]
     Model(cmd::model::Task),
     /// Distances between sets of images: FID and its family

@@ -1,5 +1,6 @@
 //! Limits on a number, judged by its interval: what a continuous integration passes or fails on.
 
+use elbow_reports::format::with_unit;
 use elbow_reports::record::{Interval, Verdict};
 use serde::Serialize;
 
@@ -132,8 +133,10 @@ impl Ruling {
             Holds::Undecided => "undecided",
         };
         let over = match interval {
-            Some(Interval { low, high, .. }) => format!("95 % interval {low:.4} to {high:.4} {unit}"),
-            None => format!("{:.4} {unit}, without sampling error", self.value),
+            Some(Interval { low, high, .. }) => {
+                format!("95 % interval {}", with_unit(format!("{low:.4} to {high:.4}"), unit))
+            }
+            None => format!("{}, without sampling error", with_unit(format!("{:.4}", self.value), unit)),
         };
         let more = match (more, self.verdict) {
             (Some(more), _) => format!("; about {more:.1} times as many {units} would decide (power 80 %)"),

@@ -31,7 +31,7 @@ use crate::flags::{ShardFlags, shard};
 Exit code 1 if a claim is refuted, 4 if a check broke, 3 if an input is missing. Three claims of
 speed need the files of Fashion-MNIST. A second run reuses every row whose claim, inputs, seed and
 device are unchanged, and the version of the code behind them. A row that was edited since it was
-written, or whose verdict is not that of its number, is dropped with a word and made again.")]
+written, or whose verdict is not that of its number, is dropped with a message, and the claim is run again.")]
 pub struct Arguments {
     /// Suites, or ids of claims; with --claims those of your own [default: all of them]
     #[arg(required_unless_present_any = ["claims", "list"], value_name = "SUITE", value_parser = ClaimNames)]

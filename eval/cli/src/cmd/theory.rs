@@ -55,7 +55,7 @@ const GAUSSIAN: &str = r#"Examples:
   elbow theory gaussian --toy fixtures/gaussian/atoms.json --gamma-min -6 --gamma-max 5 --steps 4
   elbow theory gaussian --toy fixtures/gaussian/plane.json --schedule vdm --steps 4 --weighting fm --json
 
-A toy file: atoms (position, probability), or a mixture with a mean of one or two numbers a component:
+A toy file: atoms (position, probability), or a mixture with a mean of one or two numbers per component:
   {"atoms": [[-1.0, 0.3], [0.5, 0.7]],
    "denoiser": {"kind": "atoms", "atoms": [[-0.9, 0.5], [0.6, 0.5]]}}
   {"mixture": [{"mean": [0.0, 1.0], "std": 0.3, "weight": 0.5}, {"mean": [1.0, 0.0], "std": 0.2, "weight": 0.5}],

@@ -23,9 +23,9 @@ use crate::flags::{RoundsFlag, ShardFlags, TextFlags, ThresholdFlags, one_of, po
   elbow compare out/runs/new out/runs/old --shard 1/3    # a third; then elbow merge
   elbow compare samples-a.npz samples-b.npz --reference cifar10:train --network inception.onnx
 
-Two models: the difference A - B of their bounds on the same sequences. Both are asked about the same
-corrupted inputs wherever their processes allow it; the error is that of the differences, sequence by
-sequence. Below 0, A is better.
+Two models: the difference A - B of their bounds on the same sequences. Both are called with
+the same corrupted inputs wherever their processes allow it; the error is that of the differences,
+sequence by sequence. Below 0, A is better.
 
 Two sets, with --reference: the difference of their distances. The same blocks of images are left out
 of both. Both sets must have one size.

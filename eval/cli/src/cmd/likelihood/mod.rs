@@ -3,6 +3,8 @@
 mod prompts;
 mod words;
 
+use std::path::Path;
+
 use clap::{Args, ValueEnum};
 use elbow_base::Error;
 use elbow_harness::claims::Outcome;
@@ -84,7 +86,7 @@ pub struct Arguments {
     #[arg(long, value_name = "SE", value_parser = positive)]
     target_se: Option<f64>,
     /// Also the floor: the least that any model can need for these very sequences, the entropy of their empirical law, and what the
-    /// bound exceeds it by. A bound below it has seen what it predicts: exit code 1
+    /// bound exceeds it by. A bound below it comes from a network that sees what it predicts: exit code 1
     #[arg(long, conflicts_with_all = ["target_se", "lines"])]
     floor: bool,
     /// Also the likelihood of the probability-flow ODE (vdm, flow, edm, gaussian model files); --draws draws its noise too
@@ -96,8 +98,8 @@ pub struct Arguments {
     /// Trace of the Jacobian: hutchinson (unbiased, one product per step) or exact (one per coordinate)
     #[arg(long, value_name = "NAME", default_value = "hutchinson", requires = "ode")]
     trace: Trace,
-    /// decoder (the bound's own, comparable with it), or uniform (a looser number: the network never saw points so far from a
-    /// value's place)
+    /// decoder (the bound's own, comparable with it), or uniform (a looser number: its points lie farther from a value's place
+    /// than those of training)
     #[arg(long, value_name = "NAME", default_value = "decoder", requires = "ode", value_parser = one_of::<Dequantisation>())]
     dequantisation: Dequantisation,
     #[command(flatten)]
@@ -201,6 +203,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
             floor.iter().fold(lines, |lines, floor| format!("{lines}\n{}", floor.describe(bound.text.is_some())));
         let lines = published.iter().fold(lines, |lines, published| format!("{lines}\n{}", published.describe()));
         let lines = difference.iter().fold(lines, |lines, what| format!("{lines}\n  OTHER DATA: {what}"));
+        let lines = part_of_a_file(arguments, &model).iter().fold(lines, |lines, note| format!("{lines}\n  {note}"));
         let lines = rulings.below(lines, "sequences");
         let flag = match &model.source {
             Source::Run(_) => "--checkpoint",
@@ -210,6 +213,14 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
     })?;
     let is_broken = floor.is_some_and(|floor| floor.is_broken);
     Ok(if is_broken { 1 } else { rulings.exit_code() })
+}
+
+/// What the test part of a file is, which a file of tests alone need not be cut into.
+fn part_of_a_file(arguments: &Arguments, model: &AnyModel) -> Option<String> {
+    let own = model.outside().and_then(|outside| outside.file().data.as_ref());
+    let name = arguments.dataset.as_deref().or(own.map(|data| data.dataset.as_str()))?;
+    let is_part = arguments.split == Split::Test && Path::new(name).is_file();
+    is_part.then(|| format!("{name}: the part of it that is kept for tests; --split all takes the whole file"))
 }
 
 /// The bound of a model from outside on sequences of different lengths.

@@ -149,24 +149,28 @@ fn describe(summary: &Summary, answers: &[Answer], protocol: &serde_json::Value)
 /// A question's targets, and which is the best.
 fn answer_lines(number: usize, answer: &Answer) -> Vec<String> {
     let target = |(at, target): (usize, &elbow_harness::likelihood::conditional::TargetLikelihood)| {
-        let error = match target.sweeps {
-            0 => String::new(),
-            sweeps => format!(" +- {:.4} over {sweeps} sweeps", target.standard_error),
+        let (error, over) = match target.sweeps {
+            0 => (String::new(), String::new()),
+            sweeps => (format!(" +- {:.4}", target.standard_error), format!(" over {sweeps} sweeps")),
         };
         let (value, tokens, calls) = (target.log_likelihood, target.tokens, target.calls);
         let place = if answer.targets.len() > 1 { format!("{number}.{at}") } else { number.to_string() };
-        format!("{place:>6}  log p {value:.4}{error} nats, {tokens} tokens, {calls} calls")
+        format!("{place:>6}  log p {value:.4}{error} nats{over}, {tokens} tokens, {calls} calls")
     };
     let mut lines: Vec<String> = answer.targets.iter().enumerate().map(target).collect();
     if let Some(ranking) = &answer.ranking {
         let verdict = if ranking.decided { "" } else { ", undecided" };
         lines.push(format!(
-            "        best {} before {} by {:.4} +- {:.4}; wrong with probability {:.2e} at most{verdict}",
+            "        best {} before {} by {:.4} +- {:.4}; wrong with probability {} at most{verdict}",
             ranking.best,
             ranking.rival,
             ranking.difference.value,
             ranking.difference.standard_error,
-            ranking.error_probability
+            if ranking.error_probability == 0.0 {
+                "0".to_owned()
+            } else {
+                format!("{:.1e}", ranking.error_probability)
+            }
         ));
     }
     lines

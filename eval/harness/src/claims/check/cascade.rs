@@ -244,8 +244,8 @@ pub(super) fn draw(c: &Cascade, id: &str, toy: &str) -> Figure {
         id,
         "The cascade of bounds",
         &format!(
-            "Toy {toy}, {} schedule, T = {}. Left: each model with one more optimal reverse step has a better bound, up to \
-             the negative entropy; the bound lies below the expected log-likelihood of its model. Right: the gap between \
+            "Toy {toy}, {} schedule, T = {}. Bounds: each model with one more optimal reverse step has a better bound, up to \
+             the negative entropy; the bound lies below the expected log-likelihood of its model. Gaps: the gap between \
              neighbouring bounds, computed as an expected joint KL, and the part of it that no denoiser can remove.",
             c.schedule, c.steps
         ),

@@ -133,8 +133,8 @@ fn draw(untrained: &Cascade, trained: &[(String, Vec<Cascade>)], patches: usize,
         "Which noise levels hold the bound back",
         &format!(
             "Networks for the 2x2 patches of the digits at {levels} grey levels ({patches} patches occur), every pattern \
-             enumerated, T = {steps}, linear schedule. Left: before training, the gap of each step and the part of it that no \
-             denoiser of independent tokens can remove. Right: what is left above that part after the same short training \
+             enumerated, T = {steps}, linear schedule. Before training: the gap of each step and the part of it that no \
+             denoiser of independent tokens can remove. After training: what is left above that part after the same short training \
              with each weighting, mean and standard error over trainings. The sum of a curve is what its network's bound \
              loses."
         ),

@@ -166,10 +166,10 @@ fn figure2() -> Figure {
     figure(
         "figure-2",
         "Weighting functions (Figure 2 of the paper, redrawn)",
-        "Left: Gaussian diffusion under the cosine schedule. Right: masked diffusion under the cosine schedule, all but \
-         simple matched in log-SNR. Each is divided by its maximum on [0, 0.999]; flow matching and, for masked diffusion, \
-         simple grow without bound at t = 1. On the left simple and iDDPM coincide. Solid lines are non-decreasing, dashed lines are not: those losses are no sums \
-         of bounds.",
+        "Gaussian and masked diffusion, each under the cosine schedule, all but the masked simple matched in log-SNR. Each is \
+         divided by its maximum on [0, 0.999]; flow matching and, for masked diffusion, simple grow without bound at t = 1. For \
+         Gaussian diffusion simple and iDDPM coincide. Solid lines are non-decreasing, dashed lines are not: those losses are no \
+         sums of bounds.",
         vec![
             plot("Gaussian diffusion", axis("t"), unit(), gaussian),
             plot("Masked diffusion", axis("t"), unit(), masked),

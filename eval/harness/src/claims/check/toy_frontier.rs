@@ -187,7 +187,7 @@ fn draw(id: &str, cases: &[Case]) -> Figure {
         "A temperature moves a point along its frontier",
         &format!(
             "Exact on the toy {toy}: cross-entropy of the samples' law under the data against its joint entropy, over the \
-             temperatures, for several numbers of steps; their difference is KL(samples || data), on the right. A low temperature \
+             temperatures, for several numbers of steps; their difference, in a plot of its own, is KL(samples || data). A low temperature \
              has a lower generative perplexity than the data themselves, and a larger divergence.",
         ),
         vec![

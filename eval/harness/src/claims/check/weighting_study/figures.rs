@@ -99,9 +99,9 @@ fn levels(id: &str, family: &str, arms: &[MeasuredArm]) -> Figure {
     figure(
         &format!("weightings-{id}-levels"),
         &format!("{family} diffusion: noise levels under each weighting ({id})"),
-        "Trained networks; means and standard errors over trainings. Left: by Theorem 1 a step's gap is its part of the NELBO plus a \
+        "Trained networks; means and standard errors over trainings. Gap: by Theorem 1 a step's gap is its part of the NELBO plus a \
          term that no network enters, so between two networks gaps differ as the parts do: below zero, a weighting has learned \
-         these levels better (estimated by other draws than the NELBO). Middle and right: what one \
+         these levels better (estimated by other draws than the NELBO). Gradient and loss: what one \
          batch at one noise level would do to training, in units of the mean over levels, as AdamW does not see the scale of a loss.",
         panels,
     )
