@@ -5,11 +5,13 @@
 //! | [`Image`], [`ImageSet`] | one image, and a set of them in a fixed order |
 //! | [`Folder`] | the image files of a folder and of all folders below it |
 //! | [`ArrayImages`] | the images of an npz or npy file, whose meaning [`ArrayOptions`] says |
+//! | [`pillow_bicubic`] | resizing as Pillow resizes 8-bit images |
 //! | [`Images`] | images in memory, which can be written as an npz file or as one grid |
 
 #![warn(missing_docs)]
 
 mod array;
+mod bicubic;
 mod error;
 mod folder;
 mod kinds;
@@ -19,6 +21,7 @@ mod whole;
 use std::collections::BTreeMap;
 
 pub use array::{ArrayImages, ArrayOptions, ArrayReading, Layout, Range};
+pub use bicubic::pillow_bicubic;
 pub use error::{Error, Result};
 pub use folder::Folder;
 pub use memory::Images;

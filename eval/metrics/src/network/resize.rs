@@ -1,4 +1,4 @@
-//! Image resizing of the FID tools, in floating point on the scale of 0 to 255.
+//! Image resizing of the tools, on the scale of 0 to 255.
 
 use fast_image_resize::images::Image as Plane;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
@@ -16,13 +16,19 @@ pub enum Resize {
     /// Pillow's bicubic on a floating-point image, with antialias when it shrinks; clipped to \[0, 255\] as by
     /// clean-fid.
     PillowBicubic,
+    /// Pillow's bicubic on an 8-bit image, as torchvision resizes one: rounded to whole levels after either axis.
+    PillowBicubic8Bit,
 }
 
 impl Resize {
     /// Resizes one channel \[height, width\] from one height and width to another.
     pub fn plane(self, plane: &[f32], from: [usize; 2], to: [usize; 2]) -> Result<Vec<f32>> {
         match self {
-            Self::PillowBicubic => pillow_bicubic(plane, from, to),
+            Self::PillowBicubic => floating_bicubic(plane, from, to),
+            Self::PillowBicubic8Bit => {
+                let levels: Vec<u8> = plane.iter().map(|&level| level as u8).collect();
+                Ok(elbow_images::pillow_bicubic(&levels, from, to).into_iter().map(f32::from).collect())
+            }
             _ => Ok(self.two_taps(plane, from, to)),
         }
     }
@@ -58,7 +64,7 @@ impl Resize {
     }
 }
 
-fn pillow_bicubic(plane: &[f32], from: [usize; 2], to: [usize; 2]) -> Result<Vec<f32>> {
+fn floating_bicubic(plane: &[f32], from: [usize; 2], to: [usize; 2]) -> Result<Vec<f32>> {
     let failed = |e: &dyn std::fmt::Display| Error::Numerical(format!("resizing {from:?} to {to:?}: {e}"));
     let bytes: Vec<u8> = plane.iter().flat_map(|v| v.to_ne_bytes()).collect();
     let source = Plane::from_vec_u8(from[1] as u32, from[0] as u32, bytes, PixelType::F32).map_err(|e| failed(&e))?;

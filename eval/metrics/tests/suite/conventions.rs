@@ -75,7 +75,7 @@ fn prepare_resizes_every_size_and_pattern_as_the_tools_do() {
 
 #[test]
 fn scale_is_that_of_the_tools() {
-    let scaled = |convention: Convention| [0.0, 127.5, 255.0].map(|level| convention.scale(level));
+    let scaled = |convention: Convention| [0.0, 127.5, 255.0].map(|level| convention.scale(level, 0));
     assert_eq!(scaled(Convention::Unit), [0.0, 0.5, 1.0]);
     assert_eq!(scaled(Convention::Signed), [-1.0, 0.0, 1.0]);
     assert_eq!(scaled(Convention::Pytorch), [-1.0, 0.0, 1.0]);

@@ -26,6 +26,7 @@ mod metrics;
 mod networks;
 mod standard_errors;
 mod statistics;
+mod vision_transformers;
 
 use elbow_impls::data::{Dataset, Split, digits};
 use elbow_metrics::{Convention, FeatureNetwork, Features, Image, Images, Runtime};

@@ -13,7 +13,7 @@ use super::flags::{ImageFlags, WhichNetwork};
 #[command(after_long_help = "Example:
   elbow fid conventions samples/ reference/ --network inception.onnx
 
-A matrix over the conventions that resize (tf, pytorch, clean, lite): rows are those of the
+A matrix over the conventions of the FID tools and of the bundled network (tf, pytorch, clean, lite): rows are those of the
 generated images, columns those of the reference. With the canonical Inception its diagonal has
 the numbers that torch-fidelity, pytorch-fid and clean-fid report; beside it stands what one gets
 from statistics that were made under another convention.")]
