@@ -49,11 +49,12 @@ pub struct Scores {
 }
 
 impl Scoring<'_> {
-    /// Compares the sets. `network` chooses the network for the images that were found.
+    /// Compares the sets. `network` chooses the network for the images that were found; it is asked where there are none, too,
+    /// before anything is computed.
     pub fn run(
         self,
         workspace: &Workspace,
-        network: impl Fn(&[&ImageScan]) -> Result<FeatureNetwork, Error>,
+        network: impl Fn(&[&ImageScan]) -> Result<Option<FeatureNetwork>, Error>,
     ) -> Result<Scores, Error> {
         let Self { names, sampling, on_bad, arrays, cache, metrics, options } = self;
         let bar = workspace.bar.as_ref();
@@ -88,7 +89,7 @@ impl Scoring<'_> {
             [generated, reference] => [generated?, reference?],
         };
         let known: Vec<&ImageScan> = scans.iter().flatten().collect();
-        let network = if known.is_empty() { None } else { Some(network(&known)?) };
+        let network = network(&known)?;
         let mut warnings = notes(&known.iter().map(|scan| &scan.summary).collect::<Vec<_>>());
         warnings.extend(shared(&scans));
         let provenance = provenance_of(network.as_ref(), &sources, names, &mut warnings);
@@ -142,13 +143,16 @@ impl Scoring<'_> {
 
 /// Number of features per image: those of the first image, where a network computes them. `None` where that fails, which
 /// the whole set's measurement will tell.
-fn dimension(source: &ImageSource, network: &dyn Fn(&[&ImageScan]) -> Result<FeatureNetwork, Error>) -> Option<usize> {
+fn dimension(
+    source: &ImageSource,
+    network: &dyn Fn(&[&ImageScan]) -> Result<Option<FeatureNetwork>, Error>,
+) -> Option<usize> {
     match source {
         ImageSource::Statistics(statistics) => Some(statistics.mean.len()),
         ImageSource::Features(outputs) => Some(outputs.features.dimension),
         ImageSource::Images(set) => {
             let first = ImageScan::take_part(set.as_ref(), 0..1, BadImagePolicy::Error, &Silent).ok()?;
-            Some(network(&[&first]).ok()?.features(&first, &Silent).ok()?.dimension)
+            Some(network(&[&first]).ok()??.features(&first, &Silent).ok()?.dimension)
         }
     }
 }

@@ -42,11 +42,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments, reference: &str) -> Res
                 seed: workspace.seed,
             },
         };
-        let scores = scoring.run(workspace, |scans| arguments.network.open(workspace, scans));
+        let scores = scoring.run(workspace, |scans| arguments.network.open_if_used(workspace, scans));
         scores.map_err(arguments.images.hint()).map_err(with_flags).map_err(|e| e.of(side))
     };
     let [a, b] = [score("A", &arguments.a)?, score("B", &arguments.b)?];
-    arguments.network.check_used(a.network.as_ref())?;
     let differences = paired(&a.measures, &b.measures)?;
     let judged: Vec<_> =
         differences.iter().map(|found| outcome(found.difference, &found.metric, "units of the error")).collect();

@@ -137,10 +137,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<u8, Error> {
         metrics: if all { Vec::new() } else { arguments.metrics.iter().filter_map(Wanted::metric).collect() },
         options: arguments.options(workspace.seed),
     };
-    let scores =
-        scoring.run(workspace, |scans| arguments.network.open(workspace, scans)).map_err(arguments.images.hint())?;
+    let scores = scoring
+        .run(workspace, |scans| arguments.network.open_if_used(workspace, scans))
+        .map_err(arguments.images.hint())?;
     let Scores { measures, provenance, network, summaries: [generated, reference], warnings } = scores;
-    arguments.network.check_used(network.as_ref())?;
     let first = &measures[0];
     let rulings = match (arguments.threshold.given(), first.standard_error) {
         (Some(option), None) => {

@@ -72,27 +72,20 @@ impl NetworkFlags {
         flags.into_iter().find_map(|(flag, given)| given.then_some(flag))
     }
 
-    /// Refuses the options where no side is of images: they would have no effect.
-    pub fn check_used(&self, network: Option<&FeatureNetwork>) -> Result<(), Error> {
-        let WhichNetwork { network: named, runtime, features, pool } = &self.which;
-        let options = [
-            ("--network", named.is_some()),
-            ("--convention", self.convention.is_some()),
-            ("--features", features.is_some()),
-            ("--pool", pool.is_some()),
-            ("--ort-lib", runtime.is_given()),
-        ];
-        match options.iter().find(|(_, given)| *given && network.is_none()) {
-            Some((option, _)) => {
-                Err(Error::input(format!("{option} has no effect: no side is of images"), "leave it out"))
-            }
-            None => Ok(()),
-        }
-    }
-
     /// The network of the options, or the default for these images.
     pub fn open(&self, workspace: &Workspace, scans: &[&ImageScan]) -> Result<FeatureNetwork, Error> {
         self.which.open(workspace, scans, self.convention)
+    }
+
+    /// The same; none where there are no images, where the options would have no effect and are refused.
+    pub fn open_if_used(&self, workspace: &Workspace, scans: &[&ImageScan]) -> Result<Option<FeatureNetwork>, Error> {
+        if !scans.is_empty() {
+            return self.open(workspace, scans).map(Some);
+        }
+        match self.given().or(self.has_runtime().then_some("--ort-lib")) {
+            Some(option) => Err(Error::input(format!("{option} has no effect: no side is of images"), "leave it out")),
+            None => Ok(None),
+        }
     }
 }
 

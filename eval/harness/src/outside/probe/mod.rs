@@ -18,6 +18,8 @@ use elbow_impls::data::{Dataset, Tokens};
 use elbow_impls::key::open_uniform;
 use serde::Serialize;
 
+use super::network::Network;
+
 pub(super) use points::probe as probe_points;
 pub(super) use tokens::probe as probe_tokens;
 
@@ -63,22 +65,36 @@ impl Finding {
     }
 }
 
-/// A number of sequences of the data, in turn from the first one, with their classes; or random ones of a length and a
-/// number of values. The third is the number of different ones.
+/// The findings of a probe up to the error of a call, which ends it.
+fn findings(probe: impl FnOnce(&mut Vec<Finding>) -> Result<(), String>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Err(what) = probe(&mut findings) {
+        findings.push(Finding::wrong("call", what));
+    }
+    findings
+}
+
+/// Sequences of the data, in turn from the first one, with their classes where the network is told them; or random ones of
+/// this length. They have `tokens` tokens together, but are at least `least` and at most `most`. The third is the number of
+/// different ones.
 fn sequences(
+    network: &Network,
     data: Option<&dyn Dataset>,
-    rows: usize,
-    [length, values]: [usize; 2],
+    length: usize,
+    [tokens, least, most]: [usize; 3],
     seed: u64,
 ) -> Result<(Tokens, Vec<u32>, usize), Error> {
+    let file = &network.file;
+    let rows = (tokens / data.map_or(length, Dataset::length)).clamp(least, most);
     match data {
         Some(data) => {
             let indices: Vec<usize> = (0..rows).map(|row| row % data.len()).collect();
-            Ok((data.select(&indices)?, data.labels(&indices), data.len().min(rows)))
+            let class = if file.inputs.class.is_some() { data.labels(&indices) } else { Vec::new() };
+            Ok((data.select(&indices)?, class, data.len().min(rows)))
         }
         None => {
             let mut draw = uniform(Key::new(seed, "probe"));
-            let ids = (0..rows * length).map(|_| draw(values as u32)).collect();
+            let ids = (0..rows * length).map(|_| draw(file.model.values as u32)).collect();
             Ok((Tokens::new(ids, length), Vec::new(), rows))
         }
     }

@@ -12,7 +12,7 @@ use super::super::TimeMeaning;
 use super::super::points::{OutsidePoints, PointClock};
 use super::calls::{not_finite, repeats};
 use super::significance::{self, LEAST, better};
-use super::{Finding, differs, sequences};
+use super::{Finding, differs, findings, sequences};
 
 /// Noisy sequences of a probe: as many as have this number of coordinates, within bounds.
 const COORDINATES: usize = 1 << 12;
@@ -34,11 +34,7 @@ pub(in super::super) fn probe(
     device: &Device,
 ) -> Result<Vec<Finding>, Error> {
     let probe = Probe::new(model, data, length, seed, device)?;
-    let mut findings = Vec::new();
-    if let Err(what) = probe.run(data.is_some(), &mut findings) {
-        findings.push(Finding::wrong("call", what));
-    }
-    Ok(findings)
+    Ok(findings(|findings| probe.run(data.is_some(), findings)))
 }
 
 /// Noisy sequences.
@@ -70,14 +66,12 @@ impl<'a> Probe<'a> {
         seed: u64,
         device: &'a Device,
     ) -> Result<Self, Error> {
-        let file = &model.network.file;
-        let count = (COORDINATES / data.map_or(length, Dataset::length)).clamp(ROWS[0], ROWS[1]);
-        let (x, class, distinct) = sequences(data, count, [length, file.model.values], seed)?;
+        let (x, class, distinct) = sequences(&model.network, data, length, [COORDINATES, ROWS[0], ROWS[1]], seed)?;
+        let count = x.len();
         let rng = Key::new(seed, "probe noise").rng();
         let eps = StandardNormal.sample_iter(rng).take(x.ids().len()).collect();
         // Every sequence comes at every level, whatever their number.
         let levels = (0..count).map(|row| LOG_SNRS[(row + row / distinct) % LOG_SNRS.len()]).collect();
-        let class = if file.inputs.class.is_some() { class } else { Vec::new() };
         Ok(Self { model, x, class, distinct, eps, levels, device })
     }
 

@@ -13,7 +13,7 @@ use elbow_impls::schedule::LogSnr;
 use super::super::OutputMeaning;
 use super::super::tokens::{OutsideTokens, Reading};
 use super::calls::{not_finite, repeats};
-use super::{Finding, differs, readings, sequences, significance, uniform};
+use super::{Finding, differs, findings, readings, sequences, significance, uniform};
 
 /// The share of the corrupted sequences that choose among many rivals; the others judge the chosen ones.
 const SCREENED: f64 = 0.2;
@@ -36,11 +36,7 @@ pub(in super::super) fn probe(
     device: &Device,
 ) -> Result<Vec<Finding>, Error> {
     let probe = Probe::new(model, data, length, seed, device)?;
-    let mut findings = Vec::new();
-    if let Err(what) = probe.run(data.is_some(), &mut findings) {
-        findings.push(Finding::wrong("call", what));
-    }
-    Ok(findings)
+    Ok(findings(|findings| probe.run(data.is_some(), findings)))
 }
 
 /// Corrupted sequences.
@@ -67,8 +63,8 @@ impl<'a> Probe<'a> {
         device: &'a Device,
     ) -> Result<Self, Error> {
         let file = &model.network.file;
-        let count = (TOKENS / data.map_or(length, Dataset::length)).clamp(ROWS[0], ROWS[1]);
-        let (x, class, distinct) = sequences(data, count, [length, file.model.values], seed)?;
+        let (x, class, distinct) = sequences(&model.network, data, length, [TOKENS, ROWS[0], ROWS[1]], seed)?;
+        let count = x.len();
         // Every sequence comes at every rate, whatever their number.
         let rates: Vec<f64> = (0..count).map(|row| RATES[(row + row / distinct) % RATES.len()]).collect();
         let values = file.model.values as u32;
@@ -83,7 +79,6 @@ impl<'a> Probe<'a> {
         let z = x.ids().iter().enumerate().map(&mut noisy).collect();
         let time = |rate: &f64| model.schedule.time_of_log_snr((1.0 / rate - 1.0).ln());
         let times = rates.iter().map(time).collect();
-        let class = if file.inputs.class.is_some() { class } else { Vec::new() };
         Ok(Self { model, x, class, distinct, z, times, own: model.reading(), device })
     }
 

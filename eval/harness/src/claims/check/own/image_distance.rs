@@ -202,7 +202,10 @@ impl Check for ImageDistance {
                 seed: context.seed,
             },
         };
-        let scores = scoring.run(context, |scans| self.open(context, scans))?;
+        let scores = scoring.run(context, |scans| match scans {
+            [] => Ok(None),
+            scans => self.open(context, scans).map(Some),
+        })?;
         let found = scores.measures.iter().find(|found| start.is_none_or(|start| found.metric.starts_with(start)));
         let found = found.ok_or_else(|| Error::internal(format!("no {metric} among the measures")))?;
         let mut outcome = self.outcome(found);
