@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use elbow_base::atomic_file;
 use rayon::prelude::*;
@@ -42,6 +42,8 @@ pub(super) struct Summary {
 
 /// How a text becomes tokens.
 pub(super) struct Encoder<'a> {
+    /// The file of the text.
+    pub path: &'a Path,
     pub alphabet: &'a Alphabet,
     pub options: &'a TextOptions,
     pub marks: Marks,
@@ -71,7 +73,7 @@ impl Encoder<'_> {
         Some(EncodedText { ids: Ids::new(self.alphabet.values(), bytes), summary })
     }
 
-    /// The tokens of a part of a text. Those of a text on disk are kept there, if the folder can be written.
+    /// The tokens of a part of a text. Those of a text on disk are kept in the folder of [`Reading`].
     pub fn encode(
         &self,
         whole: &Bytes,
@@ -85,7 +87,8 @@ impl Encoder<'_> {
         if is_large {
             self.reading.bar.start(length as u64, "tokens of a large text");
         }
-        let (characters, loss) = self.pieces(whole, part, &mut tokens).map_err(|e| Error::Setting(e.to_string()))?;
+        let (characters, loss) =
+            self.pieces(whole, part, &mut tokens).map_err(|e| Error::format(self.path, e.to_string()))?;
         let writing = |e| Error::writing(self.reading.folder)(e);
         let summary = Summary { bytes: length, characters, loss, normalised, sha256: String::new() };
         if !is_large {

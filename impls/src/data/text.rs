@@ -127,7 +127,8 @@ impl TextData {
         let fail = |what: String| Error::format(path, what);
         let file_hash = file::hash(path)?;
         let (split_name, values) = (split.to_string(), alphabet.values());
-        let (text, encoder) = ([&*file_hash, &*split_name], Encoder { alphabet: &alphabet, options, marks, reading });
+        let (text, encoder) =
+            ([&*file_hash, &*split_name], Encoder { path, alphabet: &alphabet, options, marks, reading });
         let EncodedText { ids, summary } = match encoder.found(&text) {
             Some(found) => found,
             None => {
@@ -135,10 +136,7 @@ impl TextData {
                 let read = |e: io::Error| fail(e.to_string());
                 let (whole, normalised) = alphabet.prepare(content, reading).map_err(read)?;
                 let cut = |twentieths: usize| alphabet.cut(&whole, whole.len() * twentieths / 20).map_err(read);
-                encoder.encode(&whole, cut(from)?..cut(to)?, normalised, &text).map_err(|e| match e {
-                    Error::Setting(what) => fail(what),
-                    other => other,
-                })?
+                encoder.encode(&whole, cut(from)?..cut(to)?, normalised, &text)?
             }
         };
         let inside = length - framing;
